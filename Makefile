@@ -1,0 +1,57 @@
+# Every command of the project; CI calls the same ones. `make` lists them.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+GRAPHS := $(sort $(wildcard graphs/*.json))
+
+.PHONY: help setup demo test lint types imports unit drift generate goldens editor bench lock clean
+
+help: ## List the commands.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: $(VENV)/.ready ## Make the virtual environment from the locked dependencies.
+
+$(VENV)/.ready: requirements/dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup ## Compile graphs/t2v_ltx2.json, run its handler on the simulator, and measure the video.
+	$(BIN)/comfy2runpod compile graphs/t2v_ltx2.json
+	$(BIN)/comfy2runpod run generated/t2v_ltx2 --input @generated/t2v_ltx2/test_input.json -o demo
+
+test: setup lint types imports drift unit ## Everything that CI checks.
+
+lint: setup ## Style and formatting.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## Strict types, of the project and of every generated package.
+	$(BIN)/mypy
+	$(BIN)/python scripts/check_generated.py generated/*/
+
+imports: setup ## Which module may import which.
+	$(BIN)/lint-imports
+
+unit: setup ## The tests.
+	$(BIN)/pytest -n 2
+
+drift: setup ## The committed packages are what the graphs compile to.
+	$(BIN)/python scripts/check_drift.py $(GRAPHS)
+
+generate: setup ## Compile the graphs into generated/.
+	$(BIN)/comfy2runpod compile $(GRAPHS)
+
+goldens: setup ## Write the golden files anew; read the diff before you commit it.
+	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler
+
+bench: setup ## Measure against the rivals; ratios, printed and written to benchmarks/results.md.
+	$(BIN)/python benchmarks/run.py
+
+lock: ## Refresh the locked development dependencies (needs uv).
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --all-extras --group dev --group build pyproject.toml --output-file requirements/dev.lock
+
+clean: ## Remove what the commands made.
+	rm -rf $(VENV) demo dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

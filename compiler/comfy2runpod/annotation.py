@@ -1,0 +1,236 @@
+"""Document -> Annotation: the YAML in the note titled `comfy2runpod`, checked for form; paths are resolved later.
+
+YAML is read with every scalar as text: `92:4` would otherwise be a number in base sixty, and `no` false.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias, TypeVar, cast
+
+import yaml
+
+from comfy2runpod.diagnostics import Collector, Locus, nearest
+from comfy2runpod.errors import annotation as errors
+from comfy2runpod.ir.annotation import Annotation, InputAnnotation, ModelAnnotation, OutputAnnotation, Source
+from comfy2runpod.ir.document import Document, GraphNode
+
+TITLE = "comfy2runpod"
+_NOTES = ("Note", "MarkdownNote")
+_FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)^\s*```\s*$", re.DOTALL | re.MULTILINE)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB)?", re.IGNORECASE)
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_TIME = re.compile(r"(\d+)\s*(s|m|h)?", re.IGNORECASE)
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+Yaml: TypeAlias = "str | list[Yaml] | dict[str, Yaml]"
+T = TypeVar("T")
+
+_TOP = ("name", "title", "description", "inputs", "outputs", "models", "runpod")
+_INPUT = (
+    "from", "title", "description", "required", "default", "min", "max", "multiple_of", "offset", "min_length",
+    "max_length", "choices",
+)  # fmt: skip
+_OUTPUT = ("from", "title", "description", "many")
+_MODEL = ("size", "url", "directory")
+_RUNPOD = ("gpu", "container_disk", "execution_timeout")
+
+
+def read_annotation(document: Document) -> Annotation:
+    """The annotation in a document, an empty one if there is no such note.
+
+    Raises:
+        CompileError: several such notes, no YAML, unknown keys or values of the wrong form; all are named.
+    """
+    notes = [
+        node for node in document.root.nodes if node.type in _NOTES and (node.title or "").strip().casefold() == TITLE
+    ]
+    if not notes:
+        return Annotation()
+    reader = _Reader(document.file, notes[0])
+    if len(notes) > 1:
+        reader.found.add(errors.SeveralAnnotations(at=reader.at(), nodes=tuple(node.id for node in notes)))
+    annotation = reader.read()
+    reader.found.finish()
+    return annotation
+
+
+class _OneKeyLoader(yaml.BaseLoader):
+    """Refuses a key that stands twice in one mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002 - pyyaml's own signature
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value} stands twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return cast("dict[object, object]", super().construct_mapping(node, deep))
+
+
+class _Reader:
+    def __init__(self, file: str, note: GraphNode) -> None:
+        self.found = Collector()
+        self._file = file
+        self._note = note
+
+    def at(self, key: str | None = None) -> Locus:
+        return Locus(self._file, node=self._note.id, title=TITLE, class_type=self._note.type, input=key)
+
+    def read(self) -> Annotation:
+        values = self._note.widgets_values
+        text = values[0] if isinstance(values, tuple) and values else None
+        text = text if isinstance(text, str) else ""
+        fenced = _FENCE.search(text)
+        try:
+            raw = cast("Yaml | None", yaml.load(fenced[1] if fenced else text, Loader=_OneKeyLoader))  # noqa: S506 - a BaseLoader makes texts only
+        except yaml.MarkedYAMLError as error:
+            line = (error.problem_mark.line + 1) if error.problem_mark else 1
+            self.found.add(errors.NotYaml(at=self.at(), line=line, problem=error.problem or "it cannot be read"))
+            return Annotation()
+        except yaml.YAMLError as error:
+            self.found.add(errors.NotYaml(at=self.at(), line=1, problem=" ".join(str(error).split())))
+            return Annotation()
+        top = self._mapping(raw or {}, "", _TOP)
+        runpod = self._mapping(top.get("runpod", {}), "runpod", _RUNPOD)
+        inputs, outputs = top.get("inputs"), top.get("outputs")
+        return Annotation(
+            node_id=self._note.id,
+            name=self._optional(top, "name", "", self._text),
+            title=self._optional(top, "title", "", self._text),
+            description=self._optional(top, "description", "", self._text),
+            inputs=None if inputs is None else tuple(self._inputs(inputs)),
+            outputs=None if outputs is None else tuple(self._outputs(outputs)),
+            models={model.file: model for model in self._models(top.get("models", {}))},
+            gpu=self._optional(runpod, "gpu", "runpod.", self._texts),
+            container_disk_gb=self._optional(runpod, "container_disk", "runpod.", self._gigabytes),
+            execution_timeout_seconds=self._optional(runpod, "execution_timeout", "runpod.", self._seconds),
+        )
+
+    def _inputs(self, raw: Yaml) -> Iterator[InputAnnotation]:
+        for name, entry in self._mapping(raw, "inputs", None).items():
+            key = f"inputs.{name}"
+            fields = self._mapping({"from": entry} if isinstance(entry, str) else entry, key, _INPUT)
+            prefix = f"{key}."
+            sources = tuple(self._sources(fields.get("from", []), f"{prefix}from"))
+            if not sources and isinstance(entry, dict):
+                self.found.add(errors.NothingFed(at=self.at(key), field=name))
+            yield InputAnnotation(
+                name=name,
+                sources=sources,
+                title=self._optional(fields, "title", prefix, self._text),
+                description=self._optional(fields, "description", prefix, self._text),
+                required=self._optional(fields, "required", prefix, self._boolean) or False,
+                default=self._optional(fields, "default", prefix, self._text),
+                minimum=self._optional(fields, "min", prefix, self._text),
+                maximum=self._optional(fields, "max", prefix, self._text),
+                multiple_of=self._optional(fields, "multiple_of", prefix, self._text),
+                offset=self._optional(fields, "offset", prefix, self._text),
+                min_length=self._optional(fields, "min_length", prefix, self._whole),
+                max_length=self._optional(fields, "max_length", prefix, self._whole),
+                choices=self._optional(fields, "choices", prefix, self._texts),
+            )
+
+    def _sources(self, raw: Yaml, key: str) -> Iterator[Source]:
+        for entry in raw if isinstance(raw, list) else [raw]:
+            if isinstance(entry, str):
+                yield Source(entry.strip())
+            else:
+                parts = self._mapping(entry, key, ("input", "as"))
+                path = self._optional(parts, "input", f"{key}.", self._text)
+                if path is None:
+                    self._wrong(key, "a path, or {input: PATH, as: EXPRESSION}", entry)
+                else:
+                    yield Source(path.strip(), self._optional(parts, "as", f"{key}.", self._text))
+
+    def _outputs(self, raw: Yaml) -> Iterator[OutputAnnotation]:
+        for name, entry in self._mapping(raw, "outputs", None).items():
+            key = f"outputs.{name}"
+            fields = self._mapping({"from": entry} if isinstance(entry, str) else entry, key, _OUTPUT)
+            node = self._optional(fields, "from", f"{key}.", self._text)
+            if node is None:
+                self._wrong(key, "the id of the node that saves it, {from: ID}", entry)
+                continue
+            yield OutputAnnotation(
+                name=name,
+                node=node.strip(),
+                title=self._optional(fields, "title", f"{key}.", self._text),
+                description=self._optional(fields, "description", f"{key}.", self._text),
+                many=self._optional(fields, "many", f"{key}.", self._boolean) or False,
+            )
+
+    def _models(self, raw: Yaml) -> Iterator[ModelAnnotation]:
+        for file, entry in self._mapping(raw, "models", None).items():
+            key = f"models.{file}"
+            fields = self._mapping(entry, key, _MODEL)
+            yield ModelAnnotation(
+                file=file,
+                size=self._optional(fields, "size", f"{key}.", self._size),
+                url=self._optional(fields, "url", f"{key}.", self._text),
+                directory=self._optional(fields, "directory", f"{key}.", self._text),
+            )
+
+    def _mapping(self, raw: Yaml, key: str, allowed: tuple[str, ...] | None) -> Mapping[str, Yaml]:
+        if raw == "":
+            return {}
+        if not isinstance(raw, dict):
+            self._wrong(key or "the note", "a mapping (key: value)", raw)
+            return {}
+        for name in raw:
+            if allowed is not None and name not in allowed:
+                place = f"{key}.{name}" if key else name
+                self.found.add(
+                    errors.UnknownKey(at=self.at(place), key=name, allowed=allowed, near=nearest(name, allowed))
+                )
+        return raw
+
+    def _optional(self, fields: Mapping[str, Yaml], name: str, prefix: str, read: Callable[[Yaml, str], T]) -> T | None:
+        return read(fields[name], f"{prefix}{name}") if name in fields else None
+
+    def _text(self, raw: Yaml, key: str) -> str:
+        if isinstance(raw, str):
+            return raw
+        self._wrong(key, "a text", raw)
+        return ""
+
+    def _texts(self, raw: Yaml, key: str) -> tuple[str, ...]:
+        if isinstance(raw, str):
+            return (raw,)
+        if isinstance(raw, list):
+            return tuple(self._text(item, key) for item in raw)
+        self._wrong(key, "a list of texts", raw)
+        return ()
+
+    def _boolean(self, raw: Yaml, key: str) -> bool:
+        if isinstance(raw, str) and raw.casefold() in ("true", "false"):
+            return raw.casefold() == "true"
+        self._wrong(key, "true or false", raw)
+        return False
+
+    def _whole(self, raw: Yaml, key: str) -> int:
+        if isinstance(raw, str) and raw.isdecimal():
+            return int(raw)
+        self._wrong(key, "a whole number", raw)
+        return 0
+
+    def _size(self, raw: Yaml, key: str) -> int:
+        if isinstance(raw, str) and (match := _SIZE.fullmatch(raw.strip())):
+            return round(float(match[1]) * _UNITS[(match[2] or "B").upper()])
+        self._wrong(key, "a size such as 27.1GB", raw)
+        return 0
+
+    def _gigabytes(self, raw: Yaml, key: str) -> int:
+        return -(-self._size(raw, key) // _UNITS["GB"])
+
+    def _seconds(self, raw: Yaml, key: str) -> int:
+        if isinstance(raw, str) and (match := _TIME.fullmatch(raw.strip())):
+            return int(match[1]) * _SECONDS[(match[2] or "s").lower()]
+        self._wrong(key, "a time such as 30m", raw)
+        return 0
+
+    def _wrong(self, key: str, expected: str, found: Yaml) -> None:
+        shown = found if isinstance(found, str) else ("a list" if isinstance(found, list) else "a mapping")
+        self.found.add(errors.WrongForm(at=self.at(key), expected=expected, found=shown))

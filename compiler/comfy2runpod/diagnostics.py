@@ -1,0 +1,170 @@
+"""What can be wrong with a graph, and how it is said.
+
+A diagnostic is a small frozen dataclass, one class for each thing that can be wrong (they live in
+`comfy2runpod.errors`, a module a stage). It knows its place, its reason and its remedy; rendering knows nothing of
+graphs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from comfy2runpod.ir.json import Json, JsonObject
+
+
+class Severity(StrEnum):
+    """A warning is given only where the prompt is still certainly right."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Locus:
+    """A place in a graph file, as precisely as it is known.
+
+    `node` is the prompt-style path (`92:11`), `title` and `class_type` are what the canvas shows, `input` the node's
+    input, `json_path` the place in the file (`$.nodes[3]`).
+    """
+
+    file: str
+    node: str | None = None
+    title: str | None = None
+    class_type: str | None = None
+    input: str | None = None
+    json_path: str | None = None
+
+    def __str__(self) -> str:
+        parts = [self.file]
+        if self.node is not None:
+            name = f"node {self.node}"
+            if self.title and self.title != self.class_type:
+                name += f' "{shorten(self.title, 60)}"'
+            if self.class_type:
+                name += f" ({self.class_type})"
+            parts.append(name)
+        if self.input is not None:
+            parts.append(f"input {self.input}")
+        if self.node is None and self.json_path is not None:
+            parts.append(self.json_path)
+        return ": ".join(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnostic:
+    """One thing that is wrong. Subclasses say what was found, what was expected and what to do."""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    code: ClassVar[str]
+
+    at: Locus
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, and what was expected."""
+        raise NotImplementedError
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        raise NotImplementedError
+
+    def to_json(self) -> JsonObject:
+        """The diagnostic as data, its place included."""
+        at: dict[str, Json] = {
+            key: value
+            for key, value in (
+                ("file", self.at.file),
+                ("node", self.at.node),
+                ("title", self.at.title),
+                ("class_type", self.at.class_type),
+                ("input", self.at.input),
+                ("json_path", self.at.json_path),
+            )
+            if value is not None
+        }
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "at": at,
+            "reason": self.reason,
+            "remedy": self.remedy,
+        }
+
+
+class CompileError(Exception):
+    """A stage found errors: all that it found, in order."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(render(diagnostics))
+        self.diagnostics = tuple(diagnostics)
+
+
+class Collector:
+    """Gathers a stage's diagnostics; `finish` stops the pipeline if there is an error among them."""
+
+    def __init__(self) -> None:
+        self._found: list[Diagnostic] = []
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Notes one more, once."""
+        if diagnostic not in self._found:
+            self._found.append(diagnostic)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether the stage must stop."""
+        return any(d.severity is Severity.ERROR for d in self._found)
+
+    def finish(self) -> tuple[Diagnostic, ...]:
+        """The warnings; raises CompileError with everything if there is an error."""
+        if self.has_errors:
+            raise CompileError(self._found)
+        return tuple(self._found)
+
+
+def render(diagnostics: Iterable[Diagnostic]) -> str:
+    """The diagnostics as text: a headline with the place, then what is wrong, then what to do."""
+    blocks = []
+    for found in diagnostics:
+        head = f"{found.severity.value}[{found.code}]: {found.at}"
+        blocks.append(f"{head}\n  {_indent(found.reason)}\n  help: {_indent(found.remedy)}\n")
+    return "\n".join(blocks)
+
+
+def _indent(text: str) -> str:
+    return text.replace("\n", "\n  ")
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
+    """The known names closest to a misspelt one, best first; case does not matter."""
+    by_folded: dict[str, str] = {}
+    for candidate in known:
+        by_folded.setdefault(candidate.casefold(), candidate)
+    found = difflib.get_close_matches(name.casefold(), list(by_folded), n=count, cutoff=0.5)
+    return tuple(by_folded[folded] for folded in found)
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """A half-sentence that offers the nearest names, or nothing."""
+    if not names:
+        return ""
+    if len(names) == 1:
+        return f"Did you mean {names[0]}? "
+    return f"Did you mean {', '.join(names[:-1])} or {names[-1]}? "
+
+
+def shorten(text: str, limit: int = 80) -> str:
+    """The text on one line, cut to `limit` characters, so that a message never carries a whole prompt."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def show(value: Json) -> str:
+    """A value as a message quotes it: JSON, one line, at most 80 characters."""
+    return shorten(json.dumps(value, ensure_ascii=False, allow_nan=True))

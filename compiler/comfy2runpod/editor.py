@@ -1,0 +1,62 @@
+"""Where editors differ: each profile is a row of rules; and the nodes that only an editor knows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+@dataclass(frozen=True, slots=True)
+class EditorProfile:
+    """The rules of one editor version that change prompts.
+
+    `bypass_takes_any_fit`: a bypassed output may take the first input that fits, if none has the very type.
+    `instance_keeps_values`: a promoted widget's value is the instance's own, not the inner node's.
+    """
+
+    name: str
+    bypass_takes_any_fit: bool
+    instance_keeps_values: bool
+
+
+PROFILES = {
+    "1.43": EditorProfile("1.43", bypass_takes_any_fit=False, instance_keeps_values=False),
+    "1.58": EditorProfile("1.58", bypass_takes_any_fit=True, instance_keeps_values=True),
+}
+
+
+def profile_of_version(frontend_version: str | None) -> EditorProfile | None:
+    """The profile of the editor that saved a file, if its version is known to behave like one of ours."""
+    match = re.match(r"(\d+)\.(\d+)\b", frontend_version or "")
+    if match is None or match[1] != "1":
+        return None
+    minor = int(match[2])
+    if minor <= 43:  # noqa: PLR2004 - the profile's own version
+        return PROFILES["1.43"]
+    return PROFILES["1.58"] if minor >= 58 else None  # noqa: PLR2004
+
+
+class Virtual(Enum):
+    """How a node that exists only in the editor takes part in links."""
+
+    NOTE = auto()
+    PASS_THROUGH = auto()
+    PRIMITIVE = auto()
+
+
+# Nodes of the editor itself; a node pack's come as further rows.
+VIRTUAL_NODES = {
+    "Note": Virtual.NOTE,
+    "MarkdownNote": Virtual.NOTE,
+    "Reroute": Virtual.PASS_THROUGH,
+    "PrimitiveNode": Virtual.PRIMITIVE,
+}
+
+
+def types_fit(left: str, right: str) -> bool:
+    """Whether the editor would join a slot of one type to a slot of the other."""
+    if left in ("", "*") or right in ("", "*"):
+        return True
+    a, b = left.lower(), right.lower()
+    return a == b or bool({*a.split(",")} & {*b.split(",")})

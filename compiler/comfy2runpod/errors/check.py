@@ -1,0 +1,177 @@
+"""What the server itself would refuse, said with the node's path, its title and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from comfy2runpod.diagnostics import Diagnostic, did_you_mean, shorten, show
+from comfy2runpod.ir.json import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequiredInputMissing(Diagnostic):
+    """A required input with neither a link nor a value."""
+
+    code: ClassVar[str] = "required-input-missing"
+    type: str
+
+    @property
+    def reason(self) -> str:
+        """What is missing."""
+        return f"The input needs a {self.type} and has neither a link nor a value."
+
+    @property
+    def remedy(self) -> str:
+        """Link it."""
+        return (
+            "Link it. If it looks linked on the canvas, the node it comes from is muted, or bypassed with nothing of "
+            "this type to pass on."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueOutOfBounds(Diagnostic):
+    """A number below or above what the class allows."""
+
+    code: ClassVar[str] = "value-out-of-bounds"
+    value: Json
+    minimum: float | None
+    maximum: float | None
+
+    @property
+    def reason(self) -> str:
+        """The value and the bounds."""
+        return f"The value {show(self.value)} is out of bounds: expected {_bounds(self.minimum, self.maximum)}."
+
+    @property
+    def remedy(self) -> str:
+        """Set it."""
+        return "Set a value within the bounds."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueNotInList(Diagnostic):
+    """A choice that the class does not offer."""
+
+    code: ClassVar[str] = "value-not-in-list"
+    value: Json
+    choices: tuple[Json, ...]
+    folders: tuple[str, ...]
+    near: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """The value and the choices."""
+        if self.folders and not self.choices:
+            return f"{show(self.value)} is not the name of a file for the folder {' or '.join(self.folders)}."
+        offered = shorten(", ".join(str(choice) for choice in self.choices), 200) or "nothing"
+        return f"{show(self.value)} is not among the choices: {offered}."
+
+    @property
+    def remedy(self) -> str:
+        """The nearest."""
+        return f"{did_you_mean(self.near)}Choose one that this version of the node offers."
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongType(Diagnostic):
+    """A value that is not of the input's type."""
+
+    code: ClassVar[str] = "wrong-type"
+    value: Json
+    expected: str
+
+    @property
+    def reason(self) -> str:
+        """The value and the type."""
+        return f"{show(self.value)} is not of the type {self.expected}."
+
+    @property
+    def remedy(self) -> str:
+        """The usual cause."""
+        return (
+            "Set a value of that type. If the node's values look shifted, it was saved under another version of its "
+            "class: recreate it (right click > Fix node)."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkOfWrongType(Diagnostic):
+    """A link from an output whose type the input does not take."""
+
+    code: ClassVar[str] = "link-of-wrong-type"
+    origin: str
+    given: str
+    expected: str
+
+    @property
+    def reason(self) -> str:
+        """Both types."""
+        return f"The link brings {self.given} from {self.origin}; the input takes {self.expected}."
+
+    @property
+    def remedy(self) -> str:
+        """Link another."""
+        return "Link an output of the right type."
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphCycle(Diagnostic):
+    """Nodes that wait for one another."""
+
+    code: ClassVar[str] = "graph-cycle"
+    nodes: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """The circle, node by node."""
+        return f"These nodes wait for one another: {' > '.join((*self.nodes, self.nodes[0]))}."
+
+    @property
+    def remedy(self) -> str:
+        """Break it."""
+        return "Remove one of the links between them."
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoOutputNode(Diagnostic):
+    """A prompt that would compute nothing."""
+
+    code: ClassVar[str] = "no-output-node"
+
+    @property
+    def reason(self) -> str:
+        """What the server looks for."""
+        return "No node that runs saves or shows a result: the server refuses a prompt without outputs."
+
+    @property
+    def remedy(self) -> str:
+        """Add one."""
+        return "Add a Save node, or switch the one that is muted or bypassed back on."
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusedByServer(Diagnostic):
+    """Anything else that the server's own check refuses."""
+
+    code: ClassVar[str] = "refused-by-server"
+    kind: str
+    message: str
+    details: str
+
+    @property
+    def reason(self) -> str:
+        """The server's words."""
+        return f"ComfyUI refuses the prompt ({self.kind}): {shorten(f'{self.message}: {self.details}', 300)}."
+
+    @property
+    def remedy(self) -> str:
+        """Look at it there."""
+        return "Open the graph in ComfyUI and queue it: the editor marks the node."
+
+
+def _bounds(minimum: float | None, maximum: float | None) -> str:
+    if minimum is None:
+        return f"at most {maximum}"
+    return f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"

@@ -1,0 +1,1 @@
+"""The frozen types that stand between the stages: one module a boundary."""

@@ -1,0 +1,73 @@
+"""annotation -> interface: what the author wrote in the note, typed, nothing resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place that a field feeds: a path such as `92:11.noise_seed`, and an expression or None."""
+
+    path: str
+    expression: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputAnnotation:
+    """A field as the author describes it; None where nothing is said.
+
+    Numbers are still text here: the input that the field feeds tells whether they are whole.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    title: str | None = None
+    description: str | None = None
+    required: bool = False
+    default: str | None = None
+    minimum: str | None = None
+    maximum: str | None = None
+    multiple_of: str | None = None
+    offset: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    choices: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputAnnotation:
+    """An output and the node that saves it."""
+
+    name: str
+    node: str
+    title: str | None = None
+    description: str | None = None
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnnotation:
+    """What the author knows of a model file: its size in bytes, approximately, and where it comes from."""
+
+    file: str
+    size: int | None
+    url: str | None
+    directory: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """The whole note. `inputs` or `outputs` None: not said, taken from what ComfyUI stores."""
+
+    node_id: str | None = None
+    name: str | None = None
+    title: str | None = None
+    description: str | None = None
+    inputs: tuple[InputAnnotation, ...] | None = None
+    outputs: tuple[OutputAnnotation, ...] | None = None
+    models: Mapping[str, ModelAnnotation] = field(default_factory=dict)
+    gpu: tuple[str, ...] | None = None
+    container_disk_gb: int | None = None
+    execution_timeout_seconds: int | None = None

@@ -1,0 +1,41 @@
+"""bind -> check, interface: every node with its class and every input with its value or link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from comfy2runpod.catalog import InputSpec, NodeClass
+from comfy2runpod.ir.document import ModelRef
+from comfy2runpod.ir.flat import Exposed
+from comfy2runpod.ir.json import Json
+from comfy2runpod.ir.prompt import Prompt, PromptNode
+
+
+@dataclass(frozen=True, slots=True)
+class BoundNode:
+    """A node that runs. `inputs` is in the order in which the editor writes them: widgets first, then links."""
+
+    id: str
+    title: str
+    node_class: NodeClass
+    inputs: Mapping[str, Json]
+    specs: Mapping[str, InputSpec]
+    models: tuple[ModelRef, ...]
+    json_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoundGraph:
+    """The whole graph, ready to become a prompt."""
+
+    file: str
+    nodes: Mapping[str, BoundNode]
+    exposed: tuple[Exposed, ...]
+
+    def prompt(self) -> Prompt:
+        """The API prompt of the graph."""
+        return {
+            node.id: PromptNode(class_type=node.node_class.name, inputs=node.inputs, title=node.title)
+            for node in self.nodes.values()
+        }

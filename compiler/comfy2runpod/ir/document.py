@@ -1,0 +1,132 @@
+"""load -> flatten: a saved UI graph, typed, with nothing resolved yet.
+
+Node ids are kept as text: files hold integers, and texts in old ones; the prompt knows only text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+from comfy2runpod.ir.json import Json
+
+NodeId: TypeAlias = str
+LinkId: TypeAlias = int
+
+# The two ends of a subgraph's own links: its input panel and its output panel.
+INPUT_PANEL: NodeId = "-10"
+OUTPUT_PANEL: NodeId = "-20"
+
+
+class Mode(IntEnum):
+    """What the editor does with a node; ON_EVENT and ON_TRIGGER run as ALWAYS."""
+
+    ALWAYS = 0
+    ON_EVENT = 1
+    NEVER = 2
+    ON_TRIGGER = 3
+    BYPASS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class InputSlot:
+    """An input of a node or of a subgraph's instance. `widget` is the name of the widget it stands for."""
+
+    name: str
+    type: str
+    link: LinkId | None
+    widget: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSlot:
+    """An output of a node."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """One entry of a loader's `properties.models`."""
+
+    name: str
+    url: str
+    directory: str
+    hash: str | None = None
+    hash_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A node as saved. `widgets_values` is a list for nearly all, an object for some packs' nodes, or absent."""
+
+    id: NodeId
+    type: str
+    title: str | None
+    mode: Mode
+    inputs: tuple[InputSlot, ...]
+    outputs: tuple[OutputSlot, ...]
+    widgets_values: tuple[Json, ...] | Mapping[str, Json] | None
+    models: tuple[ModelRef, ...]
+    proxy_widgets: tuple[tuple[NodeId, str], ...]
+    pack: str | None
+    pack_version: str | None
+    json_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class GraphLink:
+    """A wire from an output slot to an input slot of the same canvas."""
+
+    id: LinkId
+    origin_id: NodeId
+    origin_slot: int
+    target_id: NodeId
+    target_slot: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class PanelSlot:
+    """An input or output that a subgraph shows on its instances."""
+
+    name: str
+    type: str
+    label: str | None
+    link_ids: tuple[LinkId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """Nodes and links of the root graph or of one subgraph definition, in file order."""
+
+    nodes: tuple[GraphNode, ...]
+    links: Mapping[LinkId, GraphLink]
+
+
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """A definition; a node whose `type` is its id is an instance of it."""
+
+    id: str
+    name: str
+    canvas: Canvas
+    inputs: tuple[PanelSlot, ...]
+    outputs: tuple[PanelSlot, ...]
+    json_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole saved graph. `subgraphs` is in file order, by definition id."""
+
+    file: str
+    root: Canvas
+    subgraphs: Mapping[str, Subgraph]
+    frontend_version: str | None
+    app_inputs: tuple[tuple[NodeId, str], ...]
+    app_outputs: tuple[NodeId, ...]

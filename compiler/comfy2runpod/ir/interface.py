@@ -1,0 +1,166 @@
+"""interface -> emit: what the endpoint takes and gives, and what it needs to run.
+
+A field knows everything that its schema, its documentation, its clients and its patch code say about it, so that no
+template decides anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One input that a field writes.
+
+    `member` is a key inside an object-valued widget (`crop_region` -> `width`), or None.
+    `expression` is Python over the single name `value` and the functions round_up, round_down, min, max; None means
+    the value as it is.
+    """
+
+    node_id: str
+    class_type: str
+    title: str
+    input: str
+    member: str | None = None
+    expression: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldBase:
+    """What every kind of field has. `name` is a Python identifier and the JSON key."""
+
+    name: str
+    title: str
+    description: str
+    required: bool
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegerField(FieldBase):
+    """A whole number: `minimum <= v <= maximum` and `v % multiple_of == offset`."""
+
+    default: int
+    minimum: int
+    maximum: int
+    multiple_of: int = 1
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberField(FieldBase):
+    """A number with bounds, inclusive."""
+
+    default: float
+    minimum: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextField(FieldBase):
+    """A text; lengths in Unicode code points."""
+
+    default: str
+    min_length: int
+    max_length: int
+    multiline: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceField(FieldBase):
+    """One of a list of texts."""
+
+    default: str
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BooleanField(FieldBase):
+    """True or false."""
+
+    default: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedField(FieldBase):
+    """A seed: left out or null means that the handler draws one and returns it. 0 is a seed like any other."""
+
+    minimum: int
+    maximum: int
+
+
+Field: TypeAlias = IntegerField | NumberField | TextField | ChoiceField | BooleanField | SeedField
+
+
+class MediaKind(StrEnum):
+    """What a Save node leaves behind."""
+
+    VIDEO = "video"
+    IMAGE = "image"
+    AUDIO = "audio"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A named result, and the node that saves it. `prefix_input` is the node's file name prefix input, if it has one.
+
+    `many` says that the node may save several files (a batch of images).
+    """
+
+    name: str
+    title: str
+    description: str
+    kind: MediaKind
+    media_type: str
+    node_id: str
+    class_type: str
+    prefix_input: str | None
+    many: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A file that the workflow loads.
+
+    `directory` is the folder under ComfyUI's `models`. `size` (bytes), `sha256` and a commit as `revision` come from
+    the lock; until it is made, `revision` is the branch of the URL and `approximate_size` what the author wrote.
+    """
+
+    file: str
+    directory: str
+    url: str
+    repo: str | None
+    path: str | None
+    revision: str | None
+    size: int | None
+    approximate_size: int | None
+    sha256: str | None
+    node_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunpodSettings:
+    """Where the endpoint is to run. `gpu` are RunPod pool ids in order of preference; sizes in GB, time in seconds."""
+
+    gpu: tuple[str, ...]
+    container_disk_gb: int
+    execution_timeout_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """The whole contract of one endpoint."""
+
+    name: str
+    title: str
+    description: str
+    source: str
+    comfyui_version: str
+    comfyui_commit: str
+    fields: tuple[Field, ...]
+    outputs: tuple[Output, ...]
+    models: tuple[Model, ...]
+    runpod: RunpodSettings

@@ -1,0 +1,310 @@
+"""bytes -> Document: reads a saved graph and types every part of it; nothing is resolved here.
+
+Both schemas are read: 0.4 (links are arrays) and 1 (links are objects). Inside a subgraph links are always objects.
+Whatever the file holds beyond what stages use (positions, colours, groups) is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import NoReturn, cast
+
+from comfy2runpod.diagnostics import Collector, CompileError, Locus
+from comfy2runpod.errors import load as errors
+from comfy2runpod.ir.document import (
+    Canvas,
+    Document,
+    GraphLink,
+    GraphNode,
+    InputSlot,
+    LinkId,
+    Mode,
+    ModelRef,
+    NodeId,
+    OutputSlot,
+    PanelSlot,
+    Subgraph,
+)
+from comfy2runpod.ir.json import Json, JsonObject, json_type
+
+# The largest public graph has 1.3 MB; pasted pictures can make one a few times that.
+MAX_BYTES = 64 * 1024 * 1024
+
+
+def load(data: bytes, file: str) -> Document:
+    """Reads a saved graph.
+
+    Args:
+        data: the file's bytes.
+        file: its name, for messages.
+
+    Raises:
+        CompileError: it is not a graph; every malformed part is named.
+    """
+    raw = parse_json(data, file)
+    if not isinstance(raw, dict):
+        raise CompileError([errors.NotAGraph(at=Locus(file), found=f"an {json_type(raw)}" if raw else "nothing in it")])
+    if not isinstance(raw.get("nodes"), list):
+        raise CompileError([_what_it_is(raw, file)])
+    return _Reader(file).document(raw)
+
+
+def parse_json(data: bytes, file: str) -> Json:
+    """The JSON value in a file's bytes.
+
+    Raises:
+        CompileError: too large, not text, cut off, or not JSON.
+    """
+    at = Locus(file)
+    if len(data) > MAX_BYTES:
+        raise CompileError([too_large(file, len(data))])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CompileError([errors.NotText(at=at, offset=error.start)]) from None
+    try:
+        return cast(Json, json.loads(text, parse_constant=_refuse_constant))
+    except json.JSONDecodeError as error:
+        if (text.strip() and error.pos >= len(text.rstrip())) or error.msg.startswith("Unterminated string"):
+            raise CompileError([errors.TruncatedFile(at=at, size=len(data))]) from None
+        fault = errors.NotJson(at=at, detail=error.msg, line=error.lineno, column=error.colno)
+    except _ConstantError as error:
+        fault = errors.NotJson(at=at, detail=f"{error} is not a JSON value", line=1, column=1)
+    except RecursionError:
+        fault = errors.NotJson(at=at, detail="arrays or objects are nested too deeply", line=1, column=1)
+    except ValueError:
+        detail = f"a number has more than {sys.get_int_max_str_digits()} digits"
+        fault = errors.NotJson(at=at, detail=detail, line=1, column=1)
+    raise CompileError([fault])
+
+
+def too_large(file: str, size: int) -> errors.FileTooLarge:
+    """What is said of a file over MAX_BYTES; a caller that knows the size need not read it first."""
+    return errors.FileTooLarge(at=Locus(file), size=size, limit=MAX_BYTES)
+
+
+class _ConstantError(Exception):
+    """NaN or Infinity, which Python's reader takes and JSON does not know."""
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _ConstantError(name)
+
+
+def _what_it_is(raw: JsonObject, file: str) -> errors.NotAGraph | errors.ApiPromptGiven:
+    nodes = [value for value in raw.values() if isinstance(value, dict) and "class_type" in value]
+    if raw and len(nodes) == len(raw):
+        return errors.ApiPromptGiven(at=Locus(file), nodes=len(nodes))
+    keys = ", ".join(sorted(raw)[:5])
+    return errors.NotAGraph(at=Locus(file), found=f"an object with the keys {keys}" if keys else "an empty object")
+
+
+class _Reader:
+    """Types one file. A malformed part is noted and left out, so that all are reported together."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._found = Collector()
+
+    def document(self, raw: JsonObject) -> Document:
+        root = self._canvas(raw, "$")
+        definitions = self._object(raw.get("definitions", {}), "$.definitions")
+        subgraphs: dict[str, Subgraph] = {}
+        for index, entry in enumerate(self._list(definitions.get("subgraphs"), "$.definitions.subgraphs")):
+            path = f"$.definitions.subgraphs[{index}]"
+            subgraph = self._subgraph(self._object(entry, path), path)
+            subgraphs[subgraph.id] = subgraph
+        extra = raw.get("extra")
+        extra = extra if isinstance(extra, dict) else {}
+        version = extra.get("frontendVersion")
+        linear = extra.get("linearData")
+        linear = linear if isinstance(linear, dict) else {}
+        self._found.finish()
+        return Document(
+            file=self._file,
+            root=root,
+            subgraphs=subgraphs,
+            frontend_version=version if isinstance(version, str) else None,
+            app_inputs=tuple(_pairs(linear.get("inputs"))),
+            app_outputs=tuple(
+                str(item) for item in cast("list[Json]", linear.get("outputs") or []) if isinstance(item, (int, str))
+            ),
+        )
+
+    def _subgraph(self, raw: JsonObject, path: str) -> Subgraph:
+        return Subgraph(
+            id=self._text(raw.get("id"), f"{path}.id"),
+            name=str(raw.get("name") or ""),
+            canvas=self._canvas(raw, path),
+            inputs=tuple(self._panel(raw.get("inputs"), f"{path}.inputs")),
+            outputs=tuple(self._panel(raw.get("outputs"), f"{path}.outputs")),
+            json_path=path,
+        )
+
+    def _panel(self, raw: Json, path: str) -> Iterator[PanelSlot]:
+        for index, entry in enumerate(self._list(raw, path)):
+            slot = self._object(entry, f"{path}[{index}]")
+            label = slot.get("label")
+            yield PanelSlot(
+                name=str(slot.get("name") or ""),
+                type=_slot_type(slot.get("type")),
+                label=label if isinstance(label, str) and label else None,
+                link_ids=tuple(item for item in self._list(slot.get("linkIds"), path) if isinstance(item, int)),
+            )
+
+    def _canvas(self, raw: JsonObject, path: str) -> Canvas:
+        nodes = []
+        for index, entry in enumerate(self._list(raw.get("nodes"), f"{path}.nodes")):
+            node_path = f"{path}.nodes[{index}]"
+            if isinstance(entry, dict):
+                nodes.append(self._node(entry, node_path))
+            else:
+                self._malformed(node_path, "a node (an object)", entry)
+        links: dict[LinkId, GraphLink] = {}
+        for index, entry in enumerate(self._list(raw.get("links"), f"{path}.links")):
+            # The editor leaves nulls behind in place of deleted links.
+            if entry is not None:
+                link = self._link(entry, f"{path}.links[{index}]")
+                if link is not None:
+                    links[link.id] = link
+        return Canvas(nodes=tuple(nodes), links=links)
+
+    def _node(self, raw: JsonObject, path: str) -> GraphNode:
+        properties = raw.get("properties")
+        properties = properties if isinstance(properties, dict) else {}
+        title = raw.get("title")
+        return GraphNode(
+            id=self._node_id(raw.get("id"), f"{path}.id"),
+            type=self._text(raw.get("type"), f"{path}.type"),
+            title=title if isinstance(title, str) and title else None,
+            mode=self._mode(raw.get("mode", 0), f"{path}.mode"),
+            inputs=tuple(self._inputs(raw.get("inputs"), f"{path}.inputs")),
+            outputs=tuple(self._outputs(raw.get("outputs"), f"{path}.outputs")),
+            widgets_values=self._widgets_values(raw.get("widgets_values"), f"{path}.widgets_values"),
+            models=tuple(self._models(properties.get("models"), f"{path}.properties.models")),
+            proxy_widgets=tuple(_pairs(properties.get("proxyWidgets"))),
+            pack=_optional_text(properties.get("cnr_id")) or _optional_text(properties.get("aux_id")),
+            pack_version=_optional_text(properties.get("ver")),
+            json_path=path,
+        )
+
+    def _inputs(self, raw: Json, path: str) -> Iterator[InputSlot]:
+        for index, entry in enumerate(self._list(raw, path)):
+            slot = self._object(entry, f"{path}[{index}]")
+            link = slot.get("link")
+            if link is not None and (not isinstance(link, int) or isinstance(link, bool)):
+                self._malformed(f"{path}[{index}].link", "a link id or null", link)
+                link = None
+            widget = slot.get("widget")
+            widget_name = widget.get("name") if isinstance(widget, dict) else None
+            yield InputSlot(
+                name=str(slot.get("name") or ""),
+                type=_slot_type(slot.get("type")),
+                link=link,
+                widget=widget_name if isinstance(widget_name, str) else None,
+                label=_optional_text(slot.get("label")),
+            )
+
+    def _outputs(self, raw: Json, path: str) -> Iterator[OutputSlot]:
+        for index, entry in enumerate(self._list(raw, path)):
+            slot = self._object(entry, f"{path}[{index}]")
+            yield OutputSlot(name=str(slot.get("name") or ""), type=_slot_type(slot.get("type")))
+
+    def _widgets_values(self, raw: Json, path: str) -> tuple[Json, ...] | JsonObject | None:
+        if isinstance(raw, list):
+            return tuple(raw)
+        if raw is None or isinstance(raw, dict):
+            return raw
+        self._malformed(path, "an array or an object", raw)
+        return None
+
+    def _models(self, raw: Json, path: str) -> Iterator[ModelRef]:
+        for index, entry in enumerate(self._list(raw, path)):
+            model = self._object(entry, f"{path}[{index}]")
+            yield ModelRef(
+                name=self._text(model.get("name"), f"{path}[{index}].name"),
+                url=_optional_text(model.get("url")) or "",
+                directory=_optional_text(model.get("directory")) or "",
+                hash=_optional_text(model.get("hash")),
+                hash_type=_optional_text(model.get("hash_type")),
+            )
+
+    def _link(self, raw: Json, path: str) -> GraphLink | None:
+        if isinstance(raw, list):
+            values = [*raw[:5], raw[5] if len(raw) > 5 else None]  # noqa: PLR2004 - the sixth is the type
+        elif isinstance(raw, dict):
+            keys = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
+            values = [raw.get(key) for key in keys]
+        else:
+            values = []
+        match values:
+            case [
+                int() as link_id,
+                int() | str() as origin,
+                int() as slot,
+                int() | str() as target,
+                int() as end,
+                kind,
+            ]:
+                return GraphLink(link_id, str(origin), slot, str(target), end, _slot_type(kind))
+        self._malformed(path, "a link: id, origin id and slot, target id and slot, type", raw)
+        return None
+
+    def _mode(self, raw: Json, path: str) -> Mode:
+        try:
+            return Mode(raw) if isinstance(raw, int) else self._no_mode(raw, path)
+        except ValueError:
+            return self._no_mode(raw, path)
+
+    def _no_mode(self, raw: Json, path: str) -> Mode:
+        self._malformed(path, "a mode from 0 to 4", raw)
+        return Mode.ALWAYS
+
+    def _node_id(self, raw: Json, path: str) -> NodeId:
+        if isinstance(raw, (int, str)) and not isinstance(raw, bool) and raw != "":
+            return str(raw)
+        self._malformed(path, "a node id", raw)
+        return ""
+
+    def _text(self, raw: Json, path: str) -> str:
+        if isinstance(raw, str) and raw:
+            return raw
+        self._malformed(path, "a text", raw)
+        return ""
+
+    def _list(self, raw: Json, path: str) -> list[Json]:
+        if isinstance(raw, list):
+            return raw
+        if raw is not None:
+            self._malformed(path, "an array", raw)
+        return []
+
+    def _object(self, raw: Json, path: str) -> JsonObject:
+        if isinstance(raw, dict):
+            return raw
+        self._malformed(path, "an object", raw)
+        return {}
+
+    def _malformed(self, path: str, expected: str, found: Json) -> None:
+        what = "nothing" if found is None else f"{json_type(found)} {json.dumps(found)[:60]}"
+        self._found.add(errors.MalformedGraph(at=Locus(self._file, json_path=path), expected=expected, found=what))
+
+
+def _pairs(raw: Json) -> Iterator[tuple[NodeId, str]]:
+    for entry in raw if isinstance(raw, list) else []:
+        match entry:
+            case [int() | str() as node_id, str() as name, *_]:
+                yield str(node_id), name
+
+
+def _optional_text(raw: Json) -> str | None:
+    return raw if isinstance(raw, str) and raw else None
+
+
+def _slot_type(raw: Json) -> str:
+    """A slot's type as text: old files write a combo's choices in its place, and 0 or -1 for any."""
+    if isinstance(raw, str):
+        return raw
+    return "COMBO" if isinstance(raw, list) else "*"

@@ -1,0 +1,184 @@
+"""A server's /object_info -> a catalog: facts only, in a form made to be read fast.
+
+Choices that list files are told by marker files that the server was run with, one `__folder__<folder>.<ext>` in each
+folder; an input whose choices hold such markers lists the files of those folders.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from comfy2runpod.ir.json import Json, JsonObject
+
+_MARKER = "__folder__"
+_UPLOADS = {"image_upload": "image", "video_upload": "video", "audio_upload": "audio", "file_upload": "file"}
+# /object_info key -> catalog key, for the facts that are carried over as they are.
+_PLAIN = {
+    "default": "default",
+    "min": "min",
+    "max": "max",
+    "step": "step",
+    "round": "round",
+    "multiline": "multiline",
+    "multiselect": "multiselect",
+    "dynamicPrompts": "dynamic_prompts",
+    "control_after_generate": "control_after_generate",
+    "forceInput": "force_input",
+    "socketless": "socketless",
+    "rawLink": "raw_link",
+    "lazy": "lazy",
+    "hidden": "hidden",
+    "widgetType": "widget_type",
+    "display_name": "display_name",
+}
+
+
+def read_object_info(data: bytes, order: bytes | None = None) -> dict[str, JsonObject]:
+    """The classes of an /object_info answer (JSON, or gzipped JSON), as catalog entries by class name.
+
+    Args:
+        data: the answer.
+        order: an answer of the same version whose keys stand in the server's own order, if `data`'s were sorted.
+
+    Raises:
+        ValueError: the bytes are not such an answer.
+    """
+    answer = _parse(data)
+    if order is not None:
+        model = _parse(order)
+        answer = {name: _ordered_like(entry, model.get(name)) for name, entry in answer.items()}
+    return {name: _class_entry(cast(JsonObject, entry)) for name, entry in sorted(answer.items())}
+
+
+def _parse(data: bytes) -> JsonObject:
+    if data[:2] == b"\x1f\x8b":
+        data = gzip.decompress(data)
+    answer = json.loads(data)
+    if not isinstance(answer, dict) or not all(
+        isinstance(entry, dict) and "input" in entry for entry in answer.values()
+    ):
+        raise ValueError("not an /object_info answer: each class must be an object with an `input`")
+    return answer
+
+
+def _ordered_like(value: Json, model: Json) -> Json:
+    """The value with the keys of all its objects in the model's order."""
+    if isinstance(value, dict) and isinstance(model, dict):
+        names = [key for key in model if key in value] + [key for key in value if key not in model]
+        return {key: _ordered_like(value[key], model.get(key)) for key in names}
+    if isinstance(value, list) and isinstance(model, list) and len(value) == len(model):
+        return [_ordered_like(item, like) for item, like in zip(value, model, strict=True)]
+    return value
+
+
+def catalog_json(classes: Mapping[str, JsonObject], *, comfyui: str, commit: str, editor: str) -> str:
+    """The catalog's file text: one class a line, so that a diff between versions reads as a list of classes."""
+    lines = [f"{json.dumps(name)}: {json.dumps(entry, ensure_ascii=False)}" for name, entry in classes.items()]
+    head = json.dumps({"comfyui": comfyui, "commit": commit, "editor": editor})[1:-1]
+    return "{" + head + ', "classes": {\n' + ",\n".join(lines) + "\n}}\n"
+
+
+def _class_entry(raw: JsonObject) -> JsonObject:
+    sections = cast("dict[str, JsonObject]", raw["input"])
+    order = cast("dict[str, list[str]]", raw.get("input_order") or {})
+    entry: JsonObject = {
+        "inputs": cast("list[Json]", list(_section_inputs(sections, order))),
+        "outputs": cast("list[Json]", list(_outputs(raw))),
+    }
+    title = raw.get("display_name")
+    if isinstance(title, str) and title and title != raw.get("name"):
+        entry["title"] = title
+    for key in ("output_node", "api_node", "deprecated"):
+        if raw.get(key) is True:
+            entry[key] = True
+    if raw.get("is_input_list") is True:
+        entry["input_is_list"] = True
+    entry["module"] = raw.get("python_module") or ""
+    return entry
+
+
+def _outputs(raw: JsonObject) -> Iterator[JsonObject]:
+    types = cast("list[Json]", raw.get("output") or [])
+    names = cast("list[Json]", raw.get("output_name") or [])
+    lists = cast("list[bool]", raw.get("output_is_list") or [])
+    for index, kind in enumerate(types):
+        # A class may name a list of choices as its output's type: to a link it is a COMBO.
+        text = kind if isinstance(kind, str) else "COMBO"
+        name = names[index] if index < len(names) else text
+        output: JsonObject = {"name": name if isinstance(name, str) else text, "type": text}
+        if index < len(lists) and lists[index]:
+            output["is_list"] = True
+        yield output
+
+
+def _section_inputs(
+    sections: Mapping[str, JsonObject], order: Mapping[str, list[str]] | None = None
+) -> Iterator[JsonObject]:
+    for section in ("required", "optional"):
+        inputs = sections.get(section) or {}
+        names = [name for name in (order or {}).get(section, []) if name in inputs]
+        for name in names + [name for name in inputs if name not in names]:
+            entry = _input(name, cast("list[Json]", inputs[name]))
+            if section == "optional":
+                entry["optional"] = True
+            yield entry
+
+
+def _input(name: str, spec: list[Json]) -> JsonObject:
+    kind = spec[0]
+    facts = spec[1] if len(spec) > 1 and isinstance(spec[1], dict) else {}
+    entry: JsonObject = {"name": name, "type": kind if isinstance(kind, str) else "COMBO"}
+    for source, target in _PLAIN.items():
+        value = facts.get(source)
+        if (value is not None and value is not False) or (source == "default" and source in facts):
+            entry[target] = value
+    for source, upload in _UPLOADS.items():
+        if facts.get(source) is True:
+            entry["upload"] = upload
+    choices = kind if isinstance(kind, list) else facts.get("options")
+    if entry["type"] == "COMFY_DYNAMICCOMBO_V3":
+        entry["options"] = [_option(cast(JsonObject, option)) for option in cast("list[Json]", choices or [])]
+    elif entry["type"] == "COMBO":
+        _add_choices(entry, cast("list[Json]", choices or []))
+    template = facts.get("template")
+    if isinstance(template, dict):
+        if entry["type"] == "COMFY_AUTOGROW_V3":
+            entry["autogrow"] = _autogrow(template)
+        else:
+            entry["match_template"] = template.get("template_id")
+            entry["type"] = template.get("allowed_types") or "*"
+    return entry
+
+
+def _add_choices(entry: JsonObject, choices: list[Json]) -> None:
+    folders: dict[str, None] = {}
+    extensions: dict[str, None] = {}
+    literal: list[Json] = []
+    for choice in choices:
+        if isinstance(choice, str) and choice.startswith(_MARKER):
+            folder, _, extension = choice.removeprefix(_MARKER).partition(".")
+            folders[folder] = None
+            extensions["." + extension] = None
+        else:
+            literal.append(choice)
+    entry["choices"] = literal
+    if folders:
+        entry["folders"] = list(folders)
+        entry["extensions"] = list(extensions)
+
+
+def _option(raw: JsonObject) -> JsonObject:
+    inputs = cast("dict[str, JsonObject]", raw.get("inputs") or {})
+    return {"key": raw["key"], "inputs": cast("list[Json]", list(_section_inputs(inputs)))}
+
+
+def _autogrow(template: JsonObject) -> JsonObject:
+    element = next(_section_inputs(cast("dict[str, JsonObject]", template["input"])))
+    names = template.get("names")
+    if not isinstance(names, list):
+        count = template.get("max")
+        names = [f"{template['prefix']}{index}" for index in range(count if isinstance(count, int) else 0)]
+    return {"element": element, "names": names, "min": template.get("min") or 0}

@@ -1,0 +1,86 @@
+"""The only writer to disk: a package appears whole, or what was there before stays."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from comfy2runpod.diagnostics import Locus
+from comfy2runpod.errors.files import CannotWrite
+
+_EXECUTABLE = (".sh",)
+# A folder that holds this file was written by us, and may be replaced whole.
+MARKER = "workflow_api.json"
+
+
+class WriteError(Exception):
+    """Nothing was written; `diagnostic` says why."""
+
+    def __init__(self, diagnostic: CannotWrite) -> None:
+        super().__init__(diagnostic.reason)
+        self.diagnostic = diagnostic
+
+
+def write_package(files: Mapping[str, str], folder: Path) -> None:
+    """Writes a package's files into a new folder that then takes the old one's place.
+
+    Raises:
+        WriteError: the folder cannot be written, or holds something that is not a package; it is as it was.
+    """
+    try:
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).exists():
+            raise _error(folder, "it holds files that are not a package")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise _error(folder, error.strerror or str(error)) from error
+    try:
+        for name, text in sorted(files.items()):
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+            path.chmod(0o755 if path.suffix in _EXECUTABLE else 0o644)
+        fresh.chmod(0o755)
+        _replace(fresh, folder)
+    except OSError as error:
+        raise _error(folder, error.strerror or str(error)) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Writes one file whole.
+
+    Raises:
+        WriteError: it cannot be written; what was there stays.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, delete=False) as part:
+            part.write(text)
+        os.replace(part.name, path)  # noqa: PTH105 - the part's name is a text
+    except OSError as error:
+        raise _error(path, error.strerror or str(error)) from error
+
+
+def _replace(fresh: Path, folder: Path) -> None:
+    """Puts the new folder in the old one's place; if that fails, the old one is put back."""
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent)) / folder.name
+    folder.rename(old)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    finally:
+        shutil.rmtree(old.parent, ignore_errors=True)
+
+
+def _error(path: Path, problem: str) -> WriteError:
+    return WriteError(CannotWrite(at=Locus(str(path)), problem=problem))

@@ -1,0 +1,45 @@
+"""Compiles graphs in memory and compares with the committed packages: every file, byte for byte.
+
+    python scripts/check_drift.py GRAPH…      exit code 1, with the differences, if generated/ is out of date
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+
+from comfy2runpod.catalog import load_catalog
+from comfy2runpod.pipeline import Options, compile_graph, lock_path
+from comfy2runpod.weights import read_lock
+
+GENERATED = Path("generated")
+
+
+def main(graphs: list[str]) -> int:
+    stale = 0
+    names = set()
+    for graph in map(Path, graphs):
+        lock = lock_path(graph)
+        known = read_lock(lock.read_text("utf-8"), str(lock)) if lock.exists() else ()
+        result = compile_graph(graph.read_bytes(), graph.as_posix(), load_catalog(), Options(), known)
+        names.add(result.interface.name)
+        folder = GENERATED / result.interface.name
+        there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        for name in sorted(there | result.files.keys()):
+            old = (folder / name).read_text("utf-8") if name in there else ""
+            new = result.files.get(name, "")
+            if old != new or (name in there) != (name in result.files):
+                stale += 1
+                diff = difflib.unified_diff(old.splitlines(), new.splitlines(), f"{folder}/{name}", "compiled", lineterm="")
+                print("\n".join(list(diff)[:40]) or f"{folder}/{name}: there or not")
+    for folder in sorted(GENERATED.iterdir()):
+        if folder.name not in names:
+            stale += 1
+            print(f"{folder}: no graph compiles to it")
+    print(f"{len(graphs)} graphs compiled, {stale} files differ" + ("; run `make generate`" if stale else ""))
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
