@@ -1,6 +1,6 @@
 """Compiles graphs in memory and compares with the committed packages: every file, byte for byte.
 
-    python scripts/check_drift.py GRAPH…      exit code 1, with the differences, if generated/ is out of date
+python scripts/check_drift.py GRAPH…      exit code 1, with the differences, if generated/ is out of date
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def main(graphs: list[str]) -> int:
             new = result.files.get(name, "")
             if old != new or (name in there) != (name in result.files):
                 stale += 1
-                diff = difflib.unified_diff(old.splitlines(), new.splitlines(), f"{folder}/{name}", "compiled", lineterm="")
+                diff = difflib.unified_diff(
+                    old.splitlines(), new.splitlines(), f"{folder}/{name}", "compiled", lineterm=""
+                )
                 print("\n".join(list(diff)[:40]) or f"{folder}/{name}: there or not")
     for folder in sorted(GENERATED.iterdir()):
         if folder.name not in names:

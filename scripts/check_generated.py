@@ -1,6 +1,6 @@
 """Type-checks generated packages strictly, each on its own, as a worker imports it.
 
-    python scripts/check_generated.py PACKAGE…
+python scripts/check_generated.py PACKAGE…
 """
 
 from __future__ import annotations

@@ -43,7 +43,15 @@ def load(data: bytes, file: str) -> Document:
     Raises:
         CompileError: it is not a graph; every malformed part is named.
     """
-    raw = parse_json(data, file)
+    return document_of(parse_json(data, file), file)
+
+
+def document_of(raw: Json, file: str) -> Document:
+    """A saved graph that has been parsed already: the JSON value, typed.
+
+    Raises:
+        CompileError: it is not a graph; every malformed part is named.
+    """
     if not isinstance(raw, dict):
         raise CompileError([errors.NotAGraph(at=Locus(file), found=f"an {json_type(raw)}" if raw else "nothing in it")])
     if not isinstance(raw.get("nodes"), list):

@@ -51,3 +51,9 @@ GPU_POOLS: Mapping[str, int] = {
     "HOPPER_141": 141,
     "BLACKWELL_180": 180,
 }
+
+# Inputs that a class checks in its own way, so that the server leaves their bounds and choices alone.
+CHECKS_ITSELF: Mapping[str, tuple[str, ...]] = {
+    "CustomCombo": ("choice", "index"),
+    "FluxProUltraImageNode": ("aspect_ratio",),
+}

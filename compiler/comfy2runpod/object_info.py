@@ -158,8 +158,9 @@ def _add_choices(entry: JsonObject, choices: list[Json]) -> None:
     extensions: dict[str, None] = {}
     literal: list[Json] = []
     for choice in choices:
-        if isinstance(choice, str) and choice.startswith(_MARKER):
-            folder, _, extension = choice.removeprefix(_MARKER).partition(".")
+        # A marker may stand in a folder below the one that is listed (`3d/__folder__input3d.glb`).
+        if isinstance(choice, str) and _MARKER in choice:
+            folder, _, extension = choice.partition(_MARKER)[2].partition(".")
             folders[folder] = None
             extensions["." + extension] = None
         else:

@@ -1,0 +1,1 @@
+"""Speaking to ComfyUI: HTTP, events, and the process itself."""

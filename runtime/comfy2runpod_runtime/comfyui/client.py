@@ -1,0 +1,221 @@
+"""ComfyUI's HTTP interface, as far as a job needs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import cast
+
+import httpx
+
+from comfy2runpod_runtime.errors import ComfyUIError, ComfyUIUnavailable, OutputMissing
+from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
+from comfy2runpod_runtime.prompt import Prompt, title_of
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFile:
+    """A file as ComfyUI names it."""
+
+    filename: str
+    subfolder: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A node that failed: which, and what it said."""
+
+    node_id: str
+    class_type: str
+    exception_type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A finished prompt: the files of each node, and whether it succeeded."""
+
+    succeeded: bool
+    interrupted: bool
+    failure: Failure | None
+    files: dict[str, tuple[SavedFile, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStats:
+    """What answers: ComfyUI's version, and the simulator's if it is one."""
+
+    comfyui_version: str
+    simulator: str | None
+
+
+class ComfyUIClient:
+    """One ComfyUI server. `transport` takes httpx's place on the wire in tests."""
+
+    def __init__(self, url: str, timeout_seconds: float, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout_seconds, transport=transport)
+
+    async def __aenter__(self) -> ComfyUIClient:
+        """Opens nothing yet; connections are made when they are needed."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def queue(self, prompt: Prompt, prompt_id: str, client_id: str) -> None:
+        """Queues a prompt under our own id.
+
+        Raises:
+            ComfyUIError: it was refused, wholly or in part.
+            ComfyUIUnavailable: no answer.
+        """
+        body = {"prompt": prompt, "prompt_id": prompt_id, "client_id": client_id}
+        response = await self._request("POST", "/prompt", json=body)
+        answer = _json_object(response)
+        node_errors = answer.get("node_errors")
+        # ComfyUI answers 200 and drops the outputs whose nodes are wrong: half a result is none.
+        if response.status_code == httpx.codes.OK and not node_errors:
+            return
+        if response.status_code == httpx.codes.OK:
+            await self.cancel(prompt_id)
+        raise ComfyUIError(_refusal(prompt, answer))
+
+    async def history(self, prompt_id: str) -> History | None:
+        """What became of a prompt; None while it waits or runs."""
+        response = await self._request("GET", f"/history/{prompt_id}")
+        entry = _json_object(response).get(prompt_id)
+        return _history(entry) if isinstance(entry, dict) else None
+
+    async def is_queued(self, prompt_id: str) -> bool:
+        """Whether a prompt waits or runs."""
+        queue = _json_object(await self._request("GET", "/queue"))
+        entries = [*_list(queue.get("queue_running")), *_list(queue.get("queue_pending"))]
+        return any(isinstance(entry, list) and prompt_id in entry[:2] for entry in entries)
+
+    async def cancel(self, prompt_id: str) -> None:
+        """Takes a prompt out of the queue, or interrupts it if it runs."""
+        await self._request("POST", "/queue", json={"delete": [prompt_id]})
+        await self._request("POST", "/interrupt", json={"prompt_id": prompt_id})
+
+    async def stats(self) -> SystemStats:
+        """Who answers."""
+        system = _json_object(await self._request("GET", "/system_stats")).get("system")
+        system = system if isinstance(system, dict) else {}
+        simulator = system.get("comfy2runpod_simulator")
+        version = system.get("comfyui_version")
+        return SystemStats(
+            comfyui_version=version if isinstance(version, str) else "unknown",
+            simulator=simulator if isinstance(simulator, str) else None,
+        )
+
+    async def download(self, file: SavedFile, target: Path) -> int:
+        """Streams a saved file to disk; its size in bytes.
+
+        Raises:
+            OutputMissing: ComfyUI does not have it.
+        """
+        size = 0
+        async with self._stream(file) as response:
+            if response.status_code != httpx.codes.OK:
+                raise OutputMissing(f"ComfyUI says that it saved {file.filename}, but does not give it.")
+            with target.open("wb") as out:
+                async for chunk in response.aiter_bytes(1 << 20):
+                    out.write(chunk)
+                    size += len(chunk)
+        return size
+
+    @asynccontextmanager
+    async def _stream(self, file: SavedFile) -> AsyncIterator[httpx.Response]:
+        params = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
+        try:
+            async with self._http.stream("GET", "/view", params=params) as response:
+                yield response
+        except httpx.HTTPError as error:
+            raise _unavailable(error) from error
+
+    async def _request(self, method: str, path: str, json: object = None) -> httpx.Response:
+        try:
+            return await self._http.request(method, path, json=json)
+        except httpx.HTTPError as error:
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: httpx.HTTPError) -> ComfyUIUnavailable:
+    return ComfyUIUnavailable(f"ComfyUI does not answer ({type(error).__name__}).")
+
+
+def _json_object(response: httpx.Response) -> JsonObject:
+    try:
+        answer = response.json()
+    except json.JSONDecodeError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ComfyUIUnavailable(f"ComfyUI answered HTTP {response.status_code} without JSON.")
+    return cast(JsonObject, answer)
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _refusal(prompt: Prompt, answer: JsonObject) -> str:
+    """Which nodes were refused and why, by title."""
+    reasons = []
+    errors = answer.get("node_errors")
+    for node_id, entry in (errors if isinstance(errors, dict) else {}).items():
+        faults = _list(entry.get("errors")) if isinstance(entry, dict) else []
+        for fault in faults:
+            if isinstance(fault, dict):
+                message = shorten(f"{fault.get('message')}: {fault.get('details')}", 200)
+                reasons.append(f"{title_of(prompt, node_id)} (node {node_id}): {message}")
+    error = answer.get("error")
+    if not reasons and isinstance(error, dict):
+        reasons.append(shorten(f"{error.get('message')} {error.get('details') or ''}".strip(), 200))
+    return "ComfyUI refused the prompt. " + ("; ".join(reasons[:5]) or "It gave no reason") + "."
+
+
+def _history(entry: JsonObject) -> History:
+    status = entry.get("status")
+    status = status if isinstance(status, dict) else {}
+    failure = None
+    interrupted = False
+    for message in _list(status.get("messages")):
+        match message:
+            case ["execution_error", dict() as detail]:
+                failure = Failure(
+                    node_id=str(detail.get("node_id")),
+                    class_type=str(detail.get("node_type")),
+                    exception_type=str(detail.get("exception_type")),
+                    message=str(detail.get("exception_message")),
+                )
+            case ["execution_interrupted", _]:
+                interrupted = True
+    outputs = entry.get("outputs")
+    files = {
+        node_id: tuple(_files(output))
+        for node_id, output in (outputs if isinstance(outputs, dict) else {}).items()
+        if isinstance(output, dict)
+    }
+    succeeded = status.get("status_str") == "success" and failure is None and not interrupted
+    return History(succeeded=succeeded, interrupted=interrupted, failure=failure, files=files)
+
+
+def _files(output: JsonObject) -> list[SavedFile]:
+    """Every file of a node's output, whatever the key: video stands under `images`, other nodes have their own."""
+    found = []
+    for value in output.values():
+        for item in _list(value):
+            match item:
+                case {"filename": str() as name, "type": "output"}:
+                    subfolder = item.get("subfolder")
+                    found.append(SavedFile(name, subfolder if isinstance(subfolder, str) else "", "output"))
+    return found

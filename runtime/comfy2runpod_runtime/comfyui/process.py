@@ -1,0 +1,109 @@
+"""The worker's own ComfyUI: started, watched, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shlex
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from pathlib import Path
+
+from comfy2runpod_runtime.comfyui.client import ComfyUIClient
+from comfy2runpod_runtime.errors import ComfyUIUnavailable
+from comfy2runpod_runtime.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_STOP_SECONDS = 10
+_LOG_LINES = 200
+_LOOK_SECONDS = 0.25
+
+
+class ComfyUIProcess:
+    """One ComfyUI of ours. Its log goes to ours line by line; the tail is kept for when it fails."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._process: subprocess.Popen[str] | None = None
+        self._tail: deque[str] = deque(maxlen=_LOG_LINES)
+        self._outputs = Path(tempfile.gettempdir()) / "comfy2runpod-outputs"
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self._settings.comfyui_port}"
+
+    @property
+    def outputs(self) -> Path:
+        """Where it saves; each job has a folder of its own in it."""
+        return self._outputs
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    async def ensure(self, client: ComfyUIClient) -> None:
+        """Starts it if it does not run, and waits until it answers.
+
+        Raises:
+            ComfyUIUnavailable: it ended, or did not answer in time.
+        """
+        if not self.running:
+            self._start()
+        deadline = asyncio.get_running_loop().time() + self._settings.comfyui_start_timeout_seconds
+        while True:
+            if not self.running:
+                log.error("ComfyUI ended while it started:\n%s", "\n".join(self._tail))
+                raise ComfyUIUnavailable("ComfyUI ended while it started; the worker's log has its last lines.")
+            try:
+                await client.stats()
+            except ComfyUIUnavailable:
+                if asyncio.get_running_loop().time() > deadline:
+                    limit = self._settings.comfyui_start_timeout_seconds
+                    log.error("ComfyUI did not answer within %s s:\n%s", limit, "\n".join(self._tail))
+                    self.stop()
+                    raise ComfyUIUnavailable(f"ComfyUI did not answer within {limit:.0f} s.") from None
+                await asyncio.sleep(_LOOK_SECONDS)
+            else:
+                return
+
+    def stop(self) -> None:
+        """Ends it: asked first, then killed."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _start(self) -> None:
+        settings = self._settings
+        self._outputs.mkdir(parents=True, exist_ok=True)
+        command = [
+            str(settings.comfyui_python),
+            str(settings.comfyui_dir / "main.py"),
+            *("--listen", "127.0.0.1", "--port", str(settings.comfyui_port)),
+            *("--output-directory", str(self._outputs)),
+            *("--preview-method", "none", "--disable-auto-launch"),
+            *shlex.split(settings.comfyui_args),
+        ]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+            )
+        except OSError as error:
+            log.exception("ComfyUI cannot be started: %s", command)
+            raise ComfyUIUnavailable(f"ComfyUI cannot be started ({error.strerror}).") from error
+        threading.Thread(target=self._follow, args=(self._process,), name="comfyui-log", daemon=True).start()
+
+    def _follow(self, process: subprocess.Popen[str]) -> None:
+        for line in process.stdout or ():
+            self._tail.append(line.rstrip())
+            log.info("comfyui: %s", line.rstrip())

@@ -1,0 +1,185 @@
+"""A package's worker: from RunPod's job to its answer, under the SDK in all its modes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Generic, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from comfy2runpod_runtime.comfyui.client import ComfyUIClient
+from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
+from comfy2runpod_runtime.errors import InternalError, JobError, PackageError
+from comfy2runpod_runtime.job import Job, Timings, run_job
+from comfy2runpod_runtime.json_types import Json, JsonObject
+from comfy2runpod_runtime.outputs import Output
+from comfy2runpod_runtime.progress import ProgressUpdates
+from comfy2runpod_runtime.prompt import Prompt, PromptTemplate, Run
+from comfy2runpod_runtime.settings import Settings
+from comfy2runpod_runtime.validate import validate_request
+
+# What a package and this runtime agree on; a package says which it was made for.
+CONTRACT = 1
+# Random seeds stay where every JSON reader keeps them exactly.
+_SEEDS = 2**53
+
+log = logging.getLogger("comfy2runpod")
+
+Request = TypeVar("Request", bound=BaseModel)
+Patch: TypeAlias = Callable[[Prompt, Request, Run], None]
+RawJob: TypeAlias = Mapping[str, object]
+
+
+class Endpoint(Generic[Request]):
+    """One package, ready to take jobs.
+
+    Args:
+        package: the package's folder.
+        contract: the contract that the package was generated for.
+        request: its model of a job's input.
+        answer: its model of an answer.
+        patch: writes a request into a prompt.
+        seeds: the fields that are seeds.
+        outputs: what it gives back.
+
+    Raises:
+        PackageError: another contract, or a workflow_api.json that cannot be read.
+    """
+
+    def __init__(
+        self,
+        *,
+        package: Path,
+        contract: int,
+        request: type[Request],
+        answer: type[BaseModel],
+        patch: Patch[Request],
+        seeds: tuple[str, ...],
+        outputs: tuple[Output, ...],
+    ) -> None:
+        if contract != CONTRACT:
+            raise PackageError(
+                f"The package was generated for contract {contract}, this runtime has {CONTRACT}: "
+                "compile the graph again with the same version of comfy2runpod."
+            )
+        self._template = PromptTemplate.read(package / "workflow_api.json")
+        self._request = request
+        self._answer = answer
+        self._patch = patch
+        self._seeds = seeds
+        self._outputs = outputs
+        self._settings = Settings()
+        self._process = None if self._settings.comfyui_url else ComfyUIProcess(self._settings)
+        # ComfyUI runs one prompt at a time on the GPU.
+        self._one_at_a_time = asyncio.Lock()
+
+    async def handle(self, job: RawJob) -> JsonObject:
+        """Runs one job; a failure is an answer with `error`, never an exception."""
+        timings = Timings()
+        started = time.perf_counter()
+        job_id = str(job.get("id", ""))
+        prompt_id = str(uuid.uuid4())
+        simulated: str | None = None
+        try:
+            request = validate_request(self._request, job.get("input"))
+            run = Run(prompt_id=prompt_id, seeds=self._drawn(request))
+            prompt = self._template.copy()
+            self._patch(prompt, request, run)
+            timings.done("prepare")
+            async with self._one_at_a_time, self._client() as client:
+                simulated = await self._ready(client)
+                timings.done("wait")
+                work = Job(prompt, run, self._outputs)
+                progress = ProgressUpdates(job)
+                media = await run_job(work, client, self._settings, progress.send, timings)
+                await progress.drain()
+            answer = self._checked({**media, **run.seeds, "prompt_id": prompt_id})
+        except JobError as error:
+            _log_job(job_id, prompt_id, error.code, started, timings, simulated)
+            return error.to_answer()
+        except asyncio.CancelledError:
+            _log_job(job_id, prompt_id, "cancelled", started, timings, simulated)
+            raise
+        except Exception:
+            # A bug must not reach the caller as a traceback, which the SDK would post: it tells paths.
+            log.exception("job %s: internal error", job_id)
+            return InternalError("The worker failed for a reason of its own; its log says more.").to_answer()
+        finally:
+            self._clean(prompt_id)
+        _log_job(job_id, prompt_id, "done", started, timings, simulated)
+        return answer
+
+    def serve(self) -> None:
+        """Hands the endpoint to the RunPod SDK, which decides by its arguments how to run it."""
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        import runpod  # noqa: PLC0415 - a heavy import, and only a worker needs it
+
+        runpod.serverless.register_fitness_check(self.check_fitness)
+        try:
+            runpod.serverless.start({"handler": self.handle, "return_aggregate_stream": False})
+        finally:
+            self.close()
+
+    async def check_fitness(self) -> None:
+        """Proves that ComfyUI answers, before the worker takes its first job.
+
+        Raises:
+            ComfyUIUnavailable: it does not; the SDK then ends the worker.
+        """
+        async with self._client() as client:
+            await self._ready(client)
+
+    def close(self) -> None:
+        """Ends the worker's own ComfyUI."""
+        if self._process is not None:
+            self._process.stop()
+
+    def _client(self) -> ComfyUIClient:
+        url = self._settings.comfyui_url or (self._process.url if self._process is not None else "")
+        return ComfyUIClient(url, self._settings.request_timeout_seconds)
+
+    async def _ready(self, client: ComfyUIClient) -> str | None:
+        """Waits until ComfyUI answers; the simulator's version if that is what answers."""
+        if self._process is not None:
+            await self._process.ensure(client)
+        return (await client.stats()).simulator
+
+    def _drawn(self, request: Request) -> dict[str, int]:
+        """The seeds of a run: those given, and random ones for those left out. 0 is a seed like any other."""
+        given = {name: getattr(request, name) for name in self._seeds}
+        return {name: secrets.randbelow(_SEEDS) if value is None else value for name, value in given.items()}
+
+    def _checked(self, answer: JsonObject) -> JsonObject:
+        try:
+            self._answer.model_validate(answer)
+        except ValidationError as error:
+            places = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
+            raise PackageError(f"the answer does not fit the package's Output: {places}") from None
+        return answer
+
+    def _clean(self, prompt_id: str) -> None:
+        if self._process is not None:
+            shutil.rmtree(self._process.outputs / "comfy2runpod" / prompt_id, ignore_errors=True)
+
+
+def _log_job(job_id: str, prompt_id: str, result: str, started: float, timings: Timings, simulated: str | None) -> None:
+    """One line a job: what became of it, and where the time went."""
+    line: dict[str, Json] = {
+        "job": job_id,
+        "prompt_id": prompt_id,
+        "result": result,
+        "seconds": round(time.perf_counter() - started, 3),
+        **timings.phases,
+    }
+    if simulated is not None:
+        line["SIMULATED"] = f"placeholder media by the comfy2runpod simulator {simulated}; no model was run"
+    log.info("%s", json.dumps(line))

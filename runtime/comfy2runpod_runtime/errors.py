@@ -1,0 +1,120 @@
+"""What can go wrong with a job. Every error has a stable code, and a message for the caller.
+
+    JobError
+    ├── InvalidInput         invalid_input         the request; `details` names every field that is wrong
+    ├── ComfyUIError         comfyui_error         ComfyUI refused the prompt, or a node failed
+    ├── ComfyUIUnavailable   comfyui_unavailable   ComfyUI cannot be reached, or does not start
+    ├── OutputMissing        output_missing        the job ended without the file that it is to give
+    ├── OutputInvalid        output_invalid        a file that is not whole, or not of its kind
+    ├── OutputTooLarge       output_too_large      a result that RunPod would not carry
+    ├── JobTimeout           timeout               the job took longer than it may
+    ├── JobCancelled         cancelled             ComfyUI was interrupted from elsewhere
+    ├── ModelUnavailable     model_unavailable     a model file cannot be had, or is not what the lock says
+    └── InternalError        internal_error        a bug of ours; the worker's log has more
+
+Messages hold no host paths, no tracebacks and no secrets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from comfy2runpod_runtime.json_types import Json, JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """One thing that is wrong with one field of a request."""
+
+    field: str
+    message: str
+
+
+class JobError(Exception):
+    """The base of all; `code` is stable, the message may change."""
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, details: Sequence[FieldFault] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = tuple(details)
+
+    def to_json(self) -> JsonObject:
+        """The error as data."""
+        answer: JsonObject = {"code": self.code, "message": self.message}
+        if self.details:
+            answer["details"] = [{"field": fault.field, "message": fault.message} for fault in self.details]
+        return answer
+
+    def to_answer(self) -> JsonObject:
+        """The answer of a failed job: RunPod wants a text under `error`, so the text is JSON."""
+        text: Json = json.dumps(self.to_json(), ensure_ascii=False)
+        return {"error": text}
+
+
+class InvalidInput(JobError):
+    """The request is not one that the endpoint takes. Nothing was queued."""
+
+    code = "invalid_input"
+
+
+class ComfyUIError(JobError):
+    """ComfyUI refused the prompt, or a node failed."""
+
+    code = "comfyui_error"
+
+
+class ComfyUIUnavailable(JobError):
+    """ComfyUI cannot be reached, or does not start."""
+
+    code = "comfyui_unavailable"
+
+
+class OutputMissing(JobError):
+    """The job ended without the file that it is to give."""
+
+    code = "output_missing"
+
+
+class OutputInvalid(JobError):
+    """A file that is not whole, or not of its kind."""
+
+    code = "output_invalid"
+
+
+class OutputTooLarge(JobError):
+    """A result that RunPod would not carry."""
+
+    code = "output_too_large"
+
+
+class JobTimeout(JobError):
+    """The job took longer than it may."""
+
+    code = "timeout"
+
+
+class JobCancelled(JobError):
+    """ComfyUI was interrupted from elsewhere."""
+
+    code = "cancelled"
+
+
+class ModelUnavailable(JobError):
+    """A model file cannot be had, or is not what the lock says."""
+
+    code = "model_unavailable"
+
+
+class InternalError(JobError):
+    """A bug of ours."""
+
+    code = "internal_error"
+
+
+class PackageError(Exception):
+    """A package that this runtime cannot run: another contract, or files that do not belong together."""

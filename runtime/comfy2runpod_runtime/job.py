@@ -1,0 +1,179 @@
+"""One job: patched, queued, followed, collected, measured, answered.
+
+`/history` is the authority. Events only make the worker look sooner and say how far it is: if none ever comes, the
+result is the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from comfy2runpod_runtime.comfyui.client import ComfyUIClient, Failure, History
+from comfy2runpod_runtime.comfyui.events import Event, EventStream, NodeStarted, PromptEnded, StepDone
+from comfy2runpod_runtime.errors import ComfyUIError, ComfyUIUnavailable, JobCancelled, JobTimeout
+from comfy2runpod_runtime.json_types import JsonObject, shorten
+from comfy2runpod_runtime.outputs import Collected, Output, answer_of
+from comfy2runpod_runtime.prompt import Prompt, Run, title_of
+from comfy2runpod_runtime.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Progress: TypeAlias = Callable[[JsonObject], None]
+
+# How many polls in a row may find a prompt neither queued nor in the history before it counts as lost.
+_LOST_AFTER = 3
+_CANCEL_SECONDS = 10
+
+
+@dataclass(slots=True)
+class Timings:
+    """Seconds that each phase of a job took, for the log."""
+
+    phases: dict[str, float] = field(default_factory=dict)
+    _since: float = field(default_factory=time.perf_counter)
+
+    def done(self, phase: str) -> None:
+        """Notes that a phase has ended now."""
+        now = time.perf_counter()
+        self.phases[phase] = round(now - self._since, 4)
+        self._since = now
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one run needs: the patched prompt under its id, and the outputs that it is to give."""
+
+    prompt: Prompt
+    run: Run
+    outputs: tuple[Output, ...]
+
+
+async def run_job(
+    job: Job, client: ComfyUIClient, settings: Settings, progress: Progress, timings: Timings
+) -> JsonObject:
+    """Runs a prompt to its end.
+
+    Returns:
+        The media part of the answer.
+
+    Raises:
+        JobError: whatever went wrong, with its code.
+        asyncio.CancelledError: the job was cancelled; ComfyUI has been told.
+    """
+    client_id = uuid.uuid4().hex
+    try:
+        async with asyncio.timeout(settings.job_timeout_seconds):
+            async with EventStream(client.url, client_id) as events:
+                timings.done("connect")
+                await client.queue(job.prompt, job.run.prompt_id, client_id)
+                timings.done("queue")
+                history = await _follow(job, client, events, settings, progress)
+                timings.done("run")
+            return await _collect(job, client, history, settings, timings)
+    except TimeoutError:
+        await _give_up(client, job.run.prompt_id)
+        raise JobTimeout(f"The job took longer than {settings.job_timeout_seconds:.0f} s and was stopped.") from None
+    except asyncio.CancelledError:
+        await asyncio.shield(_give_up(client, job.run.prompt_id))
+        raise
+
+
+async def _follow(
+    job: Job, client: ComfyUIClient, events: EventStream, settings: Settings, progress: Progress
+) -> History:
+    """Waits until the history tells how the prompt ended."""
+    prompt_id = job.run.prompt_id
+    reporter = _Reporter(job.prompt, progress)
+    lost = 0
+    while True:
+        event = await events.next(settings.poll_seconds)
+        if event is not None and event.prompt_id == prompt_id:
+            reporter.report(event)
+        if event is not None and not (isinstance(event, PromptEnded) and event.prompt_id == prompt_id):
+            continue
+        history = await client.history(prompt_id)
+        if history is not None:
+            _raise_failure(job.prompt, history)
+            return history
+        if event is None:
+            lost = 0 if await client.is_queued(prompt_id) else lost + 1
+            if lost >= _LOST_AFTER:
+                raise ComfyUIUnavailable("ComfyUI no longer knows the job: it was restarted or its queue was cleared.")
+
+
+def _raise_failure(prompt: Prompt, history: History) -> None:
+    if history.succeeded:
+        return
+    if history.interrupted:
+        raise JobCancelled("ComfyUI was interrupted.")
+    raise ComfyUIError(_failure_text(prompt, history.failure))
+
+
+def _failure_text(prompt: Prompt, failure: Failure | None) -> str:
+    if failure is None:
+        return "ComfyUI ended the job with an error and gave no reason."
+    title = title_of(prompt, failure.node_id)
+    kind = failure.exception_type.rpartition(".")[2]
+    return f"{title} (node {failure.node_id}, {failure.class_type}) failed: {kind}: {shorten(failure.message, 300)}"
+
+
+async def _collect(
+    job: Job, client: ComfyUIClient, history: History, settings: Settings, timings: Timings
+) -> JsonObject:
+    with tempfile.TemporaryDirectory(prefix="comfy2runpod-") as folder:
+        collected = []
+        for output in job.outputs:
+            for index, file in enumerate(output.wanted(history.files, title_of(job.prompt, output.node))):
+                path = Path(folder) / f"{output.name}-{index}{Path(file.filename).suffix}"
+                collected.append((output, path, await client.download(file, path)))
+        timings.done("collect")
+        measured = [
+            Collected(output, path, size, await asyncio.to_thread(output.measure, path))
+            for output, path, size in collected
+        ]
+        timings.done("measure")
+        answer = await asyncio.to_thread(answer_of, job.outputs, tuple(measured), settings.max_inline_bytes)
+        timings.done("encode")
+        return answer
+
+
+async def _give_up(client: ComfyUIClient, prompt_id: str) -> None:
+    """Tells ComfyUI to stop; a ComfyUI that no longer listens is not a reason to fail differently."""
+    with suppress(ComfyUIUnavailable, TimeoutError):
+        async with asyncio.timeout(_CANCEL_SECONDS):
+            await client.cancel(prompt_id)
+
+
+class _Reporter:
+    """Turns events into progress, not more often than every half second but for a new node."""
+
+    def __init__(self, prompt: Prompt, progress: Progress) -> None:
+        self._prompt = prompt
+        self._progress = progress
+        self._started: set[str] = set()
+        self._last = 0.0
+
+    def report(self, event: Event) -> None:
+        match event:
+            case NodeStarted(node_id=str() as node_id):
+                self._started.add(node_id)
+                self._tell(node_id, {})
+            case StepDone(node_id=node_id, step=step, of=of):
+                self._tell(node_id, {"step": step, "steps": of})
+
+    def _tell(self, node_id: str, more: Mapping[str, int]) -> None:
+        now = time.monotonic()
+        if now - self._last < 0.5:  # noqa: PLR2004 - said above
+            return
+        self._last = now
+        percent = min(99, round(100 * len(self._started) / max(1, len(self._prompt))))
+        self._progress({"node": title_of(self._prompt, node_id), "percent": percent, **more})

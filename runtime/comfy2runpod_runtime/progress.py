@@ -1,0 +1,37 @@
+"""Progress updates to RunPod, none of which may come after the result."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Mapping
+
+from comfy2runpod_runtime.json_types import JsonObject
+
+_DRAIN_SECONDS = 5.0
+
+
+class ProgressUpdates:
+    """The updates of one job. Only the real worker loop has somewhere to post them to; elsewhere they are dropped."""
+
+    def __init__(self, job: Mapping[str, object]) -> None:
+        self._job = dict(job)
+        self._sending: list[threading.Thread] = []
+
+    def send(self, update: JsonObject) -> None:
+        """Posts an update, on a thread that the SDK starts for it."""
+        if "RUNPOD_WEBHOOK_GET_JOB" not in os.environ:
+            return
+        import runpod  # noqa: PLC0415 - a heavy import, and only a worker needs it
+
+        before = set(threading.enumerate())
+        runpod.serverless.progress_update(self._job, update)
+        self._sending += set(threading.enumerate()) - before
+
+    async def drain(self) -> None:
+        """Waits until every update has been posted: one that overtakes the result would undo it (runpod-python#250)."""
+        deadline = asyncio.get_running_loop().time() + _DRAIN_SECONDS
+        for thread in self._sending:
+            left = deadline - asyncio.get_running_loop().time()
+            await asyncio.to_thread(thread.join, max(0.0, left))

@@ -1,0 +1,92 @@
+"""The API prompt as a job writes into it, and what generated patch code uses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NotRequired, TypeAlias, TypedDict, cast
+
+from comfy2runpod_runtime.errors import PackageError
+from comfy2runpod_runtime.json_types import Json
+
+
+class PromptNode(TypedDict):
+    """One node of a prompt, as ComfyUI takes it."""
+
+    class_type: str
+    inputs: dict[str, Json]
+    _meta: NotRequired[dict[str, str]]
+
+
+Prompt: TypeAlias = dict[str, PromptNode]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a prompt: its id, and the seeds that were drawn or given, by field name."""
+
+    prompt_id: str
+    seeds: Mapping[str, int]
+
+    def output_prefix(self, output: str) -> str:
+        """The file name prefix of an output: no two jobs share one."""
+        return f"comfy2runpod/{self.prompt_id}/{output}"
+
+
+class PromptTemplate:
+    """A package's compiled prompt; each job gets a copy of its own."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @classmethod
+    def read(cls, path: Path) -> PromptTemplate:
+        """Reads workflow_api.json.
+
+        Raises:
+            PackageError: it is not there, or no prompt.
+        """
+        try:
+            text = path.read_text("utf-8")
+            nodes = json.loads(text)
+        except (OSError, ValueError) as error:
+            raise PackageError(f"{path.name} cannot be read: {error}") from error
+        if not isinstance(nodes, dict) or not all(isinstance(n, dict) and "class_type" in n for n in nodes.values()):
+            raise PackageError(f"{path.name} is not an API prompt")
+        return cls(text)
+
+    def copy(self) -> Prompt:
+        """A fresh prompt to write into."""
+        return cast(Prompt, json.loads(self._text))
+
+
+def title_of(prompt: Prompt, node_id: str) -> str:
+    """A node's title, for messages: the id of a node made at run time (`7.0.0.3`) leads to the one that made it."""
+    node = prompt.get(node_id) or prompt.get(node_id.split(".", maxsplit=1)[0])
+    if node is None:
+        return node_id
+    return node.get("_meta", {}).get("title") or node["class_type"]
+
+
+def set_member(inputs: dict[str, Json], name: str, member: str, value: Json) -> None:
+    """Writes one member of a widget that holds an object, such as `crop_region.width`.
+
+    Raises:
+        PackageError: the prompt holds no such object.
+    """
+    holder = inputs.get(name)
+    if not isinstance(holder, dict):
+        raise PackageError(f"{name} holds no object to write {member} into")
+    holder[member] = value
+
+
+def round_up(value: int, multiple: int) -> int:
+    """The next multiple that is not below the value."""
+    return -(-value // multiple) * multiple
+
+
+def round_down(value: int, multiple: int) -> int:
+    """The next multiple that is not above the value."""
+    return value // multiple * multiple
