@@ -48,6 +48,11 @@ class Expression:
         """
         return _evaluate(self.tree, value)
 
+    def over(self, source: str) -> str:
+        """The expression's text with `source`, an attribute or subscript, in the value's place."""
+        replaced = ast.parse(source, mode="eval").body
+        return ast.unparse(_Replace(replaced).visit(ast.parse(self.python, mode="eval").body)).replace("'", '"')
+
     @property
     def functions(self) -> frozenset[str]:
         """Which of the rounding functions it calls."""
@@ -56,6 +61,16 @@ class Expression:
             for node in ast.walk(self.tree)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         ) - {"min", "max"}
+
+
+class _Replace(ast.NodeTransformer):
+    """Puts another expression in the value's place."""
+
+    def __init__(self, source: ast.expr) -> None:
+        self._source = source
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - ast's own word
+        return self._source if node.id == VALUE else node
 
 
 def parse_expression(text: str, name: str) -> Expression:

@@ -1,0 +1,107 @@
+"""The one template environment: strict, and with a filter for every language that a value is written into.
+
+Templates format; decisions are made before, in `views`. No value reaches code, a shell or a Dockerfile unquoted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from functools import lru_cache
+from importlib import resources
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
+
+from comfy2runpod.ir.json import Json
+
+_WIDTH = 118
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The environment, made when it is first needed."""
+    made = Environment(
+        loader=FunctionLoader(template_text),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(["html", "html.j2"], default=False),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters.update(
+        python=python_literal,
+        python_text=python_text,
+        docstring=docstring,
+        json=json_text,
+        dockerfile=dockerfile_text,
+        ts_comment=ts_comment,
+        cell=markdown_cell,
+        embedded=embedded_json,
+    )
+    return made
+
+
+@lru_cache(maxsize=32)
+def template_text(name: str) -> str:
+    """A file of the templates folder."""
+    return resources.files("comfy2runpod").joinpath("templates", name).read_text("utf-8")
+
+
+def python_literal(value: Json) -> str:
+    """A value as Python source."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=_has_surrogates(value))
+    return repr(value)
+
+
+def python_text(text: str, indent: int) -> str:
+    """A text as Python source that starts at column `indent`: several lines if it is long."""
+    literal = python_literal(text)
+    if indent + len(literal) < _WIDTH:
+        return literal
+    parts = textwrap.wrap(
+        text, _WIDTH - indent - 8, drop_whitespace=False, replace_whitespace=False, break_on_hyphens=False
+    )
+    if "".join(parts) != text:
+        return literal
+    pad = " " * (indent - indent % 4 + 4)
+    lines = "\n".join(pad + python_literal(part) for part in parts)
+    return f"(\n{lines}\n{pad[:-4]})"
+
+
+def docstring(text: str) -> str:
+    """A text inside a docstring: on one line, nothing that ends it or escapes."""
+    flat = " ".join(text.split()).replace("\\", "\\\\").replace('"', "'")
+    return flat.encode("utf-8", "replace").decode("utf-8")
+
+
+def json_text(value: Json) -> str:
+    """A value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=isinstance(value, str) and _has_surrogates(value))
+
+
+def embedded_json(value: Json) -> str:
+    """JSON inside a script element: nothing in it can end the element."""
+    return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def dockerfile_text(text: str) -> str:
+    """A quoted word of a Dockerfile: no variable is expanded in it."""
+    flat = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'"{flat}"'
+
+
+def ts_comment(text: str) -> str:
+    """A text inside a block comment."""
+    return " ".join(text.split()).replace("*/", "*\\/")
+
+
+def markdown_cell(text: str) -> str:
+    """A text inside a table's cell."""
+    flat = " ".join(text.split())
+    return re.sub(r"([\\`*_{}\[\]<>|])", r"\\\1", flat)
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,167 @@
+"""Interface + prompt -> the texts of a whole package."""
+
+from __future__ import annotations
+
+import json
+
+from comfy2runpod import __version__
+from comfy2runpod.emit.environment import environment, template_text
+from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, openapi, output_schema
+from comfy2runpod.emit.views import (
+    assignment,
+    field_view,
+    is_flat,
+    measures,
+    output_view,
+    patch_imports,
+    seed_names,
+    stepped,
+)
+from comfy2runpod.ir.interface import ChoiceField, Interface, Model, TextField
+from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.ir.prompt import Prompt, prompt_to_json
+
+# The agreement between a package and the runtime; the runtime refuses a package of another one.
+CONTRACT = 1
+LOCK_VERSION = 1
+
+_TEMPLATES = {
+    "schema.py": "schema.py.j2",
+    "patch.py": "patch.py.j2",
+    "handler.py": "handler.py.j2",
+    "Dockerfile": "Dockerfile.j2",
+    "entrypoint.sh": "entrypoint.sh.j2",
+    ".dockerignore": "dockerignore.j2",
+    ".github/workflows/docker-build.yml": "docker-build.yml.j2",
+    "docs/API.md": "API.md.j2",
+    "docs/index.html": "index.html.j2",
+    "clients/python/client.py": "client.py.j2",
+    "clients/typescript/client.ts": "client.ts.j2",
+    "clients/typescript/package.json": "client-package.json.j2",
+    "clients/typescript/tsconfig.json": "client-tsconfig.json.j2",
+}
+
+
+def emit(interface: Interface, prompt: Prompt) -> dict[str, str]:
+    """The package's files: path to text. Pure, and the same for the same interface and prompt."""
+    context = _context(interface)
+    files = {path: environment().get_template(name).render(context) for path, name in _TEMPLATES.items()}
+    files |= {
+        "workflow_api.json": _json(prompt_to_json(prompt)),
+        "models.lock.json": _json(lock_json(interface.models)),
+        "requirements.txt": template_text("worker.lock"),
+        "comfyui.lock": template_text(f"comfyui-{interface.comfyui_version}.lock"),
+        "test_input.json": _json({"input": example_input(interface)}),
+        ".runpod/hub.json": _json(_hub(interface)),
+        ".runpod/tests.json": _json(_hub_tests(interface)),
+        "docs/input.schema.json": _json(input_schema(interface)),
+        "docs/output.schema.json": _json(output_schema(interface)),
+        "docs/openapi.json": _json(openapi(interface)),
+    }
+    return dict(sorted(files.items()))
+
+
+def lock_json(models: tuple[Model, ...]) -> JsonObject:
+    """The model lock, as the worker's provisioner reads it."""
+    entries: list[Json] = [
+        {
+            "file": model.file,
+            "directory": model.directory,
+            "repo": model.repo,
+            "path": model.path,
+            "revision": model.revision,
+            "url": model.url,
+            "size": model.size,
+            "approximate_size": model.approximate_size,
+            "sha256": model.sha256,
+        }
+        for model in models
+        if model.url
+    ]
+    return {"version": LOCK_VERSION, "models": entries}
+
+
+def example_input(interface: Interface) -> JsonObject:
+    """An input that the endpoint takes, with every required field and the defaults of the others that are short."""
+    example: JsonObject = {}
+    for field in interface.fields:
+        view = field_view(field)
+        if field.required or (view.kind != "seed" and not isinstance(field, TextField)):
+            example[field.name] = view.example
+    return example
+
+
+def _context(interface: Interface) -> dict[str, object]:
+    fields = [(field_view(field), stepped(field)) for field in interface.fields]
+    outputs = [output_view(output) for output in interface.outputs]
+    seeds = seed_names(interface)
+    example = example_input(interface)
+    return {
+        "version": __version__,
+        "contract": CONTRACT,
+        "interface": interface,
+        "fields": fields,
+        "outputs": outputs,
+        "flat": is_flat(interface),
+        "measures": {output.name: measures(output.kind) for output in interface.outputs},
+        "seeds": seeds,
+        "assignments": [
+            (field, [(target, assignment(field, target)) for target in field.targets]) for field in interface.fields
+        ],
+        "prefixes": [output for output in interface.outputs if output.prefix_input is not None],
+        "patch_imports": patch_imports(interface),
+        "handler_classes": sorted({"Endpoint", *(output.handler_class for output in outputs)}),
+        "has_literal": any(isinstance(field, ChoiceField) for field in interface.fields),
+        "has_stepped": any(step is not None for _, step in fields),
+        "error_codes": ERROR_CODES,
+        "example": example,
+        "example_json": json.dumps(example, indent=2, ensure_ascii=False),
+        "request_json": json.dumps({"input": example}, ensure_ascii=False),
+        "curl_json": json.dumps({"input": example}, ensure_ascii=True).replace("'", "\\u0027"),
+        "suffix": {output.name: _suffix(output.media_type) for output in outputs},
+        "models_size": sum(model.size or model.approximate_size or 0 for model in interface.models),
+    }
+
+
+def _suffix(media_type: str) -> str:
+    names = {"audio/mpeg": "mp3", "audio/ogg": "opus"}
+    return names.get(media_type, media_type.rpartition("/")[2])
+
+
+def _hub(interface: Interface) -> JsonObject:
+    category = interface.outputs[0].kind.value
+    return {
+        "title": interface.title,
+        "description": interface.description or interface.title,
+        "type": "serverless",
+        "category": category,
+        "config": {
+            "runsOn": "GPU",
+            "containerDiskInGb": interface.runpod.container_disk_gb,
+            "gpuCount": 1,
+            "gpuIds": ",".join(interface.runpod.gpu),
+            "allowedCudaVersions": ["12.8", "12.9", "13.0"],
+        },
+    }
+
+
+def _hub_tests(interface: Interface) -> JsonObject:
+    return {
+        "tests": [
+            {
+                "name": f"{interface.name}_example",
+                "input": example_input(interface),
+                "timeout": interface.runpod.execution_timeout_seconds * 1000,
+            }
+        ],
+        "config": {
+            "gpuTypeId": "NVIDIA H100 80GB HBM3",
+            "gpuCount": 1,
+            "env": [],
+            "allowedCudaVersions": ["12.8", "12.9", "13.0"],
+        },
+    }
+
+
+def _json(value: JsonObject) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,277 @@
+"""The interface as JSON Schema 2020-12 and OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from comfy2runpod import __version__
+from comfy2runpod.emit.views import MAX_LISTED, is_flat, measures, seed_names
+from comfy2runpod.ir.interface import (
+    BooleanField,
+    ChoiceField,
+    Field,
+    IntegerField,
+    Interface,
+    NumberField,
+    Output,
+    SeedField,
+    TextField,
+)
+from comfy2runpod.ir.json import Json, JsonObject
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# Code, when it comes, and what the caller can do about it.
+ERROR_CODES = (
+    ("invalid_input", "The input is not one that this endpoint takes.", "Correct the fields named in `details`."),
+    ("comfyui_error", "ComfyUI refused the prompt, or a node failed.", "Try again; report it with the prompt_id."),
+    ("comfyui_unavailable", "ComfyUI cannot be reached on the worker.", "Try again: another worker takes the job."),
+    ("output_missing", "The job ended without its file.", "Try again; report it with the prompt_id."),
+    ("output_invalid", "The file is not whole.", "Try again; report it with the prompt_id."),
+    ("output_too_large", "The result is larger than an answer may be.", "Ask for a smaller size or a shorter result."),
+    ("timeout", "The job took longer than it may.", "Ask for less, or raise the endpoint's time limit."),
+    ("cancelled", "The job was stopped.", "Send it again if it is still wanted."),
+    ("model_unavailable", "A model file cannot be had.", "Tell whoever runs the endpoint."),
+    ("internal_error", "The worker failed for a reason of its own.", "Report it with the time and the job's id."),
+)
+
+_STATES = ["IN_QUEUE", "IN_PROGRESS", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"]
+
+
+def input_schema(interface: Interface) -> JsonObject:
+    """The schema of a job's `input`."""
+    return {
+        "$schema": DIALECT,
+        "title": "Input",
+        "description": f"What {interface.title} takes.",
+        "type": "object",
+        "properties": {field.name: _field(field) for field in interface.fields},
+        "required": [field.name for field in interface.fields if field.required],
+        "additionalProperties": False,
+    }
+
+
+def output_schema(interface: Interface) -> JsonObject:
+    """The schema of a job's `output`."""
+    properties: JsonObject = {}
+    if is_flat(interface):
+        (output,) = interface.outputs
+        properties |= {output.name: _data(output), **_measured(output)}
+    else:
+        properties |= {output.name: _media(output) for output in interface.outputs}
+    for name in seed_names(interface):
+        properties[name] = {"type": "integer", "description": "The seed that was used."}
+    properties["prompt_id"] = {"type": "string", "description": "The run's id in ComfyUI, for questions about it."}
+    return {
+        "$schema": DIALECT,
+        "title": "Output",
+        "description": f"What {interface.title} gives back.",
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _field(field: Field) -> JsonObject:
+    schema: JsonObject = {"title": field.title}
+    if field.description:
+        schema["description"] = field.description
+    match field:
+        case IntegerField():
+            schema |= {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
+            steps = range(
+                field.minimum + (field.offset - field.minimum) % field.multiple_of,
+                field.maximum + 1,
+                field.multiple_of,
+            )
+            if field.offset and len(steps) <= MAX_LISTED:
+                schema["enum"] = list(steps)
+            elif field.multiple_of > 1 and not field.offset:
+                schema["multipleOf"] = field.multiple_of
+            default: Json = field.default
+        case NumberField():
+            schema["type"] = "number"
+            if field.minimum is not None:
+                schema["minimum"] = field.minimum
+            if field.maximum is not None:
+                schema["maximum"] = field.maximum
+            default = field.default
+        case TextField():
+            schema |= {"type": "string", "minLength": field.min_length, "maxLength": field.max_length}
+            default = field.default
+        case ChoiceField():
+            schema |= {"type": "string", "enum": list(field.choices)}
+            default = field.default
+        case BooleanField():
+            schema["type"] = "boolean"
+            default = field.default
+        case SeedField():
+            schema |= {"type": ["integer", "null"], "minimum": field.minimum, "maximum": field.maximum}
+            default = None
+    if not field.required:
+        schema["default"] = default
+    return schema
+
+
+def _data(output: Output) -> JsonObject:
+    return {
+        "type": "string",
+        "contentEncoding": "base64",
+        "contentMediaType": output.media_type,
+        "description": output.description or f"The {output.kind.value}, base64.",
+    }
+
+
+def _measured(output: Output) -> JsonObject:
+    return {
+        measure.name: {
+            "type": "integer" if measure.python_type == "int" else "number",
+            "description": measure.description,
+        }
+        for measure in measures(output.kind)
+    }
+
+
+def _media(output: Output) -> JsonObject:
+    properties: JsonObject = {
+        "data": _data(output),
+        "media_type": {"type": "string", "const": output.media_type},
+        **_measured(output),
+    }
+    one: JsonObject = {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+    return {"type": "array", "items": one, "minItems": 1} if output.many else one
+
+
+def openapi(interface: Interface) -> JsonObject:
+    """RunPod's operations of the endpoint, with this package's own types."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": interface.title,
+            "version": __version__,
+            "description": interface.description or interface.title,
+        },
+        "servers": [
+            {
+                "url": "https://api.runpod.ai/v2/{endpoint_id}",
+                "variables": {"endpoint_id": {"default": "ENDPOINT_ID", "description": "The endpoint's id in RunPod."}},
+            }
+        ],
+        "security": [{"apiKey": []}],
+        "paths": _paths(),
+        "components": {
+            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "description": "A RunPod API key."}},
+            "schemas": _components(interface),
+        },
+    }
+
+
+def _paths() -> JsonObject:
+    job_id: Json = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "/run": {"post": _operation("run", "Queue a job; ask for its status later.", body=True)},
+        "/runsync": {"post": _operation("runsync", "Run a job and wait for its end.", body=True)},
+        "/status/{id}": {
+            "parameters": [job_id],
+            "get": _operation("status", "How far a job is, and its result when it has ended.", body=False),
+        },
+        "/cancel/{id}": {
+            "parameters": [job_id],
+            "post": _operation("cancel", "Stop a job, or take it out of the queue.", body=False),
+        },
+        "/health": {
+            "get": {
+                "operationId": "health",
+                "summary": "Workers and queue of the endpoint.",
+                "responses": {"200": {"description": "Counts.", **_content({"type": "object"})}},
+            }
+        },
+    }
+
+
+def _operation(name: str, summary: str, *, body: bool) -> JsonObject:
+    operation: JsonObject = {
+        "operationId": name,
+        "summary": summary,
+        "responses": {
+            "200": {"description": "The job.", **_content({"$ref": "#/components/schemas/Job"})},
+            "401": {"description": "The API key is missing or not valid."},
+        },
+    }
+    if body:
+        operation["requestBody"] = {"required": True, **_content({"$ref": "#/components/schemas/Request"})}
+    return operation
+
+
+def _content(schema: JsonObject) -> JsonObject:
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def _components(interface: Interface) -> JsonObject:
+    codes: list[Json] = [code for code, _, _ in ERROR_CODES]
+    fault: JsonObject = {
+        "type": "object",
+        "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+        "required": ["field", "message"],
+    }
+    return {
+        "Input": _without_dialect(input_schema(interface)),
+        "Output": _without_dialect(output_schema(interface)),
+        "Error": {
+            "title": "Error",
+            "description": "What the JSON text in a failed job's `error` holds.",
+            "type": "object",
+            "properties": {
+                "code": {"type": "string", "enum": codes},
+                "message": {"type": "string"},
+                "details": {"type": "array", "items": fault},
+            },
+            "required": ["code", "message"],
+        },
+        "Request": {
+            "title": "Request",
+            "type": "object",
+            "properties": {
+                "input": {"$ref": "#/components/schemas/Input"},
+                "webhook": {"type": "string", "format": "uri", "description": "Called when the job has ended."},
+                "policy": {
+                    "type": "object",
+                    "properties": {
+                        "executionTimeout": {"type": "integer", "description": "Milliseconds that a job may run."},
+                        "ttl": {"type": "integer", "description": "Milliseconds after which it is dropped."},
+                        "lowPriority": {"type": "boolean"},
+                    },
+                },
+            },
+            "required": ["input"],
+        },
+        "Job": {
+            "title": "Job",
+            "type": "object",
+            "properties": {
+                "id": {"type": "string"},
+                "status": {"type": "string", "enum": list(_STATES)},
+                "delayTime": {"type": "integer", "description": "Milliseconds in the queue."},
+                "executionTime": {"type": "integer", "description": "Milliseconds on the worker."},
+                "output": {
+                    "description": "The result of a COMPLETED job; progress while it is IN_PROGRESS.",
+                    "anyOf": [{"$ref": "#/components/schemas/Output"}, {"type": "object"}],
+                },
+                "error": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": {"$ref": "#/components/schemas/Error"},
+                    "description": "Why a job FAILED, as JSON text.",
+                },
+            },
+            "required": ["id", "status"],
+        },
+    }
+
+
+def _without_dialect(schema: JsonObject) -> JsonObject:
+    return {key: value for key, value in schema.items() if key != "$schema"}

@@ -1,0 +1,226 @@
+"""What templates print: every decision about a field or output made, in the words of each language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from comfy2runpod.emit.environment import python_literal, python_text
+from comfy2runpod.expression import VALUE, parse_expression
+from comfy2runpod.ir.interface import (
+    BooleanField,
+    ChoiceField,
+    Field,
+    IntegerField,
+    Interface,
+    MediaKind,
+    NumberField,
+    Output,
+    SeedField,
+    Target,
+    TextField,
+)
+from comfy2runpod.ir.json import Json
+
+# An integer of the form k·n + o is listed value by value in JSON Schema up to so many.
+MAX_LISTED = 512
+
+_TS = {MediaKind.VIDEO: "Video", MediaKind.IMAGE: "Image", MediaKind.AUDIO: "Audio"}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """A field of the input as templates need it."""
+
+    name: str
+    title: str
+    description: str
+    required: bool
+    python_type: str
+    arguments: tuple[str, ...]
+    default: str | None
+    typescript_type: str
+    kind: str
+    allowed: str
+    default_text: str
+    example: Json
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureView:
+    """A measured field of the answer."""
+
+    name: str
+    python_type: str
+    typescript_type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputView:
+    """An output as templates need it."""
+
+    name: str
+    title: str
+    description: str
+    handler_class: str
+    arguments: str
+    media_type: str
+    kind: str
+    node_id: str
+
+
+_MEASURES = {
+    MediaKind.VIDEO: (
+        MeasureView("width", "int", "number", "Width in pixels, measured on the decoded frames."),
+        MeasureView("height", "int", "number", "Height in pixels, measured on the decoded frames."),
+        MeasureView("frame_count", "int", "number", "Number of frames, counted while decoding."),
+        MeasureView("duration_seconds", "float", "number", "Frames by frame rate, in seconds, to two decimals."),
+    ),
+    MediaKind.IMAGE: (
+        MeasureView("width", "int", "number", "Width in pixels, measured on the decoded picture."),
+        MeasureView("height", "int", "number", "Height in pixels, measured on the decoded picture."),
+    ),
+    MediaKind.AUDIO: (
+        MeasureView("duration_seconds", "float", "number", "Length in seconds, measured on the decoded samples."),
+    ),
+}
+
+
+def is_flat(interface: Interface) -> bool:
+    """Whether the answer holds its single output's fields side by side, rather than an object for each output."""
+    return len(interface.outputs) == 1 and not interface.outputs[0].many
+
+
+def measures(kind: MediaKind) -> tuple[MeasureView, ...]:
+    """What is measured on a file of a kind."""
+    return _MEASURES[kind]
+
+
+def seed_names(interface: Interface) -> tuple[str, ...]:
+    """The fields that are seeds."""
+    return tuple(field.name for field in interface.fields if isinstance(field, SeedField))
+
+
+def field_view(field: Field) -> FieldView:
+    """One field, in the words of each language."""
+    python_type, arguments, default, ts_type, kind, allowed, default_text, example = _by_kind(field)
+    described = [f"title={python_text(field.title, 18)}"]
+    if field.description:
+        described.append(f"description={python_text(field.description, 24)}")
+    return FieldView(
+        name=field.name,
+        title=field.title,
+        description=field.description,
+        required=field.required,
+        python_type=python_type,
+        arguments=(*arguments, *described),
+        default=None if field.required else default,
+        typescript_type=ts_type,
+        kind=kind,
+        allowed=allowed,
+        default_text="required" if field.required else default_text,
+        example=example,
+    )
+
+
+def _by_kind(field: Field) -> tuple[str, tuple[str, ...], str, str, str, str, str, Json]:
+    match field:
+        case IntegerField():
+            bounds = [f"ge={field.minimum}", f"le={field.maximum}"]
+            allowed = f"{field.minimum} to {field.maximum}"
+            if field.multiple_of > 1 and field.offset:
+                allowed += f", {field.multiple_of}·n + {field.offset}"
+            elif field.multiple_of > 1:
+                bounds.append(f"multiple_of={field.multiple_of}")
+                allowed += f", a multiple of {field.multiple_of}"
+            default = str(field.default)
+            return "int", tuple(bounds), default, "number", "integer", allowed, default, field.default
+        case NumberField():
+            bounds = [f"ge={field.minimum}"] if field.minimum is not None else []
+            bounds += [f"le={field.maximum}"] if field.maximum is not None else []
+            allowed = _range(field.minimum, field.maximum)
+            default = repr(field.default)
+            return "float", tuple(bounds), default, "number", "number", allowed, default, field.default
+        case TextField():
+            lengths = [f"min_length={field.min_length}"] if field.min_length else []
+            lengths.append(f"max_length={field.max_length}")
+            allowed = f"{field.min_length} to {field.max_length} characters"
+            default = python_text(field.default, 4)
+            return "str", tuple(lengths), default, "string", "text", allowed, _quoted(field.default), field.default
+        case ChoiceField():
+            literals = ", ".join(python_literal(choice) for choice in field.choices)
+            union = " | ".join(python_literal(choice) for choice in field.choices)
+            allowed = ", ".join(field.choices)
+            default = python_literal(field.default)
+            return f"Literal[{literals}]", (), default, union, "choice", allowed, field.default, field.default
+        case BooleanField():
+            default = repr(field.default)
+            return "bool", (), default, "boolean", "boolean", "true or false", default.lower(), field.default
+        case SeedField():
+            bounds = [f"ge={field.minimum}", f"le={field.maximum}"]
+            allowed = f"{field.minimum} to {field.maximum}, or null"
+            kind = "seed"
+            return "int | None", tuple(bounds), "None", "number | null", kind, allowed, "null: drawn at random", None
+
+
+def stepped(field: Field) -> tuple[int, int] | None:
+    """Multiple and offset of a whole number that pydantic has no word for."""
+    if isinstance(field, IntegerField) and field.multiple_of > 1 and field.offset:
+        return field.multiple_of, field.offset
+    return None
+
+
+def output_view(output: Output) -> OutputView:
+    """One output."""
+    defaults = {MediaKind.VIDEO: "video/mp4", MediaKind.IMAGE: "image/png", MediaKind.AUDIO: "audio/flac"}
+    arguments = f"name={python_literal(output.name)}, node={python_literal(output.node_id)}"
+    if output.media_type != defaults[output.kind]:
+        arguments += f", media_type={python_literal(output.media_type)}"
+    if output.many:
+        arguments += ", many=True"
+    return OutputView(
+        name=output.name,
+        title=output.title,
+        description=output.description,
+        handler_class=_TS[output.kind],
+        arguments=arguments,
+        media_type=output.media_type,
+        kind=output.kind.value,
+        node_id=output.node_id,
+    )
+
+
+def assignment(field: Field, target: Target) -> str:
+    """The line of patch code that writes a field into one input."""
+    source = f'run.seeds["{field.name}"]' if isinstance(field, SeedField) else f"request.{field.name}"
+    if target.expression is not None:
+        # The names of values in expressions stand alone: parsed again, so that nothing else is replaced.
+        source = parse_expression(target.expression, VALUE).over(source)
+    inputs = f'prompt[{python_literal(target.node_id)}]["inputs"]'
+    if target.member is not None:
+        return f"set_member({inputs}, {python_literal(target.input)}, {python_literal(target.member)}, {source})"
+    return f"{inputs}[{python_literal(target.input)}] = {source}"
+
+
+def patch_imports(interface: Interface) -> tuple[str, ...]:
+    """What patch code needs of the runtime."""
+    names = {"Prompt", "Run"}
+    for field in interface.fields:
+        for target in field.targets:
+            if target.member is not None:
+                names.add("set_member")
+            if target.expression is not None:
+                names |= parse_expression(target.expression, VALUE).functions
+    return tuple(sorted(names))
+
+
+def _quoted(text: str) -> str:
+    return "empty" if not text else f'"{text}"'
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return "any"
+    if low is None:
+        return f"at most {high}"
+    return f"at least {low}" if high is None else f"{low} to {high}"

@@ -1,0 +1,262 @@
+"""Runs validated prompts one at a time, as ComfyUI does: the same events in the same order, the same history."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from comfy2runpod.catalog import Catalog
+from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.ir.prompt import Prompt, as_link, prompt_to_json
+from comfy2runpod.simulator.media import fingerprint, save_image, save_video
+from comfy2runpod.simulator.shapes import evaluate
+from comfy2runpod.simulator.values import Clip, Constant, Images, NodeError, Sigmas, Value
+from comfy2runpod.verdict import converted
+
+Send: TypeAlias = Callable[[str, JsonObject, str | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A prompt in the queue."""
+
+    number: int
+    prompt_id: str
+    prompt: Prompt
+    outputs: tuple[str, ...]
+    client_id: str | None
+
+
+@dataclass(slots=True)
+class Engine:
+    """The queue, what runs, and the history.
+
+    Args:
+        catalog: the classes.
+        folder: where media are saved.
+        send: hands an event to a client (None: to all).
+        seconds_per_step: how long a sampling step takes; 0 for tests and benchmarks.
+    """
+
+    catalog: Catalog
+    folder: Path
+    send: Send
+    seconds_per_step: float = 0.0
+    pending: deque[Submission] = field(default_factory=deque)
+    running: Submission | None = None
+    history: dict[str, JsonObject] = field(default_factory=dict)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _interrupted: asyncio.Event = field(default_factory=asyncio.Event)
+    _last: tuple[bytes, dict[str, JsonObject]] | None = None
+
+    def submit(self, submission: Submission) -> None:
+        """Puts a prompt at the end of the queue."""
+        self.pending.append(submission)
+        self._wake.set()
+        self._status()
+
+    def remaining(self) -> int:
+        """How many prompts wait or run."""
+        return len(self.pending) + (self.running is not None)
+
+    def delete(self, prompt_id: str) -> None:
+        """Takes a waiting prompt out of the queue."""
+        kept = [submission for submission in self.pending if submission.prompt_id != prompt_id]
+        self.pending.clear()
+        self.pending.extend(kept)
+        self._status()
+
+    def interrupt(self, prompt_id: str | None) -> None:
+        """Stops what runs, if it is that prompt (None: whatever it is)."""
+        if self.running is not None and prompt_id in (None, self.running.prompt_id):
+            self._interrupted.set()
+
+    async def run(self) -> None:
+        """Works until it is cancelled."""
+        while True:
+            while not self.pending:
+                self._wake.clear()
+                await self._wake.wait()
+            self.running = self.pending.popleft()
+            self._interrupted.clear()
+            await self._execute(self.running)
+            done, self.running = self.running, None
+            self.send("executing", {"node": None, "prompt_id": done.prompt_id}, done.client_id)
+            self._status()
+
+    async def _execute(self, work: Submission) -> None:
+        messages: list[Json] = []
+
+        def tell(kind: str, data: JsonObject) -> None:
+            data = {**data, "prompt_id": work.prompt_id, "timestamp": int(time.time() * 1000)}
+            messages.append([kind, data])
+            self.send(kind, data, work.client_id)
+
+        tell("execution_start", {})
+        mark = fingerprint(work.prompt)
+        outputs: dict[str, JsonObject] = {}
+        succeeded = False
+        order = list(_order(work.prompt, work.outputs))
+        whole = mark + repr([work.prompt[o].inputs.get("filename_prefix") for o in work.outputs]).encode()
+        if self._last is not None and self._last[0] == whole:
+            tell("execution_cached", {"nodes": list(order)})
+            outputs = self._last[1] if work.client_id is not None else {}
+            for node_id, output in outputs.items():
+                self._send_node("executed", work, node_id, {"output": output})
+            succeeded = True
+        else:
+            tell("execution_cached", {"nodes": []})
+            values: dict[str, tuple[Value, ...]] = {}
+            try:
+                for node_id in order:
+                    await self._node(work, node_id, values, mark, outputs)
+                succeeded = True
+            except _Failed as failed:
+                tell(failed.kind, failed.data)
+        if succeeded:
+            self._last = (whole, outputs)
+            tell("execution_success", {})
+        self.history[work.prompt_id] = {
+            "prompt": [work.number, work.prompt_id, prompt_to_json(work.prompt), {}, list(work.outputs)],
+            "outputs": dict(outputs),
+            "status": {
+                "status_str": "success" if succeeded else "error",
+                "completed": succeeded,
+                "messages": messages,
+            },
+            "meta": {node_id: {"node_id": node_id, "display_node": node_id} for node_id in outputs},
+        }
+
+    async def _node(
+        self,
+        work: Submission,
+        node_id: str,
+        values: dict[str, tuple[Value, ...]],
+        mark: bytes,
+        outputs: dict[str, JsonObject],
+    ) -> None:
+        node = work.prompt[node_id]
+        # Others must get their turn: an interruption, or somebody who asks for the queue.
+        await asyncio.sleep(0)
+        if self._interrupted.is_set():
+            raise _Failed("execution_interrupted", {"node_id": node_id, "node_type": node.class_type, "executed": []})
+        self._send_node("executing", work, node_id, {})
+        node_class = self.catalog.get(node.class_type)
+        if node_class is None:
+            raise KeyError(node.class_type)
+        given: dict[str, Value] = {}
+        for name, value in node.inputs.items():
+            link = as_link(value)
+            spec = node_class.by_name.get(name)
+            if link is not None:
+                given[name] = values[link.node_id][link.slot]
+            else:
+                given[name] = Constant(converted(spec.type, value) if spec is not None else value)
+        try:
+            values[node_id] = evaluate(node_class, given)
+            await self._steps(work, node_id, given)
+            saved = await asyncio.to_thread(self._save, node.class_type, given, mark)
+        except NodeError as error:
+            detail: JsonObject = {
+                "node_id": node_id,
+                "node_type": node.class_type,
+                "executed": list(values),
+                "exception_message": error.message,
+                "exception_type": error.exception_type,
+                "traceback": [],
+                "current_inputs": {},
+                "current_outputs": [],
+            }
+            raise _Failed("execution_error", detail) from error
+        if saved is not None:
+            outputs[node_id] = saved
+            self._send_node("executed", work, node_id, {"output": saved})
+
+    async def _steps(self, work: Submission, node_id: str, given: Mapping[str, Value]) -> None:
+        """Sampling steps, each with its event and its time."""
+        sigmas, steps = given.get("sigmas"), given.get("steps")
+        if isinstance(sigmas, Sigmas) and "latent_image" in given:
+            count = sigmas.steps
+        elif isinstance(steps, Constant) and isinstance(steps.value, int) and "latent_image" in given:
+            count = steps.value
+        else:
+            return
+        for step in range(1, count + 1):
+            if self.seconds_per_step:
+                await asyncio.sleep(self.seconds_per_step)
+            if self._interrupted.is_set():
+                class_type = work.prompt[node_id].class_type
+                raise _Failed("execution_interrupted", {"node_id": node_id, "node_type": class_type, "executed": []})
+            data: JsonObject = {"value": step, "max": count, "prompt_id": work.prompt_id, "node": node_id}
+            self.send("progress", data, work.client_id)
+
+    def _save(self, class_type: str, given: Mapping[str, Value], mark: bytes) -> JsonObject | None:
+        prefix = given.get("filename_prefix")
+        name = str(prefix.value) if isinstance(prefix, Constant) else "ComfyUI"
+        if class_type == "SaveVideo":
+            clip = given.get("video")
+            if isinstance(clip, Clip):
+                path, entry = self._place(name, "mp4")
+                save_video(clip, mark, path)
+                return {"images": [entry], "animated": [True]}
+        if class_type == "SaveImage":
+            images = given.get("images")
+            if isinstance(images, Images):
+                entries: list[Json] = []
+                for index in range(images.frames):
+                    path, entry = self._place(name, "png")
+                    save_image(images, index, mark, path)
+                    entries.append(entry)
+                return {"images": entries}
+        return None
+
+    def _place(self, prefix: str, suffix: str) -> tuple[Path, JsonObject]:
+        """The next free name, as ComfyUI counts them: `prefix_00001_.png`."""
+        subfolder, _, stem = prefix.rpartition("/")
+        folder = (self.folder / subfolder).resolve()
+        if not folder.is_relative_to(self.folder.resolve()):
+            raise NodeError("Exception", "Saving image outside the output folder is not allowed.")
+        folder.mkdir(parents=True, exist_ok=True)
+        index = 1
+        while (path := folder / f"{stem}_{index:05}_.{suffix}").exists():
+            index += 1
+        path.touch()
+        return path, {"filename": path.name, "subfolder": subfolder, "type": "output"}
+
+    def _send_node(self, kind: str, work: Submission, node_id: str, more: JsonObject) -> None:
+        data = {"node": node_id, "display_node": node_id, **more, "prompt_id": work.prompt_id}
+        self.send(kind, data, work.client_id)
+
+    def _status(self) -> None:
+        self.send("status", {"status": {"exec_info": {"queue_remaining": self.remaining()}}}, None)
+
+
+class _Failed(Exception):
+    """A prompt that ends early; the event that says why."""
+
+    def __init__(self, kind: str, data: JsonObject) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.data = data
+
+
+def _order(prompt: Prompt, outputs: tuple[str, ...]) -> Iterator[str]:
+    """The nodes that the outputs need, each after those that it is linked to."""
+    done: set[str] = set()
+    stack = [(output, False) for output in reversed(outputs)]
+    while stack:
+        node_id, ready = stack.pop()
+        if node_id in done:
+            continue
+        if ready:
+            done.add(node_id)
+            yield node_id
+            continue
+        stack.append((node_id, True))
+        links = [link for value in prompt[node_id].inputs.values() if (link := as_link(value)) is not None]
+        stack += [(link.node_id, False) for link in reversed(links) if link.node_id not in done]

@@ -1,0 +1,241 @@
+"""The simulator's HTTP and websocket interface: ComfyUI's protocol, as far as a client of prompts needs it.
+
+It is a stand-in for ComfyUI and says so in /system_stats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from aiohttp import WSMsgType, web
+
+from comfy2runpod import __version__
+from comfy2runpod.catalog import Catalog
+from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.server_info import class_info, no_files, object_info
+from comfy2runpod.simulator.engine import Engine, Submission
+from comfy2runpod.verdict import PromptError, PromptFault, parse_prompt, validate_prompt
+
+_MAX_BODY = 64 << 20
+
+
+@dataclass(slots=True)
+class Simulator:
+    """One simulated ComfyUI on loopback, for as long as the context is open; `url` is where it answers."""
+
+    catalog: Catalog
+    port: int = 0
+    seconds_per_step: float = 0.0
+    url: str = ""
+    prompts_received: int = 0
+    _engine: Engine = field(init=False)
+    _sockets: dict[str, set[web.WebSocketResponse]] = field(default_factory=dict)
+    _sending: set[asyncio.Task[None]] = field(default_factory=set)
+    _folder: tempfile.TemporaryDirectory[str] | None = None
+    _runner: web.AppRunner | None = None
+    _worker: asyncio.Task[None] | None = None
+    _number: int = 0
+
+    async def __aenter__(self) -> Simulator:
+        """Starts to listen."""
+        self._folder = tempfile.TemporaryDirectory(prefix="comfy2runpod-simulator-")
+        self._engine = Engine(self.catalog, Path(self._folder.name), self._send, self.seconds_per_step)
+        app = web.Application(client_max_size=_MAX_BODY)
+        app.add_routes(
+            [
+                web.post("/prompt", self._post_prompt),
+                web.get("/ws", self._websocket),
+                web.get("/queue", self._get_queue),
+                web.post("/queue", self._post_queue),
+                web.post("/interrupt", self._interrupt),
+                web.post("/free", self._free),
+                web.get("/history", self._get_history),
+                web.get("/history/{prompt_id}", self._get_history),
+                web.get("/view", self._view),
+                web.get("/system_stats", self._system_stats),
+                web.get("/object_info", self._object_info),
+                web.get("/object_info/{class_type}", self._object_info),
+            ]
+        )
+        self._runner = web.AppRunner(app, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        address = self._runner.addresses[0]
+        self.url = f"http://127.0.0.1:{address[1]}"
+        self._worker = asyncio.create_task(self._engine.run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops, and throws its media away."""
+        if self._worker is not None:
+            self._worker.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._worker
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    async def _post_prompt(self, request: web.Request) -> web.Response:
+        try:
+            body: Json = await request.json()
+        except ValueError:
+            return web.json_response({"error": "invalid JSON"}, status=400)
+        body = body if isinstance(body, dict) else {}
+        self.prompts_received += 1
+        if "prompt" not in body:
+            fault = PromptFault("no_prompt", "No prompt provided", "No prompt provided", {})
+            return web.json_response({"error": fault.to_json(), "node_errors": {}}, status=400)
+        try:
+            prompt = parse_prompt(body["prompt"])
+        except PromptError as error:
+            return web.json_response({"error": error.fault.to_json(), "node_errors": {}}, status=400)
+        verdict = validate_prompt(prompt, self.catalog)
+        if verdict.error is not None:
+            answer = {"error": verdict.error.to_json(), "node_errors": verdict.node_errors()}
+            return web.json_response(answer, status=400)
+        prompt_id, client_id = body.get("prompt_id"), body.get("client_id")
+        submission = Submission(
+            number=self._number,
+            prompt_id=prompt_id if isinstance(prompt_id, str) else str(uuid.uuid4()),
+            prompt=prompt,
+            outputs=verdict.outputs,
+            client_id=client_id if isinstance(client_id, str) else None,
+        )
+        self._number += 1
+        self._engine.submit(submission)
+        return web.json_response(
+            {"prompt_id": submission.prompt_id, "number": submission.number, "node_errors": verdict.node_errors()}
+        )
+
+    async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        client_id = request.query.get("clientId") or uuid.uuid4().hex
+        sockets = self._sockets.setdefault(client_id, set())
+        sockets.add(socket)
+        status: Json = {"exec_info": {"queue_remaining": self._engine.remaining()}}
+        await socket.send_json({"type": "status", "data": {"status": status, "sid": client_id}})
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.ERROR:
+                    break
+        finally:
+            sockets.discard(socket)
+        return socket
+
+    def _send(self, kind: str, data: JsonObject, client_id: str | None) -> None:
+        text = json.dumps({"type": kind, "data": data})
+        if client_id is None and kind != "status":
+            return
+        groups = self._sockets.values() if client_id is None else [self._sockets.get(client_id, set())]
+        for socket in [socket for group in groups for socket in group]:
+            task = asyncio.ensure_future(_send_text(socket, text))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _get_queue(self, _request: web.Request) -> web.Response:
+        running = self._engine.running
+        return web.json_response(
+            {
+                "queue_running": [_queue_entry(running)] if running is not None else [],
+                "queue_pending": [_queue_entry(entry) for entry in self._engine.pending],
+            }
+        )
+
+    async def _post_queue(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if body.get("clear"):
+            self._engine.pending.clear()
+        for prompt_id in body.get("delete", []):
+            self._engine.delete(str(prompt_id))
+        return web.Response()
+
+    async def _interrupt(self, request: web.Request) -> web.Response:
+        body = await request.json() if request.can_read_body else {}
+        self._engine.interrupt(body.get("prompt_id"))
+        return web.Response()
+
+    async def _free(self, _request: web.Request) -> web.Response:
+        return web.Response()
+
+    async def _get_history(self, request: web.Request) -> web.Response:
+        prompt_id = request.match_info.get("prompt_id")
+        history = self._engine.history
+        if prompt_id is None:
+            return web.json_response(history)
+        return web.json_response({prompt_id: history[prompt_id]} if prompt_id in history else {})
+
+    async def _view(self, request: web.Request) -> web.StreamResponse:
+        root = self._engine.folder.resolve()
+        path = (root / request.query.get("subfolder", "") / request.query.get("filename", "")).resolve()
+        if not path.is_relative_to(root):
+            return web.Response(status=403)
+        if request.query.get("type", "output") != "output" or not path.is_file():
+            return web.Response(status=404)
+        return web.FileResponse(path)
+
+    async def _system_stats(self, _request: web.Request) -> web.Response:
+        system = {
+            "os": "simulated",
+            "comfyui_version": self.catalog.comfyui,
+            "comfy2runpod_simulator": __version__,
+            "argv": [],
+        }
+        return web.json_response({"system": system, "devices": []})
+
+    async def _object_info(self, request: web.Request) -> web.Response:
+        name = request.match_info.get("class_type")
+        if name is None:
+            return web.json_response(object_info(self.catalog))
+        node_class = self.catalog.get(name)
+        return web.json_response({} if node_class is None else {name: class_info(node_class, no_files)})
+
+
+async def _send_text(socket: web.WebSocketResponse, text: str) -> None:
+    with suppress(ConnectionError, RuntimeError):
+        await socket.send_str(text)
+
+
+def _queue_entry(submission: Submission) -> list[Json]:
+    return [submission.number, submission.prompt_id, {}, {}, list(submission.outputs)]
+
+
+@contextmanager
+def running_simulator(catalog: Catalog, *, port: int = 0, seconds_per_step: float = 0.0) -> Iterator[Simulator]:
+    """A simulator on a thread of its own, for callers that are not async."""
+    simulator = Simulator(catalog, port=port, seconds_per_step=seconds_per_step)
+    ready, stop = threading.Event(), threading.Event()
+    failed: list[OSError] = []
+
+    async def host() -> None:
+        try:
+            async with simulator:
+                ready.set()
+                await asyncio.to_thread(stop.wait)
+        except OSError as error:
+            failed.append(error)
+            ready.set()
+
+    thread = threading.Thread(target=lambda: asyncio.run(host()), name="simulator", daemon=True)
+    thread.start()
+    ready.wait()
+    if failed:
+        raise failed[0]
+    try:
+        yield simulator
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,280 @@
+"""What each node class makes of sizes and lengths: one small rule a class, as ComfyUI 0.20.1's own nodes do it.
+
+A class without a rule is fine as long as it makes nothing that has a size; otherwise the simulator says that it does
+not know it, and guesses nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, TypeVar
+
+from comfy2runpod.catalog import NodeClass
+from comfy2runpod.ir.json import Json
+from comfy2runpod.simulator.values import (
+    AudioLatent,
+    AVLatent,
+    Clip,
+    Conditioning,
+    Constant,
+    Images,
+    Latent,
+    NodeError,
+    Opaque,
+    Sigmas,
+    Sound,
+    Value,
+)
+
+V = TypeVar("V")
+
+# Output types that have a size or a value that matters for what is saved.
+_SIZED = frozenset({"IMAGE", "MASK", "LATENT", "AUDIO", "VIDEO", "INT", "FLOAT", "STRING", "BOOLEAN"})
+
+
+class Inputs:
+    """A node's inputs, read as the kind that its rule expects."""
+
+    def __init__(self, class_type: str, values: Mapping[str, Value]) -> None:
+        self._class = class_type
+        self._values = values
+
+    def get(self, name: str, kind: type[V]) -> V:
+        value = self._values.get(name)
+        if isinstance(value, kind):
+            return value
+        found = "nothing" if value is None else type(value).__name__
+        raise NodeError(
+            "NotImplementedError", f"the simulator cannot tell the size of {self._class}.{name} (it gets {found})"
+        )
+
+    def optional(self, name: str, kind: type[V]) -> V | None:
+        return self.get(name, kind) if name in self._values else None
+
+    def whole(self, name: str, default: int = 0) -> int:
+        value = self._constant(name, default)
+        return int(value) if isinstance(value, (int, float, str)) else default
+
+    def number(self, name: str, default: float = 0) -> float:
+        value = self._constant(name, default)
+        return float(value) if isinstance(value, (int, float, str)) else default
+
+    def constant(self, name: str) -> Json:
+        return self._constant(name, None)
+
+    def _constant(self, name: str, default: Json) -> Json:
+        value = self._values.get(name)
+        return value.value if isinstance(value, Constant) else default
+
+
+Rule: TypeAlias = Callable[[Inputs], tuple[Value, ...]]
+
+
+def evaluate(node_class: NodeClass, values: Mapping[str, Value]) -> tuple[Value, ...]:
+    """A node's outputs.
+
+    Raises:
+        NodeError: the real node would fail, or the simulator does not know the class.
+    """
+    rule = RULES.get(node_class.name)
+    if rule is not None:
+        return rule(Inputs(node_class.name, values))
+    if any(output.type in _SIZED for output in node_class.outputs):
+        raise NodeError("NotImplementedError", f"the simulator has no rule for {node_class.name}")
+    return tuple(Opaque(output.type) for output in node_class.outputs)
+
+
+def _empty_image(given: Inputs) -> tuple[Value, ...]:
+    return (Images(given.whole("width"), given.whole("height"), given.whole("batch_size", 1)),)
+
+
+def _scale_by(given: Inputs) -> tuple[Value, ...]:
+    images, scale = given.get("image", Images), given.number("scale_by", 1)
+    width, height = round(images.width * scale), round(images.height * scale)
+    if width < 1 or height < 1:
+        raise NodeError("ValueError", "height and width must be > 0")
+    return (Images(width, height, images.frames),)
+
+
+def _scale(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    width, height = given.whole("width"), given.whole("height")
+    if width == 0 and height == 0:
+        return (images,)
+    if width == 0:
+        width = max(1, round(images.width * height / images.height))
+    elif height == 0:
+        height = max(1, round(images.height * width / images.width))
+    return (Images(width, height, images.frames),)
+
+
+def _image_size(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    return Constant(images.width), Constant(images.height), Constant(images.frames)
+
+
+def _cropped(images: Images, x: int, y: int, width: int, height: int) -> tuple[Value, ...]:
+    # The real nodes start inside the picture and take what there is.
+    x, y = min(x, images.width - 1), min(y, images.height - 1)
+    return (Images(min(width, images.width - x), min(height, images.height - y), images.frames),)
+
+
+def _crop(given: Inputs) -> tuple[Value, ...]:
+    box = [given.whole(name) for name in ("x", "y", "width", "height")]
+    return _cropped(given.get("image", Images), *box)
+
+
+def _crop_region(given: Inputs) -> tuple[Value, ...]:
+    region = given.constant("crop_region")
+    box = region if isinstance(region, dict) else {}
+    numbers = [value if isinstance(value := box.get(name), int) else 0 for name in ("x", "y", "width", "height")]
+    return _cropped(given.get("image", Images), *numbers)
+
+
+def _latent_of(cell: int) -> Rule:
+    def rule(given: Inputs) -> tuple[Value, ...]:
+        width, height = given.whole("width"), given.whole("height")
+        return (Latent(width // cell, height // cell, given.whole("batch_size", 1), cell),)
+
+    return rule
+
+
+def _ltxv_latent(given: Inputs) -> tuple[Value, ...]:
+    frames = (given.whole("length") - 1) // 8 + 1
+    return (Latent(given.whole("width") // 32, given.whole("height") // 32, frames, cell=32, stride=8),)
+
+
+def _ltxv_audio_latent(given: Inputs) -> tuple[Value, ...]:
+    frames, rate = given.whole("frames_number"), given.whole("frame_rate", 25)
+    if rate == 0:
+        raise NodeError("ZeroDivisionError", "float division by zero")
+    length = math.ceil(25 * frames / rate)
+    if length < 0:
+        raise NodeError("RuntimeError", "zeros: Dimension size must be non-negative.")
+    return (AudioLatent(length),)
+
+
+def _concat_av(given: Inputs) -> tuple[Value, ...]:
+    return (AVLatent(given.get("video_latent", Latent), given.get("audio_latent", AudioLatent)),)
+
+
+def _separate_av(given: Inputs) -> tuple[Value, ...]:
+    both = given.get("av_latent", AVLatent)
+    return both.video, both.audio
+
+
+def _crop_guides(given: Inputs) -> tuple[Value, ...]:
+    positive, negative = given.get("positive", Conditioning), given.get("negative", Conditioning)
+    return positive, negative, given.get("latent", Latent)
+
+
+def _upsampled(given: Inputs) -> tuple[Value, ...]:
+    latent = given.get("samples", Latent)
+    return (Latent(latent.columns * 2, latent.rows * 2, latent.frames, latent.cell, latent.stride),)
+
+
+def _sampled(given: Inputs, name: str) -> Value:
+    latent = given.get(name, Value)  # type: ignore[type-abstract]
+    video = latent.video if isinstance(latent, AVLatent) else latent
+    if isinstance(video, Latent):
+        if video.columns < 1 or video.rows < 1:
+            raise NodeError("ZeroDivisionError", "integer modulo by zero")
+        if video.frames < 1:
+            raise NodeError("RuntimeError", "cannot reshape tensor of 0 elements into shape [2, 0, 2, -1]")
+    return latent
+
+
+def _custom_advanced(given: Inputs) -> tuple[Value, ...]:
+    latent = _sampled(given, "latent_image")
+    return latent, latent
+
+
+def _ksampler(given: Inputs) -> tuple[Value, ...]:
+    return (_sampled(given, "latent_image"),)
+
+
+def _decoded(given: Inputs) -> tuple[Value, ...]:
+    return (given.get("samples", Latent).decoded(),)
+
+
+def _audio_decoded(given: Inputs) -> tuple[Value, ...]:
+    # Four mel frames a latent frame less the first three, 240 samples each at 24 kHz.
+    samples = max(0, 4 * given.get("samples", AudioLatent).frames - 3) * 240
+    return (Sound(samples / 24000, 24000),)
+
+
+def _create_video(given: Inputs) -> tuple[Value, ...]:
+    images, fps = given.get("images", Images), given.number("fps")
+    return (Clip(images, fps, given.optional("audio", Sound)),)
+
+
+def _scheduler(given: Inputs) -> tuple[Value, ...]:
+    return (Sigmas(given.whole("steps")),)
+
+
+def _manual_sigmas(given: Inputs) -> tuple[Value, ...]:
+    text = given.constant("sigmas")
+    count = len([part for part in str(text).split(",") if part.strip()])
+    return (Sigmas(max(0, count - 1)),)
+
+
+def _encoded_text(_given: Inputs) -> tuple[Value, ...]:
+    return (Conditioning(),)
+
+
+def _ltxv_conditioning(given: Inputs) -> tuple[Value, ...]:
+    conditioning = Conditioning(given.number("frame_rate"))
+    return conditioning, conditioning
+
+
+def _value(given: Inputs) -> tuple[Value, ...]:
+    return (Constant(given.constant("value")),)
+
+
+def _same_images(given: Inputs) -> tuple[Value, ...]:
+    return (given.get("image", Images),)
+
+
+def _saved(_given: Inputs) -> tuple[Value, ...]:
+    return ()
+
+
+RULES: Mapping[str, Rule] = {
+    "EmptyImage": _empty_image,
+    "ImageScaleBy": _scale_by,
+    "ImageScale": _scale,
+    "ImageInvert": _same_images,
+    "GetImageSize": _image_size,
+    "ImageCrop": _crop,
+    "ImageCropV2": _crop_region,
+    "EmptyLatentImage": _latent_of(8),
+    "EmptySD3LatentImage": _latent_of(8),
+    "EmptyFlux2LatentImage": _latent_of(16),
+    "EmptyLTXVLatentVideo": _ltxv_latent,
+    "LTXVEmptyLatentAudio": _ltxv_audio_latent,
+    "LTXVConcatAVLatent": _concat_av,
+    "LTXVSeparateAVLatent": _separate_av,
+    "LTXVCropGuides": _crop_guides,
+    "LTXVLatentUpsampler": _upsampled,
+    "LTXVConditioning": _ltxv_conditioning,
+    "LTXVScheduler": _scheduler,
+    "BasicScheduler": _scheduler,
+    "Flux2Scheduler": _scheduler,
+    "ManualSigmas": _manual_sigmas,
+    "CLIPTextEncode": _encoded_text,
+    "SamplerCustomAdvanced": _custom_advanced,
+    "KSampler": _ksampler,
+    "VAEDecode": _decoded,
+    "VAEDecodeTiled": _decoded,
+    "LTXVAudioVAEDecode": _audio_decoded,
+    "CreateVideo": _create_video,
+    "PrimitiveInt": _value,
+    "PrimitiveFloat": _value,
+    "PrimitiveString": _value,
+    "PrimitiveStringMultiline": _value,
+    "PrimitiveBoolean": _value,
+    "SaveVideo": _saved,
+    "SaveImage": _saved,
+    "PreviewImage": _saved,
+}

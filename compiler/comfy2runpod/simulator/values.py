@@ -1,0 +1,104 @@
+"""What flows between nodes in the simulator: sizes and lengths, never pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from comfy2runpod.ir.json import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """A batch of pictures, or a video's frames; sizes in pixels."""
+
+    width: int
+    height: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latent:
+    """A latent of `frames` by `rows` by `columns` cells; a cell is `cell` pixels wide and `stride` frames long."""
+
+    columns: int
+    rows: int
+    frames: int
+    cell: int
+    stride: int = 1
+
+    def decoded(self) -> Images:
+        """The pictures that a VAE makes of it: the first frame stands alone, each further one for `stride`."""
+        return Images(self.columns * self.cell, self.rows * self.cell, (self.frames - 1) * self.stride + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLatent:
+    """A latent of sound: `frames` at 25 a second."""
+
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class AVLatent:
+    """Picture and sound together."""
+
+    video: Latent
+    audio: AudioLatent
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Decoded sound."""
+
+    seconds: float
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A video before it is saved."""
+
+    images: Images
+    fps: float
+    sound: Sound | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sigmas:
+    """A schedule of so many steps."""
+
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conditioning:
+    """Conditioning that knows the frame rate it was made for."""
+
+    frame_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A model, a VAE, a sampler: what it is does not change any size."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A plain value."""
+
+    value: Json
+
+
+Value: TypeAlias = Images | Latent | AudioLatent | AVLatent | Sound | Clip | Sigmas | Conditioning | Opaque | Constant
+
+
+class NodeError(Exception):
+    """A node that fails as the real one would: the exception's type as Python names it, and its message."""
+
+    def __init__(self, exception_type: str, message: str) -> None:
+        super().__init__(message)
+        self.exception_type = exception_type
+        self.message = message
