@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-GRAPHS := $(sort $(wildcard graphs/*.json))
+GRAPHS := $(filter-out %.lock.json,$(sort $(wildcard graphs/*.json)))
 
 .PHONY: help setup demo test lint types imports unit drift generate goldens editor bench lock clean
 

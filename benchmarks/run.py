@@ -1,8 +1,8 @@
 """Measures against named rivals in the same run, and prints ratios; `make bench` also writes benchmarks/results.md.
 
-    conversion   saved graph -> prompt, beside comfy-cli's convert_ui_to_api on the same parsed file
-    compile      the whole `comfy2runpod compile` as a process, in CPU seconds
-    overhead     what the runtime costs beside the job, on the simulator with nodes that take no time
+conversion   saved graph -> prompt, beside comfy-cli's convert_ui_to_api on the same parsed file
+compile      the whole `comfy2runpod compile` as a process, in CPU seconds
+overhead     what the runtime costs beside the job, on the simulator with nodes that take no time
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ from comfy2runpod.catalog import Catalog, load_catalog
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, render
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.errors.files import CannotRead
-from comfy2runpod.ir.interface import Model
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.load import MAX_BYTES, too_large
-from comfy2runpod.pipeline import CompileResult, Options, compile_graph, convert
+from comfy2runpod.pipeline import CompileResult, Options, compile_graph, convert, lock_path
+from comfy2runpod.weights import LockedFile, lock_models, lock_text, read_lock
 from comfy2runpod.write import WriteError, write_package, write_text
 
 REFUSED, UNREACHABLE, BUG = 1, 3, 4
@@ -171,6 +171,20 @@ def prompt_command(graphs: tuple[Path, ...], output: Path | None, editor: str | 
         raise click.exceptions.Exit(REFUSED)
 
 
+@cli.command("lock")
+@click.argument("graphs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_graph_options
+def lock_command(graphs: tuple[Path, ...], editor: str | None, *, allow_api_nodes: bool) -> None:
+    """Ask the hub for the commit, size and sha256 of every model file of GRAPHS, and write them beside each graph."""
+    options = Options(editor=editor, allow_api_nodes=allow_api_nodes)
+    catalog = load_catalog()
+    for graph in graphs:
+        result = compile_graph(_read(graph), _shown(graph), catalog, options)
+        locked = lock_models(result.interface.models)
+        write_text(lock_text(locked), lock_path(graph))
+        click.echo(f"{_shown(lock_path(graph))}: {len(locked)} of {len(result.interface.models)} files locked")
+
+
 def _prompt_text(graph: Path, catalog: Catalog, options: Options) -> tuple[str, bool]:
     """The prompt as JSON text and True; or the diagnostics as JSON text and False."""
     try:
@@ -210,8 +224,10 @@ def _shown(path: Path) -> str:
     return path.as_posix()
 
 
-def _lock_of(graph: Path) -> tuple[Model, ...]:
-    return ()
+def _lock_of(graph: Path) -> tuple[LockedFile, ...]:
+    """What `lock` found out, if it has been run for the graph."""
+    path = lock_path(graph)
+    return read_lock(_read(path).decode("utf-8", "replace"), _shown(path)) if path.exists() else ()
 
 
 def _warn(diagnostics: Iterable[Diagnostic]) -> None:

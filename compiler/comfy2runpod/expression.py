@@ -69,7 +69,7 @@ class _Replace(ast.NodeTransformer):
     def __init__(self, source: ast.expr) -> None:
         self._source = source
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - ast's own word
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         return self._source if node.id == VALUE else node
 
 

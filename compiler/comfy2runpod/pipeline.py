@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from comfy2runpod.annotation import read_annotation
 from comfy2runpod.bind import EditorChoice, bind
@@ -16,9 +17,9 @@ from comfy2runpod.flatten import flatten
 from comfy2runpod.interface import make_interface
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document
-from comfy2runpod.ir.interface import Interface, Model
+from comfy2runpod.ir.interface import Interface
 from comfy2runpod.load import load
-from comfy2runpod.weights import merge_lock
+from comfy2runpod.weights import LockedFile, merge_lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def convert(data: bytes, file: str, catalog: Catalog, options: Options) -> Conve
 
 
 def compile_graph(
-    data: bytes, file: str, catalog: Catalog, options: Options, lock: tuple[Model, ...] = ()
+    data: bytes, file: str, catalog: Catalog, options: Options, lock: tuple[LockedFile, ...] = ()
 ) -> CompileResult:
     """A saved graph's bytes -> a complete endpoint package.
 
@@ -81,6 +82,11 @@ def compile_graph(
     interface = merge_lock(interface, lock)
     files = emit(interface, converted.graph.prompt())
     return CompileResult(interface, files, (*converted.warnings, *warnings))
+
+
+def lock_path(graph: Path) -> Path:
+    """Where a graph's model lock stands: `x.lock.json` beside `x.json`."""
+    return graph.with_suffix(".lock.json")
 
 
 def choose_editor(document: Document, catalog: Catalog, options: Options) -> EditorChoice:

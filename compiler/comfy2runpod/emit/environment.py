@@ -37,7 +37,7 @@ def environment() -> Environment:
         dockerfile=dockerfile_text,
         ts_comment=ts_comment,
         cell=markdown_cell,
-        embedded=embedded_json,
+        camel=camel,
     )
     return made
 
@@ -81,9 +81,9 @@ def json_text(value: Json) -> str:
     return json.dumps(value, ensure_ascii=isinstance(value, str) and _has_surrogates(value))
 
 
-def embedded_json(value: Json) -> str:
-    """JSON inside a script element: nothing in it can end the element."""
-    return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def camel(name: str) -> str:
+    """A name as a class has it: `front_view` becomes FrontView."""
+    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def dockerfile_text(text: str) -> str:

@@ -17,7 +17,7 @@ from comfy2runpod.emit.views import (
     seed_names,
     stepped,
 )
-from comfy2runpod.ir.interface import ChoiceField, Interface, Model, TextField
+from comfy2runpod.ir.interface import ChoiceField, Interface, Model, SeedField, TextField
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
 
@@ -116,16 +116,11 @@ def _context(interface: Interface) -> dict[str, object]:
         "error_codes": ERROR_CODES,
         "example": example,
         "example_json": json.dumps(example, indent=2, ensure_ascii=False),
-        "request_json": json.dumps({"input": example}, ensure_ascii=False),
         "curl_json": json.dumps({"input": example}, ensure_ascii=True).replace("'", "\\u0027"),
-        "suffix": {output.name: _suffix(output.media_type) for output in outputs},
-        "models_size": sum(model.size or model.approximate_size or 0 for model in interface.models),
+        "directories": sorted({model.directory for model in interface.models}),
+        "uses_request": any(field.targets and not isinstance(field, SeedField) for field in interface.fields),
+        "uses_run": bool(seeds) or any(output.prefix_input is not None for output in interface.outputs),
     }
-
-
-def _suffix(media_type: str) -> str:
-    names = {"audio/mpeg": "mp3", "audio/ogg": "opus"}
-    return names.get(media_type, media_type.rpartition("/")[2])
 
 
 def _hub(interface: Interface) -> JsonObject:

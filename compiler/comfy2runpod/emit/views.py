@@ -66,7 +66,7 @@ class OutputView:
     arguments: str
     media_type: str
     kind: str
-    node_id: str
+    many: bool
 
 
 _MEASURES = {
@@ -186,7 +186,7 @@ def output_view(output: Output) -> OutputView:
         arguments=arguments,
         media_type=output.media_type,
         kind=output.kind.value,
-        node_id=output.node_id,
+        many=output.many,
     )
 
 

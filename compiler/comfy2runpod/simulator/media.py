@@ -67,7 +67,8 @@ def _sound_stream(container: av.container.OutputContainer, sound: Sound | None) 
 
 
 def _frames(images: Images, mark: bytes) -> list[av.VideoFrame]:
-    still = av.VideoFrame.from_image(_picture(images.width, images.height, mark)).reformat(format="yuv420p")
+    pixels = np.asarray(_picture(images.width, images.height, mark))
+    still = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
     base: NDArray[np.uint8] = still.to_ndarray()
     frames = []
     for index in range(images.frames):

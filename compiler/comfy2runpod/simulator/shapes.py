@@ -41,6 +41,7 @@ class Inputs:
         self._values = values
 
     def get(self, name: str, kind: type[V]) -> V:
+        """An input of a kind; NodeError if it is of another."""
         value = self._values.get(name)
         if isinstance(value, kind):
             return value
@@ -49,18 +50,26 @@ class Inputs:
             "NotImplementedError", f"the simulator cannot tell the size of {self._class}.{name} (it gets {found})"
         )
 
+    def any(self, name: str) -> Value:
+        """An input of whatever kind."""
+        return self._values.get(name, Opaque("nothing"))
+
     def optional(self, name: str, kind: type[V]) -> V | None:
+        """The same, or None if the node has it not."""
         return self.get(name, kind) if name in self._values else None
 
     def whole(self, name: str, default: int = 0) -> int:
+        """A whole number."""
         value = self._constant(name, default)
         return int(value) if isinstance(value, (int, float, str)) else default
 
     def number(self, name: str, default: float = 0) -> float:
+        """A number."""
         value = self._constant(name, default)
         return float(value) if isinstance(value, (int, float, str)) else default
 
     def constant(self, name: str) -> Json:
+        """A plain value."""
         return self._constant(name, None)
 
     def _constant(self, name: str, default: Json) -> Json:
@@ -175,7 +184,7 @@ def _upsampled(given: Inputs) -> tuple[Value, ...]:
 
 
 def _sampled(given: Inputs, name: str) -> Value:
-    latent = given.get(name, Value)  # type: ignore[type-abstract]
+    latent = given.any(name)
     video = latent.video if isinstance(latent, AVLatent) else latent
     if isinstance(video, Latent):
         if video.columns < 1 or video.rows < 1:

@@ -171,7 +171,8 @@ def _refusal(prompt: Prompt, answer: JsonObject) -> str:
     """Which nodes were refused and why, by title."""
     reasons = []
     errors = answer.get("node_errors")
-    for node_id, entry in (errors if isinstance(errors, dict) else {}).items():
+    by_node: JsonObject = errors if isinstance(errors, dict) else {}
+    for node_id, entry in by_node.items():
         faults = _list(entry.get("errors")) if isinstance(entry, dict) else []
         for fault in faults:
             if isinstance(fault, dict):
