@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import ParamSpec, cast
 
 import click
 
@@ -20,12 +20,14 @@ from comfy2runpod import __version__
 from comfy2runpod.catalog import Catalog, load_catalog
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, render
 from comfy2runpod.editor import PROFILES
-from comfy2runpod.errors.files import CannotRead
+from comfy2runpod.errors.files import BadInputArgument, CannotRead
+from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.load import MAX_BYTES, too_large
 from comfy2runpod.pipeline import CompileResult, Options, compile_graph, convert, lock_path
+from comfy2runpod.run_package import RunError, run_package
 from comfy2runpod.weights import LockedFile, lock_models, lock_text, read_lock
-from comfy2runpod.write import WriteError, write_package, write_text
+from comfy2runpod.write import WriteError, write_bytes, write_package, write_text
 
 REFUSED, UNREACHABLE, BUG = 1, 3, 4
 _ISSUES = "https://github.com/comfy2runpod/comfy2runpod/issues"
@@ -54,9 +56,9 @@ def main() -> None:
     """The console script: runs a command and turns what went wrong into an exit code."""
     debug = "--debug" in sys.argv
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Without its own handling of errors, click returns the code of an Exit.
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.Abort:
         click.echo("Aborted.", err=True)
         sys.exit(REFUSED)
@@ -66,7 +68,7 @@ def main() -> None:
     except CompileError as error:
         click.echo(str(error), err=True)
         sys.exit(REFUSED)
-    except (WriteError, UnreachableError) as error:
+    except (WriteError, RunError, UnreachableError) as error:
         click.echo(render([error.diagnostic]), err=True)
         sys.exit(UNREACHABLE)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is said as one, never as a bare traceback
@@ -171,6 +173,32 @@ def prompt_command(graphs: tuple[Path, ...], output: Path | None, editor: str | 
         raise click.exceptions.Exit(REFUSED)
 
 
+@cli.command("run")
+@click.argument("package", type=click.Path(path_type=Path))
+@click.option("--input", "given", required=True, help="The job's input: JSON, or a file that holds it (@FILE or FILE).")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("output"), show_default=True,
+    help="The folder that gets the media and response.json.",
+)  # fmt: skip
+@click.option("--comfyui", metavar="URL", help="A running ComfyUI. Default: the simulator, which runs no model.")
+def run_command(package: Path, given: str, output: Path, comfyui: str | None) -> None:
+    """Run PACKAGE's own handler on one input, on the simulator or a real ComfyUI."""
+    answer = run_package(package, _job_input(given), comfyui)
+    for name, data in answer.media.items():
+        write_bytes(data, output / name)
+    write_text(json.dumps(answer.rest, indent=2, ensure_ascii=False) + "\n", output / "response.json")
+    if answer.failed:
+        click.echo(json.dumps(answer.rest, indent=2, ensure_ascii=False), err=True)
+        raise click.exceptions.Exit(REFUSED)
+    for name, data in answer.media.items():
+        click.echo(f"{output / name}: {len(data):,} bytes")
+    for name, value in answer.rest.items():
+        if f"{value}" not in answer.media:
+            click.echo(f"  {name}: {value}")
+    if comfyui is None:
+        click.echo("  SIMULATED: placeholder media of the size that the prompt implies; no model was run.")
+
+
 @cli.command("lock")
 @click.argument("graphs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_graph_options
@@ -183,6 +211,21 @@ def lock_command(graphs: tuple[Path, ...], editor: str | None, *, allow_api_node
         locked = lock_models(result.interface.models)
         write_text(lock_text(locked), lock_path(graph))
         click.echo(f"{_shown(lock_path(graph))}: {len(locked)} of {len(result.interface.models)} files locked")
+
+
+def _job_input(given: str) -> Json:
+    """The --input: JSON text, @FILE or FILE; a file that holds a whole request gives its `input`."""
+    path = Path(given.removeprefix("@"))
+    named = given.startswith("@") or (not given.lstrip().startswith(("{", "[", '"')) and path.exists())
+    text = _read(path).decode("utf-8", "replace") if named else given
+    try:
+        value = cast(Json, json.loads(text))
+    except ValueError as error:
+        at = Locus(_shown(path) if named else "--input")
+        raise CompileError([BadInputArgument(at=at, problem=str(error))]) from None
+    if named and isinstance(value, dict) and value.keys() == {"input"}:
+        return value["input"]
+    return value
 
 
 def _prompt_text(graph: Path, catalog: Catalog, options: Options) -> tuple[str, bool]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from comfy2runpod.diagnostics import CompileError, Locus, nearest
+from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, nearest
 from comfy2runpod.errors import weights as errors
 from comfy2runpod.ir.interface import Interface, Model
 from comfy2runpod.ir.json import JsonObject
@@ -49,7 +49,8 @@ def lock_models(models: Sequence[Model], endpoint: str | None = None) -> tuple[L
     )
 
     api = HfApi(endpoint=endpoint)
-    locked, faults = [], []
+    locked: list[LockedFile] = []
+    faults: list[Diagnostic] = []
     for model in models:
         if model.repo is None or model.path is None:
             continue

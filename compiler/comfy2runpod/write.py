@@ -52,6 +52,11 @@ def write_package(files: Mapping[str, str], folder: Path) -> None:
 
 
 def write_text(text: str, path: Path) -> None:
+    """Writes one text file whole; see write_bytes."""
+    write_bytes(text.encode("utf-8"), path)
+
+
+def write_bytes(data: bytes, path: Path) -> None:
     """Writes one file whole.
 
     Raises:
@@ -59,8 +64,9 @@ def write_text(text: str, path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, delete=False) as part:
-            part.write(text)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
+            part.write(data)
+        Path(part.name).chmod(0o644)
         os.replace(part.name, path)  # noqa: PTH105 - the part's name is a text
     except OSError as error:
         raise _error(path, error.strerror or str(error)) from error

@@ -77,23 +77,10 @@ def _field(field: Field) -> JsonObject:
         schema["description"] = field.description
     match field:
         case IntegerField():
-            schema |= {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
-            steps = range(
-                field.minimum + (field.offset - field.minimum) % field.multiple_of,
-                field.maximum + 1,
-                field.multiple_of,
-            )
-            if field.offset and len(steps) <= MAX_LISTED:
-                schema["enum"] = list(steps)
-            elif field.multiple_of > 1 and not field.offset:
-                schema["multipleOf"] = field.multiple_of
+            schema |= {"type": "integer", **_bounds(field.minimum, field.maximum), **_steps(field)}
             default: Json = field.default
         case NumberField():
-            schema["type"] = "number"
-            if field.minimum is not None:
-                schema["minimum"] = field.minimum
-            if field.maximum is not None:
-                schema["maximum"] = field.maximum
+            schema |= {"type": "number", **_bounds(field.minimum, field.maximum)}
             default = field.default
         case TextField():
             schema |= {"type": "string", "minLength": field.min_length, "maxLength": field.max_length}
@@ -105,11 +92,25 @@ def _field(field: Field) -> JsonObject:
             schema["type"] = "boolean"
             default = field.default
         case SeedField():
-            schema |= {"type": ["integer", "null"], "minimum": field.minimum, "maximum": field.maximum}
+            schema |= {"type": ["integer", "null"], **_bounds(field.minimum, field.maximum)}
             default = None
     if not field.required:
         schema["default"] = default
     return schema
+
+
+def _bounds(low: float | None, high: float | None) -> JsonObject:
+    bounds: JsonObject = {} if low is None else {"minimum": low}
+    return bounds if high is None else {**bounds, "maximum": high}
+
+
+def _steps(field: IntegerField) -> JsonObject:
+    """JSON Schema has no word for k·n + o: such values are listed, if they are not too many."""
+    first = field.minimum + (field.offset - field.minimum) % field.multiple_of
+    steps = range(first, field.maximum + 1, field.multiple_of)
+    if field.offset and len(steps) <= MAX_LISTED:
+        return {"enum": list(steps)}
+    return {"multipleOf": field.multiple_of} if field.multiple_of > 1 and not field.offset else {}
 
 
 def _data(output: Output) -> JsonObject:

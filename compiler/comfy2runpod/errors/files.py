@@ -42,3 +42,39 @@ class CannotWrite(Diagnostic):
     def remedy(self) -> str:
         """Choose another."""
         return "Choose another output folder (-o), or change its permissions."
+
+
+@dataclass(frozen=True, kw_only=True)
+class CannotRun(Diagnostic):
+    """A package whose handler cannot be run."""
+
+    code: ClassVar[str] = "cannot-run"
+    problem: str
+
+    @property
+    def reason(self) -> str:
+        """What happened."""
+        return f"The package cannot be run: {self.problem}."
+
+    @property
+    def remedy(self) -> str:
+        """Compile it."""
+        return "Name the folder of a compiled package, such as generated/t2v_ltx2; compile its graph again if need be."
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadInputArgument(Diagnostic):
+    """An --input that is not JSON."""
+
+    code: ClassVar[str] = "bad-input-argument"
+    problem: str
+
+    @property
+    def reason(self) -> str:
+        """What is wrong."""
+        return f"The input is not JSON: {self.problem}."
+
+    @property
+    def remedy(self) -> str:
+        """How to give it."""
+        return 'Give the job\'s input as JSON text, such as \'{"prompt": "a cat"}\', or as a file, @request.json.'

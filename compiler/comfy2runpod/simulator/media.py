@@ -9,7 +9,6 @@ from pathlib import Path
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from comfy2runpod.ir.prompt import Prompt
@@ -69,7 +68,7 @@ def _sound_stream(container: av.container.OutputContainer, sound: Sound | None) 
 def _frames(images: Images, mark: bytes) -> list[av.VideoFrame]:
     pixels = np.asarray(_picture(images.width, images.height, mark))
     still = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
-    base: NDArray[np.uint8] = still.to_ndarray()
+    base = still.to_ndarray()
     frames = []
     for index in range(images.frames):
         picture = base.copy()

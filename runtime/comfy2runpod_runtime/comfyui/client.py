@@ -215,8 +215,8 @@ def _files(output: JsonObject) -> list[SavedFile]:
     found = []
     for value in output.values():
         for item in _list(value):
-            match item:
-                case {"filename": str() as name, "type": "output"}:
-                    subfolder = item.get("subfolder")
+            if isinstance(item, dict) and item.get("type") == "output":
+                name, subfolder = item.get("filename"), item.get("subfolder")
+                if isinstance(name, str):
                     found.append(SavedFile(name, subfolder if isinstance(subfolder, str) else "", "output"))
     return found

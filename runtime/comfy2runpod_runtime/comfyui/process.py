@@ -64,7 +64,7 @@ class ComfyUIProcess:
             except ComfyUIUnavailable:
                 if asyncio.get_running_loop().time() > deadline:
                     limit = self._settings.comfyui_start_timeout_seconds
-                    log.error("ComfyUI did not answer within %s s:\n%s", limit, "\n".join(self._tail))
+                    log.error("ComfyUI did not answer within %s s:\n%s", limit, "\n".join(self._tail))  # noqa: TRY400
                     self.stop()
                     raise ComfyUIUnavailable(f"ComfyUI did not answer within {limit:.0f} s.") from None
                 await asyncio.sleep(_LOOK_SECONDS)

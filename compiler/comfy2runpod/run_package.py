@@ -1,0 +1,128 @@
+"""Runs a package's own handler as a process of its own, on the simulator or on a ComfyUI that is named."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from comfy2runpod.catalog import load_catalog
+from comfy2runpod.diagnostics import Locus
+from comfy2runpod.errors.files import CannotRun
+from comfy2runpod.ir.json import Json, JsonObject
+
+_SUFFIXES = {
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "image/png": "png",
+    "audio/flac": "flac",
+    "audio/mpeg": "mp3",
+    "audio/ogg": "opus",
+}
+
+
+class RunError(Exception):
+    """The package cannot be run; `diagnostic` says why."""
+
+    def __init__(self, diagnostic: CannotRun) -> None:
+        super().__init__(diagnostic.reason)
+        self.diagnostic = diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A handler's answer: `media` maps a file name to its bytes, `rest` has those names in their place."""
+
+    failed: bool
+    rest: JsonObject
+    media: dict[str, bytes]
+
+
+def run_package(package: Path, job_input: Json, comfyui: str | None) -> Answer:
+    """Runs the package's handler on one input.
+
+    Args:
+        package: the package's folder.
+        job_input: what a job's `input` holds.
+        comfyui: the URL of a ComfyUI; None starts the simulator.
+
+    Raises:
+        RunError: there is no package, or it does not start.
+    """
+    if not (package / "handler.py").is_file():
+        raise RunError(CannotRun(at=Locus(package.as_posix()), problem="there is no handler.py in it"))
+    with _comfyui(comfyui) as url, tempfile.TemporaryDirectory(prefix="comfy2runpod-run-") as folder:
+        given, taken = Path(folder) / "input.json", Path(folder) / "answer.json"
+        given.write_text(json.dumps(job_input), encoding="utf-8")
+        command = [sys.executable, "-m", "comfy2runpod_runtime.once", str(package)]
+        command += ["--input", str(given), "--output", str(taken)]
+        done = subprocess.run(command, env={**os.environ, "COMFYUI_URL": url}, check=False)  # noqa: S603 - our own module
+        if done.returncode != 0 or not taken.exists():
+            problem = "its handler did not start; the reason stands above"
+            raise RunError(CannotRun(at=Locus(package.as_posix()), problem=problem))
+        answer = cast(JsonObject, json.loads(taken.read_text("utf-8")))
+    return _opened(answer, _media_types(package))
+
+
+@contextmanager
+def _comfyui(url: str | None) -> Iterator[str]:
+    if url is not None:
+        yield url
+        return
+    from comfy2runpod.simulator import running_simulator  # noqa: PLC0415 - media libraries, which only this needs
+
+    with running_simulator(load_catalog()) as simulator:
+        yield simulator.url
+
+
+def _media_types(package: Path) -> dict[str, str]:
+    """The media type of each output field that holds a file, by the package's own schema."""
+    schema = json.loads((package / "docs" / "output.schema.json").read_text("utf-8"))
+    return {
+        name: field["contentMediaType"] for name, field in schema["properties"].items() if "contentMediaType" in field
+    }
+
+
+def _opened(answer: JsonObject, media_types: dict[str, str]) -> Answer:
+    if "error" in answer:
+        error = answer["error"]
+        with suppress(ValueError):
+            error = json.loads(str(error))
+        return Answer(failed=True, rest={"error": error}, media={})
+    media: dict[str, bytes] = {}
+    rest: JsonObject = {}
+    for name, value in answer.items():
+        if name in media_types and isinstance(value, str):
+            rest[name] = _file(media, name, media_types[name], value)
+        elif isinstance(value, dict) and "data" in value:
+            rest[name] = _with_file(media, name, value)
+        elif isinstance(value, list):
+            rest[name] = [
+                _with_file(media, f"{name}-{index}", item) if isinstance(item, dict) and "data" in item else item
+                for index, item in enumerate(value)
+            ]
+        else:
+            rest[name] = value
+    return Answer(failed=False, rest=rest, media=media)
+
+
+def _with_file(media: dict[str, bytes], name: str, value: JsonObject) -> JsonObject:
+    return {**value, "data": _file(media, name, str(value.get("media_type")), str(value["data"]))}
+
+
+def _file(media: dict[str, bytes], name: str, media_type: str, text: str) -> str:
+    file = f"{name}.{_SUFFIXES.get(media_type, 'bin')}"
+    try:
+        media[file] = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise RunError(CannotRun(at=Locus(name), problem=f"the answer's {name} is not base64: {error}")) from error
+    return file
