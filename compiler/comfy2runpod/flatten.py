@@ -182,19 +182,20 @@ class _Flattener:
                 missing = f"starts at node {scope.node_path(link.origin_id)}, which is not in the graph"
                 self._found.add(errors.BrokenLink(at=at, link=link_id, missing=missing))
                 return None
-            step = self._through_output(scope, origin_node, slot, wanted, seen)
+            step = self._through_output(scope, origin_node, slot, wanted, seen, at)
             if step is None or isinstance(step, (FromNode, FromPrimitive)):
                 return step
             scope, node, index, keeps = step
             wanted = wanted if keeps else None
 
     def _through_output(
-        self, scope: _Scope, node: GraphNode, slot: int, wanted: str, seen: set[tuple[str, bool, int]]
+        self, scope: _Scope, node: GraphNode, slot: int, wanted: str, seen: set[tuple[str, bool, int]], at: Locus
     ) -> FromNode | FromPrimitive | tuple[_Scope, GraphNode, int, bool] | None:
         """What an output stands for: an origin, or the input to go on with (and whether the wanted type stays)."""
         while True:
             path = scope.node_path(node.id)
             if (path, False, slot) in seen:
+                self._found.add(errors.LinkCycle(at=at))
                 return None
             seen.add((path, False, slot))
             virtual = VIRTUAL_NODES.get(node.type)

@@ -112,9 +112,9 @@ class _Maker:
             taken.add(note.name)
             node = self._graph.nodes.get(note.node)
             if node is None or node.node_class.name not in SAVE_NODES:
-                kind = "no node that runs" if node is None else f"a {node.node_class.name}"
+                kind = "no node that runs" if node is None else node.node_class.name
                 there = tuple(f"{n.id} ({n.node_class.name})" for n in saving)
-                found = f"node {note.node}, {kind}"
+                found = f"node {note.node} ({kind})"
                 self.found.add(errors.NotASaveNode(at=at, output=note.name, found=found, save_nodes=there))
                 continue
             yield self._output(note, node)

@@ -75,7 +75,7 @@ def parse_json(data: bytes, file: str) -> Json:
     try:
         return cast(Json, json.loads(text, parse_constant=_refuse_constant))
     except json.JSONDecodeError as error:
-        if (text.strip() and error.pos >= len(text.rstrip())) or error.msg.startswith("Unterminated string"):
+        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
             raise CompileError([errors.TruncatedFile(at=at, size=len(data))]) from None
         fault = errors.NotJson(at=at, detail=error.msg, line=error.lineno, column=error.colno)
     except _ConstantError as error:

@@ -19,7 +19,7 @@ class RequiredInputMissing(Diagnostic):
     @property
     def reason(self) -> str:
         """What is missing."""
-        return f"The input needs a {self.type} and has neither a link nor a value."
+        return f"The input (type {self.type}) is required and has neither a link nor a value."
 
     @property
     def remedy(self) -> str:

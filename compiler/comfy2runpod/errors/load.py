@@ -138,7 +138,7 @@ class MalformedGraph(Diagnostic):
     @property
     def reason(self) -> str:
         """What was expected at the place."""
-        return f"{self.at.json_path}: expected {self.expected}, found {shorten(self.found)}."
+        return f"Expected {self.expected}, found {shorten(self.found)}."
 
     @property
     def remedy(self) -> str:

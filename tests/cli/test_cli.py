@@ -1,0 +1,122 @@
+"""The command line as a process: what it prints, what it leaves on disk, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GRAPH = ROOT / "graphs" / "t2v_ltx2.json"
+BAD = ROOT / "tests" / "errors" / "check" / "value_out_of_bounds.json"
+
+
+def comfy2runpod(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "comfy2runpod", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_compile_writes_the_committed_package(tmp_path: Path) -> None:
+    done = comfy2runpod("compile", GRAPH, "-o", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert content(tmp_path / "t2v_ltx2") == {
+        name: data for name, data in content(ROOT / "generated" / "t2v_ltx2").items() if "__pycache__" not in name
+    }
+
+
+def test_compiling_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    comfy2runpod("compile", GRAPH, "-o", tmp_path)
+    first = content(tmp_path)
+    comfy2runpod("compile", GRAPH, "-o", tmp_path)
+    assert content(tmp_path) == first
+
+
+def test_a_refused_graph_exits_1_and_leaves_the_old_package(tmp_path: Path) -> None:
+    good = tmp_path / "graph.json"
+    good.write_bytes((ROOT / "tests" / "errors" / "check" / "value_out_of_bounds.json").read_bytes().replace(b"99999", b"64"))
+    assert comfy2runpod("compile", good, "-o", tmp_path / "out").returncode == 0
+    before = content(tmp_path / "out")
+    good.write_bytes(BAD.read_bytes())
+    done = comfy2runpod("compile", good, "-o", tmp_path / "out")
+    assert done.returncode == 1
+    assert "value-out-of-bounds" in done.stderr
+    assert content(tmp_path / "out") == before
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["graph"]
+
+
+def test_one_refused_graph_does_not_stop_the_others(tmp_path: Path) -> None:
+    done = comfy2runpod("compile", BAD, GRAPH, "-o", tmp_path)
+    assert done.returncode == 1
+    assert (tmp_path / "t2v_ltx2" / "handler.py").exists()
+
+
+def test_wrong_usage_exits_2() -> None:
+    assert comfy2runpod("compile").returncode == 2
+    assert comfy2runpod("compile", GRAPH, "--editor", "9.9").returncode == 2
+
+
+def test_a_missing_file_exits_3() -> None:
+    done = comfy2runpod("compile", "nowhere.json")
+    assert done.returncode == 3
+    assert "cannot-read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_exits_3_and_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = comfy2runpod("compile", GRAPH, "-o", tmp_path / "file" / "out")
+    assert done.returncode == 3
+    assert "cannot-write" in done.stderr
+    assert content(tmp_path) == {"file": b"in the way"}
+
+
+def test_a_folder_of_other_files_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "t2v_ltx2").mkdir()
+    (tmp_path / "t2v_ltx2" / "notes.txt").write_text("mine")
+    done = comfy2runpod("compile", GRAPH, "-o", tmp_path)
+    assert done.returncode == 3
+    assert content(tmp_path) == {"t2v_ltx2/notes.txt": b"mine"}
+
+
+def test_a_file_of_200_mb_is_refused_unread(tmp_path: Path) -> None:
+    large = tmp_path / "large.json"
+    with large.open("wb") as file:
+        file.truncate(200 * 1024 * 1024)
+    done = comfy2runpod("compile", large, "-o", tmp_path / "out")
+    assert done.returncode == 1
+    assert "file-too-large" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_check_writes_nothing(tmp_path: Path) -> None:
+    assert comfy2runpod("check", GRAPH).returncode == 0
+    assert comfy2runpod("check", BAD).returncode == 1
+
+
+def test_prompt_writes_a_prompt_or_an_error_for_each_graph(tmp_path: Path) -> None:
+    done = comfy2runpod("prompt", GRAPH, BAD, "-o", tmp_path)
+    assert done.returncode == 1
+    prompt = json.loads((tmp_path / "t2v_ltx2.prompt.json").read_text())
+    assert prompt["92:11"]["class_type"] == "RandomNoise"
+    error = json.loads((tmp_path / "value_out_of_bounds.error.json").read_text())
+    assert error["diagnostics"][0]["code"] == "value-out-of-bounds"
+
+
+@pytest.mark.parametrize("given", ['{"prompt": "a cat"', "@nowhere.json"])
+def test_run_refuses_an_input_that_is_no_json(given: str, tmp_path: Path) -> None:
+    done = comfy2runpod("run", ROOT / "generated" / "t2v_ltx2", "--input", given, "-o", tmp_path / "out")
+    assert done.returncode in (1, 3)
+    assert "Traceback" not in done.stderr
+
+
+def test_run_says_that_a_folder_is_no_package(tmp_path: Path) -> None:
+    done = comfy2runpod("run", tmp_path, "--input", "{}")
+    assert done.returncode == 3
+    assert "no handler.py" in done.stderr
