@@ -40,7 +40,9 @@ def test_compiling_twice_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_refused_graph_exits_1_and_leaves_the_old_package(tmp_path: Path) -> None:
     good = tmp_path / "graph.json"
-    good.write_bytes((ROOT / "tests" / "errors" / "check" / "value_out_of_bounds.json").read_bytes().replace(b"99999", b"64"))
+    good.write_bytes(
+        (ROOT / "tests" / "errors" / "check" / "value_out_of_bounds.json").read_bytes().replace(b"99999", b"64")
+    )
     assert comfy2runpod("compile", good, "-o", tmp_path / "out").returncode == 0
     before = content(tmp_path / "out")
     good.write_bytes(BAD.read_bytes())
