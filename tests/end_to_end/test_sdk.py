@@ -48,7 +48,8 @@ def test_test_input_runs_one_job_and_exits_0(simulator: Simulator, tmp_path: Pat
 def test_serve_api_answers_runsync(simulator: Simulator, tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, str(PACKAGE / "handler.py"), "--rp_serve_api", "--rp_api_port", str(port)]
-    with subprocess.Popen(command, env=environment(simulator), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:  # fmt: skip
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment(simulator), cwd=tmp_path, stdout=quiet, stderr=quiet) as server:
         try:
             good = post(f"http://127.0.0.1:{port}/runsync", {"input": SMALL})
             bad = post(f"http://127.0.0.1:{port}/runsync", {"input": {"prompt": ""}})
@@ -135,7 +136,8 @@ def worker(port: int, simulator: Simulator, folder: Path) -> Iterator[subprocess
         RUNPOD_SKIP_GPU_CHECK="true",
     )
     log = (folder / "worker.log").open("wb")
-    with log, subprocess.Popen([sys.executable, str(PACKAGE / "handler.py")], env=variables, cwd=folder, stdout=log, stderr=log) as process:  # fmt: skip
+    command = [sys.executable, str(PACKAGE / "handler.py")]
+    with log, subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log) as process:
         try:
             yield process
         finally:
