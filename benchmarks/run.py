@@ -28,6 +28,7 @@ from comfy2runpod.flatten import flatten
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.load import document_of
 from comfy2runpod.server_info import object_info
+from comfy2runpod.simulator import running_simulator
 
 ROOT = Path(__file__).parent.parent
 GRAPH = ROOT / "graphs" / "t2v_ltx2.json"
@@ -78,8 +79,44 @@ def whole_compile() -> list[str]:
     return [f"| compile, whole process | {median:.2f} s CPU | bound of 1 s CPU | {median / 1:.2f}x |"]
 
 
+def overhead() -> list[str]:
+    """The phases of a job that are ours, from the worker's own log lines, over a small video."""
+    package = ROOT / "generated" / "t2v_ltx2"
+    jobs = [
+        {"prompt": "a cat", "width": 128, "height": 128, "frame_count": 9, "seed": seed, "negative_prompt": ""}
+        for seed in range(30)
+    ]
+    code = (
+        "import asyncio, json, logging, sys\n"
+        "logging.basicConfig(level=logging.INFO, format='%(message)s', stream=sys.stdout)\n"
+        "logging.getLogger('httpx').setLevel(logging.WARNING)\n"
+        "from handler import handler\n"
+        "async def all():\n"
+        "    for job in json.load(sys.stdin): await handler({'id': 'bench', 'input': job})\n"
+        "asyncio.run(all())\n"
+    )
+    with running_simulator(load_catalog()) as simulator:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            input=json.dumps(jobs),
+            env={**os.environ, "COMFYUI_URL": simulator.url, "PYTHONPATH": str(package)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"job"')][5:]
+    if not lines or any(line["result"] != "done" for line in lines):
+        raise SystemExit(f"the jobs failed: {done.stdout}")
+    own = ("prepare", "wait", "connect", "queue", "collect", "measure", "encode")
+    medians = {name: statistics.median(line.get(name, 0) for line in lines) * 1000 for name in own}
+    ours, whole = sum(medians.values()), statistics.median(line["seconds"] for line in lines) * 1000
+    parts = ", ".join(f"{name} {value:.1f}" for name, value in medians.items())
+    return [f"| runtime beside the job | {ours:.1f} ms ({parts}) | whole job: {whole:.1f} ms | {ours / whole:.2f}x |"]
+
+
 def main() -> None:
     lines = ["| what | comfy2runpod | beside | ratio |", "| --- | --- | --- | --- |", *conversion(), *whole_compile()]
+    lines += overhead()
     text = "\n".join(lines) + "\n"
     print(text)
     (Path(__file__).parent / "results.md").write_text(f"# Results\n\nThe last run of `make bench`.\n\n{text}")
