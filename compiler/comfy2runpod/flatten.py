@@ -7,8 +7,9 @@ type, muted ones are cut, primitives give their value away.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from comfy2runpod.catalog import Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus
@@ -74,6 +75,7 @@ class _Flattener:
         self._found = Collector()
         self._slots: dict[int, tuple[_Slot, ...]] = {}
         self._exposed: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self._panel_widgets: dict[tuple[NodeId, ...], tuple[int, ...]] = {}
         self._off = 0
 
     def run(self) -> tuple[FlatGraph, tuple[Diagnostic, ...]]:
@@ -152,12 +154,12 @@ class _Flattener:
     def _resolve(self, scope: _Scope, node: GraphNode, index: int) -> Origin | None:
         """Follows an input to its origin, as the editor does: one step a turn, never twice through one slot."""
         leaf = (scope.node_path(node.id), self._inputs(node)[index].name)
-        at = self._locus(scope, node, leaf[1])
+        at = partial(self._locus, scope, node, leaf[1])
         seen: set[tuple[str, bool, int]] = set()
         wanted: str | None = None
         while True:
             if (key := (scope.node_path(node.id), True, index)) in seen:
-                self._found.add(errors.LinkCycle(at=at))
+                self._found.add(errors.LinkCycle(at=at()))
                 return None
             seen.add(key)
             inputs = self._inputs(node)
@@ -165,7 +167,7 @@ class _Flattener:
                 return None
             link = scope.canvas.links.get(link_id)
             if link is None:
-                self._found.add(errors.BrokenLink(at=at, link=link_id, missing="is not in the graph's list of links"))
+                self._found.add(errors.BrokenLink(at=at(), link=link_id, missing="is not in the graph's list of links"))
                 return None
             slot = link.origin_slot
             if link.origin_id == INPUT_PANEL and scope.parent is not None and scope.instance is not None:
@@ -180,7 +182,7 @@ class _Flattener:
             origin_node = scope.nodes.get(link.origin_id)
             if origin_node is None:
                 missing = f"starts at node {scope.node_path(link.origin_id)}, which is not in the graph"
-                self._found.add(errors.BrokenLink(at=at, link=link_id, missing=missing))
+                self._found.add(errors.BrokenLink(at=at(), link=link_id, missing=missing))
                 return None
             step = self._through_output(scope, origin_node, slot, wanted, seen, at)
             if step is None or isinstance(step, (FromNode, FromPrimitive)):
@@ -189,13 +191,19 @@ class _Flattener:
             wanted = wanted if keeps else None
 
     def _through_output(
-        self, scope: _Scope, node: GraphNode, slot: int, wanted: str, seen: set[tuple[str, bool, int]], at: Locus
+        self,
+        scope: _Scope,
+        node: GraphNode,
+        slot: int,
+        wanted: str,
+        seen: set[tuple[str, bool, int]],
+        at: Callable[[], Locus],
     ) -> FromNode | FromPrimitive | tuple[_Scope, GraphNode, int, bool] | None:
         """What an output stands for: an origin, or the input to go on with (and whether the wanted type stays)."""
         while True:
             path = scope.node_path(node.id)
             if (path, False, slot) in seen:
-                self._found.add(errors.LinkCycle(at=at))
+                self._found.add(errors.LinkCycle(at=at()))
                 return None
             seen.add((path, False, slot))
             virtual = VIRTUAL_NODES.get(node.type)
@@ -312,14 +320,21 @@ class _Flattener:
         values = instance.widgets_values
         if not isinstance(values, tuple) or inner.definition is None or instance.proxy_widgets:
             return ()
-        shown = [
-            index
-            for index in range(len(inner.definition.inputs))
-            if (stands_for := self._stands_for(inner, index)) is not None and self._is_widget(*stands_for)
-        ]
+        shown = self._shown(inner, inner.definition)
         if len(values) != len(shown) or slot not in shown:
             return ()
         return (values[shown.index(slot)],)
+
+    def _shown(self, inner: _Scope, definition: Subgraph) -> tuple[int, ...]:
+        """The panel inputs that show as widgets on an instance, in order."""
+        known = self._panel_widgets.get(inner.path)
+        if known is None:
+            known = self._panel_widgets[inner.path] = tuple(
+                index
+                for index in range(len(definition.inputs))
+                if (stands_for := self._stands_for(inner, index)) is not None and self._is_widget(*stands_for)
+            )
+        return known
 
     def _is_widget(self, node: GraphNode, name: str) -> bool:
         declared = self._catalog.get(node.type)
