@@ -20,7 +20,10 @@ class Input(BaseModel):
             min_length=1,
             max_length=4000,
             title="Prompt",
-            description="What is seen and heard, in the order in which it happens. Speech in quotes is spoken.",
+            description=(
+                            "What is seen and heard, in the order in which it happens: scene, action, camera, "
+                            "sound. Words in quotes are spoken."
+                        ),
         ),
     ]
 
@@ -29,7 +32,7 @@ class Input(BaseModel):
         Field(
             max_length=4000,
             title="Negative prompt",
-            description="What to keep out of the picture and the sound.",
+            description="What should be neither seen nor heard.",
         ),
     ] = "blurry, low quality, distorted, flickering, static image, watermark, subtitles, logo, muffled sound"
 
@@ -40,7 +43,7 @@ class Input(BaseModel):
             le=1920,
             multiple_of=2,
             title="Width",
-            description="Width of the video in pixels. It is exactly that wide; h264 needs an even number.",
+            description="Width of the video in pixels, an even number. The video is exactly that wide.",
         ),
     ] = 1280
 
@@ -51,7 +54,7 @@ class Input(BaseModel):
             le=1920,
             multiple_of=2,
             title="Height",
-            description="Height of the video in pixels. It is exactly that high; h264 needs an even number.",
+            description="Height of the video in pixels, an even number. The video is exactly that high.",
         ),
     ] = 720
 
@@ -61,7 +64,10 @@ class Input(BaseModel):
             ge=9,
             le=257,
             title="Frame count",
-            description="Number of frames, 8·n + 1. At 24 frames a second, 121 are five seconds.",
+            description=(
+                            "Number of frames, a multiple of 8 plus 1. There are 24 in a second, so 121 last 5.04 "
+                            "seconds."
+                        ),
         ),
         Stepped(multiple_of=8, offset=1),
     ] = 121
@@ -72,7 +78,10 @@ class Input(BaseModel):
             ge=0,
             le=18446744073709551615,
             title="Seed",
-            description="Seed of the noise of both stages. Left out or null, one is drawn; the answer tells which.",
+            description=(
+                            "Seed of the noise of both passes. The same seed and inputs give the same video again; "
+                            "without one, or with null, a seed is drawn and returned."
+                        ),
         ),
     ] = None
 

@@ -1,10 +1,19 @@
-"""The worker beside ComfyUI: what generated packages are written on."""
+"""The worker beside ComfyUI: what generated packages are written on.
 
-from comfy2runpod_runtime.endpoint import CONTRACT, Endpoint
-from comfy2runpod_runtime.errors import JobError, PackageError
+Importing this costs little: the endpoint, which brings the HTTP and media libraries, is loaded when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy2runpod_runtime.errors import JobError, PackageError, SettingsError
 from comfy2runpod_runtime.fields import Stepped
-from comfy2runpod_runtime.outputs import Audio, Image, Output, Video
 from comfy2runpod_runtime.prompt import Prompt, PromptNode, Run, round_down, round_up, set_member
+
+if TYPE_CHECKING:
+    from comfy2runpod_runtime.endpoint import CONTRACT, Endpoint
+    from comfy2runpod_runtime.outputs import Audio, Image, Output, Video
 
 __all__ = [
     "CONTRACT",
@@ -17,9 +26,19 @@ __all__ = [
     "Prompt",
     "PromptNode",
     "Run",
+    "SettingsError",
     "Stepped",
     "Video",
     "round_down",
     "round_up",
     "set_member",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The names of `endpoint` and `outputs`, on first use."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from comfy2runpod_runtime import endpoint, outputs  # noqa: PLC0415 - the point of this function
+
+    return getattr(endpoint if hasattr(endpoint, name) else outputs, name)

@@ -10,6 +10,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
@@ -17,9 +18,9 @@ from pydantic import BaseModel, ValidationError
 
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
-from comfy2runpod_runtime.errors import InternalError, JobError, PackageError
+from comfy2runpod_runtime.errors import ComfyUIUnavailable, InternalError, JobError, PackageError
 from comfy2runpod_runtime.job import Job, Timings, run_job
-from comfy2runpod_runtime.json_types import Json, JsonObject
+from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
 from comfy2runpod_runtime.outputs import Output
 from comfy2runpod_runtime.progress import ProgressUpdates
 from comfy2runpod_runtime.prompt import Prompt, PromptTemplate, Run
@@ -30,6 +31,7 @@ from comfy2runpod_runtime.validate import validate_request
 CONTRACT = 1
 # Random seeds stay where every JSON reader keeps them exactly.
 _SEEDS = 2**53
+_LOOK_SECONDS = 0.25
 
 log = logging.getLogger("comfy2runpod")
 
@@ -76,46 +78,51 @@ class Endpoint(Generic[Request]):
         self._patch = patch
         self._seeds = seeds
         self._outputs = outputs
-        self._settings = Settings()
+        self._settings = Settings.read()
         self._process = None if self._settings.comfyui_url else ComfyUIProcess(self._settings)
         # ComfyUI runs one prompt at a time on the GPU.
         self._one_at_a_time = asyncio.Lock()
 
     async def handle(self, job: RawJob) -> JsonObject:
         """Runs one job; a failure is an answer with `error`, never an exception."""
-        timings = Timings()
-        started = time.perf_counter()
-        job_id = str(job.get("id", ""))
-        prompt_id = str(uuid.uuid4())
-        simulated: str | None = None
+        record = _Record(job_id=str(job.get("id", "")), prompt_id=str(uuid.uuid4()))
         try:
-            request = validate_request(self._request, job.get("input"))
-            run = Run(prompt_id=prompt_id, seeds=self._drawn(request))
-            prompt = self._template.copy()
-            self._patch(prompt, request, run)
-            timings.done("prepare")
-            async with self._one_at_a_time, self._client() as client:
-                simulated = await self._ready(client)
-                timings.done("wait")
-                work = Job(prompt, run, self._outputs)
-                progress = ProgressUpdates(job)
-                media = await run_job(work, client, self._settings, progress.send, timings)
-                await progress.drain()
-            answer = self._checked({**media, **run.seeds, "prompt_id": prompt_id})
+            answer = await self._run(job, record)
         except JobError as error:
-            _log_job(job_id, prompt_id, error.code, started, timings, simulated)
+            record.log(error.code, error.message)
             return error.to_answer()
         except asyncio.CancelledError:
-            _log_job(job_id, prompt_id, "cancelled", started, timings, simulated)
+            record.log("cancelled")
             raise
         except Exception:
             # A bug must not reach the caller as a traceback, which the SDK would post: it tells paths.
-            log.exception("job %s: internal error", job_id)
+            log.exception("job %s: internal error", record.job_id)
+            record.log(InternalError.code)
             return InternalError("The worker failed for a reason of its own; its log says more.").to_answer()
         finally:
-            self._clean(prompt_id)
-        _log_job(job_id, prompt_id, "done", started, timings, simulated)
+            self._clean(record.prompt_id)
+        record.log("done")
         return answer
+
+    async def _run(self, job: RawJob, record: _Record) -> JsonObject:
+        timings = record.timings
+        request = validate_request(self._request, job.get("input"))
+        run = Run(prompt_id=record.prompt_id, seeds=self._drawn(request))
+        prompt = self._template.copy()
+        self._patch(prompt, request, run)
+        timings.done("prepare")
+        progress = ProgressUpdates(job)
+        try:
+            async with self._one_at_a_time, self._client() as client:
+                record.simulated = await self._ready(client)
+                timings.done("wait")
+                work = Job(prompt, run, self._outputs)
+                media = await run_job(work, client, self._settings, progress.send, timings, self._alive)
+        except JobError:
+            await progress.drain()
+            raise
+        await progress.drain()
+        return self._checked({**media, **run.seeds, "prompt_id": run.prompt_id})
 
     def serve(self) -> None:
         """Hands the endpoint to the RunPod SDK, which decides by its arguments how to run it."""
@@ -135,8 +142,19 @@ class Endpoint(Generic[Request]):
         Raises:
             ComfyUIUnavailable: it does not; the SDK then ends the worker.
         """
+        clock = asyncio.get_running_loop().time
+        give_up_at = clock() + self._settings.comfyui_start_timeout_seconds
         async with self._client() as client:
-            await self._ready(client)
+            while True:
+                try:
+                    await self._ready(client)
+                except ComfyUIUnavailable:
+                    # A ComfyUI that somebody else starts may still be on its way; our own has had its time.
+                    if self._process is not None or clock() > give_up_at:
+                        raise
+                    await asyncio.sleep(_LOOK_SECONDS)
+                else:
+                    return
 
     def close(self) -> None:
         """Ends the worker's own ComfyUI."""
@@ -146,6 +164,9 @@ class Endpoint(Generic[Request]):
     def _client(self) -> ComfyUIClient:
         url = self._settings.comfyui_url or (self._process.url if self._process is not None else "")
         return ComfyUIClient(url, self._settings.request_timeout_seconds)
+
+    def _alive(self) -> bool:
+        return self._process is None or self._process.running
 
     async def _ready(self, client: ComfyUIClient) -> str | None:
         """Waits until ComfyUI answers; the simulator's version if that is what answers."""
@@ -171,15 +192,28 @@ class Endpoint(Generic[Request]):
             shutil.rmtree(self._process.outputs / "comfy2runpod" / prompt_id, ignore_errors=True)
 
 
-def _log_job(job_id: str, prompt_id: str, result: str, started: float, timings: Timings, simulated: str | None) -> None:
-    """One line a job: what became of it, and where the time went."""
-    line: dict[str, Json] = {
-        "job": job_id,
-        "prompt_id": prompt_id,
-        "result": result,
-        "seconds": round(time.perf_counter() - started, 3),
-        **timings.phases,
-    }
-    if simulated is not None:
-        line["SIMULATED"] = f"placeholder media by the comfy2runpod simulator {simulated}; no model was run"
-    log.info("%s", json.dumps(line))
+@dataclass(slots=True)
+class _Record:
+    """What the log says of a job: one line, with where the time went."""
+
+    job_id: str
+    prompt_id: str
+    timings: Timings = field(default_factory=Timings)
+    simulated: str | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    def log(self, result: str, message: str | None = None) -> None:
+        line: dict[str, Json] = {
+            "job": shorten(self.job_id),
+            "prompt_id": self.prompt_id,
+            "result": result,
+            "seconds": round(time.perf_counter() - self.started, 3),
+            **self.timings.phases,
+        }
+        if self.timings.sizes:
+            line["bytes"] = {**self.timings.sizes}
+        if message is not None:
+            line["message"] = message
+        if self.simulated is not None:
+            line["SIMULATED"] = f"placeholder media by the comfy2runpod simulator {self.simulated}; no model was run"
+        log.log(logging.INFO if self.simulated is None else logging.WARNING, "%s", json.dumps(line, ensure_ascii=False))

@@ -12,17 +12,25 @@
     ├── ModelUnavailable     model_unavailable     a model file cannot be had, or is not what the lock says
     └── InternalError        internal_error        a bug of ours; the worker's log has more
 
-Messages hold no host paths, no tracebacks and no secrets.
+Messages hold no host paths, no tracebacks and no secrets. What ComfyUI or a library said goes through `caller_safe`.
+Outside a job, and never seen by a caller:
+
+    PackageError             the package cannot be run by this runtime
+    SettingsError            the worker's environment variables; all faults together
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from comfy2runpod_runtime.json_types import Json, JsonObject
+from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
+
+# An absolute path: `/a/b` or `C:\\a\\b`; a URL, or a path that begins with a name, is none. The last part says enough.
+_ABSOLUTE_PATH = re.compile(r"""(?<![\w.:/])/(?:[^\s/'"`:;,()\[\]{}<>]+/)+|\b[A-Za-z]:\\(?:[^\s\\'"]+\\)*""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +126,12 @@ class InternalError(JobError):
 
 class PackageError(Exception):
     """A package that this runtime cannot run: another contract, or files that do not belong together."""
+
+
+class SettingsError(Exception):
+    """Environment variables that the worker cannot start with."""
+
+
+def caller_safe(text: str, limit: int = 200) -> str:
+    """A foreign message as a caller may see it: short, on one line, and without the folders of absolute paths."""
+    return shorten(_ABSOLUTE_PATH.sub("", text[: limit * 8]), limit)

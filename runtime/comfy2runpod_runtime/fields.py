@@ -25,11 +25,12 @@ class Stepped:
         return handler(schema)
 
     def _check(self, value: int) -> int:
-        if value % self.multiple_of != self.offset:
+        if (value - self.offset) % self.multiple_of:
+            # The nearest allowed values are said where the field's bounds are known: in `validate`.
             raise PydanticCustomError(
                 "stepped",
-                "{value} is not of the form {multiple_of}·n + {offset}",
-                {"value": value, "multiple_of": self.multiple_of, "offset": self.offset},
+                "must be {multiple_of}·n + {offset}",
+                {"multiple_of": self.multiple_of, "offset": self.offset},
             )
         return value
 

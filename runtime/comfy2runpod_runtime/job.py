@@ -19,8 +19,15 @@ from typing import TypeAlias
 
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, Failure, History
 from comfy2runpod_runtime.comfyui.events import Event, EventStream, NodeStarted, PromptEnded, StepDone
-from comfy2runpod_runtime.errors import ComfyUIError, ComfyUIUnavailable, JobCancelled, JobTimeout
-from comfy2runpod_runtime.json_types import JsonObject, shorten
+from comfy2runpod_runtime.errors import (
+    ComfyUIError,
+    ComfyUIUnavailable,
+    JobCancelled,
+    JobError,
+    JobTimeout,
+    caller_safe,
+)
+from comfy2runpod_runtime.json_types import JsonObject
 from comfy2runpod_runtime.outputs import Collected, Output, answer_of
 from comfy2runpod_runtime.prompt import Prompt, Run, title_of
 from comfy2runpod_runtime.settings import Settings
@@ -31,14 +38,17 @@ Progress: TypeAlias = Callable[[JsonObject], None]
 
 # How many polls in a row may find a prompt neither queued nor in the history before it counts as lost.
 _LOST_AFTER = 3
+_FIRST_POLL_SECONDS = 0.05
+# How long telling ComfyUI to stop may take: the caller has long gone, the next job waits.
 _CANCEL_SECONDS = 10
 
 
 @dataclass(slots=True)
 class Timings:
-    """Seconds that each phase of a job took, for the log."""
+    """Seconds that each phase of a job took, and the bytes of each output, for the log."""
 
     phases: dict[str, float] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
     _since: float = field(default_factory=time.perf_counter)
 
     def done(self, phase: str) -> None:
@@ -58,9 +68,22 @@ class Job:
 
 
 async def run_job(
-    job: Job, client: ComfyUIClient, settings: Settings, progress: Progress, timings: Timings
+    job: Job,
+    client: ComfyUIClient,
+    settings: Settings,
+    progress: Progress,
+    timings: Timings,
+    alive: Callable[[], bool] = lambda: True,
 ) -> JsonObject:
     """Runs a prompt to its end.
+
+    Args:
+        job: what to run.
+        client: where to run it.
+        settings: every wait's bound.
+        progress: called with `{"node", "percent", "step"?, "of"?}` while it runs.
+        timings: filled in.
+        alive: False once the ComfyUI is known to be gone, so that nobody waits for it.
 
     Returns:
         The media part of the answer.
@@ -69,45 +92,78 @@ async def run_job(
         JobError: whatever went wrong, with its code.
         asyncio.CancelledError: the job was cancelled; ComfyUI has been told.
     """
-    client_id = uuid.uuid4().hex
+    prompt_id, client_id = job.run.prompt_id, uuid.uuid4().hex
     try:
         async with asyncio.timeout(settings.job_timeout_seconds):
             async with EventStream(client.url, client_id) as events:
                 timings.done("connect")
-                await client.queue(job.prompt, job.run.prompt_id, client_id)
+                await _queue(job, client, client_id)
                 timings.done("queue")
-                history = await _follow(job, client, events, settings, progress)
+                reporter = _Reporter(job.prompt, progress, settings.progress_seconds)
+                history = await _follow(prompt_id, client, events, settings, reporter, alive)
                 timings.done("run")
+            _raise_failure(job.prompt, history)
             return await _collect(job, client, history, settings, timings)
     except TimeoutError:
-        await _give_up(client, job.run.prompt_id)
-        raise JobTimeout(f"The job took longer than {settings.job_timeout_seconds:.0f} s and was stopped.") from None
+        await _give_up(client, prompt_id)
+        raise JobTimeout(f"The job took longer than {settings.job_timeout_seconds:g} s and was stopped.") from None
+    except ComfyUIUnavailable:
+        # An answer was lost, so the prompt may still be there, and would keep the GPU from the next job.
+        await _give_up(client, prompt_id)
+        raise
     except asyncio.CancelledError:
-        await asyncio.shield(_give_up(client, job.run.prompt_id))
+        await asyncio.shield(_give_up(client, prompt_id))
+        raise
+
+
+async def _queue(job: Job, client: ComfyUIClient, client_id: str) -> None:
+    sending = asyncio.create_task(client.queue(job.prompt, job.run.prompt_id, client_id))
+    try:
+        await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        # A prompt on its way cannot be called back, and one that arrives after the interrupt would run for nobody.
+        with suppress(JobError, TimeoutError):
+            await asyncio.wait_for(sending, _CANCEL_SECONDS)
         raise
 
 
 async def _follow(
-    job: Job, client: ComfyUIClient, events: EventStream, settings: Settings, progress: Progress
+    prompt_id: str,
+    client: ComfyUIClient,
+    events: EventStream,
+    settings: Settings,
+    reporter: _Reporter,
+    alive: Callable[[], bool],
 ) -> History:
     """Waits until the history tells how the prompt ended."""
-    prompt_id = job.run.prompt_id
-    reporter = _Reporter(job.prompt, progress)
-    lost = 0
+    clock = asyncio.get_running_loop().time
+    missing, heard = 0, clock()
+    wait = settings.poll_seconds if events.connected else _FIRST_POLL_SECONDS
+    poll_at = clock() + wait
     while True:
-        event = await events.next(settings.poll_seconds)
+        event = await events.next(poll_at - clock())
+        ended = False
         if event is not None and event.prompt_id == prompt_id:
             reporter.report(event)
-        if event is not None and not (isinstance(event, PromptEnded) and event.prompt_id == prompt_id):
+            ended = isinstance(event, PromptEnded)
+        if not ended and clock() < poll_at:
             continue
-        history = await client.history(prompt_id)
-        if history is not None:
-            _raise_failure(job.prompt, history)
-            return history
-        if event is None:
-            lost = 0 if await client.is_queued(prompt_id) else lost + 1
-            if lost >= _LOST_AFTER:
-                raise ComfyUIUnavailable("ComfyUI no longer knows the job: it was restarted or its queue was cleared.")
+        # The history is written a moment after the event: soon looked at, then less and less often.
+        wait = _FIRST_POLL_SECONDS if ended else min(2 * wait, settings.poll_seconds)
+        try:
+            history = await client.history(prompt_id)
+            if history is not None:
+                return history
+            missing = 0 if await client.is_queued(prompt_id) else missing + 1
+            heard = clock()
+        except ComfyUIUnavailable:
+            if not alive():
+                raise ComfyUIUnavailable("ComfyUI ended while the job ran.") from None
+            if clock() - heard > settings.comfyui_silence_seconds:
+                raise
+        if missing >= _LOST_AFTER:
+            raise ComfyUIUnavailable("ComfyUI no longer knows the job: it was restarted or its queue was cleared.")
+        poll_at = clock() + wait
 
 
 def _raise_failure(prompt: Prompt, history: History) -> None:
@@ -123,7 +179,7 @@ def _failure_text(prompt: Prompt, failure: Failure | None) -> str:
         return "ComfyUI ended the job with an error and gave no reason."
     title = title_of(prompt, failure.node_id)
     kind = failure.exception_type.rpartition(".")[2]
-    return f"{title} (node {failure.node_id}, {failure.class_type}) failed: {kind}: {shorten(failure.message, 300)}"
+    return f"{title} (node {failure.node_id}, {failure.class_type}) failed: {kind}: {caller_safe(failure.message, 300)}"
 
 
 async def _collect(
@@ -134,7 +190,9 @@ async def _collect(
         for output in job.outputs:
             for index, file in enumerate(output.wanted(history.files, title_of(job.prompt, output.node))):
                 path = Path(folder) / f"{output.name}-{index}{Path(file.filename).suffix}"
-                collected.append((output, path, await client.download(file, path)))
+                size = await client.download(file, path)
+                timings.sizes[path.stem] = size
+                collected.append((output, path, size))
         timings.done("collect")
         measured = [
             Collected(output, path, size, await asyncio.to_thread(output.measure, path))
@@ -154,13 +212,14 @@ async def _give_up(client: ComfyUIClient, prompt_id: str) -> None:
 
 
 class _Reporter:
-    """Turns events into progress, not more often than every half second but for a new node."""
+    """Turns events into progress. Each update is an HTTP request to RunPod, so they are spaced."""
 
-    def __init__(self, prompt: Prompt, progress: Progress) -> None:
+    def __init__(self, prompt: Prompt, progress: Progress, spacing_seconds: float) -> None:
         self._prompt = prompt
         self._progress = progress
+        self._spacing = spacing_seconds
         self._started: set[str] = set()
-        self._last = 0.0
+        self._next_at = 0.0
 
     def report(self, event: Event) -> None:
         match event:
@@ -168,12 +227,12 @@ class _Reporter:
                 self._started.add(node_id)
                 self._tell(node_id, {})
             case StepDone(node_id=node_id, step=step, of=of):
-                self._tell(node_id, {"step": step, "steps": of})
+                self._tell(node_id, {"step": step, "of": of})
 
     def _tell(self, node_id: str, more: Mapping[str, int]) -> None:
         now = time.monotonic()
-        if now - self._last < 0.5:  # noqa: PLR2004 - said above
+        if now < self._next_at:
             return
-        self._last = now
+        self._next_at = now + self._spacing
         percent = min(99, round(100 * len(self._started) / max(1, len(self._prompt))))
         self._progress({"node": title_of(self._prompt, node_id), "percent": percent, **more})

@@ -31,4 +31,6 @@ def json_type(value: object) -> str:
 def shorten(text: str, limit: int = 80) -> str:
     """The text on one line, cut to `limit` characters: an answer never carries a caller's megabyte back."""
     flat = " ".join(text[: limit * 4].split())
-    return flat if len(flat) <= limit and len(text) <= limit * 4 else flat[: limit - 1] + "…"
+    cut = flat if len(flat) <= limit and len(text) <= limit * 4 else flat[: limit - 1] + "…"
+    # Half a surrogate pair, which JSON may hold, cannot be sent as UTF-8: the SDK would lose the whole answer.
+    return cut.encode("utf-8", "backslashreplace").decode("utf-8")

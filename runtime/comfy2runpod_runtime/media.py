@@ -20,6 +20,17 @@ from comfy2runpod_runtime.json_types import JsonObject
 
 _CHUNK = 3 << 18  # a multiple of three: each chunk's base64 stands alone
 
+# FFmpeg's name of a container -> the media type of a video in it, and of a sound alone.
+_CONTAINERS = {
+    "mov,mp4,m4a,3gp,3g2,mj2": ("video/mp4", "audio/mp4"),
+    "matroska,webm": ("video/webm", "audio/webm"),
+    "ogg": ("video/ogg", "audio/ogg"),
+    "flac": (None, "audio/flac"),
+    "mp3": (None, "audio/mpeg"),
+    "wav": (None, "audio/wav"),
+}
+_UNKNOWN = "application/octet-stream"
+
 
 @dataclass(frozen=True, slots=True)
 class VideoMeasures:
@@ -30,6 +41,7 @@ class VideoMeasures:
     frame_count: int
     duration_seconds: float
     has_audio: bool
+    media_type: str
 
     def to_json(self) -> JsonObject:
         """The measured fields of an answer."""
@@ -47,6 +59,7 @@ class ImageMeasures:
 
     width: int
     height: int
+    media_type: str
 
     def to_json(self) -> JsonObject:
         """The measured fields of an answer."""
@@ -58,6 +71,7 @@ class AudioMeasures:
     """Measured on the decoded samples, in seconds."""
 
     duration_seconds: float
+    media_type: str
 
     def to_json(self) -> JsonObject:
         """The measured fields of an answer."""
@@ -88,11 +102,14 @@ def measure_video(path: Path) -> VideoMeasures:
                     width, height = frame.width, frame.height
                 elif isinstance(frame, av.AudioFrame):
                     samples += frame.samples
+            announced, media_type = stream.frames, _media_type(container, 0)
     except av.FFmpegError as error:
         raise OutputInvalid(f"{path.name} is not a whole video ({type(error).__name__}).") from error
     if not frames or not rate:
         raise OutputInvalid(f"{path.name} holds no frames.")
-    return VideoMeasures(width, height, frames, round(float(frames / rate), 2), samples > 0)
+    if frames < announced:
+        raise OutputInvalid(f"{path.name} is not a whole video: {frames} of its {announced} frames are there.")
+    return VideoMeasures(width, height, frames, round(float(frames / rate), 2), samples > 0, media_type)
 
 
 def measure_image(path: Path) -> ImageMeasures:
@@ -104,7 +121,8 @@ def measure_image(path: Path) -> ImageMeasures:
     try:
         with Pictures.open(path) as picture:
             picture.load()
-            return ImageMeasures(picture.width, picture.height)
+            media_type = Pictures.MIME.get(picture.format or "", _UNKNOWN)
+            return ImageMeasures(picture.width, picture.height, media_type)
     except (UnidentifiedImageError, OSError, SyntaxError, Pictures.DecompressionBombError) as error:
         raise OutputInvalid(f"{path.name} is not a whole picture ({type(error).__name__}).") from error
 
@@ -122,11 +140,12 @@ def measure_audio(path: Path) -> AudioMeasures:
             seconds = sum(
                 float(frame.samples / frame.sample_rate) for frame in container.decode(container.streams.audio[0])
             )
+            media_type = _media_type(container, 1)
     except av.FFmpegError as error:
         raise OutputInvalid(f"{path.name} is not a whole sound file ({type(error).__name__}).") from error
     if not seconds:
         raise OutputInvalid(f"{path.name} holds no sound.")
-    return AudioMeasures(round(seconds, 2))
+    return AudioMeasures(round(seconds, 2), media_type)
 
 
 def encoded(path: Path) -> str:
@@ -136,3 +155,8 @@ def encoded(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             parts.append(base64.b64encode(chunk).decode("ascii"))
     return "".join(parts)
+
+
+def _media_type(container: av.container.InputContainer, kind: int) -> str:
+    """What a file really is, whatever its name says."""
+    return _CONTAINERS.get(container.format.name, (None, None))[kind] or _UNKNOWN

@@ -3,7 +3,7 @@
     python -m comfy2runpod_runtime.once PACKAGE --input FILE --output FILE
 
 FILE holds the job's `input` as JSON; the answer is written as JSON. COMFYUI_URL says which ComfyUI runs it. Exit code
-0 if there is an answer, an error among them; 1 if the package cannot be run.
+0 if there is an answer, an error among them; 1 if the package cannot be run; 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ import logging
 import sys
 from pathlib import Path
 
-from comfy2runpod_runtime.errors import PackageError
+from pydantic import BaseModel
+
+from comfy2runpod_runtime.endpoint import Endpoint
+from comfy2runpod_runtime.errors import PackageError, SettingsError
 
 
 def main() -> int:
@@ -28,20 +31,39 @@ def main() -> int:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    package = options.package.resolve()
     try:
         job_input = json.loads(options.input.read_text("utf-8"))
-        sys.path.insert(0, str(package))
-        endpoint = importlib.import_module("handler").endpoint
-    except (PackageError, OSError, ImportError, AttributeError, ValueError) as error:
+        endpoint = load_endpoint(options.package)
+    except (PackageError, SettingsError, OSError, ValueError) as error:
         sys.stderr.write(f"The package cannot be run: {error}\n")
         return 1
     try:
         answer = asyncio.run(endpoint.handle({"id": "local", "input": job_input}))
     finally:
         endpoint.close()
-    options.output.write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8")
+    try:
+        options.output.write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8")
+    except OSError as error:
+        sys.stderr.write(f"The answer cannot be written to {options.output}: {error.strerror}\n")
+        return 1
     return 0
+
+
+def load_endpoint(package: Path) -> Endpoint[BaseModel]:
+    """The endpoint of a package's handler.py. Its modules are top-level ones, so a process can load one package.
+
+    Raises:
+        PackageError: there is no handler, or it defines no endpoint.
+        SettingsError: the environment does not fit.
+    """
+    sys.path.insert(0, str(package.resolve()))
+    try:
+        endpoint = importlib.import_module("handler").endpoint
+    except (ImportError, SyntaxError, AttributeError) as error:
+        raise PackageError(f"{package}: handler.py gives no endpoint ({type(error).__name__}: {error})") from error
+    if not isinstance(endpoint, Endpoint):
+        raise PackageError(f"{package}: the endpoint of handler.py is no Endpoint of this runtime")
+    return endpoint
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comfy2runpod_runtime.comfyui.client import SavedFile
-from comfy2runpod_runtime.errors import OutputMissing, OutputTooLarge
+from comfy2runpod_runtime.errors import OutputInvalid, OutputMissing, OutputTooLarge
 from comfy2runpod_runtime.json_types import JsonObject
 from comfy2runpod_runtime.media import Measures, encoded, measure_audio, measure_image, measure_video
 
@@ -22,11 +22,17 @@ class Output:
     many: bool = False
 
     def measure(self, path: Path) -> Measures:
-        """Decodes a file of this kind whole, and measures it.
+        """Decodes a file whole, and measures it.
 
         Raises:
-            OutputInvalid: it is not of this kind, or not whole.
+            OutputInvalid: it is not of this kind, not whole, or not of the type that the endpoint promises.
         """
+        measures = self._decode(path)
+        if measures.media_type != self.media_type:
+            raise OutputInvalid(f"The file for {self.name} is {measures.media_type}, not {self.media_type}.")
+        return measures
+
+    def _decode(self, path: Path) -> Measures:
         raise NotImplementedError
 
     def wanted(self, files: Mapping[str, tuple[SavedFile, ...]], title: str) -> tuple[SavedFile, ...]:
@@ -51,8 +57,7 @@ class Video(Output):
 
     media_type: str = "video/mp4"
 
-    def measure(self, path: Path) -> Measures:
-        """Decodes every frame and sample."""
+    def _decode(self, path: Path) -> Measures:
         return measure_video(path)
 
 
@@ -62,8 +67,7 @@ class Image(Output):
 
     media_type: str = "image/png"
 
-    def measure(self, path: Path) -> Measures:
-        """Decodes the picture."""
+    def _decode(self, path: Path) -> Measures:
         return measure_image(path)
 
 
@@ -73,8 +77,7 @@ class Audio(Output):
 
     media_type: str = "audio/flac"
 
-    def measure(self, path: Path) -> Measures:
-        """Decodes every sample."""
+    def _decode(self, path: Path) -> Measures:
         return measure_audio(path)
 
 
@@ -97,7 +100,8 @@ def answer_of(outputs: tuple[Output, ...], collected: tuple[Collected, ...], lim
     size = sum(item.size for item in collected)
     if size > limit:
         raise OutputTooLarge(
-            f"The result has {size:,} bytes; {limit:,} can be answered inline. Ask for a smaller size or fewer frames."
+            f"The result has {size:,} bytes; the answer can carry {limit:,}. Ask for a smaller size or fewer frames, "
+            "or raise MAX_INLINE_BYTES of the endpoint if it is called with /runsync, which carries 20 MB."
         )
     if len(outputs) == 1 and not outputs[0].many:
         (item,) = collected

@@ -25,13 +25,16 @@ class ProgressUpdates:
             return
         import runpod  # noqa: PLC0415 - a heavy import, and only a worker needs it
 
+        # The SDK starts a thread for each update and keeps no hold of it.
         before = set(threading.enumerate())
         runpod.serverless.progress_update(self._job, update)
-        self._sending += set(threading.enumerate()) - before
+        self._sending = [thread for thread in self._sending if thread.is_alive()]
+        self._sending += [thread for thread in threading.enumerate() if thread not in before and thread.daemon]
 
     async def drain(self) -> None:
         """Waits until every update has been posted: one that overtakes the result would undo it (runpod-python#250)."""
         deadline = asyncio.get_running_loop().time() + _DRAIN_SECONDS
         for thread in self._sending:
             left = deadline - asyncio.get_running_loop().time()
-            await asyncio.to_thread(thread.join, max(0.0, left))
+            if thread.is_alive():
+                await asyncio.to_thread(thread.join, max(0.0, left))

@@ -3,16 +3,15 @@
     python -m comfy2runpod_runtime.provision models.lock.json --models-dir DIR
 
 A file is downloaded to `<name>.part` beside its place, resumed where it stopped, also by another process, checked by
-size and sha256, and renamed. What the lock does not know (before `comfy2runpod lock` has been run) the hub itself
-tells: the size and hash that it stores for the file.
+size and sha256, and renamed. What was checked is noted in `.<name>.checked`, so that a later start need not read 27 GB
+again. What the lock does not know (before `comfy2runpod lock` has been run) the hub itself tells: the size and hash
+that it stores for the file.
 """
 
 from __future__ import annotations
 
 import argparse
 import fcntl
-import hashlib
-import json
 import logging
 import os
 import shutil
@@ -20,26 +19,22 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
+from pathlib import Path, PurePosixPath
 
-import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from comfy2runpod_runtime.errors import ModelUnavailable
+from comfy2runpod_runtime.errors import ModelUnavailable, SettingsError
+from comfy2runpod_runtime.hub import Expected, Hub, sha256_of
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
 
-HUB = "https://huggingface.co"
-_CHUNK = 8 << 20
-_TRIES = 5
-_TIMEOUT_SECONDS = 60.0
+_LOOK_SECONDS = 0.5
+_SHA256_DIGITS = 64
 
 
 class LockedModel(BaseModel):
-    """One file of the lock. `size` in bytes; None where `comfy2runpod lock` has not been run."""
+    """One file of the lock. `size` in bytes, `sha256` in hex; None where `comfy2runpod lock` has not been run."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -62,12 +57,13 @@ class ModelLock(BaseModel):
     models: tuple[LockedModel, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What a whole file must be. `url` is where its bytes are, after redirects have been told."""
+class _Note(BaseModel):
+    """What is known of a file that was checked: it is not read again while it has that size and time."""
 
-    url: str
-    size: int | None
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    size: int
+    modified_ns: int
     sha256: str | None
 
 
@@ -79,191 +75,166 @@ def read_lock(path: Path) -> ModelLock:
     """
     try:
         return ModelLock.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ModelUnavailable(f"{path.name} cannot be read: {type(error).__name__}.") from error
+    except OSError as error:
+        raise ModelUnavailable(f"{path.name} cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors()) or "the whole"
+        raise ModelUnavailable(f"{path.name} is no model lock: {places} does not fit.") from error
 
 
-def provision(lock: ModelLock, models_dir: Path, hf_cache: Path | None = None) -> None:
+def provision(lock: ModelLock, models_dir: Path, hf_cache: Path | None = None, wait_seconds: float = 7200) -> None:
     """Makes sure that every file of the lock is whole under `models_dir/<directory>/<file>`.
 
+    Everything that can be found out beforehand is, for all files, before the first long download.
+
     Raises:
-        ModelUnavailable: one of them cannot be had, or is not what the lock says.
+        ModelUnavailable: some cannot be had, or are not what the lock says.
     """
-    for model in lock.models:
-        target = models_dir / model.directory / model.file
-        if not target.resolve().is_relative_to(models_dir.resolve()):
-            raise ModelUnavailable(f"{model.directory}/{model.file} would lie outside the models folder.")
-        with _locked(target):
-            if not _is_whole(target, model) and not _link_cached(target, model, hf_cache):
-                _fetch(target, model)
-
-
-def _is_whole(target: Path, model: LockedModel) -> bool:
-    """Whether the file was checked before: its size, and the hash noted then, are those of the lock."""
+    missing = [model for model in lock.models if not _is_noted(_target(models_dir, model), model)]
+    if not missing:
+        return
     try:
-        noted = json.loads(_note(target).read_text("utf-8"))
-        size = target.stat().st_size
-    except (OSError, ValueError):
+        with Hub() as hub:
+            wanted = _expect(hub, missing)
+            _check_space(models_dir, wanted)
+            for model, expected in wanted:
+                target = _target(models_dir, model)
+                with _locked(target, wait_seconds):
+                    _bring(hub, target, model, expected, hf_cache)
+    except OSError as error:
+        where = Path(error.filename).name if isinstance(error.filename, str) else "the models folder"
+        raise ModelUnavailable(
+            f"{where} cannot be written ({error.strerror}): check the volume and its space."
+        ) from error
+
+
+def _target(models_dir: Path, model: LockedModel) -> Path:
+    inside = PurePosixPath(model.directory) / model.file
+    if inside.is_absolute() or ".." in inside.parts or not model.file or "/" in model.file:
+        raise ModelUnavailable(f"{inside} would lie outside the models folder.")
+    return models_dir / inside
+
+
+def _expect(hub: Hub, models: list[LockedModel]) -> list[tuple[LockedModel, Expected]]:
+    """What each file must be: the lock's word, else the hub's own. All that the hub refuses is told together."""
+    wanted, refused = [], []
+    for model in models:
+        told = Expected(model.size, model.sha256)
+        if model.size is None or model.sha256 is None:
+            try:
+                said = hub.expected(model.url, model.file)
+            except ModelUnavailable as error:
+                refused.append(error.message)
+                continue
+            size = said.size if model.size is None else model.size
+            told = Expected(size, said.sha256 if model.sha256 is None else model.sha256)
+            if told.sha256 is None:
+                log.warning("%s: nobody knows its sha256; only its size is checked", model.file)
+        wanted.append((model, told))
+    if refused:
+        raise ModelUnavailable(" ".join(refused))
+    return wanted
+
+
+def _check_space(models_dir: Path, wanted: list[tuple[LockedModel, Expected]]) -> None:
+    needed = 0
+    for model, expected in wanted:
+        target = _target(models_dir, model)
+        there = max((path.stat().st_size for path in (target, _part(target)) if path.exists()), default=0)
+        needed += max(0, (expected.size or 0) - there)
+    models_dir.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(models_dir).free
+    if free < needed:
+        names = ", ".join(model.file for model, _ in wanted)
+        raise ModelUnavailable(
+            f"{needed:,} bytes more are needed for {names}; the disk has {free:,} free. "
+            "Use a larger volume or container disk."
+        )
+
+
+def _bring(hub: Hub, target: Path, model: LockedModel, expected: Expected, hf_cache: Path | None) -> None:
+    if _is_noted(target, model) or _is_whole(target, expected) or _link_cached(target, model, expected, hf_cache):
+        return
+    part = _part(target)
+    resumed = part.exists()
+    log.info("%s: downloading, %s bytes", model.file, "unknown" if expected.size is None else f"{expected.size:,}")
+    fault = _fetched(hub, part, model, expected)
+    if fault is not None and resumed:
+        # What was there before may be of another revision: the whole file has one chance.
+        log.warning("%s; starting again from its beginning", fault)
+        fault = _fetched(hub, part, model, expected)
+    if fault is not None:
+        raise ModelUnavailable(
+            f"{fault}; it was thrown away. If the file was changed on purpose, run `comfy2runpod lock` again."
+        )
+    part.replace(target)
+    _write_note(target, expected.sha256)
+    log.info("%s: whole", model.file)
+
+
+def _fetched(hub: Hub, part: Path, model: LockedModel, expected: Expected) -> str | None:
+    """Downloads a part to its end; what is wrong with it, if it is not what it must be. A wrong one is deleted."""
+    digest = hub.download(model.url, model.file, part, expected.size)
+    size = part.stat().st_size
+    fault = None
+    if expected.size not in (None, size):
+        fault = f"{model.file} has {size:,} bytes, expected {expected.size:,}"
+    elif expected.sha256 not in (None, digest):
+        fault = f"{model.file} has the sha256 {digest}, expected {expected.sha256}"
+    if fault is not None:
+        part.unlink()
+        return fault
+    # On the disk before it gets its name: a power cut must not leave a file of holes under it.
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    return None
+
+
+def _is_noted(target: Path, model: LockedModel) -> bool:
+    """Whether the file is the one that was checked before, and is what the lock says."""
+    try:
+        note = _Note.model_validate_json(_note(target).read_bytes())
+        there = target.stat()
+    except (OSError, ValidationError):
         return False
     return (
-        isinstance(noted, dict)
-        and noted.get("size") == size
-        and model.size in (None, size)
-        and model.sha256 in (None, noted.get("sha256"))
+        (note.size, note.modified_ns) == (there.st_size, there.st_mtime_ns)
+        and model.size in (None, note.size)
+        and (model.sha256 is None or model.sha256 == note.sha256)
     )
 
 
-def _link_cached(target: Path, model: LockedModel, hf_cache: Path | None) -> bool:
+def _is_whole(target: Path, expected: Expected) -> bool:
+    """Whether a file that somebody else put there is the very one: read once, then noted."""
+    if not target.is_file() or expected.size is None or target.stat().st_size != expected.size:
+        return False
+    if expected.sha256 is not None and sha256_of(target) != expected.sha256:
+        return False
+    _write_note(target, expected.sha256)
+    return True
+
+
+def _link_cached(target: Path, model: LockedModel, expected: Expected, hf_cache: Path | None) -> bool:
     """Uses RunPod's cache of the repository, if it holds the very file: the link is made once the file is there."""
-    if hf_cache is None or model.repo is None or model.path is None or model.size is None:
+    if hf_cache is None or model.repo is None or model.path is None or expected.size is None:
         return False
     snapshots = hf_cache / f"models--{model.repo.replace('/', '--')}" / "snapshots"
     for snapshot in sorted(snapshots.glob("*")):
         cached = snapshot / model.path
-        if cached.is_file() and cached.stat().st_size == model.size:
-            link = _part(target)
-            link.unlink(missing_ok=True)
-            link.symlink_to(cached)
-            link.replace(target)
-            _write_note(target, model.size, model.sha256)
-            log.info("%s: linked from the repository cache", model.file)
-            return True
+        if not cached.is_file() or cached.stat().st_size != expected.size:
+            continue
+        # The cache names a large file by its sha256, so another revision of the same size is told apart unread.
+        blob = cached.resolve().name
+        if expected.sha256 is not None and len(blob) == _SHA256_DIGITS and blob != expected.sha256:
+            continue
+        link = target.with_name(f".{target.name}.link")
+        link.unlink(missing_ok=True)
+        link.symlink_to(cached)
+        link.replace(target)
+        _write_note(target, expected.sha256)
+        log.info("%s: linked from the repository cache", model.file)
+        return True
     return False
-
-
-def _fetch(target: Path, model: LockedModel) -> None:
-    with httpx.Client(timeout=_TIMEOUT_SECONDS, follow_redirects=False) as http:
-        expected = _expected(http, model)
-        part = _part(target)
-        have = part.stat().st_size if part.exists() else 0
-        if expected.size is not None:
-            free = shutil.disk_usage(target.parent).free
-            if free < expected.size - have:
-                raise ModelUnavailable(
-                    f"{model.file} needs {expected.size - have:,} bytes more; the disk has {free:,} free. "
-                    "Use a larger volume or container disk."
-                )
-        log.info(
-            "%s: downloading %s bytes, %s there already", model.file, expected.size or "an unknown number of", have
-        )
-        _download(http, part, model, expected)
-    size, digest = part.stat().st_size, _sha256(part)
-    if expected.size not in (None, size):
-        part.unlink()
-        raise ModelUnavailable(f"{model.file} has {size:,} bytes, expected {expected.size:,}; it was thrown away.")
-    if expected.sha256 not in (None, digest):
-        part.unlink()
-        raise ModelUnavailable(
-            f"{model.file} has the sha256 {digest}, expected {expected.sha256}; it was thrown away. "
-            "If the file was changed on purpose, run comfy2runpod lock again."
-        )
-    part.replace(target)
-    _write_note(target, size, digest)
-    log.info("%s: whole, %s bytes", model.file, size)
-
-
-def _expected(http: httpx.Client, model: LockedModel) -> Expected:
-    """Where the bytes are and what they must be: the lock's word, else the hub's own."""
-    url = _hub_url(model.url)
-    response = _send(http, "HEAD", url, model)
-    size = response.headers.get("x-linked-size") or response.headers.get("content-length")
-    etag = (response.headers.get("x-linked-etag") or "").strip('"').removeprefix("W/")
-    told = etag if len(etag) == 64 and response.headers.get("x-linked-size") else None  # noqa: PLR2004 - a sha256 in hex
-    return Expected(
-        url=url,
-        size=model.size if model.size is not None else (int(size) if size and size.isdecimal() and told else None),
-        sha256=model.sha256 or told,
-    )
-
-
-def _download(http: httpx.Client, part: Path, model: LockedModel, expected: Expected) -> None:
-    """Appends to the part until it has all; a connection that breaks is taken up where it stopped."""
-    for attempt in range(_TRIES):
-        have = part.stat().st_size if part.exists() else 0
-        if expected.size is not None and have >= expected.size:
-            return
-        try:
-            if _append(http, part, model, expected, have):
-                return
-        except httpx.TransportError as error:
-            log.warning("%s: %s after %s bytes", model.file, type(error).__name__, have)
-        if attempt + 1 < _TRIES:
-            time.sleep(min(30, 2**attempt * 0.5))
-    raise ModelUnavailable(f"{model.file} could not be downloaded whole in {_TRIES} tries; the part is kept.")
-
-
-def _append(http: httpx.Client, part: Path, model: LockedModel, expected: Expected, have: int) -> bool:
-    """One try. True when the server has sent all that it has."""
-    url, headers = expected.url, _token(expected.url)
-    for _ in range(5):
-        with http.stream("GET", url, headers={**headers, **({"Range": f"bytes={have}-"} if have else {})}) as response:
-            if response.is_redirect:
-                url = str(response.next_request.url) if response.next_request else url
-                headers = _token(url)
-                continue
-            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                part.unlink()
-                return False
-            _raise_status(response, model)
-            resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
-            with part.open("ab" if resumed else "wb") as out:
-                for chunk in response.iter_bytes(_CHUNK):
-                    out.write(chunk)
-            return expected.size is None or part.stat().st_size >= expected.size
-    raise ModelUnavailable(f"{model.file}: the server redirects without end.")
-
-
-def _send(http: httpx.Client, method: str, url: str, model: LockedModel) -> httpx.Response:
-    for attempt in range(_TRIES):
-        try:
-            response = http.request(method, url, headers=_token(url))
-        except httpx.TransportError as error:
-            if attempt + 1 == _TRIES:
-                raise ModelUnavailable(f"{model.file}: the hub cannot be reached ({type(error).__name__}).") from error
-            time.sleep(min(30, 2**attempt * 0.5))
-            continue
-        # A relative redirect stays with the hub (a renamed repository); an absolute one leads to the bytes.
-        location = response.headers.get("location", "")
-        if response.is_redirect and location.startswith("/"):
-            url = str(response.next_request.url) if response.next_request else url
-            continue
-        if not response.is_redirect:
-            _raise_status(response, model)
-        return response
-    raise ModelUnavailable(f"{model.file}: the hub redirects without end.")
-
-
-def _raise_status(response: httpx.Response, model: LockedModel) -> None:
-    code = response.status_code
-    if code in (401, 403):
-        raise ModelUnavailable(
-            f"{model.file}: the hub refuses access (HTTP {code}). Accept the model's licence there and set HF_TOKEN."
-        )
-    if code == httpx.codes.NOT_FOUND:
-        raise ModelUnavailable(f"{model.file} is not at its URL (HTTP 404). Check `properties.models` of its loader.")
-    if response.is_error:
-        raise ModelUnavailable(f"{model.file}: the server answered HTTP {code}.")
-
-
-def _hub_url(url: str) -> str:
-    """The URL at the hub that HF_ENDPOINT names, as huggingface_hub has it."""
-    endpoint = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
-    return endpoint + url.removeprefix(HUB) if url.startswith(HUB + "/") else url
-
-
-def _token(url: str) -> dict[str, str]:
-    """The token goes to the hub and nowhere else: where it redirects to, the URL itself is the permission."""
-    token = os.environ.get("HF_TOKEN")
-    hub = urlsplit(os.environ.get("HF_ENDPOINT", HUB)).netloc
-    return {"Authorization": f"Bearer {token}"} if token and urlsplit(url).netloc == hub else {}
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _part(target: Path) -> Path:
@@ -274,35 +245,52 @@ def _note(target: Path) -> Path:
     return target.with_name(f".{target.name}.checked")
 
 
-def _write_note(target: Path, size: int, digest: str | None) -> None:
-    _note(target).write_text(json.dumps({"size": size, "sha256": digest}), encoding="utf-8")
+def _write_note(target: Path, digest: str | None) -> None:
+    there = target.stat()
+    note = _Note(size=there.st_size, modified_ns=there.st_mtime_ns, sha256=digest)
+    _note(target).write_text(note.model_dump_json(), encoding="utf-8")
 
 
 @contextmanager
-def _locked(target: Path) -> Iterator[None]:
+def _locked(target: Path, wait_seconds: float) -> Iterator[None]:
     """One process at a time for a file, also over a shared volume: the second finds it whole."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        lock = target.with_name(f".{target.name}.lock").open("w")
-    except OSError as error:
-        raise ModelUnavailable(f"The models folder cannot be written ({error.strerror}).") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    give_up_at = time.monotonic() + wait_seconds
+    with target.with_name(f".{target.name}.lock").open("w") as lock:
+        told = False
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up_at:
+                    raise ModelUnavailable(
+                        f"{target.name} is being downloaded by another worker for over {wait_seconds:g} s."
+                    ) from None
+            if not told:
+                log.info("%s: another worker downloads it; waiting", target.name)
+                told = True
+            time.sleep(_LOOK_SECONDS)
         yield
 
 
 def main() -> int:
-    """The command."""
+    """The command. Exit code 0 if every file is whole, 1 if one is not, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m comfy2runpod_runtime.provision")
     parser.add_argument("lock", type=Path)
-    parser.add_argument("--models-dir", type=Path, required=True)
+    parser.add_argument("--models-dir", type=Path, help="by default MODELS_DIR")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        provision(read_lock(options.lock), options.models_dir, Settings().hf_cache_dir)
+        settings = Settings.read()
+        models_dir = options.models_dir or settings.models_dir
+        provision(read_lock(options.lock), models_dir, settings.hf_cache_dir, settings.model_wait_seconds)
     except ModelUnavailable as error:
         sys.stderr.write(f"{error.code}: {error.message}\n")
+        return 1
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

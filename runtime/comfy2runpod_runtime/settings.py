@@ -1,20 +1,27 @@
-"""The worker's settings, each an environment variable of the same name in capitals."""
+"""The worker's settings, each an environment variable of the same name in capitals.
+
+Hugging Face's own variables keep their names and are read where they are used: HF_TOKEN, HF_ENDPOINT.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from comfy2runpod_runtime.errors import SettingsError
+from comfy2runpod_runtime.json_types import shorten
 
 # RunPod carries 10 MB for /run; base64 makes 4 bytes of 3, and the JSON around it takes a little.
 _INLINE_BYTES = 7_400_000
 
 
 class Settings(BaseSettings):
-    """Read once, when the worker starts."""
+    """Read once, when the worker starts. A variable that is set but empty counts as unset, as templates leave them."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     comfyui_url: str | None = Field(
         None, description="A running ComfyUI to use, by HTTP and websocket alone. Unset: the worker starts its own."
@@ -29,15 +36,54 @@ class Settings(BaseSettings):
     comfyui_start_timeout_seconds: float = Field(
         300, description="How long ComfyUI may take to answer; a cold network volume is slow.", gt=0
     )
+    comfyui_silence_seconds: float = Field(
+        120,
+        description="How long ComfyUI may not answer while a job runs: loading a large model can make it deaf.",
+        gt=0,
+    )
     request_timeout_seconds: float = Field(30, description="How long one HTTP request to ComfyUI may take.", gt=0)
     job_timeout_seconds: float = Field(3600, description="How long a job may run before it is interrupted.", gt=0)
     poll_seconds: float = Field(
         2, description="How often the history is asked when no event comes; events only make it faster.", gt=0
     )
+    progress_seconds: float = Field(
+        1, description="The least time between two progress updates: each is an HTTP request of its own.", ge=0
+    )
     max_inline_bytes: int = Field(
-        _INLINE_BYTES, description="The largest result that is answered inline, before base64.", gt=0
+        _INLINE_BYTES,
+        description="The largest result that is answered inline, before base64. The default fits /run's 10 MB.",
+        gt=0,
     )
     models_dir: Path = Field(Path("/opt/comfyui/models"), description="Where model files are kept.")
+    model_wait_seconds: float = Field(
+        7200, description="How long to wait for another worker that downloads the same file to the same volume.", gt=0
+    )
     hf_cache_dir: Path = Field(
         Path("/runpod-volume/huggingface-cache/hub"), description="RunPod's cache of Hugging Face repositories."
     )
+
+    @field_validator("comfyui_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be a URL such as http://127.0.0.1:8188")
+        return value
+
+    @classmethod
+    def read(cls) -> Settings:
+        """The settings of this process's environment.
+
+        Raises:
+            SettingsError: some do not fit; the message names each variable.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{str(fault['loc'][0]).upper()}: {shorten(fault['msg'])}"
+                for fault in error.errors(include_url=False, include_input=False)
+            )
+        raise SettingsError(f"Environment variables that do not fit: {faults}.")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import cast
+from urllib.parse import urlsplit
 
 import httpx
 
-from comfy2runpod_runtime.errors import ComfyUIError, ComfyUIUnavailable, OutputMissing
-from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
+from comfy2runpod_runtime.errors import ComfyUIError, ComfyUIUnavailable, OutputMissing, caller_safe
+from comfy2runpod_runtime.json_types import Json, JsonObject
 from comfy2runpod_runtime.prompt import Prompt, title_of
+
+# How many of a refused prompt's faults a message holds.
+_REASONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,16 @@ class ComfyUIClient:
 
     def __init__(self, url: str, timeout_seconds: float, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout_seconds, transport=transport)
+        parts = urlsplit(self.url)
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            timeout=timeout_seconds,
+            transport=transport,
+            # Loading the certificates costs more than all of a job's requests together; plain HTTP needs none.
+            verify=parts.scheme == "https",
+            # A proxy of the environment leads to the outside, and would not find a ComfyUI on this machine.
+            trust_env=parts.hostname not in ("127.0.0.1", "localhost", "::1"),
+        )
 
     async def __aenter__(self) -> ComfyUIClient:
         """Opens nothing yet; connections are made when they are needed."""
@@ -79,7 +91,7 @@ class ComfyUIClient:
             ComfyUIUnavailable: no answer.
         """
         body = {"prompt": prompt, "prompt_id": prompt_id, "client_id": client_id}
-        response = await self._request("POST", "/prompt", json=body)
+        response = await self._request("POST", "/prompt", body)
         answer = _json_object(response)
         node_errors = answer.get("node_errors")
         # ComfyUI answers 200 and drops the outputs whose nodes are wrong: half a result is none.
@@ -103,8 +115,8 @@ class ComfyUIClient:
 
     async def cancel(self, prompt_id: str) -> None:
         """Takes a prompt out of the queue, or interrupts it if it runs."""
-        await self._request("POST", "/queue", json={"delete": [prompt_id]})
-        await self._request("POST", "/interrupt", json={"prompt_id": prompt_id})
+        await self._request("POST", "/queue", {"delete": [prompt_id]})
+        await self._request("POST", "/interrupt", {"prompt_id": prompt_id})
 
     async def stats(self) -> SystemStats:
         """Who answers."""
@@ -142,9 +154,9 @@ class ComfyUIClient:
         except httpx.HTTPError as error:
             raise _unavailable(error) from error
 
-    async def _request(self, method: str, path: str, json: object = None) -> httpx.Response:
+    async def _request(self, method: str, path: str, body: object = None) -> httpx.Response:
         try:
-            return await self._http.request(method, path, json=json)
+            return await self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise _unavailable(error) from error
 
@@ -156,7 +168,7 @@ def _unavailable(error: httpx.HTTPError) -> ComfyUIUnavailable:
 def _json_object(response: httpx.Response) -> JsonObject:
     try:
         answer = response.json()
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise ComfyUIUnavailable(f"ComfyUI answered HTTP {response.status_code} without JSON.")
@@ -168,20 +180,26 @@ def _list(value: Json) -> list[Json]:
 
 
 def _refusal(prompt: Prompt, answer: JsonObject) -> str:
-    """Which nodes were refused and why, by title."""
+    """Which nodes were refused and why: by title, with the input's name."""
     reasons = []
     errors = answer.get("node_errors")
-    by_node: JsonObject = errors if isinstance(errors, dict) else {}
-    for node_id, entry in by_node.items():
+    for node_id, entry in (errors if isinstance(errors, dict) else {}).items():
         faults = _list(entry.get("errors")) if isinstance(entry, dict) else []
-        for fault in faults:
-            if isinstance(fault, dict):
-                message = shorten(f"{fault.get('message')}: {fault.get('details')}", 200)
-                reasons.append(f"{title_of(prompt, node_id)} (node {node_id}): {message}")
-    error = answer.get("error")
-    if not reasons and isinstance(error, dict):
-        reasons.append(shorten(f"{error.get('message')} {error.get('details') or ''}".strip(), 200))
-    return "ComfyUI refused the prompt. " + ("; ".join(reasons[:5]) or "It gave no reason") + "."
+        reasons += [f"{title_of(prompt, node_id)} (node {node_id}): {_fault_text(fault)}" for fault in faults]
+    if not reasons:
+        reasons.append(_fault_text(answer.get("error")))
+    more = f" (and {len(reasons) - _REASONS} more)" if len(reasons) > _REASONS else ""
+    return f"ComfyUI refused the prompt. {'; '.join(reasons[:_REASONS])}{more}."
+
+
+def _fault_text(fault: Json) -> str:
+    if not isinstance(fault, dict):
+        return "it gave no reason" if fault is None else caller_safe(str(fault))
+    extra = fault.get("extra_info")
+    name = extra.get("input_name") if isinstance(extra, dict) else None
+    said = [str(fault[key]) for key in ("message", "details") if fault.get(key)]
+    where = [f"input {name}"] if isinstance(name, str) else []
+    return ": ".join([*where, *(caller_safe(text) for text in dict.fromkeys(said) if text != name)])
 
 
 def _history(entry: JsonObject) -> History:

@@ -1,7 +1,8 @@
 """ComfyUI's events: a hint of progress, never the authority.
 
 A thread of its own reads the websocket and hands typed events to the job's loop. Whatever happens to the connection,
-the job goes on: it asks the history.
+the job goes on: it asks the history. Frames that are no events of interest are passed over: previews, which are
+binary, and what is not well formed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeAlias
@@ -17,8 +19,11 @@ import websocket
 
 from comfy2runpod_runtime.json_types import Json
 
+_CONNECT_SECONDS = 5.0
+# How long a job waits for its first connection: events from before it are not repeated, but only hints are lost.
+_FIRST_CONNECTION_SECONDS = 1.0
 _RECONNECT_SECONDS = 1.0
-_RECEIVE_SECONDS = 1.0
+_CLOSE_SECONDS = 2.0
 _MAX_WAITING = 1000
 
 
@@ -54,27 +59,35 @@ class EventStream:
     """Events of one client id, for as long as the context is open."""
 
     def __init__(self, url: str, client_id: str) -> None:
-        scheme = "wss" if url.startswith("https") else "ws"
-        self._url = f"{scheme}://{url.split('://', 1)[-1]}/ws?clientId={client_id}"
+        scheme, _, rest = url.partition("://")
+        self._url = f"{'wss' if scheme == 'https' else 'ws'}://{rest}/ws?clientId={client_id}"
         self._queue: asyncio.Queue[Event] = asyncio.Queue(_MAX_WAITING)
         self._stop = threading.Event()
         self._connected = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._connection = websocket.WebSocket()
         self._thread: threading.Thread | None = None
 
+    @property
+    def connected(self) -> bool:
+        """Whether events come at the moment, as far as is known."""
+        return self._connected.is_set()
+
     async def __aenter__(self) -> EventStream:
-        """Starts to listen; waits a moment for the connection, since events are not repeated."""
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._read, name="comfyui-events", daemon=True)
+        """Starts to listen; waits a moment for the connection."""
+        loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._read, args=(loop,), name="comfyui-events", daemon=True)
         self._thread.start()
-        await asyncio.to_thread(self._connected.wait, _RECEIVE_SECONDS)
+        await asyncio.to_thread(self._connected.wait, _FIRST_CONNECTION_SECONDS)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops listening; the thread ends by itself."""
+        """Stops listening and waits for the thread; one that hangs in a connection attempt ends by itself later."""
         self._stop.set()
+        self._connection.abort()  # type: ignore[no-untyped-call]
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, _CLOSE_SECONDS)
 
     async def next(self, timeout_seconds: float) -> Event | None:
         """The next event, or None if none comes in time."""
@@ -83,20 +96,21 @@ class EventStream:
         except TimeoutError:
             return None
 
-    def _read(self) -> None:
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         while not self._stop.is_set():
-            connection = websocket.WebSocket()
+            self._connection = connection = websocket.WebSocket()
             try:
-                connection.connect(self._url, timeout=_RECEIVE_SECONDS * 5)  # type: ignore[no-untyped-call]
+                connection.connect(self._url, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+                connection.settimeout(_CONNECT_SECONDS)
                 self._connected.set()
-                connection.settimeout(_RECEIVE_SECONDS)
-                self._receive(connection)
+                self._receive(connection, loop)
             except (websocket.WebSocketException, OSError, ValueError):
                 self._stop.wait(_RECONNECT_SECONDS)
             finally:
+                self._connected.clear()
                 connection.close()
 
-    def _receive(self, connection: websocket.WebSocket) -> None:
+    def _receive(self, connection: websocket.WebSocket, loop: asyncio.AbstractEventLoop) -> None:
         while not self._stop.is_set():
             try:
                 opcode, data = connection.recv_data()
@@ -104,10 +118,11 @@ class EventStream:
                 continue
             if opcode == websocket.ABNF.OPCODE_CLOSE:
                 raise websocket.WebSocketConnectionClosedException("closed by ComfyUI")
-            # Binary frames are previews.
             event = parse_event(data) if opcode == websocket.ABNF.OPCODE_TEXT else None
-            if event is not None and self._loop is not None and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._hand_over, event)
+            if event is not None:
+                # A loop that has been closed since then has no job that waits.
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._hand_over, event)
 
     def _hand_over(self, event: Event) -> None:
         # A job that does not look must not make us grow: the oldest hint goes.
@@ -120,7 +135,7 @@ def parse_event(data: bytes | str) -> Event | None:
     """The event in a text frame, or None if it is of no interest or not well formed."""
     try:
         message: Json = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     match message:
         case {"type": "executing", "data": {"prompt_id": str() as prompt_id, "node": (str() | None) as node}}:

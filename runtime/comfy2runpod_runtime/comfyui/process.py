@@ -29,7 +29,7 @@ class ComfyUIProcess:
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
         self._tail: deque[str] = deque(maxlen=_LOG_LINES)
-        self._outputs = Path(tempfile.gettempdir()) / "comfy2runpod-outputs"
+        self._outputs = Path(tempfile.gettempdir()) / f"comfy2runpod-outputs-{settings.comfyui_port}"
 
     @property
     def url(self) -> str:
@@ -53,7 +53,7 @@ class ComfyUIProcess:
             ComfyUIUnavailable: it ended, or did not answer in time.
         """
         if not self.running:
-            self._start()
+            await asyncio.to_thread(self._start)
         deadline = asyncio.get_running_loop().time() + self._settings.comfyui_start_timeout_seconds
         while True:
             if not self.running:
@@ -65,7 +65,7 @@ class ComfyUIProcess:
                 if asyncio.get_running_loop().time() > deadline:
                     limit = self._settings.comfyui_start_timeout_seconds
                     log.error("ComfyUI did not answer within %s s:\n%s", limit, "\n".join(self._tail))  # noqa: TRY400
-                    self.stop()
+                    await asyncio.to_thread(self.stop)
                     raise ComfyUIUnavailable(f"ComfyUI did not answer within {limit:.0f} s.") from None
                 await asyncio.sleep(_LOOK_SECONDS)
             else:
@@ -85,13 +85,15 @@ class ComfyUIProcess:
 
     def _start(self) -> None:
         settings = self._settings
+        self._tail.clear()
         self._outputs.mkdir(parents=True, exist_ok=True)
         command = [
             str(settings.comfyui_python),
             str(settings.comfyui_dir / "main.py"),
             *("--listen", "127.0.0.1", "--port", str(settings.comfyui_port)),
             *("--output-directory", str(self._outputs)),
-            *("--preview-method", "none", "--disable-auto-launch"),
+            # Metadata would carry the whole prompt, and with it how the endpoint works, to whoever gets the file.
+            *("--preview-method", "none", "--disable-auto-launch", "--disable-metadata"),
             *shlex.split(settings.comfyui_args),
         ]
         try:
@@ -99,11 +101,12 @@ class ComfyUIProcess:
                 command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
             )
         except OSError as error:
-            log.exception("ComfyUI cannot be started: %s", command)
+            log.exception("ComfyUI cannot be started: %s", shlex.join(command))
             raise ComfyUIUnavailable(f"ComfyUI cannot be started ({error.strerror}).") from error
         threading.Thread(target=self._follow, args=(self._process,), name="comfyui-log", daemon=True).start()
 
     def _follow(self, process: subprocess.Popen[str]) -> None:
+        """Reads its output to the end: a full pipe would stop it."""
         for line in process.stdout or ():
             self._tail.append(line.rstrip())
             log.info("comfyui: %s", line.rstrip())

@@ -6,17 +6,17 @@
 
 /** A job's input. */
 export interface Input {
-  /** What is seen and heard, in the order in which it happens. Speech in quotes is spoken. Allowed: 1 to 4000 characters. */
+  /** What is seen and heard, in the order in which it happens: scene, action, camera, sound. Words in quotes are spoken. Allowed: 1 to 4000 characters. */
   prompt: string;
-  /** What to keep out of the picture and the sound. Allowed: 0 to 4000 characters. */
+  /** What should be neither seen nor heard. Allowed: 0 to 4000 characters. */
   negative_prompt?: string;
-  /** Width of the video in pixels. It is exactly that wide; h264 needs an even number. Allowed: 64 to 1920, a multiple of 2. */
+  /** Width of the video in pixels, an even number. The video is exactly that wide. Allowed: 64 to 1920, a multiple of 2. */
   width?: number;
-  /** Height of the video in pixels. It is exactly that high; h264 needs an even number. Allowed: 64 to 1920, a multiple of 2. */
+  /** Height of the video in pixels, an even number. The video is exactly that high. Allowed: 64 to 1920, a multiple of 2. */
   height?: number;
-  /** Number of frames, 8·n + 1. At 24 frames a second, 121 are five seconds. Allowed: 9 to 257, 8·n + 1. */
+  /** Number of frames, a multiple of 8 plus 1. There are 24 in a second, so 121 last 5.04 seconds. Allowed: 9 to 257, 8·n + 1. */
   frame_count?: number;
-  /** Seed of the noise of both stages. Left out or null, one is drawn; the answer tells which. Allowed: 0 to 18446744073709551615, or null. */
+  /** Seed of the noise of both passes. The same seed and inputs give the same video again; without one, or with null, a seed is drawn and returned. Allowed: 0 to 18446744073709551615, or null. */
   seed?: number | null;
 }
 

@@ -1,0 +1,212 @@
+"""Files on the Hugging Face hub, or at any other URL: what they must be, and their bytes.
+
+The token goes to the hub and nowhere else: where the hub redirects to, the URL itself is the permission.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from comfy2runpod_runtime.errors import ModelUnavailable
+
+log = logging.getLogger(__name__)
+
+HUB = "https://huggingface.co"
+_CHUNK = 1 << 20
+# Tries in a row that bring nothing new; a slow but moving download is never given up.
+_TRIES = 5
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+_TIMEOUT_SECONDS = 60.0
+_REDIRECTS = 5
+_SHA256_DIGITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a whole file must be: bytes, and sha256 in hex; None where nobody knows."""
+
+    size: int | None
+    sha256: str | None
+
+
+class _TryAgain(Exception):
+    """A failure that may pass: what happened, for the log and the final message."""
+
+
+class Hub:
+    """The HTTP side of downloads, for as long as the context is open."""
+
+    def __init__(self) -> None:
+        # A compressed answer would have other bytes than those that size and hash are of.
+        headers = {"Accept-Encoding": "identity"}
+        self._http = httpx.Client(timeout=_TIMEOUT_SECONDS, follow_redirects=False, headers=headers)
+
+    def __enter__(self) -> Hub:
+        """Opens nothing yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def expected(self, url: str, name: str) -> Expected:
+        """What the server says that a file is, in one HEAD request.
+
+        Raises:
+            ModelUnavailable: it has no such file, does not give it to us, or cannot be reached.
+        """
+        failure = ""
+        for attempt in range(_TRIES):
+            _pause(attempt)
+            try:
+                return self._head(_at_endpoint(url), name)
+            except (_TryAgain, httpx.TransportError) as error:
+                failure = _reason(error)
+        raise ModelUnavailable(f"{name}: {urlsplit(_at_endpoint(url)).netloc} cannot be reached: {failure}.")
+
+    def download(self, url: str, name: str, part: Path, size: int | None) -> str:
+        """Brings a part to its full size, from wherever it is; its sha256.
+
+        Raises:
+            ModelUnavailable: it could not be had; the part is kept for the next time.
+        """
+        digest, have = _hash_of(part)
+        failures, failure = 0, ""
+        while size is None or have < size:
+            _pause(failures)
+            before = have
+            try:
+                with part.open("ab") as file:
+                    for start, chunk in self._bytes_from(_at_endpoint(url), name, have):
+                        if start == 0 and have:
+                            digest, have = hashlib.sha256(), 0
+                            file.truncate(0)
+                        file.write(chunk)
+                        digest.update(chunk)
+                        have += len(chunk)
+            except (_TryAgain, httpx.TransportError) as error:
+                failure = _reason(error)
+                log.warning("%s: %s after %s bytes", name, failure, f"{have:,}")
+            else:
+                if size is None:
+                    break
+            failures = 0 if have > before else failures + 1
+            if failures >= _TRIES:
+                raise ModelUnavailable(
+                    f"{name} could not be downloaded whole: after {have:,} bytes, {failure or 'nothing came'}. "
+                    "What there is is kept; the next start goes on from it."
+                )
+        return digest.hexdigest()
+
+    def _head(self, url: str, name: str) -> Expected:
+        for _ in range(_REDIRECTS):
+            response = self._http.head(url, headers=_token(url))
+            location = response.headers.get("location", "")
+            # A relative redirect stays with the hub (a renamed repository); an absolute one leads to the bytes.
+            if response.is_redirect and location.startswith("/") and response.next_request is not None:
+                url = str(response.next_request.url)
+                continue
+            if response.is_redirect and "x-linked-size" not in response.headers and response.next_request is not None:
+                url = str(response.next_request.url)
+                continue
+            _raise_status(response, name)
+            size = response.headers.get("x-linked-size") or response.headers.get("content-length") or ""
+            digest = response.headers.get("x-linked-etag", "").removeprefix("W/").strip('"')
+            return Expected(
+                size=int(size) if size.isdecimal() else None,
+                sha256=digest if len(digest) == _SHA256_DIGITS else None,
+            )
+        raise ModelUnavailable(f"{name}: {urlsplit(url).netloc} redirects without end.")
+
+    def _bytes_from(self, url: str, name: str, have: int) -> Iterator[tuple[int, bytes]]:
+        """Chunks from `have` on, each with where it belongs: a server without ranges begins at 0."""
+        for _ in range(_REDIRECTS):
+            headers = _token(url) | ({"Range": f"bytes={have}-"} if have else {})
+            with self._http.stream("GET", url, headers=headers) as response:
+                if response.is_redirect and response.next_request is not None:
+                    url = str(response.next_request.url)
+                    continue
+                if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    # All of it is there already; the caller's check of size and hash says if it is the right one.
+                    return
+                _raise_status(response, name)
+                start = _start_of(response, have)
+                for chunk in response.iter_raw(_CHUNK):
+                    yield start, chunk
+                    start += len(chunk)
+                return
+        raise ModelUnavailable(f"{name}: the server redirects without end.")
+
+
+def _start_of(response: httpx.Response, asked: int) -> int:
+    if response.status_code != httpx.codes.PARTIAL_CONTENT:
+        return 0
+    start = response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
+    if start != str(asked):
+        raise _TryAgain("an answer with another part of the file than the one asked for")
+    return asked
+
+
+def _raise_status(response: httpx.Response, name: str) -> None:
+    code, host = response.status_code, response.url.host
+    if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise ModelUnavailable(
+            f"{name}: {host} refuses access (HTTP {code}). Accept the model's licence there, and set HF_TOKEN to a "
+            "token that may read it."
+        )
+    if code == httpx.codes.NOT_FOUND:
+        raise ModelUnavailable(f"{name} is not at its URL (HTTP 404). Check `properties.models` of its loader.")
+    if code in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS) or response.is_server_error:
+        raise _TryAgain(f"HTTP {code}")
+    if response.is_error:
+        raise ModelUnavailable(f"{name}: {host} answered HTTP {code}.")
+
+
+def _at_endpoint(url: str) -> str:
+    """The URL at the hub that HF_ENDPOINT names, as huggingface_hub has it."""
+    return _endpoint() + url.removeprefix(HUB) if url.startswith(HUB + "/") else url
+
+
+def _endpoint() -> str:
+    return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
+
+
+def _token(url: str) -> dict[str, str]:
+    token, hub, asked = os.environ.get("HF_TOKEN"), urlsplit(_endpoint()), urlsplit(url)
+    to_hub = (asked.scheme, asked.netloc) == (hub.scheme, hub.netloc)
+    return {"Authorization": f"Bearer {token}"} if token and to_hub else {}
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, _TryAgain) else type(error).__name__
+
+
+def _pause(failures: int) -> None:
+    if failures:
+        time.sleep(min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (failures - 1)))
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hex."""
+    return _hash_of(path)[0].hexdigest()
+
+
+def _hash_of(path: Path) -> tuple[hashlib._Hash, int]:
+    """The running hash and the size of what there is of a file."""
+    digest, size = hashlib.sha256(), 0
+    if path.exists():
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+    return digest, size
