@@ -35,7 +35,7 @@ imports: setup ## Which module may import which.
 	$(BIN)/lint-imports
 
 unit: setup ## The tests.
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -q -n 2
 
 drift: setup ## The committed packages are what the graphs compile to.
 	$(BIN)/python scripts/check_drift.py $(GRAPHS)

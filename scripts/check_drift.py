@@ -25,7 +25,11 @@ def main(graphs: list[str]) -> int:
         result = compile_graph(graph.read_bytes(), graph.as_posix(), load_catalog(), Options(), known)
         names.add(result.interface.name)
         folder = GENERATED / result.interface.name
-        there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        there = {
+            path.relative_to(folder).as_posix()
+            for path in folder.rglob("*")
+            if path.is_file() and path.suffix != ".pyc"
+        }
         for name in sorted(there | result.files.keys()):
             old = (folder / name).read_text("utf-8") if name in there else ""
             new = result.files.get(name, "")

@@ -65,7 +65,9 @@ def run_package(package: Path, job_input: Json, comfyui: str | None) -> Answer:
         given.write_text(json.dumps(job_input), encoding="utf-8")
         command = [sys.executable, "-m", "comfy2runpod_runtime.once", str(package)]
         command += ["--input", str(given), "--output", str(taken)]
-        done = subprocess.run(command, env={**os.environ, "COMFYUI_URL": url}, check=False)  # noqa: S603 - our own module
+        # A package is what was compiled: running it leaves nothing in its folder.
+        environment = {**os.environ, "COMFYUI_URL": url, "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, env=environment, check=False)  # noqa: S603 - our own module
         if done.returncode != 0 or not taken.exists():
             problem = "its handler did not start; the reason stands above"
             raise RunError(CannotRun(at=Locus(package.as_posix()), problem=problem))
