@@ -17,9 +17,7 @@ endpoint = Endpoint(
     answer=Output,
     patch=patch,
     seeds=("seed",),
-    outputs=(
-        Video(name="video", node="75"),
-    ),
+    outputs=(Video(name="video", node="75"),),
 )
 handler = endpoint.handle
 

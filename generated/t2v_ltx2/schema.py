@@ -21,9 +21,9 @@ class Input(BaseModel):
             max_length=4000,
             title="Prompt",
             description=(
-                            "What is seen and heard, in the order in which it happens: scene, action, camera, "
-                            "sound. Words in quotes are spoken."
-                        ),
+                "What is seen and heard, in the order in which it happens: scene, action, camera, sound. Words in "
+                "quotes are spoken."
+            ),
         ),
     ]
 
@@ -64,10 +64,7 @@ class Input(BaseModel):
             ge=9,
             le=257,
             title="Frame count",
-            description=(
-                            "Number of frames, a multiple of 8 plus 1. There are 24 in a second, so 121 last 5.04 "
-                            "seconds."
-                        ),
+            description="Number of frames, a multiple of 8 plus 1. There are 24 in a second, so 121 last 5.04 seconds.",
         ),
         Stepped(multiple_of=8, offset=1),
     ] = 121
@@ -79,9 +76,9 @@ class Input(BaseModel):
             le=18446744073709551615,
             title="Seed",
             description=(
-                            "Seed of the noise of both passes. The same seed and inputs give the same video again; "
-                            "without one, or with null, a seed is drawn and returned."
-                        ),
+                "Seed of the noise of both passes. The same seed and inputs give the same video again; without one, or "
+                "with null, a seed is drawn and returned."
+            ),
         ),
     ] = None
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoesca
 
 from comfy2runpod.ir.json import Json
 
-_WIDTH = 118
+_WIDTH = 120
 
 
 @lru_cache(maxsize=1)
@@ -55,19 +55,21 @@ def python_literal(value: Json) -> str:
     return repr(value)
 
 
-def python_text(text: str, indent: int) -> str:
-    """A text as Python source that starts at column `indent`: several lines if it is long."""
+def python_text(text: str, column: int, indent: int) -> str:
+    """A text as Python source that starts at a column of a line indented so far: in parentheses if it is long."""
     literal = python_literal(text)
-    if indent + len(literal) < _WIDTH:
+    if column + len(literal) < _WIDTH:
         return literal
-    parts = textwrap.wrap(
-        text, _WIDTH - indent - 8, drop_whitespace=False, replace_whitespace=False, break_on_hyphens=False
-    )
-    if "".join(parts) != text:
-        return literal
-    pad = " " * (indent - indent % 4 + 4)
-    lines = "\n".join(pad + python_literal(part) for part in parts)
-    return f"(\n{lines}\n{pad[:-4]})"
+    inner = indent + 4
+    parts = [text]
+    if inner + len(literal) > _WIDTH:
+        # Quotes and escapes make a literal longer than its text.
+        room = _WIDTH - inner - 2 - (len(literal) - 2 - len(text))
+        parts = textwrap.wrap(text, max(40, room), drop_whitespace=False, replace_whitespace=False)
+        if "".join(parts) != text:
+            return literal
+    lines = "\n".join(" " * inner + python_literal(part) for part in parts)
+    return f"(\n{lines}\n{' ' * indent})"
 
 
 def docstring(text: str) -> str:
@@ -87,8 +89,8 @@ def camel(name: str) -> str:
 
 
 def dockerfile_text(text: str) -> str:
-    """A quoted word of a Dockerfile: no variable is expanded in it."""
-    flat = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    """A quoted word of a Dockerfile; what would escape, end or expand in it gives way to a look-alike."""
+    flat = " ".join(text.split()).translate({ord('"'): "'", ord("\\"): "/", ord("$"): "S"})
     return f'"{flat}"'
 
 

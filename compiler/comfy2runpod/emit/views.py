@@ -104,9 +104,9 @@ def seed_names(interface: Interface) -> tuple[str, ...]:
 def field_view(field: Field) -> FieldView:
     """One field, in the words of each language."""
     python_type, arguments, default, ts_type, kind, allowed, default_text, example = _by_kind(field)
-    described = [f"title={python_text(field.title, 18)}"]
+    described = [f"title={python_text(field.title, 18, 12)}"]
     if field.description:
-        described.append(f"description={python_text(field.description, 24)}")
+        described.append(f"description={python_text(field.description, 24, 12)}")
     return FieldView(
         name=field.name,
         title=field.title,
@@ -145,7 +145,7 @@ def _by_kind(field: Field) -> tuple[str, tuple[str, ...], str, str, str, str, st
             lengths = [f"min_length={field.min_length}"] if field.min_length else []
             lengths.append(f"max_length={field.max_length}")
             allowed = f"{field.min_length} to {field.max_length} characters"
-            default = python_text(field.default, 4)
+            default = python_text(field.default, 8, 4)
             return "str", tuple(lengths), default, "string", "text", allowed, _quoted(field.default), field.default
         case ChoiceField():
             literals = ", ".join(python_literal(choice) for choice in field.choices)

@@ -22,6 +22,7 @@ class Input(TypedDict):
     frame_count: NotRequired[int]
     seed: NotRequired[int | None]
 
+
 class Output(TypedDict):
     """A finished job's output."""
 

@@ -1,0 +1,202 @@
+"""Emitted packages under the tools of each language, and with texts that try to break out of their quotes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from openapi_spec_validator import validate
+
+from comfy2runpod.catalog import load_catalog
+from comfy2runpod.emit import emit
+from comfy2runpod.ir.interface import (
+    BooleanField,
+    ChoiceField,
+    IntegerField,
+    Interface,
+    MediaKind,
+    NumberField,
+    Output,
+    RunpodSettings,
+    SeedField,
+    Target,
+    TextField,
+)
+from comfy2runpod.ir.prompt import PromptNode
+from comfy2runpod.pipeline import Options, compile_graph
+from comfy2runpod.write import write_package
+
+ROOT = Path(__file__).parents[2]
+NASTY = 'a "quoted" \'text\' \\ with """ and */ and ${{ github.token }} and $(id) and </script>\n and `é` \u2028 end\\'
+
+
+def common(name: str, *targets: Target) -> dict[str, object]:
+    return {"name": name, "title": NASTY, "description": NASTY, "required": False, "targets": targets}
+
+
+def interface() -> Interface:
+    """One of every kind of field, two outputs, and a nasty text wherever a text may stand."""
+    fields = (
+        TextField(
+            **common("text", Target("1", "Text", NASTY, "text")),
+            default=NASTY,
+            min_length=0,
+            max_length=9999,
+            multiline=True,
+        ),
+        IntegerField(
+            **common("size", Target("2", "Size", NASTY, "box", "width", "round_up(value, 8)")),
+            default=64,
+            minimum=8,
+            maximum=512,
+            multiple_of=8,
+        ),
+        IntegerField(
+            **common("frames", Target("2", "Size", "t", "frames")),
+            default=9,
+            minimum=1,
+            maximum=97,
+            multiple_of=8,
+            offset=1,
+        ),
+        NumberField(**common("strength", Target("3", "Mix", "t", "strength")), default=0.5, minimum=0.0, maximum=None),
+        ChoiceField(**common("method", Target("3", "Mix", "t", "method")), default=NASTY, choices=("plain", NASTY)),
+        BooleanField(**common("loop", Target("3", "Mix", "t", "loop")), default=True),
+        SeedField(**common("seed", Target("4", "RandomNoise", "t", "noise_seed")), minimum=0, maximum=2**64 - 1),
+    )
+    outputs = (
+        Output(
+            "front_view", NASTY, NASTY, MediaKind.IMAGE, "image/png", "5", "SaveImage", "filename_prefix", many=True
+        ),
+        Output(
+            "sound", NASTY, NASTY, MediaKind.AUDIO, "audio/mpeg", "6", "SaveAudioMP3", "filename_prefix", many=False
+        ),
+    )
+    return Interface(
+        name="nasty",
+        title=NASTY,
+        description=NASTY,
+        source="nasty.json",
+        comfyui_version="0.20.1",
+        comfyui_commit="0" * 40,
+        fields=fields,
+        outputs=outputs,
+        models=(),
+        runpod=RunpodSettings(("ADA_24",), 20, 600),
+    )
+
+
+PROMPT = {
+    "1": PromptNode("Text", {"text": ""}, NASTY),
+    "2": PromptNode("Size", {"box": {"width": 8, "height": 8}, "frames": 9}, "Size"),
+    "3": PromptNode("Mix", {"strength": 0.1, "method": "plain", "loop": False}, "Mix"),
+    "4": PromptNode("RandomNoise", {"noise_seed": 0}, "Noise"),
+    "5": PromptNode("SaveImage", {"filename_prefix": "x"}, "Save"),
+    "6": PromptNode("SaveAudioMP3", {"filename_prefix": "x"}, "Save"),
+}
+
+
+@pytest.fixture(scope="module", params=["t2v_ltx2", "nasty"])
+def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("packages") / str(request.param)
+    if request.param == "nasty":
+        files = emit(interface(), PROMPT)
+    else:
+        graph = ROOT / "graphs" / "t2v_ltx2.json"
+        files = dict(compile_graph(graph.read_bytes(), graph.name, load_catalog(), Options()).files)
+    write_package(files, folder)
+    return folder
+
+
+def tool(*command: str | Path, folder: Path) -> None:
+    bin_folder = Path(sys.executable).parent
+    done = subprocess.run(
+        [str(bin_folder / command[0]), *map(str, command[1:])], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_python_is_formatted_and_lints_clean(package: Path) -> None:
+    rules = "E,F,I,UP,B,D1,PIE,SIM,RET"
+    options = ("--isolated", "--no-cache", "--line-length", "120", "--target-version", "py311")
+    tool("ruff", "check", *options, "--select", rules, "--ignore", "D107,E501", ".", folder=package)
+    if package.name == "t2v_ltx2":
+        tool("ruff", "format", "--isolated", "--no-cache", "--line-length", "120", "--check", ".", folder=package)
+
+
+def test_python_is_strictly_typed(package: Path) -> None:
+    tool("python", ROOT / "scripts" / "check_generated.py", package, folder=ROOT)
+
+
+def test_the_dockerfile_lints_clean(package: Path) -> None:
+    tool("hadolint", "Dockerfile", folder=package)
+
+
+def test_the_entry_point_lints_clean(package: Path) -> None:
+    tool("shellcheck", "entrypoint.sh", folder=package)
+
+
+def test_the_workflow_is_yaml_and_safe(package: Path) -> None:
+    workflow = ".github/workflows/docker-build.yml"
+    rules = "{extends: default, rules: {line-length: {max: 120}}}"
+    tool("yamllint", "--strict", "-d", rules, workflow, folder=package)
+    tool("zizmor", "--offline", "--no-progress", workflow, folder=package)
+
+
+def test_openapi_is_valid(package: Path) -> None:
+    validate(json.loads((package / "docs" / "openapi.json").read_text()))
+
+
+def test_no_text_ends_the_page_or_its_code(package: Path) -> None:
+    page = (package / "docs" / "index.html").read_text()
+    assert "</script>" not in page
+    assert "${{ github.token }} and $(id)" not in (package / ".github/workflows/docker-build.yml").read_text()
+
+
+def test_what_is_pinned_is_pinned_by_hash(package: Path) -> None:
+    for name in ("requirements.txt", "comfyui.lock"):
+        text = (package / name).read_text()
+        assert text.count("==") <= text.count("--hash=sha256:")
+        assert "index-url" not in text
+    assert "torch" not in (package / "requirements.txt").read_text()
+
+
+SCRIPT = """
+import json, sys
+from schema import Input
+from patch import patch
+from comfy2runpod_runtime import Run
+prompt = json.load(open("workflow_api.json"))
+patch(prompt, Input(**json.load(sys.stdin)), Run(prompt_id="p", seeds={"seed": 7}))
+print(json.dumps(prompt))
+"""
+
+
+def test_patch_writes_every_target_and_nothing_else(tmp_path: Path) -> None:
+    write_package(emit(interface(), PROMPT), tmp_path / "nasty")
+    request = {"text": "hello", "size": 16, "frames": 17, "strength": 2.0, "method": "plain", "loop": False}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        input=json.dumps(request),
+        cwd=tmp_path / "nasty",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    inputs = {node_id: node["inputs"] for node_id, node in json.loads(done.stdout).items()}
+    assert inputs == {
+        "1": {"text": "hello"},
+        "2": {"box": {"width": 16, "height": 8}, "frames": 17},
+        "3": {"strength": 2.0, "method": "plain", "loop": False},
+        "4": {"noise_seed": 7},
+        "5": {"filename_prefix": "comfy2runpod/p/front_view"},
+        "6": {"filename_prefix": "comfy2runpod/p/sound"},
+    }
+
+
+def test_emitting_twice_gives_the_same_bytes() -> None:
+    assert emit(interface(), PROMPT) == emit(interface(), PROMPT)
