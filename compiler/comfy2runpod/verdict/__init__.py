@@ -1,0 +1,19 @@
+"""What ComfyUI's own prompt check says of a prompt: the same faults, on the same nodes and inputs, from the catalog."""
+
+from comfy2runpod.verdict.faults import NodeFault, PromptError, PromptFault, Verdict
+from comfy2runpod.verdict.inputs import Files, converted, link_fits, live_inputs
+from comfy2runpod.verdict.parse import parse_prompt
+from comfy2runpod.verdict.walk import validate_prompt
+
+__all__ = [
+    "Files",
+    "NodeFault",
+    "PromptError",
+    "PromptFault",
+    "Verdict",
+    "converted",
+    "link_fits",
+    "live_inputs",
+    "parse_prompt",
+    "validate_prompt",
+]

@@ -1,0 +1,125 @@
+"""Which inputs a node has for the values given, and what the server makes of a value or a link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from comfy2runpod.catalog import InputSpec
+from comfy2runpod.ir.json import Json
+from comfy2runpod.node_facts import INPUT_FOLDERS
+
+Files: TypeAlias = Callable[[str], Iterable[str]]
+
+_DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
+_ANYTHING = frozenset({"*", "COMFY_MATCHTYPE_V3"})
+
+
+def live_inputs(
+    specs: Iterable[InputSpec], given: Mapping[str, Json], prefix: str = "", *, required: bool = True
+) -> Iterator[tuple[str, InputSpec, bool]]:
+    """The inputs that a class has for the values given: name, spec, and whether it must be there.
+
+    A dynamic combo brings the inputs of its choice, an autogrowing input its elements.
+    """
+    for spec in specs:
+        name = prefix + spec.name
+        if spec.autogrow is not None:
+            grow = spec.autogrow
+            for index, element in enumerate(grow.names):
+                yield f"{name}.{element}", grow.element, index < grow.minimum and grow.element.required
+        elif spec.type == _DYNAMIC_COMBO:
+            chosen = _chosen(spec, name, given)
+            if chosen is not None:
+                yield from live_inputs(chosen, given, f"{name}.")
+                yield name, spec, required and spec.required
+        else:
+            yield name, spec, required and spec.required
+
+
+def is_dynamic(specs: Iterable[InputSpec], given: Mapping[str, Json]) -> bool:
+    """Whether the values given bring inputs whose names are paths."""
+    return any(
+        spec.autogrow is not None or (spec.type == _DYNAMIC_COMBO and _chosen(spec, spec.name, given) is not None)
+        for spec in specs
+    )
+
+
+def _chosen(spec: InputSpec, name: str, given: Mapping[str, Json]) -> tuple[InputSpec, ...] | None:
+    if name not in given:
+        return None
+    return next((children for key, children in spec.options if key == given[name]), None)
+
+
+def converted(kind: str, value: Json) -> Json:
+    """A constant as the server converts it for an input of that type.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it cannot.
+    """
+    match kind:
+        case "INT":
+            return int(cast("int | float | str", value))
+        case "FLOAT":
+            return float(cast("int | float | str", value))
+        case "STRING":
+            return str(value)
+        case "BOOLEAN":
+            return bool(value)
+    return value
+
+
+def unwrapped(value: Json) -> Json:
+    """A value without the wrapping that keeps a list from being taken for a link."""
+    return value["__value__"] if isinstance(value, dict) and "__value__" in value else value
+
+
+def link_fits(given: str, wanted: str) -> bool:
+    """Whether the server lets an output of type `given` go to an input of type `wanted`."""
+    if given == wanted or given in _ANYTHING or wanted in _ANYTHING:
+        return True
+    have = {part.strip() for part in given.split(",")}
+    want = {part.strip() for part in wanted.split(",")}
+    return bool(have & want) or "*" in have or "*" in want
+
+
+@dataclass(slots=True)
+class Present:
+    """Which files there are; with `files` None any plausible name counts as there."""
+
+    files: Files | None
+    _known: dict[str, frozenset[str]]
+
+    def listed(self, spec: InputSpec, value: Json) -> bool:
+        """Whether an input offers a value: one of its choices, or a file of its folders."""
+        if value in (spec.choices or ()):
+            # True equals 1 in Python, and does for the server.
+            return True
+        if not spec.folders or not isinstance(value, str):
+            return False
+        if self.files is not None:
+            return any(self._in_folder(folder, value) for folder in spec.folders)
+        if any(folder in INPUT_FOLDERS for folder in spec.folders):
+            return True
+        return value.casefold().endswith(tuple(spec.extensions))
+
+    def annotated(self, name: str) -> bool:
+        """Whether a user's file is there: `cat.png`, or `cat.png [output]` for one that was made."""
+        if self.files is None or name == "":
+            return True
+        for folder in ("output", "input", "temp"):
+            if name.endswith(f"[{folder}]"):
+                # The server cuts the mark and one character before it, the last for all but [output].
+                return self._in_folder(folder, name.removesuffix(f"[{folder}]").rstrip(" "))
+        return self._in_folder("input", name)
+
+    def _in_folder(self, folder: str, name: str) -> bool:
+        if folder not in self._known and self.files is not None:
+            self._known[folder] = frozenset(self.files(folder))
+        return name in self._known[folder]
+
+
+def present(files: Files | None) -> Present:
+    """Which files there are, each folder read once."""
+    return Present(files, {})

@@ -1,0 +1,134 @@
+"""Drives the real ComfyUI editor in headless Chromium: open a graph, export it, see the prompt that it would queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, cast
+
+from comfy2runpod.ir.json import Json, JsonObject
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, ConsoleMessage, Page, Playwright
+
+# Without these, Chromium calls home: on a machine without a network each call is an error on the console.
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_READY = "() => window.app?.canvas && app.extensionManager && Object.keys(LiteGraph.registered_node_types).length > 100"
+_GRAPHS = "[app.rootGraph ?? app.graph, ...(app.rootGraph ?? app.graph).subgraphs.values()]"
+_OPEN = f"""async (graph) => {{
+    await app.loadGraphData(graph);
+    const graphs = {_GRAPHS};
+    const known = (node) => node.isSubgraphNode?.() || LiteGraph.registered_node_types[node.type];
+    return {{
+        nodes: graphs.map((graph) => graph.nodes.length),
+        unknown: graphs.flatMap((graph) => graph.nodes.filter((node) => !known(node)).map((node) => node.type)),
+    }};
+}}"""
+# How the editor tells that something is wrong: dialogs, toasts, its overlay of errors, and nodes that it frames in red.
+_COMPLAINTS = f"""() => [
+    ...[...document.querySelectorAll(
+        '[role=dialog], [role=alertdialog], .p-toast-message, .p-message-error, [data-testid=error-overlay-messages]'
+    )].filter((element) => element.checkVisibility()).map((element) => element.innerText.trim()),
+    ...{_GRAPHS}.flatMap((graph) => graph.nodes)
+        .filter((node) => node.has_errors).map((node) => `red: ${{node.title}}`),
+]"""
+_SETTLED_MS = 1500  # what it finds wrong with a graph, it shows after a few requests of its own
+_SET = """([name, value]) => {
+    const subgraph = (app.rootGraph ?? app.graph).nodes.find((node) => node.isSubgraphNode?.());
+    const widget = subgraph.widgets.find((widget) => widget.name === name);
+    widget.value = value;
+    widget.callback?.(value);
+}"""
+_PROMPT = "async () => (await app.graphToPrompt()).output"
+_EXPORT = "() => app.extensionManager.command.execute('Comfy.ExportWorkflow')"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the editor made of a graph: node counts (the root's first, then each definition's), and unknown classes."""
+
+    nodes: tuple[int, ...]
+    unknown: tuple[str, ...]
+
+
+class Editor:
+    """An editor in a browser page. `console` collects its errors and warnings."""
+
+    def __init__(self, url: str, chromium: Path) -> None:
+        self.console: list[str] = []
+        self._url = url
+        self._chromium = chromium
+        self._playwright: Playwright
+        self._browser: Browser
+        self._page: Page
+
+    async def __aenter__(self) -> Editor:
+        from playwright.async_api import async_playwright  # noqa: PLC0415 - the editor suite's alone
+
+        self._playwright = await async_playwright().start()
+        self._browser = await self._playwright.chromium.launch(executable_path=self._chromium, args=list(_FLAGS))
+        self._page = await self._browser.new_page(viewport={"width": 1600, "height": 1000})
+        self._page.on("console", self._listen)
+        self._page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
+        await self._page.goto(self._url)
+        await self._page.wait_for_function(_READY, timeout=60_000)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._browser.close()
+        await self._playwright.stop()
+
+    async def open(self, graph: JsonObject) -> Opened:
+        """Loads a graph as if its file had been dropped on the canvas."""
+        self.console.clear()
+        found = cast("dict[str, list[Json]]", await self._page.evaluate(_OPEN, graph))
+        await self._page.wait_for_timeout(_SETTLED_MS)
+        return Opened(tuple(cast("list[int]", found["nodes"])), tuple(cast("list[str]", found["unknown"])))
+
+    async def complaints(self) -> list[str]:
+        """What the editor shows to be wrong: the texts of dialogs, toasts and errors, and the nodes framed in red."""
+        return cast("list[str]", await self._page.evaluate(_COMPLAINTS))
+
+    async def wait_for_complaint(self, text: str) -> None:
+        """Waits until a complaint holds a text.
+
+        Raises:
+            TimeoutError: playwright's own, none did.
+        """
+        await self._page.wait_for_function(
+            f"(text) => ({_COMPLAINTS})().some((complaint) => complaint.includes(text))", arg=text, timeout=20_000
+        )
+
+    async def set_on_subgraph(self, field: str, value: Json) -> None:
+        """Changes a value on the root's subgraph node, as a user does there."""
+        await self._page.evaluate(_SET, [field, value])
+
+    async def prompt(self) -> JsonObject:
+        """The API prompt that the editor would queue."""
+        return cast(JsonObject, await self._page.evaluate(_PROMPT))
+
+    async def export(self) -> bytes:
+        """The file that the editor's menu entry Export saves."""
+        async with self._page.expect_download() as downloading:
+            await self._page.evaluate(_EXPORT)
+        download = await downloading.value
+        return Path(await download.path()).read_bytes()
+
+    async def screenshot(self, path: Path) -> None:
+        """What the screen shows, for a person to look at."""
+        await self._page.screenshot(path=path)
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.console.append(f"{message.type}: {message.text} ({message.location.get('url')})")
