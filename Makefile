@@ -46,12 +46,18 @@ generate: setup ## Compile the graphs into generated/.
 goldens: setup ## Write the golden files anew; read the diff before you commit it.
 	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler
 
+editor: setup requirements/editor.lock ## Drive the real editor headless (needs Debian's chromium, or CHROMIUM=).
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/editor.lock
+	$(BIN)/pytest -q tests/editor
+
 bench: setup ## Measure against the rivals; ratios, printed and written to benchmarks/results.md.
 	$(BIN)/python benchmarks/run.py
 
 lock: ## Refresh the locked development dependencies (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --no-header --all-extras --group dev --group build pyproject.toml --output-file requirements/dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --group editor --constraint requirements/dev.lock pyproject.toml --output-file requirements/editor.lock
 
 clean: ## Remove what the commands made.
 	rm -rf $(VENV) demo dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
