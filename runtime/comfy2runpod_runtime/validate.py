@@ -72,7 +72,7 @@ def _message(model: type[BaseModel], name: str, detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
     match kind:
         case "extra_forbidden":
-            near = difflib.get_close_matches(name.casefold(), model.model_fields, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(name.casefold(), model.model_fields, n=1, cutoff=0.65)
             hint = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(model.model_fields)}"
             return f"is not a field of this endpoint; {hint}"
         case "missing":
@@ -98,14 +98,17 @@ def _message(model: type[BaseModel], name: str, detail: ErrorDetails) -> str:
         return f"must be {_EXPECTED[kind]}, not {_shown(value)}"
     if kind in _ONE_SIDED:
         low, high = _bounds(model, name)
-        both = f"must be from {low} to {high}" if low is not None and high is not None else None
-        return f"{both or _ONE_SIDED[kind].format(**context)}, not {_shown(value)}"
+        allowed = _ONE_SIDED[kind].format(**context) if low is None or high is None else f"must be from {low} to {high}"
+        return f"{allowed}, not {_shown(value)}"
     return f"{detail['msg'][:1].lower()}{shorten(detail['msg'][1:], 200)}"
 
 
 def _steps(model: type[BaseModel], name: str, value: int, multiple_of: int, offset: int) -> str:
     form = f"{multiple_of}·n + {offset}" if offset else f"a multiple of {multiple_of}"
     low, high = _bounds(model, name)
+    if low is not None and high is not None and not low <= value <= high:
+        # pydantic stops at a field's first fault, and which it is depends on the order of its constraints.
+        return f"must be from {low} to {high}, {form}, not {_shown(value)}"
     near = nearest_steps(value, multiple_of, offset, low, high) if abs(value) < _LARGEST_SHOWN else ()
     if not near:
         return f"must be {form}, not {_shown(value)}"

@@ -29,9 +29,8 @@ from comfy2runpod.verdict.own_checks import OWN_CHECKS, CheckRaised, OwnCheck
 from comfy2runpod.verdict.parse import missing_class
 
 _LONG_LIST = 20
-# How many outputs a fault lists, and how many circles are told in full: both could grow with the square of a prompt.
+# How many outputs a fault lists: all of them could grow with the square of a prompt.
 _MOST_OUTPUTS = 100
-_MOST_CIRCLES = 100
 
 
 def validate_prompt(prompt: Prompt, catalog: Catalog, files: Files | None = None) -> Verdict:
@@ -94,7 +93,11 @@ class _Walk:
     # How many outputs had been refused when a node was first seen.
     since: dict[str, int] = field(default_factory=dict)
     refused: int = 0
-    circles: int = 0
+    # How many nodes of circles are still told: past each node twice, a circle is told at its last node alone.
+    circle_nodes_left: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.circle_nodes_left = 2 * len(self.prompt)
 
     def visit(self, output: str) -> bool:
         """Whether an output, and all that it needs, is as it should be."""
@@ -136,9 +139,11 @@ class _Walk:
             else:
                 visit.valid = False
                 if origin not in in_circle:
-                    circle = [other.node_id for other in stack[depth[origin] :]]
+                    start = depth[origin]
+                    told = len(stack) - start <= self.circle_nodes_left
+                    circle = [other.node_id for other in stack[start if told else -1 :]]
                     self._circle(circle)
-                    in_circle.update(circle)
+                    in_circle.update(circle, (origin,))
 
     def _enter(self, node_id: str, asked_by: str | None, link: Json) -> _Visit:
         self.found[node_id] = []
@@ -148,16 +153,16 @@ class _Walk:
         return visit
 
     def _circle(self, circle: list[str]) -> None:
-        self.circles += 1
-        if self.circles > _MOST_CIRCLES:
-            circle = circle[-1:]
+        self.circle_nodes_left -= len(circle)
         path = [*circle, circle[0]]
         details = " -> ".join(f"{node_id} ({self.prompt[node_id].class_type})" for node_id in path)
         nodes: list[Json] = [*circle]
         for node_id in circle:
             extra: JsonObject = {"node_id": node_id, "cycle_nodes": nodes}
             fault = self._fault(node_id, "dependency_cycle", "Dependency cycle detected", details, None, extra)
-            self.found[node_id].insert(0, fault)
+            # Of several circles through a node the server tells the last.
+            others = [other for other in self.found[node_id] if other.kind != fault.kind]
+            self.found[node_id] = [fault, *others]
 
     def _check(self, visit: _Visit) -> list[tuple[str, str, list[Json]]]:
         """Notes a node's own faults; the nodes that it is validly linked to, with the input and the link."""

@@ -91,8 +91,10 @@ class EventStream:
 
     async def next(self, timeout_seconds: float) -> Event | None:
         """The next event, or None if none comes in time."""
+        # Not wait_for(): before Python 3.12 it loses a cancellation that comes together with an event.
         try:
-            return await asyncio.wait_for(self._queue.get(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                return await self._queue.get()
         except TimeoutError:
             return None
 
@@ -108,7 +110,8 @@ class EventStream:
                 self._stop.wait(_RECONNECT_SECONDS)
             finally:
                 self._connected.clear()
-                connection.close()
+                # Not close(): it leaves the socket open once the server has closed, and else waits for its consent.
+                connection.shutdown()  # type: ignore[no-untyped-call]
 
     def _receive(self, connection: websocket.WebSocket, loop: asyncio.AbstractEventLoop) -> None:
         while not self._stop.is_set():

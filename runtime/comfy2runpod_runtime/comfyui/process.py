@@ -18,6 +18,7 @@ from comfy2runpod_runtime.settings import Settings
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 10
+_LAST_WORDS_SECONDS = 1.0
 _LOG_LINES = 200
 _LOOK_SECONDS = 0.25
 
@@ -28,6 +29,7 @@ class ComfyUIProcess:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
         self._tail: deque[str] = deque(maxlen=_LOG_LINES)
         self._outputs = Path(tempfile.gettempdir()) / f"comfy2runpod-outputs-{settings.comfyui_port}"
 
@@ -57,6 +59,7 @@ class ComfyUIProcess:
         deadline = asyncio.get_running_loop().time() + self._settings.comfyui_start_timeout_seconds
         while True:
             if not self.running:
+                await asyncio.to_thread(self._read_out)
                 log.error("ComfyUI ended while it started:\n%s", "\n".join(self._tail))
                 raise ComfyUIUnavailable("ComfyUI ended while it started; the worker's log has its last lines.")
             try:
@@ -66,7 +69,7 @@ class ComfyUIProcess:
                     limit = self._settings.comfyui_start_timeout_seconds
                     log.error("ComfyUI did not answer within %s s:\n%s", limit, "\n".join(self._tail))  # noqa: TRY400
                     await asyncio.to_thread(self.stop)
-                    raise ComfyUIUnavailable(f"ComfyUI did not answer within {limit:.0f} s.") from None
+                    raise ComfyUIUnavailable(f"ComfyUI did not answer within {limit:g} s.") from None
                 await asyncio.sleep(_LOOK_SECONDS)
             else:
                 return
@@ -74,7 +77,7 @@ class ComfyUIProcess:
     def stop(self) -> None:
         """Ends it: asked first, then killed."""
         process, self._process = self._process, None
-        if process is None or process.poll() is not None:
+        if process is None:
             return
         process.terminate()
         try:
@@ -82,6 +85,12 @@ class ComfyUIProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._read_out()
+
+    def _read_out(self) -> None:
+        """Waits for its last words, but not for a child of its that keeps the pipe open."""
+        if self._reader is not None:
+            self._reader.join(_LAST_WORDS_SECONDS)
 
     def _start(self) -> None:
         settings = self._settings
@@ -103,10 +112,14 @@ class ComfyUIProcess:
         except OSError as error:
             log.exception("ComfyUI cannot be started: %s", shlex.join(command))
             raise ComfyUIUnavailable(f"ComfyUI cannot be started ({error.strerror}).") from error
-        threading.Thread(target=self._follow, args=(self._process,), name="comfyui-log", daemon=True).start()
+        self._reader = threading.Thread(target=self._follow, args=(self._process,), name="comfyui-log", daemon=True)
+        self._reader.start()
 
     def _follow(self, process: subprocess.Popen[str]) -> None:
         """Reads its output to the end: a full pipe would stop it."""
-        for line in process.stdout or ():
-            self._tail.append(line.rstrip())
-            log.info("comfyui: %s", line.rstrip())
+        if process.stdout is None:
+            return
+        with process.stdout as lines:
+            for line in lines:
+                self._tail.append(line.rstrip())
+                log.info("comfyui: %s", line.rstrip())

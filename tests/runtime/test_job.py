@@ -1,0 +1,365 @@
+"""A job's way from its input to its answer, with a ComfyUI that behaves and with one that does not."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from PIL import Image as Pictures
+from pydantic import BaseModel
+
+from comfy2runpod_runtime import CONTRACT, Endpoint, Image, PackageError, Video
+
+from .conftest import PACKAGE, Handle, Load, error_of
+from .standin import StandIn, make_video
+
+ASK = {"prompt": "a cat", "width": 128, "height": 64, "frame_count": 25, "seed": 7}
+
+
+async def test_the_answer_holds_the_video_and_what_was_measured_on_it(handle: Handle, comfyui: StandIn) -> None:
+    answer = await handle(ASK)
+    video = base64.b64decode(answer.pop("video"), validate=True)
+    (prompt_id,) = comfyui.prompts
+    assert answer == {
+        "width": 128,
+        "height": 64,
+        "frame_count": 25,
+        "duration_seconds": 1.04,
+        "seed": 7,
+        "prompt_id": prompt_id,
+    }
+    with av.open(io.BytesIO(video)) as container:
+        assert len(container.streams.audio) == 1
+        assert sum(1 for _ in container.decode(video=0)) == 25
+
+
+async def test_sizes_are_measured_not_echoed(handle: Handle, comfyui: StandIn) -> None:
+    comfyui.file = lambda _prompt: make_video(96, 32, 17, 12, sound=False)
+    answer = await handle(ASK)
+    measured = {key: answer[key] for key in ("width", "height", "frame_count", "duration_seconds")}
+    assert measured == {"width": 96, "height": 32, "frame_count": 17, "duration_seconds": 1.42}
+
+
+async def test_the_request_reaches_the_prompt(handle: Handle, comfyui: StandIn) -> None:
+    await handle({**ASK, "width": 100, "style": "ink"})
+    ((prompt_id, prompt),) = comfyui.prompts.items()
+    assert prompt["1"]["inputs"]["text"] == "a cat"
+    assert prompt["3"]["inputs"]["width"] == 128
+    assert prompt["7:5"]["inputs"]["options"] == {"style": "ink", "hd": False}
+    assert prompt["9"]["inputs"]["filename_prefix"] == f"comfy2runpod/{prompt_id}/video"
+
+
+async def test_nothing_of_one_job_stays_for_the_next(load: Load, comfyui: StandIn) -> None:
+    endpoint = load(COMFYUI_URL=comfyui.url)
+    await endpoint.handle({"id": "1", "input": {**ASK, "style": "ink"}})
+    await endpoint.handle({"id": "2", "input": {"prompt": "a dog"}})
+    first, second = comfyui.prompts.values()
+    assert second["7:5"]["inputs"]["options"]["style"] == "plain"
+    assert first["9"]["inputs"]["filename_prefix"] != second["9"]["inputs"]["filename_prefix"]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**64 - 1])
+async def test_a_given_seed_is_used_and_returned(handle: Handle, comfyui: StandIn, seed: int) -> None:
+    answer = await handle({"prompt": "a cat", "seed": seed})
+    (prompt,) = comfyui.prompts.values()
+    assert answer["seed"] == prompt["2"]["inputs"]["noise_seed"] == seed
+
+
+@pytest.mark.parametrize("given", [{}, {"seed": None}])
+async def test_a_seed_left_out_is_drawn_and_returned(
+    handle: Handle, comfyui: StandIn, given: dict[str, object]
+) -> None:
+    seeds = [(await handle({"prompt": "a cat", **given}))["seed"] for _ in range(3)]
+    assert seeds == [prompt["2"]["inputs"]["noise_seed"] for prompt in comfyui.prompts.values()]
+    assert len(set(seeds)) == 3
+    assert all(0 <= seed < 2**53 for seed in seeds)
+
+
+@pytest.mark.parametrize("websocket", ["refused", "silent", "dropped", "noisy", "no_end"])
+async def test_the_result_is_the_same_whatever_the_websocket_does(
+    handle: Handle, comfyui: StandIn, websocket: str
+) -> None:
+    comfyui.websocket = websocket
+    assert (await handle(ASK))["frame_count"] == 25
+
+
+async def test_a_connection_that_breaks_loses_no_finished_work(handle: Handle, comfyui: StandIn) -> None:
+    comfyui.history_resets = 3
+    assert (await handle(ASK))["frame_count"] == 25
+
+
+async def test_a_200_with_node_errors_is_a_failure(handle: Handle, comfyui: StandIn) -> None:
+    comfyui.outcome = "node_errors"
+    error = error_of(await handle(ASK))
+    assert error["code"] == "comfyui_error"
+    assert comfyui.interrupted == comfyui.deleted == list(comfyui.prompts)
+
+
+async def test_a_refused_prompt_names_the_node_the_input_and_the_reason(handle: Handle, comfyui: StandIn) -> None:
+    comfyui.outcome = "refused"
+    assert error_of(await handle(ASK)) == {
+        "code": "comfyui_error",
+        "message": "ComfyUI refused the prompt. Model (node 4): input ckpt_name: Value not in list: "
+        "ckpt_name: 'tiny.safetensors' not in ['other.safetensors'].",
+    }
+
+
+async def test_a_node_that_fails_is_named_by_title_without_host_paths(handle: Handle, comfyui: StandIn) -> None:
+    comfyui.outcome = "error"
+    assert error_of(await handle(ASK)) == {
+        "code": "comfyui_error",
+        "message": "Sampler, first stage (node 7:5, SamplerCustom) failed: SafetensorError: "
+        "Error while reading tiny.safetensors: header too large",
+    }
+
+
+async def test_an_interruption_from_elsewhere_is_a_cancellation(handle: Handle, comfyui: StandIn) -> None:
+    comfyui.outcome = "interrupted"
+    assert error_of(await handle(ASK))["code"] == "cancelled"
+
+
+async def test_a_job_that_comfyui_forgot_ends(handle: Handle, comfyui: StandIn) -> None:
+    comfyui.outcome = "lost"
+    error = error_of(await handle(ASK))
+    assert error["code"] == "comfyui_unavailable"
+    assert "no longer knows the job" in error["message"]
+
+
+async def test_an_answer_that_is_not_comfyuis_is_said(handle: Handle, comfyui: StandIn) -> None:
+    comfyui.outcome = "garbled"
+    error = error_of(await handle(ASK))
+    assert error == {"code": "comfyui_unavailable", "message": "ComfyUI answered HTTP 502 without JSON."}
+
+
+async def test_a_comfyui_that_does_not_answer_is_said_at_once(handle: Handle) -> None:
+    error = error_of(await handle(ASK, COMFYUI_URL="http://127.0.0.1:9"))
+    assert error == {"code": "comfyui_unavailable", "message": "ComfyUI does not answer (ConnectError)."}
+
+
+async def test_a_silent_comfyui_ends_the_job_after_the_bound(handle: Handle, comfyui: StandIn) -> None:
+    comfyui.outcome, comfyui.history_resets = "hangs", 10**9
+    error = error_of(await handle(ASK, COMFYUI_SILENCE_SECONDS=0.3, POLL_SECONDS=0.1))
+    assert error["code"] == "comfyui_unavailable"
+    assert comfyui.interrupted == list(comfyui.prompts)
+
+
+async def test_a_job_that_takes_too_long_is_interrupted(handle: Handle, comfyui: StandIn) -> None:
+    comfyui.outcome = "hangs"
+    error = error_of(await handle(ASK, JOB_TIMEOUT_SECONDS=0.3))
+    assert error == {"code": "timeout", "message": "The job took longer than 0.3 s and was stopped."}
+    assert comfyui.interrupted == list(comfyui.prompts)
+    comfyui.outcome = "success"
+    assert "video" in await handle(ASK)
+
+
+@pytest.mark.parametrize("state", ["queueing", "running"])
+async def test_a_cancelled_job_interrupts_comfyui_and_frees_the_worker(
+    load: Load, comfyui: StandIn, state: str
+) -> None:
+    comfyui.outcome, comfyui.slow_queue_seconds = "hangs", 0.3 if state == "queueing" else 0.0
+    endpoint = load(COMFYUI_URL=comfyui.url)
+    task = asyncio.create_task(endpoint.handle({"id": "job-1", "input": ASK}))
+    while "POST prompt" not in comfyui.requests or (state == "running" and not comfyui.running):
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert comfyui.interrupted == comfyui.deleted == list(comfyui.prompts)
+    while comfyui.running:
+        await asyncio.sleep(0.01)
+    comfyui.outcome = "success"
+    assert "video" in await endpoint.handle({"id": "job-2", "input": ASK})
+
+
+async def test_one_job_at_a_time(load: Load, comfyui: StandIn) -> None:
+    comfyui.seconds = 0.1
+    endpoint = load(COMFYUI_URL=comfyui.url)
+    answers = await asyncio.gather(*(endpoint.handle({"id": str(n), "input": {**ASK, "seed": n}}) for n in range(3)))
+    assert [answer["seed"] for answer in answers] == [0, 1, 2]
+    assert comfyui.most_running == 1
+
+
+async def test_a_job_leaves_no_thread_and_no_task(handle: Handle, comfyui: StandIn) -> None:
+    await handle(ASK)
+    before = len(asyncio.all_tasks())
+    comfyui.outcome = "error"
+    await handle(ASK)
+    assert [thread for thread in threading.enumerate() if thread.name == "comfyui-events"] == []
+    await asyncio.sleep(0.05)
+    assert len(asyncio.all_tasks()) <= before
+
+
+@pytest.mark.parametrize(
+    ("misbehaviour", "code", "message"),
+    [
+        ({"file": lambda _: None}, "output_missing", "Save the video (node 9) saved nothing for video"),
+        ({"saved_type": "temp"}, "output_missing", "Save the video (node 9) saved nothing for video"),
+        ({"copies": 2}, "output_missing", "Save the video (node 9) saved 2 files for video; one is expected"),
+        ({"file": lambda _: b""}, "output_invalid", "is not a whole video"),
+        ({"file": lambda _: b"\0" * 5000}, "output_invalid", "is not a whole video"),
+        ({"file": lambda _: make_video(128, 64, 25)[:-20_000]}, "output_invalid", "is not a whole video"),
+    ],
+)
+async def test_a_missing_or_broken_file_is_never_a_success(
+    handle: Handle, comfyui: StandIn, misbehaviour: dict[str, Any], code: str, message: str
+) -> None:
+    for name, value in misbehaviour.items():
+        setattr(comfyui, name, value)
+    error = error_of(await handle(ASK))
+    assert error["code"] == code
+    assert message in error["message"]
+
+
+async def test_a_file_under_any_key_is_found(handle: Handle, comfyui: StandIn) -> None:
+    comfyui.saved_key = "gifs"
+    assert (await handle(ASK))["frame_count"] == 25
+
+
+async def test_a_result_that_runpod_would_not_carry_is_told_with_its_size(handle: Handle, comfyui: StandIn) -> None:
+    file = make_video(64, 64, 9)
+    comfyui.file = lambda _prompt: file
+    error = error_of(await handle(ASK, MAX_INLINE_BYTES=1000))
+    assert error["code"] == "output_too_large"
+    assert f"{len(file):,} bytes" in error["message"]
+    assert "1,000" in error["message"]
+    assert "video" in await handle(ASK, MAX_INLINE_BYTES=len(file))
+
+
+async def test_progress_names_the_node_and_its_step(
+    load: Load, comfyui: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updates: list[dict[str, object]] = []
+    monkeypatch.setattr(
+        "comfy2runpod_runtime.endpoint.ProgressUpdates.send", lambda _self, update: updates.append(update)
+    )
+    await load(COMFYUI_URL=comfyui.url, PROGRESS_SECONDS=0).handle({"id": "job-1", "input": ASK})
+    assert {"node": "Sampler, first stage", "percent": 33, "step": 2, "of": 2} in updates
+    assert updates[0] == {"node": "Size", "percent": 17}
+
+
+async def test_progress_is_spaced(load: Load, comfyui: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    updates: list[object] = []
+    monkeypatch.setattr(
+        "comfy2runpod_runtime.endpoint.ProgressUpdates.send", lambda _self, update: updates.append(update)
+    )
+    comfyui.steps = 200
+    await load(COMFYUI_URL=comfyui.url, PROGRESS_SECONDS=30).handle({"id": "job-1", "input": ASK})
+    assert len(updates) == 1
+
+
+async def test_the_log_has_one_line_a_job_and_says_simulated(
+    handle: Handle, comfyui: StandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="comfy2runpod")
+    await handle(ASK)
+    comfyui.stats = {"comfyui_version": "0.20.1", "comfy2runpod_simulator": "0.1.0"}
+    await handle(ASK)
+    comfyui.outcome = "error"
+    await handle(ASK)
+    lines = [json.loads(record.message) for record in caplog.records if record.name == "comfy2runpod"]
+    assert [line["result"] for line in lines] == ["done", "done", "comfyui_error"]
+    assert ["SIMULATED" in line for line in lines] == [False, True, True]
+    assert [line["prompt_id"] for line in lines] == list(comfyui.prompts)
+    assert lines[0]["bytes"]["video-0"] > 1000
+    assert {"prepare", "wait", "queue", "run", "collect", "measure", "encode"} <= lines[0].keys()
+
+
+def _patch_nothing(_prompt: object, _request: object, _run: object) -> None:
+    pass
+
+
+def _endpoint(outputs: Any, answer: type[BaseModel], patch: Any = _patch_nothing, contract: int = CONTRACT) -> Any:
+    class Empty(BaseModel):
+        pass
+
+    return Endpoint(
+        package=PACKAGE, contract=contract, request=Empty, answer=answer, patch=patch, seeds=(), outputs=outputs
+    )
+
+
+async def test_a_bug_is_an_internal_error_without_a_traceback_for_the_caller(
+    comfyui: StandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_prompt: object, _request: object, _run: object) -> None:
+        raise KeyError("/secret/path")
+
+    monkeypatch.setenv("COMFYUI_URL", comfyui.url)
+    error = error_of(await _endpoint((), BaseModel, broken).handle({"id": "job-1", "input": {}}))
+    assert error == {
+        "code": "internal_error",
+        "message": "The worker failed for a reason of its own; its log says more.",
+    }
+    assert "/secret/path" in caplog.text
+
+
+async def test_an_answer_that_breaks_the_packages_promise_is_not_given(
+    comfyui: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Promise(BaseModel):
+        video: str
+        subtitles: str
+
+    monkeypatch.setenv("COMFYUI_URL", comfyui.url)
+    answer = await _endpoint((Video(name="video", node="9"),), Promise).handle({"id": "job-1", "input": {}})
+    assert error_of(answer)["code"] == "internal_error"
+
+
+def test_a_package_of_another_contract_is_refused() -> None:
+    with pytest.raises(PackageError, match=r"contract 2, this runtime has 1: compile the graph again"):
+        _endpoint((), BaseModel, contract=2)
+
+
+def test_a_package_without_a_prompt_is_refused(tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"contract": 1, "request": BaseModel, "answer": BaseModel, "patch": _patch_nothing}
+    with pytest.raises(PackageError, match=r"workflow_api\.json cannot be read"):
+        Endpoint(package=tmp_path, seeds=(), outputs=(), **arguments)
+    (tmp_path / "workflow_api.json").write_text('{"nodes": []}')
+    with pytest.raises(PackageError, match=r"workflow_api\.json is not an API prompt"):
+        Endpoint(package=tmp_path, seeds=(), outputs=(), **arguments)
+
+
+def _picture(kind: str) -> bytes:
+    file = io.BytesIO()
+    Pictures.new("RGB", (40, 30), "red").save(file, kind)
+    return file.getvalue()
+
+
+async def test_several_outputs_are_objects_and_many_files_a_list(
+    comfyui: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Anything(BaseModel):
+        pass
+
+    png = _picture("PNG")
+    comfyui.copies, comfyui.file = 2, lambda _prompt: png
+    monkeypatch.setenv("COMFYUI_URL", comfyui.url)
+    endpoint = _endpoint((Image(name="pictures", node="9", many=True),), Anything)
+    answer = await endpoint.handle({"id": "job-1", "input": {}})
+    one = {"data": base64.b64encode(png).decode(), "media_type": "image/png", "width": 40, "height": 30}
+    assert answer["pictures"] == [one, one]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (_picture("JPEG"), "The file for picture is image/jpeg, not image/png."),
+        (_picture("PNG")[:-30], "is not a whole picture"),
+        (b"not a picture", "is not a whole picture"),
+    ],
+)
+async def test_a_picture_of_another_kind_or_cut_short_is_invalid(
+    comfyui: StandIn, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
+) -> None:
+    comfyui.file = lambda _prompt: content
+    monkeypatch.setenv("COMFYUI_URL", comfyui.url)
+    answer = await _endpoint((Image(name="picture", node="9"),), BaseModel).handle({"id": "job-1", "input": {}})
+    assert error_of(answer)["code"] == "output_invalid"
+    assert message in error_of(answer)["message"]

@@ -1,0 +1,114 @@
+"""The worker's own ComfyUI: started, watched, started again, stopped. A stand-in takes the place of its main.py."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
+from comfy2runpod_runtime.errors import ComfyUIUnavailable
+
+from .conftest import Load, error_of
+
+ASK = {"id": "job-1", "input": {"prompt": "a cat"}}
+
+
+@pytest.fixture
+def own(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """An endpoint that starts a ComfyUI of its own; stopped at the end."""
+    program = Path(__file__).with_name("standin.py")
+    (tmp_path / "main.py").write_text(f"import runpy; runpy.run_path({str(program)!r}, run_name='__main__')")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.delenv("COMFYUI_URL", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    started = []
+
+    def endpoint(arguments: str = "", python: str = sys.executable) -> Any:
+        made = load(COMFYUI_DIR=tmp_path, COMFYUI_PYTHON=python, COMFYUI_PORT=port, COMFYUI_ARGS=arguments)
+        started.append(made)
+        return made
+
+    monkeypatch.setenv("COMFYUI_START_TIMEOUT_SECONDS", "20")
+    yield endpoint
+    for made in started:
+        made.close()
+
+
+async def test_a_job_starts_comfyui_and_closing_ends_it(own: Callable[..., Any]) -> None:
+    endpoint = own("--extra 'a value'")
+    assert "video" in await endpoint.handle(ASK)
+    process: ComfyUIProcess = endpoint._process
+    assert process.running
+    async with httpx.AsyncClient(trust_env=False) as http:
+        assert (await http.get(f"{process.url}/system_stats")).status_code == 200
+    endpoint.close()
+    assert not process.running
+
+
+async def test_comfyui_is_told_to_listen_here_and_to_write_no_metadata(
+    own: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    await own("--extra 'a value'").check_fitness()
+    for _ in range(100):
+        if "stand-in started" in caplog.text:
+            break
+        await asyncio.sleep(0.02)
+    assert '"--listen", "127.0.0.1"' in caplog.text
+    assert '"--disable-metadata", "--extra", "a value"' in caplog.text
+
+
+async def test_a_comfyui_that_died_between_jobs_is_started_again(own: Callable[..., Any]) -> None:
+    endpoint = own()
+    assert "video" in await endpoint.handle(ASK)
+    endpoint._process._process.send_signal(signal.SIGKILL)
+    endpoint._process._process.wait()
+    assert "video" in await endpoint.handle(ASK)
+
+
+async def test_a_comfyui_that_dies_mid_job_fails_the_job_at_once(own: Callable[..., Any]) -> None:
+    error = error_of(await own("--dies-mid-job").handle(ASK))
+    assert error == {"code": "comfyui_unavailable", "message": "ComfyUI ended while the job ran."}
+
+
+async def test_a_comfyui_that_dies_while_starting_is_said_and_its_last_words_are_logged(
+    own: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    error = error_of(await own("--dies").handle(ASK))
+    assert error["code"] == "comfyui_unavailable"
+    assert "CUDA" not in error["message"]
+    assert "no CUDA GPUs are available" in caplog.text
+
+
+async def test_a_comfyui_that_never_answers_is_given_up_and_ended(
+    own: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMFYUI_START_TIMEOUT_SECONDS", "0.5")
+    endpoint = own("--deaf")
+    with pytest.raises(ComfyUIUnavailable, match=r"did not answer within 0\.5 s"):
+        await endpoint.check_fitness()
+    assert not endpoint._process.running
+
+
+async def test_a_comfyui_that_is_not_installed_is_said_without_its_path(own: Callable[..., Any]) -> None:
+    error = error_of(await own(python="/nowhere/python").handle(ASK))
+    assert error == {
+        "code": "comfyui_unavailable",
+        "message": "ComfyUI cannot be started (No such file or directory).",
+    }
+
+
+async def test_nothing_of_a_job_stays_in_the_output_folder(own: Callable[..., Any]) -> None:
+    endpoint = own()
+    assert "video" in await endpoint.handle(ASK)
+    # The stand-in saves there as ComfyUI does: the folder of all jobs is there, and empty.
+    assert list((endpoint._process.outputs / "comfy2runpod").iterdir()) == []

@@ -1,0 +1,300 @@
+"""Model files: whole under their names or not there at all, whatever the network, the disk or another worker does."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import namedtuple
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfy2runpod_runtime.errors import ModelUnavailable
+from comfy2runpod_runtime.provision import ModelLock, provision, read_lock
+
+from .hub_standin import HubStandIn, serving
+
+CONTENT = random.Random(1).randbytes(3 << 20)
+NAME = "model.safetensors"
+TOKEN = "hf_secret"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
+    monkeypatch.setattr("comfy2runpod_runtime.hub._FIRST_PAUSE_SECONDS", 0.001)
+    with serving(HubStandIn(files={NAME: CONTENT})) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        yield server
+
+
+def entry(name: str = NAME, **more: Any) -> dict[str, Any]:
+    return {
+        "file": name,
+        "directory": "checkpoints",
+        "repo": "org/name",
+        "path": name,
+        "revision": "main",
+        "url": f"https://huggingface.co/org/name/resolve/main/{name}",
+        "size": None,
+        "approximate_size": 3_000_000,
+        "sha256": None,
+        **more,
+    }
+
+
+def lock(*entries: dict[str, Any]) -> ModelLock:
+    return ModelLock.model_validate({"version": 1, "models": entries or (entry(),)})
+
+
+def locked(content: bytes = CONTENT) -> dict[str, Any]:
+    return entry(size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def files(folder: Path) -> list[str]:
+    """What there is, less the notes."""
+    return sorted(path.name for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+@pytest.mark.parametrize("known", [entry(), locked()])
+def test_a_file_is_downloaded_checked_and_never_asked_for_again(
+    hub: HubStandIn, tmp_path: Path, known: dict[str, Any]
+) -> None:
+    provision(lock(known), tmp_path)
+    assert (tmp_path / "checkpoints" / NAME).read_bytes() == CONTENT
+    assert files(tmp_path) == [NAME]
+    asked = len(hub.asked)
+    provision(lock(known), tmp_path)
+    assert len(hub.asked) == asked
+
+
+def test_the_token_goes_to_the_hub_and_not_to_where_it_redirects(hub: HubStandIn, tmp_path: Path) -> None:
+    provision(lock(), tmp_path)
+    assert {(host, token) for _, host, _, token in hub.asked} == {
+        ("127.0.0.1", f"Bearer {TOKEN}"),
+        ("localhost", None),
+    }
+
+
+def test_the_token_goes_to_no_other_site(hub: HubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
+    hub.linked = False
+    provision(lock(entry(url=f"{hub.url}/somewhere/{NAME}")), tmp_path)
+    assert {token for *_, token in hub.asked} == {None}
+    assert files(tmp_path) == [NAME]
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_stopped(hub: HubStandIn, tmp_path: Path) -> None:
+    hub.drop_after = [2 << 20]
+    provision(lock(), tmp_path)
+    assert hub.downloads() == [None, f"bytes={2 << 20}-"]
+    assert (tmp_path / "checkpoints" / NAME).read_bytes() == CONTENT
+
+
+def test_a_moving_download_is_not_given_up_however_often_it_breaks(hub: HubStandIn, tmp_path: Path) -> None:
+    hub.files[NAME] = content = random.Random(2).randbytes(12 << 20)
+    hub.drop_after = [1 << 20] * 11
+    provision(lock(), tmp_path)
+    assert (tmp_path / "checkpoints" / NAME).read_bytes() == content
+
+
+def test_a_download_that_brings_nothing_ends_and_keeps_its_part(hub: HubStandIn, tmp_path: Path) -> None:
+    hub.drop_after = [1 << 20] + [0] * 50
+    with pytest.raises(ModelUnavailable, match=r"after 1,048,576 bytes, RemoteProtocolError"):
+        provision(lock(), tmp_path)
+    assert files(tmp_path) == [f"{NAME}.part"]
+
+
+def test_a_server_without_ranges_starts_again_from_its_beginning(hub: HubStandIn, tmp_path: Path) -> None:
+    hub.drop_after, hub.ranges = [2 << 20], False
+    provision(lock(), tmp_path)
+    assert (tmp_path / "checkpoints" / NAME).read_bytes() == CONTENT
+
+
+def test_a_server_that_stumbles_is_asked_again(hub: HubStandIn, tmp_path: Path) -> None:
+    hub.status[NAME] = [503, 429, 500]
+    provision(lock(), tmp_path)
+    assert files(tmp_path) == [NAME]
+
+
+def _command(folder: Path, tmp_path: Path, *entries: dict[str, Any]) -> list[str]:
+    path = tmp_path / "models.lock.json"
+    path.write_text(json.dumps({"version": 1, "models": entries or (entry(),)}))
+    return [sys.executable, "-m", "comfy2runpod_runtime.provision", str(path), "--models-dir", str(folder)]
+
+
+def test_a_killed_download_is_resumed_by_the_next_process(hub: HubStandIn, tmp_path: Path) -> None:
+    hub.seconds_per_megabyte = 1.0
+    process = subprocess.Popen(_command(tmp_path / "models", tmp_path))
+    part = tmp_path / "models" / "checkpoints" / f"{NAME}.part"
+    deadline = time.monotonic() + 20
+    while not (part.exists() and part.stat().st_size >= 1 << 20):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    have = part.stat().st_size
+    assert not part.with_suffix("").exists()
+    hub.seconds_per_megabyte = 0.0
+    subprocess.run(_command(tmp_path / "models", tmp_path), check=True)
+    assert hub.downloads() == [None, f"bytes={have}-"]
+    assert part.with_suffix("").read_bytes() == CONTENT
+
+
+def test_two_workers_on_one_volume_download_a_file_once(hub: HubStandIn, tmp_path: Path) -> None:
+    hub.seconds_per_megabyte = 0.2
+    command = _command(tmp_path / "models", tmp_path)
+    workers = [subprocess.Popen(command) for _ in range(2)]
+    assert [worker.wait(30) for worker in workers] == [0, 0]
+    assert len(hub.downloads()) == 1
+    assert (tmp_path / "models" / "checkpoints" / NAME).read_bytes() == CONTENT
+
+
+def test_the_wait_for_another_worker_has_an_end(hub: HubStandIn, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    with (tmp_path / "checkpoints" / f".{NAME}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(ModelUnavailable, match=r"is being downloaded by another worker for over 0\.1 s"):
+            provision(lock(), tmp_path, wait_seconds=0.1)
+
+
+@pytest.mark.parametrize("known", [entry(), locked()])
+def test_a_file_with_another_hash_is_thrown_away(hub: HubStandIn, tmp_path: Path, known: dict[str, Any]) -> None:
+    hub.wrong[NAME] = wrong = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
+    got, expected = hashlib.sha256(wrong).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
+    with pytest.raises(ModelUnavailable, match=f"has the sha256 {got}, expected {expected}; it was thrown away"):
+        provision(lock(known), tmp_path)
+    assert files(tmp_path) == []
+
+
+def test_a_file_of_another_size_is_thrown_away(hub: HubStandIn, tmp_path: Path) -> None:
+    hub.wrong[NAME] = CONTENT + b"more"
+    with pytest.raises(ModelUnavailable, match=r"has 3,145,732 bytes, expected 3,145,728"):
+        provision(lock(locked()), tmp_path)
+    assert files(tmp_path) == []
+
+
+def test_a_part_of_another_revision_does_not_stand_in_the_way(hub: HubStandIn, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for stale in (b"another revision" * 1000, b"longer" * (1 << 20)):
+        (tmp_path / "checkpoints" / f"{NAME}.part").write_bytes(stale)
+        provision(lock(), tmp_path)
+        assert (tmp_path / "checkpoints" / NAME).read_bytes() == CONTENT
+        (tmp_path / "checkpoints" / NAME).unlink()
+
+
+def test_a_file_that_is_there_already_is_checked_and_kept(hub: HubStandIn, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / NAME).write_bytes(CONTENT)
+    provision(lock(), tmp_path)
+    assert hub.downloads() == []
+
+
+@pytest.mark.parametrize("broken", [CONTENT[:-5], CONTENT[:-1] + b"?"])
+def test_a_broken_file_under_the_final_name_is_replaced(hub: HubStandIn, tmp_path: Path, broken: bytes) -> None:
+    provision(lock(), tmp_path)
+    target = tmp_path / "checkpoints" / NAME
+    target.write_bytes(broken)
+    provision(lock(), tmp_path)
+    assert target.read_bytes() == CONTENT
+
+
+def test_everything_the_hub_refuses_is_told_before_anything_is_downloaded(hub: HubStandIn, tmp_path: Path) -> None:
+    hub.files["gated.safetensors"] = b"x"
+    hub.status["gated.safetensors"] = [401]
+    with pytest.raises(ModelUnavailable) as caught:
+        provision(lock(entry(), entry("gated.safetensors"), entry("gone.safetensors")), tmp_path)
+    assert "gated.safetensors: 127.0.0.1 refuses access (HTTP 401). Accept the model's licence" in caught.value.message
+    assert "gone.safetensors is not at its URL (HTTP 404)" in caught.value.message
+    assert TOKEN not in caught.value.message
+    assert hub.downloads() == []
+
+
+def test_a_hub_that_cannot_be_reached_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("comfy2runpod_runtime.hub._FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ModelUnavailable, match=r"model\.safetensors: 127\.0\.0\.1:9 cannot be reached: ConnectError"):
+        provision(lock(), tmp_path)
+
+
+def test_a_disk_that_is_too_small_is_said_before_the_download(
+    hub: HubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage(10, 9, 1_000))
+    with pytest.raises(ModelUnavailable, match=r"3,145,728 bytes more are needed .* the disk has 1,000 free"):
+        provision(lock(), tmp_path)
+    assert hub.downloads() == []
+
+
+def test_a_folder_that_cannot_be_written_is_said(hub: HubStandIn, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file")
+    with pytest.raises(ModelUnavailable, match="models cannot be written"):
+        provision(lock(), tmp_path / "models")
+
+
+@pytest.mark.parametrize("more", [{"directory": "../elsewhere"}, {"directory": "/etc"}, {"file": "../x"}, {"file": ""}])
+def test_a_lock_that_leads_out_of_the_folder_is_refused(hub: HubStandIn, tmp_path: Path, more: dict[str, str]) -> None:
+    with pytest.raises(ModelUnavailable, match="would lie outside the models folder"):
+        provision(lock(entry(**more)), tmp_path)
+    assert hub.asked == []
+
+
+def _cached(tmp_path: Path, content: bytes, digest: str) -> Path:
+    """A repository in RunPod's cache, laid out as huggingface_hub does."""
+    repo = tmp_path / "cache" / "models--org--name"
+    blob, link = repo / "blobs" / digest, repo / "snapshots" / "c0ffee" / NAME
+    for path in (blob, link):
+        path.parent.mkdir(parents=True)
+    blob.write_bytes(content)
+    link.symlink_to(os.path.relpath(blob, link.parent))
+    return tmp_path / "cache"
+
+
+def test_a_cached_repository_is_linked_and_needs_no_download(hub: HubStandIn, tmp_path: Path) -> None:
+    cache = _cached(tmp_path, CONTENT, hashlib.sha256(CONTENT).hexdigest())
+    for _ in range(2):
+        provision(lock(locked()), tmp_path / "models", cache)
+        target = tmp_path / "models" / "checkpoints" / NAME
+        assert target.is_symlink()
+        assert target.read_bytes() == CONTENT
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT[::-1]])
+def test_another_revision_in_the_cache_is_not_linked(hub: HubStandIn, tmp_path: Path, content: bytes) -> None:
+    cache = _cached(tmp_path, content, hashlib.sha256(content).hexdigest())
+    provision(lock(locked()), tmp_path / "models", cache)
+    target = tmp_path / "models" / "checkpoints" / NAME
+    assert not target.is_symlink()
+    assert target.read_bytes() == CONTENT
+
+
+def test_the_command_tells_what_is_missing_and_fails(hub: HubStandIn, tmp_path: Path) -> None:
+    command = _command(tmp_path / "models", tmp_path, entry("gone.safetensors"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("model_unavailable: gone.safetensors is not at its URL (HTTP 404)")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "models.lock.json is no model lock"),
+        ('{"version": 1, "models": [{"file": "x"}]}', "models.0.directory, models.0.url does not fit"),
+    ],
+)
+def test_a_broken_lock_is_said(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "models.lock.json").write_text(text)
+    with pytest.raises(ModelUnavailable, match=message):
+        read_lock(tmp_path / "models.lock.json")

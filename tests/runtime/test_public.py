@@ -1,0 +1,69 @@
+"""The runtime's public face."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import comfy2runpod_runtime
+from comfy2runpod_runtime import JobError, errors, round_down, round_up, set_member
+from comfy2runpod_runtime.errors import caller_safe
+from comfy2runpod_runtime.settings import Settings
+
+
+def test_every_public_name_is_there() -> None:
+    for name in comfy2runpod_runtime.__all__:
+        assert getattr(comfy2runpod_runtime, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        importlib.import_module("comfy2runpod_runtime").Nothing  # noqa: B018 - the access is the test
+
+
+def test_importing_it_loads_no_heavy_library() -> None:
+    code = "import sys, comfy2runpod_runtime; print({'av', 'httpx', 'PIL', 'runpod', 'websocket'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_every_error_has_a_code_of_its_own_and_stands_in_the_tree() -> None:
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, JobError)]
+    codes = {kind.code for kind in kinds if kind is not JobError}
+    assert len(codes) == len(kinds) - 1
+    assert errors.__doc__ is not None
+    assert all(code in errors.__doc__ for code in codes)
+
+
+def test_a_setting_that_is_empty_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMFYUI_URL", "")
+    monkeypatch.setenv("COMFYUI_PORT", "")
+    assert (Settings.read().comfyui_url, Settings.read().comfyui_port) == (None, 8188)
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize(("value", "up", "down"), [(64, 64, 64), (65, 128, 64), (127, 128, 64), (1, 64, 0)])
+def test_rounding(value: int, up: int, down: int) -> None:
+    assert (round_up(value, 64), round_down(value, 64)) == (up, down)
+
+
+def test_a_member_is_written_only_into_an_object() -> None:
+    with pytest.raises(comfy2runpod_runtime.PackageError, match="crop holds no object to write width into"):
+        set_member({"crop": 5}, "crop", "width", 64)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("No such file: '/opt/comfyui/models/x.pt'", "No such file: 'x.pt'"),
+        ("see https://example.com/a/b for help", "see https://example.com/a/b for help"),
+        ("checkpoints/sdxl/x.pt is missing", "checkpoints/sdxl/x.pt is missing"),
+        (r"cannot open C:\Users\me\x.pt", "cannot open x.pt"),
+        ("1/2 of\nthe work", "1/2 of the work"),
+    ],
+)
+def test_a_foreign_message_loses_its_folders_and_keeps_its_sense(said: str, shown: str) -> None:
+    assert caller_safe(said) == shown
