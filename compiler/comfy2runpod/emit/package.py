@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from comfy2runpod import __version__
 from comfy2runpod.emit.environment import environment, template_text
@@ -123,6 +124,12 @@ def _context(interface: Interface) -> dict[str, object]:
     }
 
 
+def container_disk_gb(interface: Interface) -> int:
+    """GB of a worker's own disk: the note's, and room for every model, because without a volume they land there."""
+    models = sum(model.size or model.approximate_size or 0 for model in interface.models)
+    return interface.runpod.container_disk_gb + math.ceil(models / 1e9)
+
+
 def _hub(interface: Interface) -> JsonObject:
     category = interface.outputs[0].kind.value
     return {
@@ -132,7 +139,7 @@ def _hub(interface: Interface) -> JsonObject:
         "category": category,
         "config": {
             "runsOn": "GPU",
-            "containerDiskInGb": interface.runpod.container_disk_gb,
+            "containerDiskInGb": container_disk_gb(interface),
             "gpuCount": 1,
             "gpuIds": ",".join(interface.runpod.gpu),
             "allowedCudaVersions": ["12.8", "12.9", "13.0"],

@@ -21,7 +21,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 # Code, when it comes, and what the caller can do about it.
 ERROR_CODES = (
-    ("invalid_input", "The input is not one that this endpoint takes.", "Correct the fields named in `details`."),
+    ("invalid_input", "The input is not one that this endpoint takes.", "Correct the fields that the details name."),
     ("comfyui_error", "ComfyUI refused the prompt, or a node failed.", "Try again; report it with the prompt_id."),
     ("comfyui_unavailable", "ComfyUI cannot be reached on the worker.", "Try again: another worker takes the job."),
     ("output_missing", "The job ended without its file.", "Try again; report it with the prompt_id."),

@@ -143,7 +143,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class RunpodSettings:
-    """Where the endpoint is to run. `gpu` are RunPod pool ids in order of preference; sizes in GB, time in seconds."""
+    """Where the endpoint is to run.
+
+    `gpu` are RunPod pool ids in order of preference; `container_disk_gb` is what a worker needs beside the models;
+    sizes in GB, time in seconds.
+    """
 
     gpu: tuple[str, ...]
     container_disk_gb: int
