@@ -13,7 +13,7 @@ setup: $(VENV)/.ready ## Make the virtual environment from the locked dependenci
 
 $(VENV)/.ready: requirements/dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -47,7 +47,7 @@ goldens: setup ## Write the golden files anew; read the diff before you commit i
 	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler
 
 editor: setup requirements/editor.lock ## Drive the real editor headless (needs Debian's chromium, or CHROMIUM=).
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/editor.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/editor.lock
 	$(BIN)/pytest -q tests/editor
 
 bench: setup ## Measure against the rivals; ratios, printed and written to benchmarks/results.md.

@@ -72,8 +72,8 @@ def _message(model: type[BaseModel], name: str, detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
     match kind:
         case "extra_forbidden":
-            near = difflib.get_close_matches(name.casefold(), model.model_fields, n=1, cutoff=0.65)
-            hint = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(model.model_fields)}"
+            near = _nearest_field(model, name.casefold())
+            hint = f"did you mean {near}?" if near else f"the fields are {', '.join(model.model_fields)}"
             return f"is not a field of this endpoint; {hint}"
         case "missing":
             return "is required"
@@ -101,6 +101,16 @@ def _message(model: type[BaseModel], name: str, detail: ErrorDetails) -> str:
         allowed = _ONE_SIDED[kind].format(**context) if low is None or high is None else f"must be from {low} to {high}"
         return f"{allowed}, not {_shown(value)}"
     return f"{detail['msg'][:1].lower()}{shorten(detail['msg'][1:], 200)}"
+
+
+def _nearest_field(model: type[BaseModel], name: str) -> str | None:
+    """The field that an unknown name most likely means: one that is a word of it (`noise_seed`), or is spelt alike."""
+    words = name.split("_")
+    for field in model.model_fields:
+        if field in words:
+            return field
+    near = difflib.get_close_matches(name, model.model_fields, n=1, cutoff=0.65)
+    return near[0] if near else None
 
 
 def _steps(model: type[BaseModel], name: str, value: int, multiple_of: int, offset: int) -> str:
