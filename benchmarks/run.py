@@ -54,7 +54,7 @@ def conversion() -> list[str]:
 
     def ours() -> object:
         flat, _ = flatten(document_of(graph, GRAPH.name), catalog, profile.profile)
-        bound, _ = bind(flat, catalog, profile, allow_api_nodes=False)
+        bound, _ = bind(flat, catalog, profile, allow_api_nodes=())
         return prompt_to_json(bound.prompt())
 
     def theirs() -> object:

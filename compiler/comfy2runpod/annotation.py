@@ -78,7 +78,8 @@ class _Reader:
         self._note = note
 
     def at(self, key: str | None = None) -> Locus:
-        return Locus(self._file, node=self._note.id, title=TITLE, class_type=self._note.type, input=key)
+        note = self._note
+        return Locus(self._file, note.id, title=TITLE, class_type=note.type, input=key, json_path=note.json_path)
 
     def read(self) -> Annotation:
         values = self._note.widgets_values
@@ -99,6 +100,7 @@ class _Reader:
         inputs, outputs = top.get("inputs"), top.get("outputs")
         return Annotation(
             node_id=self._note.id,
+            json_path=self._note.json_path,
             name=self._optional(top, "name", "", self._text),
             title=self._optional(top, "title", "", self._text),
             description=self._optional(top, "description", "", self._text),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from comfy2runpod.catalog import Catalog, InputSpec, NodeClass
@@ -33,7 +34,7 @@ class EditorChoice:
 
 
 def bind(
-    flat: FlatGraph, catalog: Catalog, editor: EditorChoice, *, allow_api_nodes: bool
+    flat: FlatGraph, catalog: Catalog, editor: EditorChoice, *, allow_api_nodes: Container[str]
 ) -> tuple[BoundGraph, tuple[Diagnostic, ...]]:
     """Binds saved values to the inputs of the catalog's classes.
 
@@ -50,7 +51,9 @@ def bind(
 
 
 class _Binder:
-    def __init__(self, flat: FlatGraph, catalog: Catalog, editor: EditorChoice, *, allow_api_nodes: bool) -> None:
+    def __init__(
+        self, flat: FlatGraph, catalog: Catalog, editor: EditorChoice, *, allow_api_nodes: Container[str]
+    ) -> None:
         self._flat = flat
         self._catalog = catalog
         self._editor = editor
@@ -72,7 +75,7 @@ class _Binder:
                 )
             )
             return None
-        if node_class.api_node and not self._allow_api_nodes:
+        if node_class.api_node and node_class.name not in self._allow_api_nodes:
             self.found.add(errors.PaidApiNode(at=self._locus(flat)))
         assigned = self._assign(node, node_class)
         self._report(flat, assigned)

@@ -74,6 +74,11 @@ class Diagnostic:
         """What to do about it."""
         raise NotImplementedError
 
+    @property
+    def position(self) -> tuple[int, int] | None:
+        """Line and column in the file, where what read it told them; else the place's JSON path tells."""
+        return None
+
     def to_json(self) -> JsonObject:
         """The diagnostic as data, its place included."""
         at: dict[str, Json] = {

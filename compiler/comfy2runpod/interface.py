@@ -252,9 +252,10 @@ class _Maker:
                     yield f"{node.id}.{name}"
 
     def _at(self, key: str) -> Locus:
-        node = self._annotation.node_id
-        title = "comfy2runpod" if node is not None else None
-        return Locus(self._document.file, node=node, title=title, input=key if node is not None else None)
+        note = self._annotation
+        if note.node_id is None:
+            return Locus(self._document.file)
+        return Locus(self._document.file, node=note.node_id, title="comfy2runpod", input=key, json_path=note.json_path)
 
 
 def _member_spec(spec: InputSpec, member: str, current: Json) -> InputSpec:

@@ -34,12 +34,14 @@ def find_models(graph: BoundGraph, annotation: Annotation, found: Collector) -> 
     names = {model.file for model in models.values()}
     for file in annotation.models:
         if file not in names:
-            at = Locus(graph.file, node=annotation.node_id, title="comfy2runpod", input=f"models.{file}")
+            at = Locus(
+                graph.file, annotation.node_id, "comfy2runpod", input=f"models.{file}", json_path=annotation.json_path
+            )
             found.add(errors.UnknownModel(at=at, file=file, near=nearest(file, names)))
     for model in models.values():
         if not model.url:
             node = graph.nodes[model.node_ids[0]]
-            at = Locus(graph.file, node=node.id, title=node.title, class_type=node.node_class.name)
+            at = Locus(graph.file, node.id, node.title, node.node_class.name, json_path=node.json_path)
             found.add(errors.ModelWithoutUrl(at=at, file=model.file, folder=model.directory))
     return tuple(model for _, model in sorted(models.items()))
 

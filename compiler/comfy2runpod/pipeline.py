@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +24,15 @@ from comfy2runpod.weights import LockedFile, merge_lock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a caller decides. `editor` is a profile's name, None to go by the file and then by the catalog."""
+    """What a caller decides.
+
+    `editor` is a profile's name, None to go by the file and then by the catalog. Nodes that call paid services are
+    refused, but for the classes named in `api_nodes`, or all with `allow_api_nodes`.
+    """
 
     editor: str | None = None
     allow_api_nodes: bool = False
+    api_nodes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ def convert(data: bytes, file: str, catalog: Catalog, options: Options) -> Conve
     document = load(data, file)
     editor = choose_editor(document, catalog, options)
     flat, warnings = flatten(document, catalog, editor.profile)
-    graph, more = bind(flat, catalog, editor, allow_api_nodes=options.allow_api_nodes)
+    graph, more = bind(flat, catalog, editor, allow_api_nodes=_allowed(catalog, options))
     return Converted(document, graph, (*warnings, *more, *check(graph, catalog)))
 
 
@@ -82,6 +87,10 @@ def compile_graph(
     interface = merge_lock(interface, lock)
     files = emit(interface, converted.graph.prompt())
     return CompileResult(interface, files, (*converted.warnings, *warnings))
+
+
+def _allowed(catalog: Catalog, options: Options) -> Container[str]:
+    return catalog if options.allow_api_nodes else options.api_nodes
 
 
 def lock_path(graph: Path) -> Path:

@@ -46,7 +46,10 @@ class PaidApiNode(Diagnostic):
     @property
     def remedy(self) -> str:
         """How to allow it."""
-        return "Replace it by a node that runs on the worker, or allow such nodes with --allow-api-nodes."
+        return (
+            f"Replace it by a node that runs on the worker, or allow it by name: --allow-api-node {self.at.class_type} "
+            "(--allow-api-nodes allows all of them)."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,6 +60,11 @@ class NotJson(Diagnostic):
     column: int
 
     @property
+    def position(self) -> tuple[int, int]:
+        """Where the parser stopped."""
+        return self.line, self.column
+
+    @property
     def reason(self) -> str:
         """The parser's complaint with its line and column."""
         return f"Expected JSON; line {self.line}, column {self.column}: {self.detail}."

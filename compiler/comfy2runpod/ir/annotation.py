@@ -59,9 +59,10 @@ class ModelAnnotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """The whole note. `inputs` or `outputs` None: not said, taken from what ComfyUI stores."""
+    """The whole note, and where it stands. `inputs` or `outputs` None: not said, taken from what ComfyUI stores."""
 
     node_id: str | None = None
+    json_path: str | None = None
     name: str | None = None
     title: str | None = None
     description: str | None = None

@@ -1,0 +1,14 @@
+"""The command line: options, reading, printing and exit codes; nothing else. A module a group of commands.
+
+Exit codes: 0 done, 1 the graph or the input was refused, 2 wrong usage, 3 a file or network could not be reached,
+4 a bug of ours.
+"""
+
+from comfy2runpod.cli import compile as _compile
+from comfy2runpod.cli import run as _run
+from comfy2runpod.cli.app import cli, main
+
+__all__ = ["cli", "main"]
+
+for _command in (*_compile.COMMANDS, *_run.COMMANDS):
+    cli.add_command(_command)
