@@ -71,6 +71,7 @@ class _Binder:
                     class_type=node.type,
                     comfyui=self._catalog.comfyui,
                     pack=node.pack,
+                    pack_version=node.pack_version,
                     near=nearest(node.type, self._catalog),
                 )
             )

@@ -17,6 +17,9 @@ from comfy2runpod.ir.json import Json, JsonObject
 
 DEFAULT_VERSION = "0.20.1"
 
+# The folder of an input that lists model files when nothing told where they lie.
+UNKNOWN_FOLDER = ""
+
 # Types whose inputs are widgets: a value in the node, with or without a socket beside it.
 WIDGET_TYPES = frozenset(
     {
@@ -113,12 +116,24 @@ class NodeClass:
 
 
 class Catalog:
-    """The classes of one ComfyUI version, or of several layers of them (a pack's over the core's)."""
+    """The classes of one ComfyUI version, or of several layers of them (a pack's over the core's).
 
-    def __init__(self, *, comfyui: str, commit: str, editor: str, classes: Mapping[str, JsonObject]) -> None:
+    `added` are the classes that a layer brought: those of node packs.
+    """
+
+    def __init__(
+        self,
+        *,
+        comfyui: str,
+        commit: str,
+        editor: str,
+        classes: Mapping[str, JsonObject],
+        added: frozenset[str] = frozenset(),
+    ) -> None:
         self.comfyui = comfyui
         self.commit = commit
         self.editor = editor
+        self.added = added
         self._raw = classes
         self._typed: dict[str, NodeClass] = {}
 
@@ -140,7 +155,17 @@ class Catalog:
 
     def layered(self, classes: Mapping[str, JsonObject]) -> Catalog:
         """This catalog with further classes over it."""
-        return Catalog(comfyui=self.comfyui, commit=self.commit, editor=self.editor, classes={**self._raw, **classes})
+        return Catalog(
+            comfyui=self.comfyui,
+            commit=self.commit,
+            editor=self.editor,
+            classes={**self._raw, **classes},
+            added=self.added | classes.keys(),
+        )
+
+    def raw(self, name: str) -> JsonObject | None:
+        """A class as the catalog's file has it."""
+        return self._raw.get(name)
 
 
 @lru_cache(maxsize=4)

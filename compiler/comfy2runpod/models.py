@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from comfy2runpod.catalog import UNKNOWN_FOLDER
 from comfy2runpod.diagnostics import Collector, Locus, nearest
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.ir.annotation import Annotation
@@ -43,6 +44,10 @@ def find_models(graph: BoundGraph, annotation: Annotation, found: Collector) -> 
             node = graph.nodes[model.node_ids[0]]
             at = Locus(graph.file, node.id, node.title, node.node_class.name, json_path=node.json_path)
             found.add(errors.ModelWithoutUrl(at=at, file=model.file, folder=model.directory))
+        elif model.directory == UNKNOWN_FOLDER:
+            node = graph.nodes[model.node_ids[0]]
+            at = Locus(graph.file, node.id, node.title, node.node_class.name, json_path=node.json_path)
+            found.add(errors.ModelWithoutFolder(at=at, file=model.file))
     return tuple(model for _, model in sorted(models.items()))
 
 

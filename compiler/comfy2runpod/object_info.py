@@ -7,13 +7,17 @@ folder; an input whose choices hold such markers lists the files of those folder
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import cast
 
 from comfy2runpod.ir.json import Json, JsonObject
 
 _MARKER = "__folder__"
+# A server with fifty packs answers with some 10 MB.
+MAX_ANSWER = 256 * 1024 * 1024
 _UPLOADS = {"image_upload": "image", "video_upload": "video", "audio_upload": "audio", "file_upload": "file"}
 # /object_info key -> catalog key, for the facts that are carried over as they are.
 _PLAIN = {
@@ -46,22 +50,50 @@ def read_object_info(data: bytes, order: bytes | None = None) -> dict[str, JsonO
     Raises:
         ValueError: the bytes are not such an answer.
     """
+    answer = parse_answer(data, order)
+    return {name: class_entry(entry) for name, entry in sorted(answer.items())}
+
+
+def parse_answer(data: bytes, order: bytes | None = None) -> dict[str, JsonObject]:
+    """The classes of an /object_info answer as the server describes them; see read_object_info.
+
+    Raises:
+        ValueError: the bytes are not such an answer.
+    """
     answer = _parse(data)
     if order is not None:
         model = _parse(order)
         answer = {name: _ordered_like(entry, model.get(name)) for name, entry in answer.items()}
-    return {name: _class_entry(cast(JsonObject, entry)) for name, entry in sorted(answer.items())}
+    return cast("dict[str, JsonObject]", answer)
 
 
 def _parse(data: bytes) -> JsonObject:
-    if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
-    answer = json.loads(data)
-    if not isinstance(answer, dict) or not all(
-        isinstance(entry, dict) and "input" in entry for entry in answer.values()
+    answer = json.loads(plain_bytes(data))
+    if (
+        not isinstance(answer, dict)
+        or not answer
+        or not all(isinstance(entry, dict) and isinstance(entry.get("input"), dict) for entry in answer.values())
     ):
         raise ValueError("not an /object_info answer: each class must be an object with an `input`")
     return answer
+
+
+def plain_bytes(data: bytes) -> bytes:
+    """The bytes, unpacked if they are gzipped.
+
+    Raises:
+        ValueError: they are not whole, or more than MAX_ANSWER bytes.
+    """
+    if data[:2] != b"\x1f\x8b":
+        return data
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+            plain = packed.read(MAX_ANSWER + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"the gzip file is not whole: {error}") from error
+    if len(plain) > MAX_ANSWER:
+        raise ValueError(f"unpacked it has more than {MAX_ANSWER:,} bytes")
+    return plain
 
 
 def _ordered_like(value: Json, model: Json) -> Json:
@@ -74,14 +106,20 @@ def _ordered_like(value: Json, model: Json) -> Json:
     return value
 
 
-def catalog_json(classes: Mapping[str, JsonObject], *, comfyui: str, commit: str, editor: str) -> str:
-    """The catalog's file text: one class a line, so that a diff between versions reads as a list of classes."""
+def catalog_json(
+    classes: Mapping[str, JsonObject], *, comfyui: str | None, commit: str | None, editor: str | None
+) -> str:
+    """The catalog's file text: one class a line, so that a diff between versions reads as a list of classes.
+
+    What is not known of the ComfyUI that it was made from is null: such a catalog can only be a layer over another.
+    """
     lines = [f"{json.dumps(name)}: {json.dumps(entry, ensure_ascii=False)}" for name, entry in classes.items()]
     head = json.dumps({"comfyui": comfyui, "commit": commit, "editor": editor})[1:-1]
     return "{" + head + ', "classes": {\n' + ",\n".join(lines) + "\n}}\n"
 
 
-def _class_entry(raw: JsonObject) -> JsonObject:
+def class_entry(raw: JsonObject) -> JsonObject:
+    """One class of an answer as a catalog entry; the errors of a lookup or a conversion if it is malformed."""
     sections = cast("dict[str, JsonObject]", raw["input"])
     order = cast("dict[str, list[str]]", raw.get("input_order") or {})
     entry: JsonObject = {

@@ -10,7 +10,7 @@ from comfy2runpod.annotation import read_annotation
 from comfy2runpod.bind import EditorChoice, bind
 from comfy2runpod.catalog import Catalog
 from comfy2runpod.check import check
-from comfy2runpod.diagnostics import Diagnostic
+from comfy2runpod.diagnostics import Collector, Diagnostic
 from comfy2runpod.editor import PROFILES, profile_of_version
 from comfy2runpod.emit import emit
 from comfy2runpod.flatten import flatten
@@ -19,6 +19,7 @@ from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.load import load
+from comfy2runpod.packs import warn_of_packs
 from comfy2runpod.weights import LockedFile, merge_lock
 
 
@@ -86,7 +87,9 @@ def compile_graph(
     interface, warnings = make_interface(converted.document, converted.graph, annotation, catalog)
     interface = merge_lock(interface, lock)
     files = emit(interface, converted.graph.prompt())
-    return CompileResult(interface, files, (*converted.warnings, *warnings))
+    packs = Collector()
+    warn_of_packs(converted.document, converted.graph, catalog, packs)
+    return CompileResult(interface, files, (*converted.warnings, *warnings, *packs.finish()))
 
 
 def _allowed(catalog: Catalog, options: Options) -> Container[str]:

@@ -4,11 +4,12 @@ Exit codes: 0 done, 1 the graph or the input was refused, 2 wrong usage, 3 a fil
 4 a bug of ours.
 """
 
+from comfy2runpod.cli import catalog as _catalog
 from comfy2runpod.cli import compile as _compile
 from comfy2runpod.cli import run as _run
 from comfy2runpod.cli.app import cli, main
 
 __all__ = ["cli", "main"]
 
-for _command in (*_compile.COMMANDS, *_run.COMMANDS):
+for _command in (*_compile.COMMANDS, *_run.COMMANDS, *_catalog.COMMANDS):
     cli.add_command(_command)

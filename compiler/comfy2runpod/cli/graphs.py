@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 
 import click
 
 from comfy2runpod.catalog import Catalog, load_catalog
+from comfy2runpod.catalog_layers import read_layer, with_layers
 from comfy2runpod.cli.exits import UnreachableError
-from comfy2runpod.cli.report import Reporter
+from comfy2runpod.cli.report import Command, Reporter
 from comfy2runpod.diagnostics import CompileError, Locus, did_you_mean, nearest
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.errors.files import CannotRead
 from comfy2runpod.load import MAX_BYTES, too_large
+from comfy2runpod.object_info import MAX_ANSWER
 from comfy2runpod.pipeline import Options, lock_path
 from comfy2runpod.weights import LockedFile, read_lock
+
+# Beside a graph: catalogs of the node packs that the graphs in its folder use, laid over each other by name.
+CATALOG_FOLDER = "catalog"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,33 @@ class Settings:
     """The options of a command that reads graphs."""
 
     options: Options
+    catalogs: tuple[Path, ...]
 
-    def catalog(self, graph: Path) -> Catalog:  # noqa: ARG002
-        """The node classes to compile a graph for."""
-        return load_catalog()
+    def catalog(self, graph: Path) -> Catalog:
+        """The classes to compile a graph for: the core's, those in `catalog/` beside it, and those of --catalog."""
+        beside = sorted((graph.parent / CATALOG_FOLDER).glob("*.json"))
+        catalog = layered_catalog((*beside, *self.catalogs))
+        _check_names(self.options.api_nodes, catalog)
+        return catalog
+
+
+@lru_cache(maxsize=4)
+def layered_catalog(files: tuple[Path, ...]) -> Catalog:
+    """The core's catalog with these files over it, in order.
+
+    Raises:
+        CompileError: one is not a catalog.
+        UnreachableError: one cannot be read.
+    """
+    return with_layers(load_catalog(), (read_layer(read_file(file, MAX_ANSWER), shown(file)) for file in files))
+
+
+def catalog_option(command: Command) -> Command:
+    """--catalog of every command that knows node classes."""
+    return click.option(
+        "--catalog", "catalogs", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
+        help=f"A catalog of node packs' classes, beside those in {CATALOG_FOLDER}/ next to a graph. Repeatable.",
+    )(command)  # fmt: skip
 
 
 def graphs_argument(command: Callable[..., None]) -> Callable[..., None]:
@@ -49,19 +77,25 @@ def graph_options(command: Callable[..., None]) -> Callable[..., None]:
         "--allow-api-node", "api_nodes", metavar="CLASS", multiple=True,
         help="Accept nodes of this class, which calls a paid service. Repeatable.",
     )  # fmt: skip
+    @catalog_option
     @wraps(command)
-    def with_settings(*, editor: str | None, allow_api_nodes: bool, api_nodes: tuple[str, ...], **rest: object) -> None:
+    def with_settings(
+        *,
+        editor: str | None,
+        allow_api_nodes: bool,
+        api_nodes: tuple[str, ...],
+        catalogs: tuple[Path, ...],
+        **rest: object,
+    ) -> None:
         options = Options(editor=editor, allow_api_nodes=allow_api_nodes, api_nodes=frozenset(api_nodes))
-        settings = Settings(options)
-        _check_names(api_nodes, load_catalog())
-        command(settings=settings, **rest)
+        command(settings=Settings(options, catalogs), **rest)
 
     return with_settings
 
 
-def _check_names(api_nodes: tuple[str, ...], catalog: Catalog) -> None:
+def _check_names(api_nodes: frozenset[str], catalog: Catalog) -> None:
     """A misspelt name would allow nothing, without a word."""
-    for name in api_nodes:
+    for name in sorted(api_nodes):
         known = catalog.get(name)
         if known is None or not known.api_node:
             paid = [other for other in catalog if (spec := catalog.get(other)) is not None and spec.api_node]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
+from shlex import quote
 from typing import ClassVar
 
 from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean, show
@@ -17,19 +19,34 @@ class UnknownNodeClass(Diagnostic):
     class_type: str
     comfyui: str
     pack: str | None
+    pack_version: str | None
     near: tuple[str, ...]
 
     @property
     def reason(self) -> str:
-        """The class and the version that lacks it."""
-        return f"ComfyUI {self.comfyui} has no node class {self.class_type}."
+        """The class and the version that lacks it, and the pack that it came from, if the file tells."""
+        text = f"ComfyUI {self.comfyui} has no node class {self.class_type}."
+        if self._of_a_pack:
+            version = f", saved with version {self.pack_version}" if self.pack_version else ""
+            text += f" It comes from the node pack {self.pack}{version}, of which no catalog is given."
+        return text
 
     @property
     def remedy(self) -> str:
-        """Name the pack it came from, if the file tells."""
-        if self.pack is not None and self.pack != "comfy-core":
-            return f"It comes from the node pack {self.pack}: replace the node by one of ComfyUI's own."
+        """The command that makes a catalog of the pack; or the nearest names."""
+        if self._of_a_pack:
+            name = str(self.pack).rpartition("/")[2]
+            place = (PurePath(self.at.file).parent / "catalog" / f"{name.casefold()}.json").as_posix()
+            return (
+                f"Start a ComfyUI {self.comfyui} that has the pack and run\n"
+                f"comfy2runpod catalog refresh --from http://127.0.0.1:8188 --pack {quote(name)} -o {quote(place)}\n"
+                "or replace the node by one of ComfyUI's own."
+            )
         return f"{did_you_mean(self.near)}Replace the node, or compile for a ComfyUI version that has it."
+
+    @property
+    def _of_a_pack(self) -> bool:
+        return self.pack is not None and self.pack != "comfy-core"
 
 
 @dataclass(frozen=True, kw_only=True)

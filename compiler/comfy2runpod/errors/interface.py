@@ -299,6 +299,23 @@ class ModelWithoutUrl(Diagnostic):
     @property
     def remedy(self) -> str:
         """Say it, or bring it."""
-        return (
-            f"Say `models: {{{self.file}: {{url: …}}}}` in the note, or put the file in models/{self.folder} yourself."
-        )
+        folder = self.folder or "…"
+        return f"Say `models: {{{self.file}: {{url: …}}}}` in the note, or put the file in models/{folder} yourself."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelWithoutFolder(Diagnostic):
+    """A model file that nothing says where to put: its class comes from a catalog that does not know the folder."""
+
+    code: ClassVar[str] = "model-without-folder"
+    file: str
+
+    @property
+    def reason(self) -> str:
+        """The file."""
+        return f"Nothing says which folder under ComfyUI's models {self.file} belongs in: the node would not find it."
+
+    @property
+    def remedy(self) -> str:
+        """Say it."""
+        return f"Say `models: {{{self.file}: {{directory: …}}}}` in the note."
