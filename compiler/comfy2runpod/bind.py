@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
 
 from comfy2runpod.catalog import Catalog, InputSpec, NodeClass
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import bind as errors
+from comfy2runpod.fit import Added, Removed, explain, misfits, of_type
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import GraphNode
-from comfy2runpod.ir.flat import FlatGraph, FlatNode, FromInstance, FromNode, FromPrimitive
+from comfy2runpod.ir.flat import FlatGraph, FlatNode, FromInstance, FromNode, FromWidget, Origin
 from comfy2runpod.ir.json import Json
-from comfy2runpod.widgets import (
-    Assigned,
-    TooMany,
-    as_prompt_value,
-    assign,
-    current_name,
-    rounded_to_step,
-    without_dynamic_syntax,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class EditorChoice:
-    """The editor profile to follow, and whether anything decided on it: an option, or the version in the file."""
-
-    profile: EditorProfile
-    decided: bool
-    file_version: str | None
+from comfy2runpod.node_facts import PREFIX_CLASSES
+from comfy2runpod.replacements import with_widget_values, without_choices
+from comfy2runpod.widget_values import WidgetFinder
+from comfy2runpod.widgets import Assigned, Place, PlaceKind, as_prompt_value, assign, current_name
 
 
 def bind(
-    flat: FlatGraph, catalog: Catalog, editor: EditorChoice, *, allow_api_nodes: Container[str]
+    flat: FlatGraph, catalog: Catalog, profile: EditorProfile, *, allow_api_nodes: Container[str]
 ) -> tuple[BoundGraph, tuple[Diagnostic, ...]]:
     """Binds saved values to the inputs of the catalog's classes.
 
@@ -42,9 +28,9 @@ def bind(
         The bound graph and warnings.
 
     Raises:
-        CompileError: unknown or paid classes, values that do not fit their class, ambiguous promoted values.
+        CompileError: unknown or paid classes, values that do not fit their class, texts that are drawn at random.
     """
-    binder = _Binder(flat, catalog, editor, allow_api_nodes=allow_api_nodes)
+    binder = _Binder(flat, catalog, profile, allow_api_nodes=allow_api_nodes)
     nodes = {node.id: bound for node in flat.nodes.values() if (bound := binder.node(node)) is not None}
     warnings = binder.found.finish()
     return BoundGraph(file=flat.file, nodes=nodes, exposed=flat.exposed), warnings
@@ -52,13 +38,14 @@ def bind(
 
 class _Binder:
     def __init__(
-        self, flat: FlatGraph, catalog: Catalog, editor: EditorChoice, *, allow_api_nodes: Container[str]
+        self, flat: FlatGraph, catalog: Catalog, profile: EditorProfile, *, allow_api_nodes: Container[str]
     ) -> None:
         self._flat = flat
         self._catalog = catalog
-        self._editor = editor
+        self._profile = profile
         self._allow_api_nodes = allow_api_nodes
-        self._assigned: dict[int, Assigned] = {}
+        self._assigned: dict[tuple[int, frozenset[str]], Assigned] = {}
+        self._find = WidgetFinder(flat.document, catalog, profile)
         self.found = Collector()
 
     def node(self, flat: FlatNode) -> BoundNode | None:
@@ -78,30 +65,25 @@ class _Binder:
             return None
         if node_class.api_node and node_class.name not in self._allow_api_nodes:
             self.found.add(errors.PaidApiNode(at=self._locus(flat)))
-        assigned = self._assign(node, node_class)
-        self._report(flat, assigned)
-        inputs = {
-            name: as_prompt_value(self._text(flat, assigned.specs[name], name, value))
-            for name, value in assigned.values.items()
-        }
+        assigned = self._assign(node, node_class, flat.reset)
+        for name in flat.reset:
+            self.found.add(errors.PromotedChoiceLost(at=self._locus(flat, name), editor=self._profile.name))
+        inputs = {**assigned.values}
+        for slot, value in node.written.items():
+            inputs[current_name(node.type, slot)] = value
+        inputs = {name: self._as_queued(flat, assigned.specs.get(name), name, value) for name, value in inputs.items()}
         for slot, origin in flat.origins.items():
             name = current_name(node.type, slot)
-            spec = assigned.specs.get(name)
-            if spec is None and name.split(".")[0] not in node_class.by_name:
-                declared = tuple(node_class.by_name)
-                self.found.add(errors.UndeclaredInput(at=self._locus(flat, name), declared=declared))
+            if name in flat.reset or name.rpartition(".")[0] in flat.reset:
                 continue
-            match origin:
-                case FromNode(node_id, output):
-                    # The editor drops an input whose origin is not in the prompt; the check then says what is missing.
-                    if node_id in self._flat.nodes:
-                        inputs[name] = [node_id, output]
-                    else:
-                        inputs.pop(name, None)
-                case FromPrimitive(value):
-                    inputs[name] = as_prompt_value(value if spec is None else rounded_to_step(spec, value))
-                case FromInstance():
-                    self._from_instance(flat, name, spec, origin, inputs)
+            if name not in assigned.specs and name.split(".")[0] not in node_class.by_name:
+                # A widget's saved input is dropped with the widget; a socket's link has no effect on the server.
+                if isinstance(origin, FromNode):
+                    declared = tuple(node_class.by_name)
+                    self.found.add(errors.UndeclaredInput(at=self._locus(flat, name), declared=declared))
+                continue
+            self._from_origin(flat, assigned.specs.get(name), name, origin, inputs)
+        self._judge(flat, node_class, assigned, inputs)
         return BoundNode(
             id=flat.id,
             title=node.title or node_class.title,
@@ -112,83 +94,122 @@ class _Binder:
             json_path=node.json_path,
         )
 
-    def _assign(self, node: GraphNode, node_class: NodeClass) -> Assigned:
-        known = self._assigned.get(id(node))
+    def _assign(self, node: GraphNode, node_class: NodeClass, reset: frozenset[str] = frozenset()) -> Assigned:
+        known = self._assigned.get((id(node), reset))
         if known is None:
-            known = self._assigned[id(node)] = assign(node_class, node.widgets_values)
+            known = self._assigned[id(node), reset] = assign(node_class, node.widgets_values, self._profile, reset)
         return known
 
-    def _report(self, flat: FlatNode, assigned: Assigned) -> None:
-        fault = assigned.fault
-        if fault is None:
-            return
-        if isinstance(fault, TooMany):
-            # Where every widget is linked, no saved value reaches the prompt: nothing can be wrong.
-            if assigned.values.keys() <= flat.origins.keys():
-                return
-            self.found.add(
-                errors.WidgetCountMismatch(
-                    at=self._locus(flat),
-                    expected=fault.expected,
-                    found=fault.found,
-                    saved_with=flat.node.pack_version,
-                )
-            )
-        else:
-            self.found.add(
-                errors.NotASeedControl(at=self._locus(flat, fault.widget), widget=fault.widget, value=fault.value)
-            )
-
-    def _text(self, flat: FlatNode, spec: InputSpec, name: str, value: Json) -> Json:
-        if not spec.dynamic_prompts or not isinstance(value, str) or name in flat.origins:
-            return value
-        plain = without_dynamic_syntax(value)
-        if plain is None:
-            self.found.add(errors.DynamicPromptChoice(at=self._locus(flat, name), text=value))
-        return value if plain is None else plain
-
-    def _from_instance(
-        self, flat: FlatNode, name: str, spec: InputSpec | None, origin: FromInstance, inputs: dict[str, Json]
+    def _from_origin(
+        self, flat: FlatNode, spec: InputSpec | None, name: str, origin: Origin, inputs: dict[str, Json]
     ) -> None:
-        """Writes a promoted widget's value, by the rule of the editor that is followed."""
-        inner = self._inner_value(origin)
-        saved = origin.saved
-        if not inner and not saved:
-            return
-        if inner and saved and inner != saved and not self._editor.decided:
-            self.found.add(
-                errors.AmbiguousPromotedValue(
-                    at=self._locus(flat, name),
-                    name=f"{origin.giver}.{origin.name}",
-                    inner_path=flat.id,
-                    inner=inner[0],
-                    saved=saved[0],
-                    version=self._editor.file_version,
-                )
-            )
-            return
-        chosen = (saved or inner) if self._editor.profile.instance_keeps_values else (inner or saved)
-        value = chosen[0]
-        if spec is not None and spec.dynamic_prompts and isinstance(value, str):
-            value = without_dynamic_syntax(value) or value
-        inputs[name] = as_prompt_value(value)
+        match origin:
+            case FromNode(node_id, output):
+                # The editor drops an input whose origin is not in the prompt; the check then says what is missing.
+                if node_id in self._flat.nodes:
+                    inputs[name] = [node_id, output]
+                else:
+                    inputs.pop(name, None)
+            case FromInstance(giver, value):
+                if spec is not None and spec.is_widget and not of_type(spec, value):
+                    at = self._locus(flat, name)
+                    self.found.add(errors.InstanceValueMisfits(at=at, giver=giver, value=value, expected=spec.type))
+                inputs[name] = as_prompt_value(value, spec, self._profile)
+            case FromWidget(node, widget):
+                held = self._widget(node, widget)
+                if held:
+                    inputs[name] = as_prompt_value(held[0], spec, self._profile)
 
-    def _inner_value(self, origin: FromInstance) -> tuple[Json, ...]:
-        if origin.inner is None:
-            return ()
-        node, name = origin.inner
+    def _widget(self, node: GraphNode, name: str) -> tuple[Json, ...]:
+        """The value that a node's widget holds, in a tuple; empty if it has none."""
         node_class = self._catalog.get(node.type)
         if node_class is None:
             return ()
+        if name in node.written:
+            return (node.written[name],)
         values = self._assign(node, node_class).values
         name = current_name(node.type, name)
         return (values[name],) if name in values else ()
 
+    def _as_queued(self, flat: FlatNode, spec: InputSpec | None, name: str, value: Json) -> Json:
+        """A widget's value as the editor writes it into a prompt."""
+        if isinstance(value, str) and name not in flat.origins:
+            if name == "filename_prefix" and flat.node.type in PREFIX_CLASSES:
+                return with_widget_values(value, self._find)
+            if spec is not None and spec.dynamic_prompts:
+                plain = without_choices(value)
+                if plain is None:
+                    self.found.add(errors.DynamicPromptChoice(at=self._locus(flat, name), text=value))
+                return value if plain is None else plain
+        return as_prompt_value(value, spec, self._profile)
+
+    def _judge(self, flat: FlatNode, node_class: NodeClass, assigned: Assigned, inputs: Mapping[str, Json]) -> None:
+        """Notes values that do not fit their widgets and reach the prompt."""
+        wrong = [
+            (place, value)
+            for place, value in misfits(assigned)
+            if place.kind is PlaceKind.CONTROL or self._reaches(flat, place.name, inputs)
+        ]
+        # A value that is out of bounds or not among the choices may be just that: then the check says so.
+        decisive = [
+            (place, value)
+            for place, value in wrong
+            if place.kind is PlaceKind.CONTROL or (place.spec is not None and not of_type(place.spec, value))
+        ]
+        if wrong and (decisive or assigned.extra):
+            explanation = explain(node_class, assigned, self._profile)
+            if explanation is not None or assigned.extra or any(p.kind is PlaceKind.CONTROL for p, _ in decisive):
+                place, value = (decisive or wrong)[0]
+                self._shifted(flat, assigned, place, value, explanation)
+                return
+            for place, value in decisive:
+                if place.spec is not None:
+                    at = self._locus(flat, place.name)
+                    self.found.add(errors.WrongWidgetType(at=at, value=value, expected=place.spec.type))
+        elif assigned.extra and self._any_reaches(flat, assigned, inputs):
+            self.found.add(
+                errors.ExtraWidgetValues(
+                    at=self._locus(flat),
+                    widgets=tuple(place.name for place in assigned.places),
+                    extra=assigned.saved[len(assigned.places) :],
+                    saved_with=flat.node.pack_version,
+                )
+            )
+
+    def _shifted(
+        self, flat: FlatNode, assigned: Assigned, place: Place, value: Json, explanation: Removed | Added | None
+    ) -> None:
+        at = self._locus(flat, place.name if place.kind is PlaceKind.INPUT else None)
+        self.found.add(
+            errors.WidgetValuesShifted(
+                at=at,
+                widget=place.name,
+                value=value,
+                expected=place.spec.type if place.spec is not None else "fixed, increment, decrement or randomize",
+                found=len(assigned.saved),
+                widgets=tuple(place.name for place in assigned.places),
+                removed=explanation.values if isinstance(explanation, Removed) else (),
+                removed_after=explanation.after if isinstance(explanation, Removed) else None,
+                added=explanation.names if isinstance(explanation, Added) else (),
+                saved_with=flat.node.pack_version,
+            )
+        )
+
+    def _reaches(self, flat: FlatNode, name: str, inputs: Mapping[str, Json]) -> bool:
+        """Whether an input's own saved value is what the prompt holds."""
+        return name in inputs and name not in flat.origins and name not in flat.node.written
+
+    def _any_reaches(self, flat: FlatNode, assigned: Assigned, inputs: Mapping[str, Json]) -> bool:
+        return any(
+            place.kind is PlaceKind.INPUT and self._reaches(flat, place.name, inputs) for place in assigned.places
+        )
+
     def _locus(self, flat: FlatNode, slot: str | None = None) -> Locus:
+        node_class = self._catalog.get(flat.node.type)
         return Locus(
             file=self._flat.file,
             node=flat.id,
-            title=flat.node.title,
+            title=flat.node.title or (node_class.title if node_class is not None else None),
             class_type=flat.node.type,
             input=slot,
             json_path=flat.node.json_path,

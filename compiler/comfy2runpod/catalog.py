@@ -28,6 +28,9 @@ WIDGET_TYPES = frozenset(
     }
 )  # fmt: skip
 
+# A combo whose choice brings inputs of its own.
+DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
+
 Number: TypeAlias = int | float
 
 
@@ -83,6 +86,10 @@ class InputSpec:
         if self.force_input or self.raw_link:
             return False
         return (self.widget_type or self.type) in WIDGET_TYPES
+
+    def controlled_in(self, path: str) -> bool:
+        """Whether the editor adds a control (fixed, randomize, …) to its widget; by name only where it is no child."""
+        return self.control_after_generate or (self.type == "INT" and path in ("seed", "noise_seed"))
 
     @property
     def is_seed(self) -> bool:

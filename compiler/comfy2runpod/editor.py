@@ -13,17 +13,44 @@ class EditorProfile:
 
     `bypass_takes_any_fit`: a bypassed output may take the first input that fits, if none has the very type.
     `instance_keeps_values`: a promoted widget's value is the instance's own, not the inner node's.
+    `wraps_curves`: a curve's value is written with a word of its type beside it.
+    `keeps_promoted_choice`: a dynamic combo that is linked to a subgraph's input keeps its choice when it is loaded.
+    `opens_promoted_objects`: it can open a graph in which an instance shows a widget whose value is an object.
+    `new_color`: the value of a colour widget that the file has none for, where the declared default is passed over.
     """
 
     name: str
     bypass_takes_any_fit: bool
     instance_keeps_values: bool
+    wraps_curves: bool
+    keeps_promoted_choice: bool
+    opens_promoted_objects: bool
+    new_color: str | None
 
 
 PROFILES = {
-    "1.43": EditorProfile("1.43", bypass_takes_any_fit=False, instance_keeps_values=False),
-    "1.58": EditorProfile("1.58", bypass_takes_any_fit=True, instance_keeps_values=True),
+    "1.43": EditorProfile(
+        "1.43",
+        bypass_takes_any_fit=False,
+        instance_keeps_values=False,
+        wraps_curves=False,
+        keeps_promoted_choice=False,
+        opens_promoted_objects=True,
+        new_color="#000000",
+    ),
+    "1.58": EditorProfile(
+        "1.58",
+        bypass_takes_any_fit=True,
+        instance_keeps_values=True,
+        wraps_curves=True,
+        keeps_promoted_choice=True,
+        opens_promoted_objects=False,
+        new_color=None,
+    ),
 }
+
+# Types of widgets whose values are objects.
+OBJECT_TYPES = frozenset({"BOUNDING_BOX", "CURVE"})
 
 
 def profile_of_version(frontend_version: str | None) -> EditorProfile | None:

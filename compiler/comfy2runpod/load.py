@@ -139,6 +139,7 @@ class _Reader:
             app_outputs=tuple(
                 str(item) for item in cast("list[Json]", linear.get("outputs") or []) if isinstance(item, (int, str))
             ),
+            last_node_id=_last_node_id(raw),
         )
 
     def _subgraph(self, raw: JsonObject, path: str) -> Subgraph:
@@ -196,6 +197,8 @@ class _Reader:
             pack=_optional_text(properties.get("cnr_id")) or _optional_text(properties.get("aux_id")),
             pack_version=_optional_text(properties.get("ver")),
             json_path=path,
+            alias=_optional_text(properties.get("Node name for S&R")),
+            replaces_text=properties.get("Run widget replace on values") is True,
         )
 
     def _inputs(self, raw: Json, path: str) -> Iterator[InputSlot]:
@@ -218,7 +221,12 @@ class _Reader:
     def _outputs(self, raw: Json, path: str) -> Iterator[OutputSlot]:
         for index, entry in enumerate(self._list(raw, path)):
             slot = self._object(entry, f"{path}[{index}]")
-            yield OutputSlot(name=str(slot.get("name") or ""), type=_slot_type(slot.get("type")))
+            links = slot.get("links")
+            yield OutputSlot(
+                name=str(slot.get("name") or ""),
+                type=_slot_type(slot.get("type")),
+                links=tuple(item for item in links if isinstance(item, int)) if isinstance(links, list) else (),
+            )
 
     def _widgets_values(self, raw: Json, path: str) -> tuple[Json, ...] | JsonObject | None:
         if isinstance(raw, list):
@@ -305,6 +313,13 @@ def _pairs(raw: Json) -> Iterator[tuple[NodeId, str]]:
         match entry:
             case [int() | str() as node_id, str() as name, *_]:
                 yield str(node_id), name
+
+
+def _last_node_id(raw: JsonObject) -> int:
+    """The highest id that the editor has given out: a key of its own in schema 0.4, in `state` in schema 1."""
+    state = raw.get("state")
+    found = state.get("lastNodeId") if isinstance(state, dict) else raw.get("last_node_id")
+    return found if isinstance(found, int) and not isinstance(found, bool) else 0
 
 
 def _optional_text(raw: Json) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from comfy2runpod.ir.interface import MediaKind
+from comfy2runpod.ir.json import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +58,63 @@ CHECKS_ITSELF: Mapping[str, tuple[str, ...]] = {
     "CustomCombo": ("choice", "index"),
     "FluxProUltraImageNode": ("aspect_ratio",),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Widgets that the editor adds to a class behind the widget of an input, saves values for, and the server ignores.
+
+    `any_number` says that further ones follow, as many as the user made.
+    """
+
+    after: str
+    names: tuple[str, ...]
+    any_number: bool = False
+
+
+# From editor 1.43.18 and 1.58.1, by what each saves for a new node of every class.
+EXTRA_WIDGETS: Mapping[str, tuple[Extra, ...]] = {
+    "CustomCombo": (Extra("choice", ("index", "option1"), any_number=True),),
+    "ImageCompare": (Extra("compare_view", (), any_number=True),),
+    "ImageCropV2": (Extra("crop_region", ("x", "y", "width", "height")),),
+    "Load3D": (
+        Extra("model_file", ("upload 3d model", "upload extra resources", "clear")),
+        Extra("height", (), any_number=True),
+    ),
+    "LoadAudio": (Extra("audio", ("audioUI",)),),
+    "LoadImageOutput": (Extra("image", ("auto refresh", "refresh")),),
+    "PreviewAny": (Extra("", (), any_number=True),),
+    "Preview3D": (Extra("model_file", ("image",), any_number=True),),
+    "RecordAudio": (Extra("audio", ("audioUI",)),),
+    "SaveAudio": (Extra("filename_prefix", ("audioUI",)),),
+    "SaveAudioMP3": (Extra("quality", ("audioUI",)),),
+    "SaveAudioOpus": (Extra("quality", ("audioUI",)),),
+    "SaveGLB": (Extra("filename_prefix", ("image",), any_number=True),),
+    "WebcamCapture": (Extra("capture_on_queue", ("capture",)),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FixedValue:
+    """What a widget puts into a prompt whatever is saved for it; `saved` says whether a value is."""
+
+    value: Json
+    saved: bool
+
+
+# By the type of the input: widgets that show something, or that take something up when the graph is queued.
+FIXED_VALUES: Mapping[str, FixedValue] = {
+    "IMAGECOMPARE": FixedValue(["", ""], saved=False),
+    "AUDIO_RECORD": FixedValue("", saved=True),
+}
+
+# Kinds of upload for which the editor adds a button behind the class's required widgets.
+UPLOAD_BUTTONS = frozenset({"image", "video", "audio"})
+
+# Classes whose file name prefix may hold `%Node.widget%` and `%date:…%`.
+PREFIX_CLASSES = frozenset(
+    {
+        "CLIPSave", "LoraSave", "ModelSave", "SaveAnimatedPNG", "SaveAnimatedWEBP", "SaveAudio", "SaveGLB", "SaveImage",
+        "SaveLatent", "SaveVideo", "SaveWEBM", "VAESave",
+    }
+)  # fmt: skip

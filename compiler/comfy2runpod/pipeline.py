@@ -7,20 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comfy2runpod.annotation import read_annotation
-from comfy2runpod.bind import EditorChoice, bind
+from comfy2runpod.bind import bind
 from comfy2runpod.catalog import Catalog
 from comfy2runpod.check import check
-from comfy2runpod.diagnostics import Collector, Diagnostic
-from comfy2runpod.editor import PROFILES, profile_of_version
+from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus, show
+from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.emit import emit
+from comfy2runpod.errors.bind import EditorsDisagree
 from comfy2runpod.flatten import flatten
 from comfy2runpod.interface import make_interface
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.interface import Interface
+from comfy2runpod.ir.json import Json
 from comfy2runpod.load import load
 from comfy2runpod.packs import warn_of_packs
+from comfy2runpod.primitives import apply_primitives
+from comfy2runpod.renumber import renumber
+from comfy2runpod.replacements import with_widget_values
+from comfy2runpod.verdict.inputs import unwrapped
 from comfy2runpod.weights import LockedFile, merge_lock
+from comfy2runpod.widget_values import WidgetFinder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +68,64 @@ def convert(data: bytes, file: str, catalog: Catalog, options: Options) -> Conve
         CompileError: the first stage that found errors, with all that it found.
     """
     document = load(data, file)
-    editor = choose_editor(document, catalog, options)
-    flat, warnings = flatten(document, catalog, editor.profile)
-    graph, more = bind(flat, catalog, editor, allow_api_nodes=_allowed(catalog, options))
-    return Converted(document, graph, (*warnings, *more, *check(graph, catalog)))
+    profiles = candidates(document, catalog, options)
+    graph, warnings = to_prompt(document, catalog, profiles[0], options)
+    for other in profiles[1:]:
+        compare(graph, profiles[0], other, document, catalog, options)
+    return Converted(document, graph, (*warnings, *check(graph, catalog)))
+
+
+def to_prompt(
+    document: Document, catalog: Catalog, profile: EditorProfile, options: Options
+) -> tuple[BoundGraph, tuple[Diagnostic, ...]]:
+    """A document -> its prompt by the rules of one editor, unchecked; and warnings."""
+    unique = renumber(document)
+    find = WidgetFinder(unique, catalog, profile)
+    written = apply_primitives(unique, catalog, profile, lambda text: with_widget_values(text, find))
+    flat, warnings = flatten(written, catalog, profile)
+    graph, more = bind(flat, catalog, profile, allow_api_nodes=_allowed(catalog, options))
+    return graph, (*warnings, *more)
+
+
+def compare(
+    graph: BoundGraph,
+    profile: EditorProfile,
+    other: EditorProfile,
+    document: Document,
+    catalog: Catalog,
+    options: Options,
+) -> None:
+    """Makes sure that another editor would queue the same prompt.
+
+    Raises:
+        CompileError: it would not; every input that differs is named.
+    """
+    try:
+        second, _ = to_prompt(document, catalog, other, options)
+    except CompileError:
+        # It is no graph for that editor: the file is not its.
+        return
+    found = Collector()
+    for node_id, node in graph.nodes.items():
+        theirs = second.nodes[node_id].inputs if node_id in second.nodes else {}
+        for name in {**node.inputs, **theirs}:
+            if unwrapped(node.inputs.get(name)) != unwrapped(theirs.get(name)):
+                at = Locus(document.file, node_id, node.title, node.node_class.name, name, node.json_path)
+                found.add(
+                    EditorsDisagree(
+                        at=at,
+                        first=profile.name,
+                        first_value=_quoted(node.inputs, name),
+                        second=other.name,
+                        second_value=_quoted(theirs, name),
+                        version=document.frontend_version,
+                    )
+                )
+    found.finish()
+
+
+def _quoted(inputs: Mapping[str, Json], name: str) -> str:
+    return show(inputs[name]) if name in inputs else "nothing"
 
 
 def compile_graph(
@@ -101,12 +162,15 @@ def lock_path(graph: Path) -> Path:
     return graph.with_suffix(".lock.json")
 
 
-def choose_editor(document: Document, catalog: Catalog, options: Options) -> EditorChoice:
-    """The option's profile, else that of the editor that saved the file, else the catalog's own."""
-    version = document.frontend_version
+def candidates(document: Document, catalog: Catalog, options: Options) -> tuple[EditorProfile, ...]:
+    """The editor whose rules count: the option's, else the one that saved the file, else the catalog's own.
+
+    In the last case nothing decides, and the others stand behind it: they must come to the same prompt.
+    """
     if options.editor is not None:
-        return EditorChoice(PROFILES[options.editor], decided=True, file_version=version)
-    saved_by = profile_of_version(version)
+        return (PROFILES[options.editor],)
+    saved_by = profile_of_version(document.frontend_version)
     if saved_by is not None:
-        return EditorChoice(saved_by, decided=True, file_version=version)
-    return EditorChoice(PROFILES[catalog.editor], decided=False, file_version=version)
+        return (saved_by,)
+    own = PROFILES[catalog.editor]
+    return (own, *(profile for profile in PROFILES.values() if profile is not own))

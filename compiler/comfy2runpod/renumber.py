@@ -20,6 +20,7 @@ def renumber(document: Document) -> Document:
     if counts == len(together):
         return document
     last = max((int(node_id) for node_id in used if node_id.isdecimal()), default=0)
+    last = max(last, document.last_node_id)
     changed: dict[str, Mapping[NodeId, NodeId]] = {}
     for key, subgraph in document.subgraphs.items():
         new_ids: dict[NodeId, NodeId] = {}

@@ -1,17 +1,20 @@
 """A node's saved widget values -> values by input name.
 
 `widgets_values` has no names: one value for each widget in the class's order, and some values that belong to no input
-(the control word after a seed, an upload button). A list that does not fit its class is an error, never shifted.
+(the control word after a seed, an upload button). They are given out in order, as the editor does; whether each fits
+its input is for `comfy2runpod.fit` to say.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from comfy2runpod.catalog import InputSpec, NodeClass
+from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.json import Json
+from comfy2runpod.node_facts import EXTRA_WIDGETS, FIXED_VALUES, UPLOAD_BUTTONS
 
 CONTROL_WORDS = frozenset({"fixed", "increment", "decrement", "randomize"})
 
@@ -20,40 +23,39 @@ RENAMED_INPUTS: Mapping[tuple[str, str], str] = {
     ("ManualSigmas", "sigmas_string"): "sigmas",  # ComfyUI 0.4
 }
 
-# Classes with a player or viewer widget that the editor saves a value for and the server ignores; where it stands.
-_PLAYERS = {
-    "LoadAudio": "audio",
-    "RecordAudio": "audio",
-    "SaveAudio": "filename_prefix",
-    "SaveAudioMP3": "filename_prefix",
-    "SaveAudioOpus": "filename_prefix",
-    "PreviewAudio": "",
-}
+
+class PlaceKind(Enum):
+    """What a place in `widgets_values` is for."""
+
+    INPUT = auto()
+    CONTROL = auto()
+    BUTTON = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class Shifted:
-    """The value after a seed that is no control word."""
+class Place:
+    """One place in `widgets_values`; a button's value and a control word reach no prompt."""
 
-    widget: str
-    value: Json
-
-
-@dataclass(frozen=True, slots=True)
-class TooMany:
-    """More values than the class has places for."""
-
-    expected: tuple[str, ...]
-    found: int
+    name: str
+    kind: PlaceKind
+    spec: InputSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The values by input name, in the class's order; and the specs of dynamic children that came with a choice."""
+    """What a node's widgets hold.
+
+    `values` are by input name in the class's order, those that have neither a saved value nor a default left out;
+    `specs` tell each input, the children of a dynamic combo's choice included. `places` is what each saved value was
+    taken for; `saved` are the values as they were taken, `extra` how many there are beyond what the class has places
+    for.
+    """
 
     values: Mapping[str, Json]
     specs: Mapping[str, InputSpec]
-    fault: Shifted | TooMany | None = None
+    places: tuple[Place, ...]
+    saved: tuple[Json, ...]
+    extra: int
 
 
 def current_name(class_type: str, name: str) -> str:
@@ -61,111 +63,141 @@ def current_name(class_type: str, name: str) -> str:
     return RENAMED_INPUTS.get((class_type, name), name)
 
 
-def assign(node_class: NodeClass, saved: tuple[Json, ...] | Mapping[str, Json] | None) -> Assigned:
-    """Gives each widget of a class its saved value, or its default where the list is shorter."""
-    if isinstance(saved, Mapping):
-        named = {current_name(node_class.name, name): value for name, value in saved.items()}
-        values = {s.name: named.get(s.name, _default(s)) for s in node_class.inputs if s.is_widget}
-        return Assigned(values, node_class.by_name)
-    taker = _Taker(node_class, saved or ())
+def assign(
+    node_class: NodeClass,
+    saved: tuple[Json, ...] | Mapping[str, Json] | None,
+    profile: EditorProfile,
+    reset: frozenset[str] = frozenset(),
+) -> Assigned:
+    """Gives each widget of a class its saved value, or its default where the list is shorter.
+
+    An object in place of the list gives no value at all, as in the editor. Dynamic combos named in `reset` fall back to
+    their first choice and its defaults once the values are given out.
+    """
+    taker = _Taker(node_class, profile, () if isinstance(saved, Mapping) else _without_sockets(node_class, saved or ()))
     taker.take(node_class.inputs, "")
-    return taker.result()
+    for name in reset:
+        taker.fall_back(name)
+    assigned = taker.result()
+    if isinstance(saved, Mapping):
+        return Assigned({}, assigned.specs, assigned.places, (), 0)
+    return assigned
+
+
+def _without_sockets(node_class: NodeClass, saved: tuple[Json, ...]) -> tuple[Json, ...]:
+    """The values without those of inputs that were widgets once and are sockets now, if the list was made for both.
+
+    Editors before 1.16 gave an input with `forceInput` a widget too.
+    """
+    flags: list[bool] = []
+    for spec in node_class.inputs:
+        if spec.is_widget or spec.force_input:
+            flags += [spec.force_input, False] if spec.control_after_generate else [spec.force_input]
+    if len(flags) != len(saved) or not any(flags):
+        return saved
+    return tuple(value for value, forced in zip(saved, flags, strict=True) if not forced)
 
 
 class _Taker:
     """Walks the class's widgets beside the saved values."""
 
-    def __init__(self, node_class: NodeClass, saved: tuple[Json, ...]) -> None:
+    def __init__(self, node_class: NodeClass, profile: EditorProfile, saved: tuple[Json, ...]) -> None:
         self._class = node_class
+        self._profile = profile
         self._saved = saved
-        self._next = 0
+        self._extras = EXTRA_WIDGETS.get(node_class.name, ())
         self._values: dict[str, Json] = {}
         self._specs: dict[str, InputSpec] = dict(node_class.by_name)
-        self._places: list[str] = []
-        self._fault: Shifted | None = None
+        self._places: list[Place] = []
+        self._upload = False
 
     def take(self, specs: Iterable[InputSpec], prefix: str) -> None:
         for spec in specs:
+            if not spec.required and not prefix:
+                self._upload_button()
             name = prefix + spec.name
             self._specs[name] = spec
             if spec.is_widget:
-                value = self._place(name, _default(spec))
-                self._values[name] = value
-                self._extras(spec, name)
-                for key, children in spec.options:
-                    if key == value:
-                        self.take(children, f"{name}.")
+                self._input(name, spec)
+        if not prefix:
+            self._upload_button()
+
+    def fall_back(self, name: str) -> None:
+        spec = self._specs.get(name)
+        if spec is None or not spec.options:
+            return
+        for known in [known for known in self._specs if known.startswith(f"{name}.")]:
+            del self._specs[known]
+            self._values.pop(known, None)
+        key, children = spec.options[0]
+        self._values[name] = key
+        for child in children:
+            path = f"{name}.{child.name}"
+            self._specs[path] = child
+            default = self._default(child) if child.is_widget else ()
+            if default:
+                self._values[path] = default[0]
 
     def result(self) -> Assigned:
-        player = _PLAYERS.get(self._class.name)
-        allowed = len(self._places) + (1 if player is not None else 0)
-        fault: Shifted | TooMany | None = self._fault
-        if fault is None and len(self._saved) > allowed:
-            fault = TooMany(tuple(self._places), len(self._saved))
-        return Assigned(self._values, self._specs, fault)
+        places = tuple(self._places)
+        open_ended = any(extra.any_number for extra in self._extras)
+        extra = 0 if open_ended else max(0, len(self._saved) - len(places))
+        return Assigned(self._values, self._specs, places, self._saved, extra)
 
-    def _place(self, name: str, default: Json) -> Json:
-        self._places.append(name)
-        index, self._next = self._next, self._next + 1
-        return self._saved[index] if index < len(self._saved) else default
+    def _input(self, name: str, spec: InputSpec) -> None:
+        fixed = FIXED_VALUES.get(spec.type)
+        if fixed is not None:
+            self._values[name] = fixed.value
+            if not fixed.saved:
+                return
+            self._place(Place(name, PlaceKind.BUTTON))
+        else:
+            value = self._place(Place(name, PlaceKind.INPUT, spec)) or self._default(spec)
+            if value:
+                self._values[name] = value[0]
+            if spec.controlled_in(name):
+                self._place(Place(f"control_after_generate of {name}", PlaceKind.CONTROL))
+            self._upload = self._upload or (spec.upload in UPLOAD_BUTTONS and spec.type == "COMBO")
+            for key, children in spec.options:
+                if value and key == value[0]:
+                    self.take(children, f"{name}.")
+        for extra in self._extras:
+            if extra.after == name:
+                for label in extra.names:
+                    self._place(Place(label, PlaceKind.BUTTON))
 
-    def _extras(self, spec: InputSpec, name: str) -> None:
-        seed_by_name = spec.type == "INT" and spec.name in ("seed", "noise_seed")
-        if spec.control_after_generate or seed_by_name:
-            word = self._place(f"control_after_generate of {name}", "fixed")
-            if word not in CONTROL_WORDS and self._fault is None:
-                self._fault = Shifted(name, word)
-        if spec.upload is not None:
-            self._place(f"upload button of {name}", spec.upload)
+    def _upload_button(self) -> None:
+        """The upload button stands behind the required inputs."""
+        if self._upload:
+            self._upload = False
+            self._place(Place("upload button", PlaceKind.BUTTON))
+
+    def _place(self, place: Place) -> tuple[Json, ...]:
+        index = len(self._places)
+        self._places.append(place)
+        return self._saved[index : index + 1]
+
+    def _default(self, spec: InputSpec) -> tuple[Json, ...]:
+        """The value of a new widget, in a tuple: the declared default, else the editor's own; empty if it has none."""
+        if spec.type == "COLOR" and self._profile.new_color is not None:
+            return (self._profile.new_color,)
+        if spec.has_default:
+            return (spec.default,)
+        match spec.type:
+            case "INT" | "FLOAT":
+                return (spec.minimum if spec.minimum is not None and spec.minimum > 0 else 0,)
+            case "STRING":
+                return ("",)
+            case "BOOLEAN":
+                return (False,)
+            case "COMFY_DYNAMICCOMBO_V3":
+                return tuple(key for key, _ in spec.options[:1])
+        # A list of files: which of them is the first, only the machine knows.
+        return () if spec.folders else tuple(spec.choices or ())[:1]
 
 
-def _default(spec: InputSpec) -> Json:
-    """The value a new widget has: the declared default, else the editor's own for the type."""
-    if spec.has_default:
-        return spec.default
-    match spec.type:
-        case "INT" | "FLOAT":
-            return spec.minimum if spec.minimum is not None and spec.minimum > 0 else 0
-        case "STRING":
-            return ""
-        case "BOOLEAN":
-            return False
-        case "COMFY_DYNAMICCOMBO_V3":
-            return spec.options[0][0] if spec.options else None
-        case _:
-            return spec.choices[0] if spec.choices else None
-
-
-def as_prompt_value(value: Json) -> Json:
+def as_prompt_value(value: Json, spec: InputSpec | None, profile: EditorProfile) -> Json:
     """The value as a prompt holds it: an array is wrapped, so that it is not taken for a link."""
+    if spec is not None and spec.type == "CURVE" and profile.wraps_curves:
+        return {"__type__": "CURVE", "__value__": value}
     return {"__value__": value} if isinstance(value, list) else value
-
-
-def rounded_to_step(spec: InputSpec, value: Json) -> Json:
-    """A number as the editor's widget takes it from a primitive: on its step, and for decimals within its bounds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return value
-    if spec.type == "INT":
-        step = int(spec.step or 1) or 1
-        shift = int(spec.minimum or 0) % step
-        return (2 * (int(value) - shift) + step) // (2 * step) * step + shift
-    if spec.type == "FLOAT" and spec.round:
-        stepped = round(value / spec.round) * spec.round
-        low = stepped if spec.minimum is None else max(spec.minimum, stepped)
-        return low if spec.maximum is None else min(spec.maximum, low)
-    return value
-
-
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-_BRACE = re.compile(r"(?<!\\)[{}]")
-
-
-def without_dynamic_syntax(text: str) -> str | None:
-    """A text that has no alternatives, as the editor queues it: comments gone, braces unescaped.
-
-    None if it holds braces that are not escaped: the editor would draw one of the alternatives.
-    """
-    plain = _COMMENT.sub("", text)
-    if _BRACE.search(plain):
-        return None
-    return plain.replace("\\{", "{").replace("\\}", "}")

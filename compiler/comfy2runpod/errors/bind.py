@@ -7,8 +7,10 @@ from pathlib import PurePath
 from shlex import quote
 from typing import ClassVar
 
-from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean, show
+from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean, shorten, show
 from comfy2runpod.ir.json import Json
+
+_RECREATE = "Open the graph in ComfyUI, recreate the node (right click > Fix node), check its values, and save."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,76 +72,165 @@ class PaidApiNode(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WidgetCountMismatch(Diagnostic):
-    """More saved values than the class has widgets: the node was saved under another version of its class."""
-
-    code: ClassVar[str] = "widget-count-mismatch"
-    expected: tuple[str, ...]
-    found: int
-    saved_with: str | None
-
-    @property
-    def reason(self) -> str:
-        """Both counts and the widgets' names."""
-        names = ", ".join(self.expected) or "none"
-        version = f" (saved with version {self.saved_with})" if self.saved_with else ""
-        return (
-            f"The node holds {self.found} widget values{version}, its class has {len(self.expected)} widgets: {names}. "
-            "Which value belongs to which widget cannot be told."
-        )
-
-    @property
-    def remedy(self) -> str:
-        """Recreate it."""
-        return "Open the graph in ComfyUI, recreate the node (right click > Fix node), check its values, and save."
-
-
-@dataclass(frozen=True, kw_only=True)
-class NotASeedControl(Diagnostic):
-    """The value after a seed is not one of the editor's control words: the list is shifted."""
+class WidgetValuesShifted(Diagnostic):
+    """A list of widget values that another version of the class saved: from some place on they go to wrong widgets."""
 
     code: ClassVar[str] = "widget-values-shifted"
     widget: str
     value: Json
+    expected: str
+    found: int
+    widgets: tuple[str, ...]
+    removed: tuple[Json, ...]
+    removed_after: str | None
+    added: tuple[str, ...]
+    saved_with: str | None
 
     @property
     def reason(self) -> str:
-        """What stands where the control word should."""
-        return (
-            f"After {self.widget} the editor saves fixed, increment, decrement or randomize; found {show(self.value)}. "
-            "The values after it would go to the wrong widgets."
+        """Where the first wrong value goes, and which input came or went, if that explains it."""
+        version = f"saved with version {self.saved_with}" if self.saved_with else "saved with another version"
+        text = (
+            f"{self.widget} would get {show(self.value)}, where {self.expected} belongs: the node was {version} of its "
+            f"class and holds {self.found} widget values for {len(self.widgets)} widgets ({', '.join(self.widgets)})."
         )
+        if self.added:
+            inputs, they = ("input", "it") if len(self.added) == 1 else ("inputs", "them")
+            text += f" The values fit without the {inputs} {', '.join(self.added)}: this version added {they}."
+        elif self.removed:
+            values = ", ".join(show(value) for value in self.removed)
+            place = f"after {self.removed_after}" if self.removed_after else "at the start"
+            text += f" The values fit without {values} {place}: this version no longer has an input there."
+        return text
 
     @property
     def remedy(self) -> str:
         """Recreate it."""
-        return "Open the graph in ComfyUI, recreate the node (right click > Fix node), check its values, and save."
+        return _RECREATE
 
 
 @dataclass(frozen=True, kw_only=True)
-class AmbiguousPromotedValue(Diagnostic):
-    """A promoted widget whose inner and instance values differ, and no editor version says which counts."""
+class WrongWidgetType(Diagnostic):
+    """A saved value that is not of its widget's type, and no other version of the class explains it."""
 
-    code: ClassVar[str] = "ambiguous-promoted-value"
-    name: str
-    inner_path: str
-    inner: Json
-    saved: Json
+    code: ClassVar[str] = "wrong-type"
+    value: Json
+    expected: str
+
+    @property
+    def reason(self) -> str:
+        """The value and the type."""
+        return f"The saved value {show(self.value)} is not of the type {self.expected}."
+
+    @property
+    def remedy(self) -> str:
+        """Recreate it."""
+        return _RECREATE
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtraWidgetValues(Diagnostic):
+    """More saved values than the class has widgets, all of which fit: the editor passes over the last ones."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    code: ClassVar[str] = "extra-widget-values"
+    widgets: tuple[str, ...]
+    extra: tuple[Json, ...]
+    saved_with: str | None
+
+    @property
+    def reason(self) -> str:
+        """What is passed over."""
+        version = f", saved with version {self.saved_with}," if self.saved_with else ""
+        values = ", ".join(show(value) for value in self.extra)
+        return (
+            f"The node{version} holds {len(self.extra)} more widget values than its class has widgets "
+            f"({', '.join(self.widgets) or 'none'}). All of these have a value that fits; the last, {shorten(values)}, "
+            "are passed over, as in the editor."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Look at it once."""
+        return "Look at the node's values in ComfyUI and save the graph there: the warning goes away."
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceValueMisfits(Diagnostic):
+    """A value that a subgraph's instance holds for a widget of another type: its list no longer fits its inputs."""
+
+    code: ClassVar[str] = "instance-values-shifted"
+    giver: str
+    value: Json
+    expected: str
+
+    @property
+    def reason(self) -> str:
+        """The value, where it stands, and what belongs there."""
+        return (
+            f"The instance {self.giver} of the subgraph holds {show(self.value)} for this widget, where "
+            f"{self.expected} belongs: its list of values no longer fits the subgraph's inputs."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Set it anew, or take the values inside."""
+        return (
+            f"Set the widgets of node {self.giver} anew in ComfyUI and save, or take the values of the nodes inside "
+            "with --editor 1.43."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromotedChoiceLost(Diagnostic):
+    """A dynamic combo linked to a subgraph's input: the editor loses its choice on load, and what came with it."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    code: ClassVar[str] = "promoted-choice-lost"
+    editor: str
+
+    @property
+    def reason(self) -> str:
+        """The editor's rule."""
+        return (
+            f"The input is linked to an input of its subgraph: editor {self.editor} falls back to the first choice "
+            "when it opens the graph, drops what is linked to the others' inputs, and queues that. The compiled prompt "
+            "does the same."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Take the link away."""
+        return "Take the input out of the subgraph's inputs, or compile with --editor 1.58, which keeps the choice."
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditorsDisagree(Diagnostic):
+    """A graph of which editor versions make different prompts, and nothing tells which one counts."""
+
+    code: ClassVar[str] = "editors-disagree"
+    first: str
+    first_value: str
+    second: str
+    second_value: str
     version: str | None
 
     @property
     def reason(self) -> str:
-        """Both values and which editor takes which."""
+        """Both answers, and who saved the file."""
         by = f"editor {self.version}, which is neither" if self.version else "an editor that left no version"
         return (
-            f"{self.name} is {show(self.saved)} on the subgraph's instance and {show(self.inner)} in the node inside. "
-            f"Editor 1.43 queues the inner value, 1.58 the instance's; the file was saved by {by}."
+            f"Editor {self.first} queues {self.first_value} here, editor {self.second} {self.second_value}; "
+            f"the file was saved by {by}."
         )
 
     @property
     def remedy(self) -> str:
         """Decide."""
-        return "Set both to the same value, or say which editor's rule to follow: --editor 1.43 or --editor 1.58."
+        return (
+            f"Say whose rule to follow: --editor {self.first} or --editor {self.second}. If this is a subgraph's "
+            "widget, giving the instance and the node inside the same value settles it too."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -141,3 +141,25 @@ class InnerNodesStillRun(Diagnostic):
     def remedy(self) -> str:
         """Switch off what is inside."""
         return "To switch it off, mute or bypass the nodes inside it, or remove it."
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditorCannotOpen(Diagnostic):
+    """A subgraph's instance that shows a curve or a box: the editor to be followed fails to open such a graph."""
+
+    code: ClassVar[str] = "editor-cannot-open"
+    editor: str
+    widget: str
+
+    @property
+    def reason(self) -> str:
+        """What stops the editor."""
+        return (
+            f"The subgraph shows {self.widget}, whose value is an object (a curve or a box), on its instance: editor "
+            f"{self.editor} fails to open such a graph, so there is no prompt of its to follow."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Another editor, or no such widget."""
+        return f"Compile with --editor 1.43, or take {self.widget} out of the subgraph's inputs and promoted widgets."

@@ -6,7 +6,7 @@ Node ids are kept as text: files hold integers, and texts in old ones; the promp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -47,6 +47,7 @@ class OutputSlot:
 
     name: str
     type: str
+    links: tuple[LinkId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,12 @@ class ModelRef:
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """A node as saved. `widgets_values` is a list for nearly all, an object for some packs' nodes, or absent."""
+    """A node as saved. `widgets_values` is a list for nearly all, an object for some packs' nodes, or absent.
+
+    `written` are values by input name that something else on the canvas writes in their place: a PrimitiveNode.
+    `alias` is the name by which texts such as `%KSampler.seed%` refer to it, `replaces_text` that a PrimitiveNode
+    resolves such texts in its value.
+    """
 
     id: NodeId
     type: str
@@ -76,6 +82,9 @@ class GraphNode:
     pack: str | None
     pack_version: str | None
     json_path: str
+    alias: str | None = None
+    replaces_text: bool = False
+    written: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +131,7 @@ class Subgraph:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A whole saved graph. `subgraphs` is in file order, by definition id."""
+    """A whole saved graph. `subgraphs` is in file order, by definition id; `last_node_id` is what the file says."""
 
     file: str
     root: Canvas
@@ -130,3 +139,4 @@ class Document:
     frontend_version: str | None
     app_inputs: tuple[tuple[NodeId, str], ...]
     app_outputs: tuple[NodeId, ...]
+    last_node_id: int = 0

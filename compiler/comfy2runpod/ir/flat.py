@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from comfy2runpod.ir.document import GraphNode
+from comfy2runpod.ir.document import Document, GraphNode
 from comfy2runpod.ir.json import Json
 
 
@@ -19,38 +19,35 @@ class FromNode:
 
 
 @dataclass(frozen=True, slots=True)
-class FromPrimitive:
-    """A PrimitiveNode's value, given in place of the input's own; the editor rounds it to the input's step."""
+class FromWidget:
+    """A subgraph's input with nothing linked to it: the value is that of the widget inside that it stands for."""
 
-    value: Json
-    giver: str
+    node: GraphNode
+    input: str
 
 
 @dataclass(frozen=True, slots=True)
 class FromInstance:
-    """The value of a widget that a subgraph's instance shows, for an input that it feeds and nothing is linked to.
-
-    Editors differ in what that value is: the inner widget's own (`inner`: the node and input that the promoted widget
-    stands for, None if it stands for none), or the one saved with the instance (`saved`, a tuple of one value, empty
-    if the instance saves none that fits).
-    """
+    """A value that a subgraph's instance holds of its own, for a widget that it shows; `giver` is its path."""
 
     giver: str
-    name: str
-    inner: tuple[GraphNode, str] | None
-    saved: tuple[Json, ...]
+    value: Json
 
 
-Origin: TypeAlias = FromNode | FromPrimitive | FromInstance
+Origin: TypeAlias = FromNode | FromWidget | FromInstance
 
 
 @dataclass(frozen=True, slots=True)
 class FlatNode:
-    """A node that runs. `id` is the path such as `92:11`; `origins` maps input name to where its value comes from."""
+    """A node that runs. `id` is the path such as `92:11`; `origins` maps input name to where its value comes from.
+
+    `reset` are inputs whose saved choice the editor loses on load.
+    """
 
     id: str
     node: GraphNode
     origins: Mapping[str, Origin]
+    reset: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +63,12 @@ class Exposed:
 
 @dataclass(frozen=True, slots=True)
 class FlatGraph:
-    """The flat nodes in prompt order, and what the author exposed."""
+    """The flat nodes in prompt order, and what the author exposed.
+
+    `document` is what they were made from: ids unique, the values of PrimitiveNodes written into the nodes they feed.
+    """
 
     file: str
+    document: Document
     nodes: Mapping[str, FlatNode]
     exposed: tuple[Exposed, ...]
