@@ -149,7 +149,7 @@ class _FieldMaker:
             return None
         rest = offset or 0
         allowed = range(low + (rest - low) % step, high + 1, step)
-        if not allowed:
+        if allowed.start > high:
             self._bad("min", low, f"bounds that hold a value (they end at {high})")
             return None
         default = self._default()
@@ -202,7 +202,10 @@ class _FieldMaker:
         )
 
     def _check_expressions(self, allowed: range) -> None:
-        values: Iterable[int] = allowed if len(allowed) <= _MAX_CHECKED else (allowed[0], allowed[-1])
+        # Not len(): a range of 64-bit bounds has more members than it can tell.
+        count = (allowed.stop - 1 - allowed.start) // allowed.step + 1
+        last = allowed.start + (count - 1) * allowed.step
+        values: Iterable[int] = allowed if count <= _MAX_CHECKED else (allowed.start, last)
         for item in self._reached:
             if item.expression is None:
                 continue

@@ -81,7 +81,10 @@ def misfits(assigned: Assigned) -> Iterator[tuple[Place, Json]]:
 
 
 def explain(node_class: NodeClass, assigned: Assigned, profile: EditorProfile) -> Removed | Added | None:
-    """What happened to a class since a list that does not fit was saved; None if nothing simple explains it."""
+    """What happened to a class since a list that does not fit was saved; None if nothing simple explains it.
+
+    Only what makes the list fit exactly counts: neither a value too many nor one too few.
+    """
     saved = assigned.saved
     if len(saved) > _LONGEST_LIST:
         return None
@@ -100,7 +103,7 @@ def explain(node_class: NodeClass, assigned: Assigned, profile: EditorProfile) -
 
 def _fits(node_class: NodeClass, saved: tuple[Json, ...], profile: EditorProfile) -> bool:
     assigned = assign(node_class, saved, profile)
-    return not assigned.extra and next(misfits(assigned), None) is None
+    return not assigned.extra and len(saved) >= len(assigned.places) and next(misfits(assigned), None) is None
 
 
 def _with_room(
@@ -115,9 +118,14 @@ def _with_room(
         if at >= len(before.places):
             return None
         place = before.places[at]
-        # Only an input comes with a version; what stands for it is its own default.
-        if place.kind is not PlaceKind.INPUT or place.name not in before.values:
+        # What stands for an input is its own default, for a control any of its words.
+        default = ("fixed",) if place.kind is PlaceKind.CONTROL else _default_of(before, place)
+        if not default:
             return None
         names.append(place.name)
-        longer = (*longer[:at], before.values[place.name], *longer[at:])
+        longer = (*longer[:at], *default, *longer[at:])
     return tuple(names) if _fits(node_class, longer, profile) else None
+
+
+def _default_of(assigned: Assigned, place: Place) -> tuple[Json, ...]:
+    return (assigned.values[place.name],) if place.kind is PlaceKind.INPUT and place.name in assigned.values else ()

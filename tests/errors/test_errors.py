@@ -11,25 +11,39 @@ from pathlib import Path
 import pytest
 
 from comfy2runpod.catalog import load_catalog
-from comfy2runpod.diagnostics import CompileError
-from comfy2runpod.pipeline import Options, compile_graph
+from comfy2runpod.diagnostics import CompileError, render
+from comfy2runpod.pipeline import Options, compile_graph, convert
 
 HERE = Path(__file__).parent
-CASES = sorted(HERE.glob("*/*.json"))
+WARNED = sorted((HERE / "warnings").glob("*.json"))
+REFUSED = sorted(path for path in HERE.glob("*/*.json") if path not in WARNED)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.stem}")
+def _name(case: Path) -> str:
+    return f"{case.parent.name}/{case.stem}"
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=_name)
 def test_a_bad_graph_is_refused_with_its_message(case: Path) -> None:
     with pytest.raises(CompileError) as refused:
         compile_graph(case.read_bytes(), case.name, load_catalog(), Options())
-    message = str(refused.value)
+    assert str(refused.value) == _golden(case, str(refused.value))
+
+
+@pytest.mark.parametrize("case", WARNED, ids=_name)
+def test_a_doubtful_graph_is_converted_with_its_warning(case: Path) -> None:
+    message = render(convert(case.read_bytes(), case.name, load_catalog(), Options()).warnings)
+    assert message == _golden(case, message)
+
+
+def _golden(case: Path, message: str) -> str:
     golden = case.with_suffix(".err")
     if os.environ.get("ACCEPT_GOLDENS"):
         golden.write_text(message, encoding="utf-8")
-    assert message == golden.read_text(encoding="utf-8")
+    return golden.read_text(encoding="utf-8")
 
 
 def test_every_message_says_what_to_do() -> None:
-    for case in CASES:
+    for case in (*REFUSED, *WARNED):
         golden = case.with_suffix(".err").read_text(encoding="utf-8")
-        assert golden.count("\n  help: ") == golden.count("error[") + golden.count("warning[")
+        assert golden.count("\n  help: ") == golden.count("error[") + golden.count("warning[") > 0

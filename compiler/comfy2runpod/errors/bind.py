@@ -143,10 +143,11 @@ class ExtraWidgetValues(Diagnostic):
         """What is passed over."""
         version = f", saved with version {self.saved_with}," if self.saved_with else ""
         values = ", ".join(show(value) for value in self.extra)
+        places = ", ".join(self.widgets) or "none"
         return (
-            f"The node{version} holds {len(self.extra)} more widget values than its class has widgets "
-            f"({', '.join(self.widgets) or 'none'}). All of these have a value that fits; the last, {shorten(values)}, "
-            "are passed over, as in the editor."
+            f"The node{version} holds {len(self.widgets) + len(self.extra)} widget values, its class has "
+            f"{len(self.widgets)} widgets: {places}. All of these get a value that fits; what is left over at the end "
+            f"is passed over, as in the editor: {shorten(values)}."
         )
 
     @property
