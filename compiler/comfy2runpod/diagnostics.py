@@ -122,6 +122,11 @@ class Collector:
             self._found.append(diagnostic)
 
     @property
+    def all(self) -> tuple[Diagnostic, ...]:
+        """Everything noted so far."""
+        return tuple(self._found)
+
+    @property
     def has_errors(self) -> bool:
         """Whether the stage must stop."""
         return any(d.severity is Severity.ERROR for d in self._found)

@@ -53,7 +53,7 @@ def reached_specs(graph: BoundGraph, node_id: str, name: str, spec: InputSpec) -
     """The specs that bound a value written to an input: its own, and those that a primitive passes it on to."""
     waiting = [(node_id, name, spec)]
     seen: set[tuple[str, str]] = set()
-    consumers = _consumers(graph)
+    consumers: Mapping[str, list[tuple[str, str, InputSpec]]] | None = None
     while waiting:
         node_id, name, spec = waiting.pop()
         if (node_id, name) in seen:
@@ -61,6 +61,7 @@ def reached_specs(graph: BoundGraph, node_id: str, name: str, spec: InputSpec) -
         seen.add((node_id, name))
         yield f"{node_id}.{name}", spec
         if graph.nodes[node_id].node_class.name in VALUE_NODES and name == "value":
+            consumers = _consumers(graph) if consumers is None else consumers
             waiting.extend(consumers.get(node_id, ()))
 
 
@@ -99,7 +100,7 @@ class _FieldMaker:
         self._title = note.title or note.name.replace("_", " ").capitalize()
 
     def make(self) -> Field | None:
-        kinds = {_kind(item.spec): item for item in self._reached}
+        kinds = {kind_of(item.spec): item for item in self._reached}
         if "other" in kinds:
             item = kinds["other"]
             self._found.add(errors.UnsuitableInput(at=self._at, path=item.path, type=item.spec.type))
@@ -111,7 +112,7 @@ class _FieldMaker:
             self._found.add(errors.DifferentKinds(at=self._at, field=self._note.name, kinds=shown))
             return None
         for item in self._reached:
-            if item.expression is not None and _kind(item.spec) != "integer":
+            if item.expression is not None and kind_of(item.spec) != "integer":
                 problem = f"{item.path} is not a whole number"
                 self._found.add(errors.BadExpression(at=self._at, text=item.expression.python, problem=problem))
                 return None
@@ -305,7 +306,7 @@ class _FieldMaker:
         plain = next((item for item in self._reached if item.expression is None), self._reached[0])
         if self._note.default is None:
             return plain.current
-        match _kind(plain.spec):
+        match kind_of(plain.spec):
             case "integer":
                 return self._whole("default", self._note.default)
             case "number":
@@ -336,7 +337,8 @@ class _FieldMaker:
         )
 
 
-def _kind(spec: InputSpec) -> str:
+def kind_of(spec: InputSpec) -> str:
+    """The kind of field that an input takes; `other` if none does."""
     if spec.is_seed:
         return "seed"
     if spec.type == "COMBO":

@@ -66,6 +66,18 @@ def make_interface(
     return interface, warnings
 
 
+def field_at(document: Document, graph: BoundGraph, path: str) -> tuple[tuple[Reached, ...], tuple[Diagnostic, ...]]:
+    """What a field fed from one path alone would reach, and why it would be refused."""
+    maker = _Maker(document, graph, Annotation())
+    source = Source(path)
+    note = InputAnnotation(name="field", sources=(source,))
+    at = Locus(document.file)
+    reached = tuple(maker.reach(note, source, at))
+    if reached:
+        make_field(note, reached, at, maker.found)
+    return reached, maker.found.all
+
+
 class _Maker:
     def __init__(self, document: Document, graph: BoundGraph, annotation: Annotation) -> None:
         self._document = document
@@ -89,7 +101,7 @@ class _Maker:
                 continue
             seen.add(note.name)
             before = len(note.sources)
-            reached = tuple(item for source in note.sources for item in self._reach(note, source, at))
+            reached = tuple(item for source in note.sources for item in self.reach(note, source, at))
             if len(reached) < before:
                 continue
             field = make_field(note, reached, at, self.found)
@@ -166,7 +178,7 @@ class _Maker:
             many=note.many,
         )
 
-    def _reach(self, note: InputAnnotation, source: Source, at: Locus) -> Iterator[Reached]:
+    def reach(self, note: InputAnnotation, source: Source, at: Locus) -> Iterator[Reached]:
         expression: Expression | None = None
         if source.expression is not None:
             try:

@@ -34,7 +34,7 @@ def find_packs(document: Document, catalog: Catalog) -> tuple[Pack, ...]:
     """The packs of all nodes of a file, ComfyUI itself first and what is not told last."""
     versions: dict[str | None, set[str]] = defaultdict(set)
     classes: dict[str | None, set[str]] = defaultdict(set)
-    for node in _nodes(document):
+    for node in prompt_nodes(document):
         pack = pack_of(node, catalog)
         classes[pack].add(node.type)
         if node.pack_version is not None:
@@ -69,7 +69,8 @@ def warn_of_packs(document: Document, graph: BoundGraph, catalog: Catalog, found
             found.add(PackNotInImage(at=at, pack=pack.id or "that is not named", version=version, classes=classes))
 
 
-def _nodes(document: Document) -> Iterator[GraphNode]:
+def prompt_nodes(document: Document) -> Iterator[GraphNode]:
+    """The nodes of every canvas that can become nodes of a prompt: no subgraph instances, no notes."""
     for canvas in (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values())):
         for node in canvas.nodes:
             if node.type not in VIRTUAL_NODES and node.type not in document.subgraphs:

@@ -6,10 +6,13 @@ Exit codes: 0 done, 1 the graph or the input was refused, 2 wrong usage, 3 a fil
 
 from comfy2runpod.cli import catalog as _catalog
 from comfy2runpod.cli import compile as _compile
+from comfy2runpod.cli import diff as _diff
+from comfy2runpod.cli import inspect as _inspect
 from comfy2runpod.cli import run as _run
 from comfy2runpod.cli.app import cli, main
 
 __all__ = ["cli", "main"]
 
-for _command in (*_compile.COMMANDS, *_run.COMMANDS, *_catalog.COMMANDS):
-    cli.add_command(_command)
+for _module in (_compile, _inspect, _diff, _run, _catalog):
+    for _command in _module.COMMANDS:
+        cli.add_command(_command)

@@ -15,6 +15,7 @@ from comfy2runpod.catalog_refresh import Refreshed, refresh
 from comfy2runpod.catalog_text import class_json, class_text
 from comfy2runpod.cli.exits import UnreachableError
 from comfy2runpod.cli.graphs import catalog_option, layered_catalog, read_file, shown
+from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.comfyui_server import ServerError, ask_server
 from comfy2runpod.diagnostics import CompileError, Locus, nearest
 from comfy2runpod.editor import PROFILES, profile_of_version
@@ -89,15 +90,16 @@ def refresh_command(
 @catalog_group.command("show")
 @click.argument("class_type", metavar="CLASS")
 @catalog_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@data_format_option
 def show_command(class_type: str, catalogs: tuple[Path, ...], form: str) -> None:
     """Show what is known of a node class: its inputs, their bounds and choices, its outputs."""
-    catalog = layered_catalog(catalogs)
-    node_class, raw = catalog.get(class_type), catalog.raw(class_type)
-    if node_class is None or raw is None:
-        near = nearest(class_type, catalog)
-        at = Locus(", ".join(["the shipped catalog", *map(shown, catalogs)]))
-        raise CompileError([NoSuchClass(at=at, class_type=class_type, comfyui=catalog.comfyui, near=near)])
+    with data_or_refusal(form):
+        catalog = layered_catalog(catalogs)
+        node_class, raw = catalog.get(class_type), catalog.raw(class_type)
+        if node_class is None or raw is None:
+            near = nearest(class_type, catalog)
+            at = Locus(", ".join(["the shipped catalog", *map(shown, catalogs)]))
+            raise CompileError([NoSuchClass(at=at, class_type=class_type, comfyui=catalog.comfyui, near=near)])
     if form == "json":
         click.echo(json.dumps(class_json(class_type, raw, catalog), indent=2, ensure_ascii=False))
     else:

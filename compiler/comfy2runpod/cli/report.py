@@ -5,6 +5,7 @@ In a machine's format standard output carries that and nothing else; what is sai
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -88,3 +89,25 @@ def reporting(form: str, *, output_is_free: Callable[[], bool] = lambda: True) -
         click.echo(reporter.report(code), nl=False, err=not output_is_free())
     if code:
         raise click.exceptions.Exit(code)
+
+
+@contextmanager
+def data_or_refusal(form: str) -> Iterator[None]:
+    """For commands whose --format json prints an object of their own: what was refused is its `diagnostics`."""
+    try:
+        yield
+    except (CompileError, UnreachableError, WriteError) as error:
+        if form != "json":
+            raise
+        found = error.diagnostics if isinstance(error, CompileError) else (error.diagnostic,)
+        refused = {"diagnostics": [diagnostic.to_json() for diagnostic in found]}
+        click.echo(json.dumps(refused, indent=2, ensure_ascii=False))
+        raise click.exceptions.Exit(REFUSED if isinstance(error, CompileError) else UNREACHABLE) from None
+
+
+def data_format_option(command: Command) -> Command:
+    """--format of the commands that print something of their own."""
+    return click.option(
+        "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+        help="For people, or as JSON.",
+    )(command)  # fmt: skip

@@ -105,12 +105,15 @@ def _bounds(low: float | None, high: float | None) -> JsonObject:
 
 
 def _steps(field: IntegerField) -> JsonObject:
-    """JSON Schema has no word for k·n + o: such values are listed, if they are not too many."""
-    first = field.minimum + (field.offset - field.minimum) % field.multiple_of
-    steps = range(first, field.maximum + 1, field.multiple_of)
-    if field.offset and len(steps) <= MAX_LISTED:
-        return {"enum": list(steps)}
-    return {"multipleOf": field.multiple_of} if field.multiple_of > 1 and not field.offset else {}
+    """JSON Schema has no word for k·n + o: such values are listed if they are not too many, else told by our own."""
+    step, offset = field.multiple_of, field.offset
+    if not offset:
+        return {"multipleOf": step} if step > 1 else {}
+    first = field.minimum + (offset - field.minimum) % step
+    # Not len(): a range may be too long for it.
+    if (field.maximum - first) // step < MAX_LISTED:
+        return {"enum": list(range(first, field.maximum + 1, step))}
+    return {"x-step": step, "x-offset": offset}
 
 
 def _data(output: Output) -> JsonObject:

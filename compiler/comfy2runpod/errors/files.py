@@ -78,3 +78,23 @@ class BadInputArgument(Diagnostic):
     def remedy(self) -> str:
         """How to give it."""
         return 'Give the job\'s input as JSON text, such as \'{"prompt": "a cat"}\', or as a file, @request.json.'
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotAPackage(Diagnostic):
+    """A folder that is not a compiled package."""
+
+    code: ClassVar[str] = "not-a-package"
+    problem: str
+
+    @property
+    def reason(self) -> str:
+        """What it lacks."""
+        return f"This is not a package that was compiled: {self.problem}."
+
+    @property
+    def remedy(self) -> str:
+        """What may be named."""
+        return (
+            "Name a graph, a package such as generated/t2v_ltx2, or a folder of packages; compile it again if need be."
+        )

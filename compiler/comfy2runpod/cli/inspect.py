@@ -1,0 +1,40 @@
+"""inspect: what a graph offers to the note that makes an endpoint of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from comfy2runpod.cli.exits import REFUSED
+from comfy2runpod.cli.graphs import Settings, graph_options, read_file, shown
+from comfy2runpod.cli.report import data_format_option, data_or_refusal
+from comfy2runpod.diagnostics import Severity, render
+from comfy2runpod.inspection import inspect_graph
+from comfy2runpod.inspection_text import inspection_json, inspection_text
+
+
+@click.command("inspect")
+@click.argument("graph", type=click.Path(path_type=Path))
+@graph_options
+@data_format_option
+def inspect_command(graph: Path, settings: Settings, form: str) -> None:
+    """Show every input of GRAPH that a field could feed, its outputs, models, node packs and subgraphs.
+
+    The paths are those that the note's `from` takes. What a node that would be refused does not tell is left out, and
+    said; then the exit code is 1.
+    """
+    with data_or_refusal(form):
+        inspection = inspect_graph(read_file(graph), shown(graph), settings.catalog(graph), settings.options)
+    if form == "json":
+        click.echo(json.dumps(inspection_json(inspection), indent=2, ensure_ascii=False))
+    else:
+        click.echo(inspection_text(inspection), nl=False)
+        if inspection.diagnostics:
+            click.echo(render(inspection.diagnostics), err=True)
+    if any(diagnostic.severity is Severity.ERROR for diagnostic in inspection.diagnostics):
+        raise click.exceptions.Exit(REFUSED)
+
+
+COMMANDS = (inspect_command,)
