@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfy2runpod.contract import FILES, contract_of
@@ -215,6 +215,7 @@ def takes(schema: Any, value: Any) -> bool:
     return bool(jsonschema.Draft202012Validator(schema).is_valid(value))
 
 
+@settings(deadline=None)
 @given(SCHEMAS, SCHEMAS)
 def test_a_request_that_only_the_old_input_takes_makes_a_breaking_change(old: Any, new: Any) -> None:
     found = diff_contracts(contract(old, {}), contract(new, {}))
@@ -222,6 +223,7 @@ def test_a_request_that_only_the_old_input_takes_makes_a_breaking_change(old: An
         assert any(change.breaking for change in found)
 
 
+@settings(deadline=None)
 @given(SCHEMAS, SCHEMAS)
 def test_an_answer_that_only_the_new_output_gives_makes_a_breaking_change(old: Any, new: Any) -> None:
     # A reader of answers does not mind what it does not know.
@@ -231,6 +233,7 @@ def test_an_answer_that_only_the_new_output_gives_makes_a_breaking_change(old: A
         assert any(change.breaking for change in found)
 
 
+@settings(deadline=None)
 @given(SCHEMAS)
 def test_the_same_schemas_have_no_change(schema: Any) -> None:
     assert diff_contracts(contract(schema, schema), contract(schema, schema)) == ()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfy2runpod.json_spans import Steps, find_spans, line_and_column, steps_of
@@ -26,6 +26,7 @@ def places(value: Any, at: Steps = ()) -> Iterator[tuple[Steps, Any]]:
         yield from places(inner, (*at, step))
 
 
+@settings(deadline=None)
 @given(value=VALUES, indent=st.sampled_from([None, 0, 2, "\t"]), ascii_only=st.booleans())
 def test_each_span_reads_as_the_value_at_its_path(value: Any, indent: Any, ascii_only: bool) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
