@@ -6,6 +6,9 @@ where no output would reach them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import cast
+
 import networkx
 
 from comfy2runpod.catalog import Catalog
@@ -28,9 +31,20 @@ def check(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
         found.add(errors.GraphCycle(at=_locus(graph, node), nodes=circle))
     if found.has_errors:
         return found.finish()
+    return check_as_server(graph, catalog)
+
+
+def check_as_server(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
+    """The server's verdict and nothing beyond it: what no output needs is not looked at.
+
+    Raises:
+        CompileError: the server would refuse it, wholly or in part.
+    """
+    found = Collector()
     verdict = validate_prompt(graph.prompt(), catalog)
     for fault in verdict.node_faults:
-        found.add(_diagnostic(graph, fault))
+        for diagnostic in _diagnostics(graph, fault):
+            found.add(diagnostic)
     error = verdict.error
     if error is not None and not verdict.node_faults:
         at = Locus(graph.file)
@@ -61,6 +75,15 @@ def _locus(graph: BoundGraph, node: BoundNode, name: str | None = None) -> Locus
     return Locus(graph.file, node.id, node.title, node.node_class.name, name, node.json_path)
 
 
+def _diagnostics(graph: BoundGraph, fault: NodeFault) -> Iterator[Diagnostic]:
+    """What a fault says, once for each input that is at fault."""
+    if fault.raised_by:
+        for name in fault.raised_by:
+            yield _raised(graph, graph.nodes[fault.node_id], name)
+    else:
+        yield _diagnostic(graph, fault)
+
+
 def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
     node = graph.nodes[fault.node_id]
     name = fault.input_name
@@ -79,11 +102,39 @@ def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
             return errors.ValueNotInList(at=at, value=value, choices=choices, folders=spec.folders, near=near)
         case "invalid_input_type" if spec is not None:
             return errors.WrongType(at=at, value=value, expected=spec.type)
+        case "bad_linked_input":
+            return errors.MalformedLink(at=at, value=value)
         case "return_type_mismatch" if spec is not None and link is not None:
             origin = graph.nodes[link.node_id]
-            outputs = origin.node_class.outputs
-            given = outputs[link.slot].type if link.slot < len(outputs) else "nothing"
-            return errors.LinkOfWrongType(
-                at=at, origin=f"node {origin.id} ({origin.node_class.name})", given=given, expected=spec.type
-            )
+            given = origin.node_class.outputs[link.slot].type
+            return errors.LinkOfWrongType(at=at, origin=_shown(origin), given=given, expected=spec.type)
+        case "dependency_cycle":
+            circle = cast("list[str]", fault.extra["cycle_nodes"])
+            return errors.GraphCycle(at=at, nodes=tuple(circle))
     return errors.RefusedByServer(at=at, kind=fault.kind, message=fault.message, details=fault.details)
+
+
+def _raised(graph: BoundGraph, node: BoundNode, name: str) -> Diagnostic:
+    """Why the server's own check of an input fails: the link leads nowhere, or the value is of no use to it."""
+    at = _locus(graph, node, name)
+    spec = node.specs.get(name)
+    # What a class's own check fails at is a text: a file's name, a ratio.
+    kind = spec.type if spec is not None and spec.type != "COMBO" else "STRING"
+    if name not in node.inputs:
+        return errors.RequiredInputMissing(at=at, type=kind)
+    value = node.inputs[name]
+    match value:
+        case [str() as origin_id, _] if origin_id not in graph.nodes:
+            near = nearest(origin_id, graph.nodes)
+            return errors.LinkFromAbsentNode(at=at, origin=origin_id, near=near)
+        case [str() as origin_id, int() as slot]:
+            origin = graph.nodes[origin_id]
+            outputs = tuple(f"{index} {output.name}" for index, output in enumerate(origin.node_class.outputs))
+            return errors.LinkFromNoOutput(at=at, origin=_shown(origin), slot=slot, outputs=outputs)
+        case list():
+            return errors.MalformedLink(at=at, value=value)
+    return errors.WrongType(at=at, value=value, expected=kind)
+
+
+def _shown(node: BoundNode) -> str:
+    return f"node {node.id} ({node.node_class.name})"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comfy2runpod.annotation import read_annotation
+from comfy2runpod.api_prompt import ApiPrompt, as_api_prompt, bind_prompt
 from comfy2runpod.bind import bind
 from comfy2runpod.catalog import Catalog
-from comfy2runpod.check import check
+from comfy2runpod.check import check, check_as_server
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus, show
 from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.emit import emit
@@ -19,8 +20,9 @@ from comfy2runpod.interface import make_interface
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.interface import Interface
-from comfy2runpod.ir.json import Json
-from comfy2runpod.load import load
+from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.ir.prompt import prompt_to_json
+from comfy2runpod.load import document_of, load, parse_json
 from comfy2runpod.packs import warn_of_packs
 from comfy2runpod.primitives import apply_primitives
 from comfy2runpod.renumber import renumber
@@ -53,6 +55,14 @@ class Converted:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompted:
+    """A prompt as `POST /prompt` takes it, and the warnings on the way to it."""
+
+    prompt: JsonObject
+    warnings: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CompileResult:
     """A whole package: `files` maps a path inside it to its text."""
 
@@ -67,7 +77,43 @@ def convert(data: bytes, file: str, catalog: Catalog, options: Options) -> Conve
     Raises:
         CompileError: the first stage that found errors, with all that it found.
     """
-    document = load(data, file)
+    return _convert(load(data, file), catalog, options)
+
+
+def prompt_of_file(data: bytes, file: str, catalog: Catalog, options: Options) -> Prompted:
+    """A saved graph's bytes -> its prompt; an API prompt is checked as the server does, and given back as it is.
+
+    Raises:
+        CompileError: the first stage that found errors, with all that it found.
+    """
+    raw = parse_json(data, file)
+    given = as_api_prompt(raw, file)
+    if given is not None:
+        return Prompted(given.nodes, _check_given(given, catalog, options))
+    converted = _convert(document_of(raw, file), catalog, options)
+    return Prompted(prompt_to_json(converted.graph.prompt()), converted.warnings)
+
+
+def check_file(
+    data: bytes, file: str, catalog: Catalog, options: Options, lock: tuple[LockedFile, ...] = ()
+) -> tuple[Diagnostic, ...]:
+    """What `compile_graph` finds in a saved graph, or the server in an API prompt: the warnings.
+
+    Raises:
+        CompileError: the first stage that found errors, with all that it found.
+    """
+    raw = parse_json(data, file)
+    given = as_api_prompt(raw, file)
+    if given is not None:
+        return _check_given(given, catalog, options)
+    return _compile(_convert(document_of(raw, file), catalog, options), catalog, lock).diagnostics
+
+
+def _check_given(given: ApiPrompt, catalog: Catalog, options: Options) -> tuple[Diagnostic, ...]:
+    return check_as_server(bind_prompt(given, catalog, allow_api_nodes=_allowed(catalog, options)), catalog)
+
+
+def _convert(document: Document, catalog: Catalog, options: Options) -> Converted:
     profiles = candidates(document, catalog, options)
     graph, warnings = to_prompt(document, catalog, profiles[0], options)
     for other in profiles[1:]:
@@ -143,7 +189,10 @@ def compile_graph(
     Raises:
         CompileError: the first stage that found errors, with all that it found.
     """
-    converted = convert(data, file, catalog, options)
+    return _compile(convert(data, file, catalog, options), catalog, lock)
+
+
+def _compile(converted: Converted, catalog: Catalog, lock: tuple[LockedFile, ...]) -> CompileResult:
     annotation = read_annotation(converted.document)
     interface, warnings = make_interface(converted.document, converted.graph, annotation, catalog)
     interface = merge_lock(interface, lock)

@@ -12,8 +12,7 @@ from comfy2runpod.cli.graphs import Settings, graph_options, graphs_argument, lo
 from comfy2runpod.cli.report import Reporter, format_option, reporting
 from comfy2runpod.diagnostics import CompileError, Diagnostic
 from comfy2runpod.ir.json import Json
-from comfy2runpod.ir.prompt import prompt_to_json
-from comfy2runpod.pipeline import CompileResult, compile_graph, convert, lock_path
+from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, lock_path, prompt_of_file
 from comfy2runpod.weights import lock_models, lock_text
 from comfy2runpod.write import write_package, write_text
 
@@ -51,11 +50,16 @@ def compile_command(graphs: tuple[Path, ...], output: Path, settings: Settings, 
 @graph_options
 @format_option
 def check_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> None:
-    """Check GRAPHS as `compile` does, and write nothing."""
+    """Check GRAPHS as `compile` does, and write nothing. An API prompt is checked as ComfyUI does."""
     with reporting(form) as reporter:
         refused = False
         for graph in graphs:
-            if _compiled(graph, settings, reporter) is None:
+            try:
+                data = read_graph(graph, reporter)
+                catalog, lock = settings.catalog(graph), lock_of(graph)
+                reporter.add(check_file(data, shown(graph), catalog, settings.options, lock))
+            except CompileError as error:
+                reporter.add(error.diagnostics)
                 refused = True
             else:
                 reporter.say(f"{shown(graph)}: fine")
@@ -72,7 +76,7 @@ def check_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> No
 @graph_options
 @format_option
 def prompt_command(graphs: tuple[Path, ...], output: Path | None, settings: Settings, form: str) -> None:
-    """Print the API prompt of GRAPHS, or write one file a graph.
+    """Print the API prompt of GRAPHS, or write one file a graph. An API prompt is checked and printed as it is.
 
     Without -o and in a machine's --format, standard output carries the prompts if all graphs convert, else the report.
     """
@@ -136,10 +140,10 @@ def _prompt(graph: Path, settings: Settings, reporter: Reporter) -> tuple[str | 
     """The prompt as JSON text, None if the graph is refused, and what was found."""
     try:
         data = read_graph(graph, reporter)
-        converted = convert(data, shown(graph), settings.catalog(graph), settings.options)
+        converted = prompt_of_file(data, shown(graph), settings.catalog(graph), settings.options)
     except CompileError as error:
         return None, error.diagnostics
-    return _json(prompt_to_json(converted.graph.prompt())), converted.warnings
+    return _json(converted.prompt), converted.warnings
 
 
 def _json(value: Json) -> str:

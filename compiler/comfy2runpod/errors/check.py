@@ -117,6 +117,64 @@ class LinkOfWrongType(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MalformedLink(Diagnostic):
+    """A list that is not a link, where the server takes every list for one."""
+
+    code: ClassVar[str] = "malformed-link"
+    value: Json
+
+    @property
+    def reason(self) -> str:
+        """What was found."""
+        return f'Expected a link, ["node id", output number]; found {show(self.value)}.'
+
+    @property
+    def remedy(self) -> str:
+        """The two ways out."""
+        return 'Name a node and the number of its output. To give a list as a value, wrap it: {"__value__": […]}.'
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkFromAbsentNode(Diagnostic):
+    """A link from a node that the prompt does not have."""
+
+    code: ClassVar[str] = "link-from-absent-node"
+    origin: str
+    near: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """The node that is not there."""
+        return f"The link comes from node {show(self.origin)}, which is not in the prompt."
+
+    @property
+    def remedy(self) -> str:
+        """Put it back."""
+        return f"{did_you_mean(self.near)}Put that node back, or link the output of another."
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkFromNoOutput(Diagnostic):
+    """A link from an output that its node does not have."""
+
+    code: ClassVar[str] = "link-from-no-output"
+    origin: str
+    slot: int
+    outputs: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """The number and the outputs."""
+        outputs = ", ".join(self.outputs) or "none"
+        return f"The link takes output {shorten(str(self.slot), 30)} of {self.origin}, whose outputs are: {outputs}."
+
+    @property
+    def remedy(self) -> str:
+        """Take one of them."""
+        return "Link one of these outputs. A node's outputs may differ between versions of its class."
+
+
+@dataclass(frozen=True, kw_only=True)
 class GraphCycle(Diagnostic):
     """Nodes that wait for one another."""
 

@@ -128,8 +128,11 @@ class ApiPromptGiven(Diagnostic):
 
     @property
     def remedy(self) -> str:
-        """Which menu entry to use."""
-        return "Save the workflow itself: in ComfyUI, Workflow > Save or Export, not Export (API)."
+        """Which menu entry to use, and what can be done with the file as it is."""
+        return (
+            "Save the workflow itself: in ComfyUI, Workflow > Save or Export, not Export (API). If this file is all "
+            "there is, open it in ComfyUI and save it from there. `comfy2runpod check` and `prompt` take it as it is."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

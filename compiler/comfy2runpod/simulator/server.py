@@ -99,7 +99,7 @@ class Simulator:
             fault = PromptFault("no_prompt", "No prompt provided", "No prompt provided", {})
             return web.json_response({"error": fault.to_json(), "node_errors": {}}, status=400)
         try:
-            prompt = parse_prompt(body["prompt"])
+            prompt = parse_prompt(body["prompt"], self.catalog)
         except PromptError as error:
             return web.json_response({"error": error.fault.to_json(), "node_errors": {}}, status=400)
         verdict = validate_prompt(prompt, self.catalog)

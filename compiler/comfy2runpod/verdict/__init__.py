@@ -2,10 +2,11 @@
 
 from comfy2runpod.verdict.faults import NodeFault, PromptError, PromptFault, Verdict
 from comfy2runpod.verdict.inputs import Files, converted, link_fits, live_inputs
-from comfy2runpod.verdict.parse import parse_prompt
+from comfy2runpod.verdict.parse import SUCCESSORS, parse_node, parse_prompt
 from comfy2runpod.verdict.walk import validate_prompt
 
 __all__ = [
+    "SUCCESSORS",
     "Files",
     "NodeFault",
     "PromptError",
@@ -14,6 +15,7 @@ __all__ = [
     "converted",
     "link_fits",
     "live_inputs",
+    "parse_node",
     "parse_prompt",
     "validate_prompt",
 ]

@@ -26,7 +26,9 @@ class PromptFault:
 class NodeFault:
     """What is wrong with one node's input (`input_name` None: with the node as a whole).
 
-    `dependent_outputs` are the output nodes that are refused with it, the first hundred of them.
+    `dependent_outputs` are the output nodes that are refused with it, the first hundred of them. `raised_by` are the
+    inputs at which the server's check itself fails, where it does: the server's answer names the link that led to the
+    node instead.
     """
 
     node_id: str
@@ -37,6 +39,7 @@ class NodeFault:
     input_name: str | None
     extra: Mapping[str, Json]
     dependent_outputs: tuple[str, ...] = ()
+    raised_by: tuple[str, ...] = ()
 
     def to_json(self) -> JsonObject:
         """As the server's answer holds it, in a node's list of errors."""
@@ -79,3 +82,15 @@ class PromptError(ValueError):
     def __init__(self, fault: PromptFault) -> None:
         super().__init__(f"{fault.message} {fault.details}".strip())
         self.fault = fault
+
+
+class CheckRaised(Exception):
+    """The server's check of a node fails instead of answering: nothing else is told of the node.
+
+    `type_name` is the exception's type, as Python names it; `inputs` are those that make it fail.
+    """
+
+    def __init__(self, type_name: str, message: str, *inputs: str) -> None:
+        super().__init__(message)
+        self.type_name = type_name
+        self.inputs = inputs

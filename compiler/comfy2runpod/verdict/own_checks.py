@@ -11,17 +11,10 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from comfy2runpod.ir.json import Json
+from comfy2runpod.verdict.faults import CheckRaised
 from comfy2runpod.verdict.inputs import Present
 
 Given: TypeAlias = Mapping[str, Json]
-
-
-class CheckRaised(Exception):
-    """A class's own check fails instead of answering; `type_name` is the exception's type, as Python names it."""
-
-    def __init__(self, type_name: str, message: str) -> None:
-        super().__init__(message)
-        self.type_name = type_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +45,7 @@ class OwnCheck:
         if missing:
             plural = "s" if len(missing) > 1 else ""
             wanted = f"{len(missing)} required positional argument{plural}: {_listed(missing)}"
-            raise CheckRaised("TypeError", f"{self.function}() missing {wanted}")
+            raise CheckRaised("TypeError", f"{self.function}() missing {wanted}", *missing)
         return self.check(given, present)
 
 
@@ -67,7 +60,7 @@ def _file_of(name: str, what: str) -> Callable[[Given, Present], str | None]:
     def check(given: Given, present: Present) -> str | None:
         value = given[name]
         if not isinstance(value, str):
-            raise CheckRaised("AttributeError", f"{type(value).__name__!r} object has no attribute 'endswith'")
+            raise CheckRaised("AttributeError", f"{type(value).__name__!r} object has no attribute 'endswith'", name)
         return None if present.annotated(value) else f"Invalid {what} file: {value}"
 
     return check
@@ -84,37 +77,38 @@ def _camera(given: Given, _present: Present) -> str | None:
     for name in _CAMERA:
         value = given[name]
         if not isinstance(value, (int, float)):
-            raise CheckRaised("TypeError", f"must be real number, not {type(value).__name__}")
+            raise CheckRaised("TypeError", f"must be real number, not {type(value).__name__}", name)
         if not math.isclose(value, 0.0):
             return None
     return "Invalid camera control configs: at least one of the values must be non-zero"
 
 
 def _aspect_ratio(given: Given, _present: Present) -> str | None:
-    text = given["aspect_ratio"]
+    name = "aspect_ratio"
+    text = given[name]
     if not isinstance(text, str):
-        raise CheckRaised("AttributeError", f"{type(text).__name__!r} object has no attribute 'split'")
+        raise CheckRaised("AttributeError", f"{type(text).__name__!r} object has no attribute 'split'", name)
     parts = text.split(":")
     if len(parts) != 2:  # noqa: PLR2004 - width and height
-        raise CheckRaised("ValueError", f"Aspect ratio must be 'X:Y' (e.g., 16:9), got '{text}'.")
+        raise CheckRaised("ValueError", f"Aspect ratio must be 'X:Y' (e.g., 16:9), got '{text}'.", name)
     try:
         width, height = (int(part.strip()) for part in parts)
     except ValueError:
         message = f"Aspect ratio must contain integers separated by ':', got '{text}'."
-        raise CheckRaised("ValueError", message) from None
+        raise CheckRaised("ValueError", message, name) from None
     if width <= 0 or height <= 0:
-        raise CheckRaised("ValueError", f"Aspect ratio parts must be positive integers, got {width}:{height}.")
+        raise CheckRaised("ValueError", f"Aspect ratio parts must be positive integers, got {width}:{height}.", name)
     ratio, least, most = width / height, 0.25, 4.0
     if ratio < least or ratio > most:
         bound = least if ratio < least else most
-        raise CheckRaised("ValueError", f"Aspect ratio `{ratio:.2g}` must be ≤ {bound:.2g}.")
+        raise CheckRaised("ValueError", f"Aspect ratio `{ratio:.2g}` must be ≤ {bound:.2g}.", name)
     return None
 
 
 def _tripo_model(given: Given, _present: Present) -> str | None:
     types = cast("dict[str, Json]", given["input_types"])
     if "original_model_task_id" not in types:
-        raise CheckRaised("KeyError", "'original_model_task_id'")
+        raise CheckRaised("KeyError", "'original_model_task_id'", "original_model_task_id")
     if types["original_model_task_id"] in ("MODEL_TASK_ID", "RIG_TASK_ID", "RETARGET_TASK_ID"):
         return None
     return "original_model_task_id must be MODEL_TASK_ID, RIG_TASK_ID or RETARGET_TASK_ID type"
@@ -126,6 +120,7 @@ OWN_CHECKS: Mapping[str, OwnCheck] = {
     "LoadImage": _IMAGE,
     "LoadImageMask": _IMAGE,
     "LoadImageOutput": _IMAGE,
+    "WebcamCapture": _IMAGE,
     "LoadLatent": OwnCheck("LoadLatent.VALIDATE_INPUTS", _file_of("latent", "latent"), needs=("latent",)),
     "LoadVideo": OwnCheck("LoadVideo.validate_inputs", _file_of("file", "video"), needs=("file",)),
     "LoadAudio": OwnCheck("LoadAudio.validate_inputs", _file_of("audio", "audio"), needs=("audio",)),

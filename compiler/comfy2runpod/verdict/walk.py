@@ -7,6 +7,7 @@ stops at the first exception, this goes through all of them in the catalog's ord
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -14,7 +15,7 @@ from typing import cast
 from comfy2runpod.catalog import Catalog, InputSpec, NodeClass
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt
-from comfy2runpod.verdict.faults import NodeFault, PromptFault, Verdict
+from comfy2runpod.verdict.faults import CheckRaised, NodeFault, PromptFault, Verdict
 from comfy2runpod.verdict.inputs import (
     Files,
     Present,
@@ -25,10 +26,10 @@ from comfy2runpod.verdict.inputs import (
     present,
     unwrapped,
 )
-from comfy2runpod.verdict.own_checks import OWN_CHECKS, CheckRaised, OwnCheck
-from comfy2runpod.verdict.parse import missing_class
+from comfy2runpod.verdict.own_checks import OWN_CHECKS, OwnCheck
 
 _LONG_LIST = 20
+_RAISED = ("exception_during_validation", "exception_during_inner_validation")
 # How many outputs a fault lists: all of them could grow with the square of a prompt.
 _MOST_OUTPUTS = 100
 
@@ -37,20 +38,14 @@ def validate_prompt(prompt: Prompt, catalog: Catalog, files: Files | None = None
     """Checks a prompt as ComfyUI does before it queues it.
 
     Args:
-        prompt: the prompt.
+        prompt: the prompt; every class in it is one of the catalog's.
         catalog: the classes of that ComfyUI.
         files: the names of the files in a folder; None accepts any plausible name.
     """
-    outputs = []
-    for node_id, node in prompt.items():
-        node_class = catalog.get(node.class_type)
-        if node_class is None:
-            return Verdict(missing_class(node_id, node.class_type, node.title), (), ())
-        if node_class.output_node:
-            outputs.append(node_id)
+    walk = _Walk(prompt, catalog, present(files))
+    outputs = [node_id for node_id, node in prompt.items() if walk.class_of(node.class_type).output_node]
     if not outputs:
         return Verdict(PromptFault("prompt_no_outputs", "Prompt has no outputs", "", {}), (), ())
-    walk = _Walk(prompt, catalog, present(files))
     bad = [output for output in outputs if not walk.visit(output)]
     refused = set(bad)
     good = tuple(output for output in outputs if output not in refused)
@@ -71,14 +66,6 @@ class _Visit:
     link: Json
     origins: Iterator[tuple[str, str, list[Json]]]
     valid: bool = True
-
-
-class _Raised(Exception):
-    """The server's own check of a node fails with an exception: nothing else is told of the node."""
-
-    def __init__(self, type_name: str, message: str) -> None:
-        super().__init__(message)
-        self.type_name = type_name
 
 
 @dataclass(slots=True)
@@ -160,20 +147,23 @@ class _Walk:
         for node_id in circle:
             extra: JsonObject = {"node_id": node_id, "cycle_nodes": nodes}
             fault = self._fault(node_id, "dependency_cycle", "Dependency cycle detected", details, None, extra)
-            # Of several circles through a node the server tells the last.
+            # Of several circles through a node the server tells the last, and of an exception and a circle the first.
             others = [other for other in self.found[node_id] if other.kind != fault.kind]
-            self.found[node_id] = [fault, *others]
+            if not any(other.kind in _RAISED for other in others):
+                self.found[node_id] = [fault, *others]
 
     def _check(self, visit: _Visit) -> list[tuple[str, str, list[Json]]]:
         """Notes a node's own faults; the nodes that it is validly linked to, with the input and the link."""
         node = self.prompt[visit.node_id]
-        node_class = self._class(node.class_type)
+        node_class = self.class_of(node.class_type)
         own = OWN_CHECKS.get(node.class_type)
         origins: list[tuple[str, str, list[Json]]] = []
         given: dict[str, Json] = {}
         types: JsonObject = {}
-        raised: _Raised | None = None
-        for name, spec, required in live_inputs(node_class.inputs, node.inputs):
+        raised: list[CheckRaised] = []
+        live = live_inputs(node_class.inputs, node.inputs)
+        # The required ones first, as the server has them.
+        for name, spec, required in sorted(live, key=lambda entry: not entry[2]):
             if name not in node.inputs:
                 if required:
                     self._missing(visit.node_id, node_class, name)
@@ -187,12 +177,15 @@ class _Walk:
                         origins.append((origin, name, value))
                 else:
                     given[name] = self._constant(visit.node_id, name, spec, value, own)
-            except _Raised as error:
-                raised = raised or error
-        if own is not None and raised is None:
-            raised = self._own_check(visit.node_id, own, given, types)
-        if raised is not None:
-            self._raised(visit, raised)
+            except CheckRaised as error:
+                raised.append(error)
+        if own is not None and not raised:
+            try:
+                self._own_check(visit.node_id, own, given, types)
+            except CheckRaised as error:
+                raised.append(error)
+        if raised:
+            self._raised(visit, raised[0], tuple(name for error in raised for name in error.inputs))
         return origins
 
     def _missing(self, node_id: str, node_class: NodeClass, name: str) -> None:
@@ -209,17 +202,21 @@ class _Walk:
             return None
         origin, slot = value
         if isinstance(origin, (list, dict)):
-            raise _Raised("TypeError", f"unhashable type: {type(origin).__name__!r}")
+            raise CheckRaised("TypeError", f"unhashable type: {type(origin).__name__!r}", name)
         if not isinstance(origin, str) or origin not in self.prompt:
-            raise _Raised("KeyError", repr(origin))
-        origin_class = self._class(self.prompt[origin].class_type)
+            raise CheckRaised("KeyError", repr(origin), name)
+        origin_class = self.class_of(self.prompt[origin].class_type)
         outputs = origin_class.outputs
         # The server indexes a tuple in its oldest classes and a list in the others, and its message says which.
         held = "tuple" if origin_class.module == "nodes" else "list"
         if not isinstance(slot, int):
-            raise _Raised("TypeError", f"{held} indices must be integers or slices, not {type(slot).__name__}")
+            raise CheckRaised(
+                "TypeError", f"{held} indices must be integers or slices, not {type(slot).__name__}", name
+            )
         if not -len(outputs) <= slot < len(outputs):
-            raise _Raised("IndexError", f"{held} index out of range")
+            fits = -sys.maxsize <= slot <= sys.maxsize
+            message = f"{held} index out of range" if fits else "cannot fit 'int' into an index-sized integer"
+            raise CheckRaised("IndexError", message, name)
         types[name] = given = outputs[slot].type
         # What a template matches is for the editor to see to: the server takes any type there.
         judged = spec.match_template is None and not (own is not None and own.takes_types)
@@ -257,7 +254,7 @@ class _Walk:
                 self._add(node_id, "value_bigger_than_max", message, name, name, {"received_value": value})
                 return False
         except TypeError as error:
-            raise _Raised("TypeError", str(error)) from error
+            raise CheckRaised("TypeError", str(error), name) from error
         return True
 
     def _choice(self, node_id: str, name: str, spec: InputSpec, value: Json) -> None:
@@ -270,32 +267,31 @@ class _Walk:
         details = f"{name}: {', '.join(repr(item) for item in wrong)} not in {shown}"
         self._add(node_id, "value_not_in_list", "Value not in list", details, name, {"received_value": value})
 
-    def _own_check(self, node_id: str, own: OwnCheck, given: JsonObject, types: JsonObject) -> _Raised | None:
+    def _own_check(self, node_id: str, own: OwnCheck, given: JsonObject, types: JsonObject) -> None:
         inputs = self.prompt[node_id].inputs
         # A value that did not convert stands as it was given; links that are no links are handed over as they are.
         handed = {name: value for name, value in given.items() if own.claims(name)}
-        handed |= {name: value for name in handed if isinstance(value := inputs[name], list) and not _is_link(value)}
+        handed |= {name: value for name in handed if isinstance(value := inputs[name], list)}
+        handed = {name: None if _is_link(value) else value for name, value in handed.items()}
         if own.takes_types:
             handed["input_types"] = types
-        try:
-            answer = own.run(handed, self.present)
-        except CheckRaised as error:
-            return _Raised(error.type_name, str(error))
+        answer = own.run(handed, self.present)
         if answer is not None:
             for name in handed:
                 message = "Custom validation failed for node"
                 self._add(node_id, "custom_validation_failed", message, f"{name} - {answer}", name, {})
-        return None
 
-    def _raised(self, visit: _Visit, error: _Raised) -> None:
+    def _raised(self, visit: _Visit, error: CheckRaised, inputs: tuple[str, ...]) -> None:
         extra: JsonObject = {"exception_type": error.type_name, "traceback": []}
         kind, message = "exception_during_validation", "Exception when validating node"
         if visit.asked_by is not None:
             kind, message = "exception_during_inner_validation", "Exception when validating inner node"
             extra |= {"input_name": visit.asked_by, "exception_message": str(error), "linked_node": visit.link}
-        self.found[visit.node_id] = [self._fault(visit.node_id, kind, message, str(error), None, extra)]
+        fault = self._fault(visit.node_id, kind, message, str(error), None, extra)
+        self.found[visit.node_id] = [replace(fault, raised_by=inputs)]
 
-    def _class(self, name: str) -> NodeClass:
+    def class_of(self, name: str) -> NodeClass:
+        """The class of that name, which the catalog has."""
         node_class = self.catalog.get(name)
         if node_class is None:
             raise KeyError(name)
@@ -310,6 +306,9 @@ class _Walk:
         return NodeFault(node_id, self.prompt[node_id].class_type, kind, message, details, name, extra)
 
 
-def _is_link(value: list[Json]) -> bool:
-    """Whether the server takes a list for a link when it gathers a node's values: any number is a slot to it."""
-    return len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], (int, float))  # noqa: PLR2004
+def _is_link(value: Json) -> bool:
+    """Whether the server takes a value for a link when it gathers a node's values: any number is a slot to it."""
+    match value:
+        case [str(), int() | float()]:
+            return True
+    return False
