@@ -15,7 +15,8 @@ import pytest
 from .command import ERRORS, GRAPH, ROOT, Done, comfy2runpod
 
 BAD = ERRORS / "check" / "value_out_of_bounds.json"
-CASES = sorted(ERRORS.glob("*/*.json"))
+# `check` takes an API prompt, which `compile` refuses.
+CASES = sorted(set(ERRORS.glob("*/*.json")) - {ERRORS / "load" / "api_prompt.json"})
 FORMATS = ("json", "sarif", "github")
 
 
@@ -48,7 +49,7 @@ def test_json_is_the_list_of_all_diagnostics_with_their_lines(everything: Any) -
             assert lines[at["line"] - 1][at["column"] - 1] == "{"
             rest = "\n".join([lines[at["line"] - 1][at["column"] - 1 :], *lines[at["line"] :]])
             node, _ = json.JSONDecoder().raw_decode(rest)
-            assert node["type"] == at["class_type"]
+            assert at["class_type"] in (node.get("type"), node.get("class_type"))
 
 
 def test_sarif_fits_its_schema_and_names_every_rule(everything: Any, sarif_schema: Any) -> None:
