@@ -4,7 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 GRAPHS := $(filter-out %.lock.json,$(sort $(wildcard graphs/*.json)))
 
-.PHONY: help setup demo test lint types imports unit drift generate goldens editor bench lock clean
+EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
+SEED ?= 1
+COUNT ?= 100
+
+.PHONY: help setup editors chromium demo test lint types imports unit drift generate goldens editor parity bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -16,6 +20,17 @@ $(VENV)/.ready: requirements/dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
+
+editors: $(EDITORS) ## Bring the real editors' files, from locked packages.
+
+# Not into the environment itself: two versions of one package.
+$(VENV)/editors/%/.ready: requirements/editor-%.lock $(VENV)/.ready
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(@D) -r $<
+	touch $@
+
+chromium: ## Install Debian's Chromium if there is none and we are root; the editor's tests are skipped without.
+	scripts/install_chromium.sh
 
 demo: setup ## Compile graphs/t2v_ltx2.json, run its handler on the simulator, and measure the video.
 	$(BIN)/comfy2runpod compile graphs/t2v_ltx2.json
@@ -34,7 +49,7 @@ types: setup ## Strict types, of the project and of every generated package.
 imports: setup ## Which module may import which.
 	$(BIN)/lint-imports
 
-unit: setup ## The tests.
+unit: setup editors ## The tests.
 	$(BIN)/pytest -q -n 2
 
 drift: setup ## The committed packages are what the graphs compile to.
@@ -46,9 +61,11 @@ generate: setup ## Compile the graphs into generated/.
 goldens: setup ## Write the golden files anew; read the diff before you commit it.
 	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler
 
-editor: setup requirements/editor.lock ## Drive the real editor headless (needs Debian's chromium, or CHROMIUM=).
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/editor.lock
+editor: setup editors chromium ## The tests that drive the real editor headless (CHROMIUM= names another browser).
 	$(BIN)/pytest -q tests/editor
+
+parity: setup editors chromium ## All templates, and COUNT changed graphs of SEED, in the real editors; docs/parity.md.
+	$(BIN)/python -m parity --seed $(SEED) --count $(COUNT)
 
 bench: setup ## Measure against the rivals; ratios, printed and written to benchmarks/results.md.
 	$(BIN)/python benchmarks/run.py
@@ -56,8 +73,9 @@ bench: setup ## Measure against the rivals; ratios, printed and written to bench
 lock: ## Refresh the locked development dependencies (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --no-header --all-extras --group dev --group build pyproject.toml --output-file requirements/dev.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	  --no-header --group editor --constraint requirements/dev.lock pyproject.toml --output-file requirements/editor.lock
+	for editor in 1.43 1.58; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --group editor-$$(echo $$editor | tr . -) \
+	  --output-file requirements/editor-$$editor.lock || exit 1; done
 
 clean: ## Remove what the commands made.
 	rm -rf $(VENV) demo dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

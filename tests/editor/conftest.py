@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,9 +11,9 @@ import pytest_asyncio
 
 from comfy2runpod.catalog import load_catalog
 from comfy2runpod.load import load
-
-from .editor import Editor
-from .server import StandInServer
+from parity.editor import Editor, find_chromium
+from parity.server import StandInServer
+from parity.versions import VERSIONS, EditorVersion
 
 GRAPH = Path(__file__).parents[2] / "graphs" / "t2v_ltx2.json"
 GOLDEN = Path(__file__).with_name("t2v_ltx2.prompt.json")
@@ -27,27 +25,33 @@ def model_files() -> set[tuple[str, str]]:
     return {(ref.directory, ref.name) for graph in subgraphs for node in graph.canvas.nodes for ref in node.models}
 
 
-def editor_files() -> Path:
-    """The static files of the editor that the catalog's ComfyUI pins; skips the test if they are not installed."""
-    spec = importlib.util.find_spec("comfyui_frontend_package")
-    if spec is None or spec.origin is None:
-        pytest.skip("comfyui-frontend-package is not installed (dependency group `editor`)")
-    return Path(spec.origin).parent / "static"
+def missing(what: str) -> None:
+    """Skips the test; fails it where the editor must be there, as in CI: nothing is to be skipped there unseen."""
+    if os.environ.get("EDITOR_REQUIRED"):
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 def chromium() -> Path:
-    """The browser; skips the test if there is none."""
-    if importlib.util.find_spec("playwright") is None:
-        pytest.skip("playwright is not installed (dependency group `editor`)")
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    """The browser."""
+    found = find_chromium()
     if found is None:
-        pytest.skip("no Chromium found: install one (Debian: chromium), or name it in CHROMIUM")
-    return Path(found)
+        missing("no Chromium found: `make chromium` installs Debian's, or name one in CHROMIUM")
+    assert found is not None
+    return found
+
+
+def installed(profile: str) -> EditorVersion:
+    """The editor of a profile, with its files in place."""
+    version = VERSIONS[profile]
+    if not version.static.is_dir():
+        missing(f"the files of editor {version.version} are not there: make editors")
+    return version
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server() -> AsyncIterator[StandInServer]:
-    stand_in = StandInServer(editor_files(), load_catalog(), model_files())
+    stand_in = StandInServer(installed("1.43").static, load_catalog(), model_files())
     yield stand_in
     await stand_in.stop()
 

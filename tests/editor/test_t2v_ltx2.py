@@ -15,10 +15,10 @@ from comfy2runpod.catalog import load_catalog
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, convert
+from parity.editor import Editor
+from parity.server import StandInServer
 
 from .conftest import GOLDEN, GRAPH
-from .editor import Editor
-from .server import StandInServer
 
 pytestmark = [pytest.mark.editor, pytest.mark.asyncio(loop_scope="module")]
 

@@ -34,7 +34,12 @@ _IDLE: Mapping[str, Json] = {
     "userdata": [],
     "v2/userdata": [],
 }
+# One server serves one version's files: the browser need not ask for them again.
+_KEEP = {"Cache-Control": "max-age=86400"}
 # A quiet editor: no tutorial, no release notes, no question for a file name, no tab kept from the last time.
+_KEEP = {
+    "Cache-Control": "max-age=86400"
+}  # of the files of one version: a page after the first starts in half the time
 _SETTINGS: Mapping[str, Json] = {
     "Comfy.TutorialCompleted": True,
     "Comfy.PromptFilename": False,
@@ -85,6 +90,7 @@ class StandInServer:
         return f"http://{host}:{port}"
 
     async def stop(self) -> None:
+        """Stops listening."""
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -102,8 +108,16 @@ class StandInServer:
         return web.Response(status=404)
 
     async def _accept(self, request: web.Request) -> web.Response:
-        """Settings and user files are taken and forgotten; a prompt is not."""
+        """Settings, user files and pictures are taken and forgotten; a prompt is not."""
         path = request.match_info["path"]
+        if path == "upload/image":
+            # The 3D viewer uploads its picture while the prompt is made, and writes the answer into it.
+            form = await request.post()
+            image = form.get("image")
+            name = image.filename if isinstance(image, web.FileField) else ""
+            return web.json_response(
+                {"name": name, "subfolder": form.get("subfolder", ""), "type": form.get("type", "")}
+            )
         if path.startswith(("settings", "userdata/")):
             return web.json_response({"path": path, "size": 0, "modified": 0})
         self.requests_without_answer.append(path)
@@ -112,7 +126,7 @@ class StandInServer:
     async def _file(self, request: web.Request) -> web.StreamResponse:
         path = self._static / (request.match_info["path"] or "index.html")
         if path.is_file() and path.resolve().is_relative_to(self._static.resolve()):
-            return web.FileResponse(path)
+            return web.FileResponse(path, headers=_KEEP)
         # A real server answers these with 404 too: they are there for the user to fill.
         if path.name not in {"user.css", "favicon.ico"} and not path.match("templates/*"):
             self.requests_without_answer.append(request.path)

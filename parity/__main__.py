@@ -1,0 +1,148 @@
+"""python -m parity: our prompts beside the real editors'. Exit code 1 if we are wrong anywhere without a known reason.
+
+A run over everything writes docs/parity.md; a part of it (--template, --case, --editor, …) only prints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
+
+import click
+
+from comfy2runpod.catalog import DEFAULT_VERSION, Catalog, load_catalog
+from comfy2runpod.diagnostics import CompileError
+from comfy2runpod.pipeline import Options, compile_graph
+from parity.editor import find_chromium
+from parity.exceptions import Key, load_exceptions
+from parity.failures import write_failure
+from parity.judge import Outcome
+from parity.mutations import Case
+from parity.report import CRASHED, Run, report
+from parity.suite import Result, cases, convert_mutated, convert_templates, running_editor
+from parity.templates import load_templates, of_known_classes, package_version
+from parity.versions import VERSIONS
+
+PAGE = Path("docs/parity.md")
+
+
+@click.command(help=__doc__)
+@click.option("--editor", "profiles", type=click.Choice([*VERSIONS]), multiple=True, help="This editor only.")
+@click.option("--template", "pattern", help="Only templates whose name fits this pattern (such as 'video_*').")
+@click.option("--seed", default=1, show_default=True, help="The seed of the changed graphs.")
+@click.option("--count", default=100, show_default=True, help="How many changed graphs for each editor.")
+@click.option("--case", "only", type=int, multiple=True, help="Only this changed graph of the seed, and no templates.")
+@click.option("--no-templates", is_flag=True, help="Only changed graphs.")
+@click.option("--list", "list_all", is_flag=True, help="Print a line for every graph.")
+@click.option("--failures", type=click.Path(path_type=Path), default=Path("build/parity"), show_default=True)
+def main(
+    profiles: tuple[str, ...],
+    pattern: str | None,
+    seed: int,
+    count: int,
+    only: tuple[int, ...],
+    no_templates: bool,  # noqa: FBT001 - click calls it by name
+    list_all: bool,  # noqa: FBT001
+    failures: Path,
+) -> None:
+    """Runs the suite, or a part of it."""
+    chromium = find_chromium()
+    if chromium is None:
+        raise click.UsageError("no Chromium found: install one (Debian: chromium), or name it in CHROMIUM")
+    catalog = load_catalog()
+    everything = load_templates()
+    chosen = {name: data for name, data in everything.items() if pattern is None or fnmatch(name, pattern)}
+    chosen = {} if only or no_templates else chosen
+    indices = only or range(count)
+    plans = cases(seed, indices, of_known_classes(everything, catalog))
+    editors = profiles or tuple(VERSIONS)
+    tell = partial(_tell, failures=failures, list_all=list_all)
+    results = asyncio.run(_run(catalog, chromium, editors, everything, chosen, plans, tell))
+    exceptions = load_exceptions()
+    whole = not (profiles or pattern or only or no_templates)
+    crashes = 0
+    if whole:
+        packages = {name: _package(data, name, catalog) for name, data in everything.items()}
+        crashes = sum(CRASHED in codes for codes in packages.values())
+        templates = [each for each in results if each.case is None]
+        mutated = [each for each in results if each.case is not None]
+        run = Run(f"ComfyUI {DEFAULT_VERSION}", package_version(), templates, mutated, seed, packages, exceptions)
+        PAGE.write_text(report(run), encoding="utf-8")
+        click.echo(f"{PAGE} written")
+    sys.exit(1 if _conclude(results, exceptions, whole=whole) + crashes else 0)
+
+
+async def _run(
+    catalog: Catalog,
+    chromium: Path,
+    profiles: tuple[str, ...],
+    everything: Mapping[str, bytes],
+    chosen: Mapping[str, bytes],
+    plans: list[Case],
+    tell: Callable[[Result], None],
+) -> list[Result]:
+    results: list[Result] = []
+    for profile in profiles:
+        version = VERSIONS[profile]
+        async with running_editor(version, catalog, chromium) as editor:
+            as_saved = convert_templates(editor, version, catalog, chosen)
+            changed = convert_mutated(editor, version, catalog, everything, plans)
+            for part in (as_saved, changed):
+                async for result in part:
+                    tell(result)
+                    results.append(result)
+    return results
+
+
+def _tell(result: Result, *, failures: Path, list_all: bool) -> None:
+    outcome = result.judgement.outcome
+    if outcome.right and not list_all:
+        return
+    what = f"{result.name} ({result.case.template})" if result.case else result.name
+    more = ", ".join(result.kinds) if outcome.right else str(write_failure(result, failures))
+    click.echo(f"{result.editor.version} {what}: {outcome.value}: {more}")
+    if outcome is not Outcome.EQUAL and (list_all or not outcome.right):
+        for line in result.judgement.why[:5]:
+            click.echo(f"    {line}")
+
+
+def _conclude(results: list[Result], exceptions: Mapping[Key, str], *, whole: bool) -> int:
+    """Prints the figures; how many of them are not as they should be."""
+    unexplained, used = 0, set()
+    for kind in ("templates", "mutated"):
+        for version in VERSIONS.values():
+            part = [each for each in results if (each.case is None) == (kind == "templates") and each.editor == version]
+            if not part:
+                continue
+            count = Counter(each.judgement.outcome for each in part)
+            shown = ", ".join(f"{count[outcome]} {outcome.value}" for outcome in Outcome if count[outcome])
+            click.echo(f"{kind}, editor {version.version}: {len(part)} graphs: {shown}")
+            wrong = {(kind, version.profile, each.name) for each in part if not each.judgement.outcome.right}
+            used |= wrong & exceptions.keys()
+            unexplained += len(wrong - exceptions.keys())
+    stale = exceptions.keys() - used if whole else set()
+    for key in sorted(stale):
+        click.echo(f"no longer an exception, take it out of exceptions.toml: {' '.join(key)}")
+    click.echo(f"{unexplained} wrong without a known reason")
+    return unexplained + len(stale)
+
+
+def _package(data: bytes, name: str, catalog: Catalog) -> tuple[str, ...]:
+    """The codes of the diagnostics for which `compile` makes no package; none if it does, CRASHED if it breaks."""
+    try:
+        compile_graph(data, f"{name}.json", catalog, Options(allow_api_nodes=True))
+    except CompileError as error:
+        return tuple(sorted({diagnostic.code for diagnostic in error.diagnostics}))
+    except Exception as error:  # noqa: BLE001 - a crash is a finding, and the suite goes on
+        click.echo(f"compile crashes on {name}: {type(error).__name__}: {error}")
+        return (CRASHED,)
+    return ()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Writes down a graph on which we are wrong, so that it can be looked at and played again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from comfy2runpod.ir.prompt import prompt_to_json
+from parity.suite import Result
+
+
+def write_failure(result: Result, folder: Path) -> Path:
+    """A folder with the graph, both prompts, what differs and where it came from; returns it."""
+    place = folder / f"{result.editor.profile}-{result.name.replace(':', '-')}"
+    place.mkdir(parents=True, exist_ok=True)
+    for old in place.iterdir():
+        old.unlink()
+    (place / "graph.json").write_bytes(result.graph)
+    if result.reading.prompt is not None:
+        _write_json(place / "editor.prompt.json", result.reading.prompt)
+    if result.ours.prompt is not None:
+        _write_json(place / "ours.prompt.json", prompt_to_json(result.ours.prompt))
+    if result.ours.text:
+        (place / "ours.error.txt").write_text(result.ours.text, encoding="utf-8")
+    lines = [f"editor {result.editor.version}", f"outcome: {result.judgement.outcome.value}"]
+    if result.case is not None:
+        case = result.case
+        lines += [f"template {case.template}", *(f"change: {said}" for _, said in result.done)]
+        lines.append(f"again: python -m parity --editor {result.editor.profile} --seed {case.seed} --case {case.index}")
+    (place / "case.txt").write_text("\n".join([*lines, "", *result.judgement.why, ""]), encoding="utf-8")
+    return place
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

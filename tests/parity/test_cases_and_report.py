@@ -1,0 +1,110 @@
+"""The parity suite's cases and its page, without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import resources
+from pathlib import Path
+
+from comfy2runpod.catalog import load_catalog
+from parity.editor import Reading
+from parity.exceptions import load_exceptions
+from parity.failures import write_failure
+from parity.judge import Judgement, Ours, Outcome
+from parity.mutations import KINDS, plan
+from parity.report import CRASHED, Run, report
+from parity.suite import Result
+from parity.templates import load_templates, of_known_classes
+from parity.versions import VERSIONS
+
+NAMES = ["a", "b", "c", "d"]
+OLD, NEW = VERSIONS["1.43"], VERSIONS["1.58"]
+
+
+def test_a_case_is_the_same_whatever_else_is_run() -> None:
+    assert plan(7, 12, NAMES) == plan(7, 12, NAMES)
+    assert len({plan(seed, index, NAMES).draw for seed in range(10) for index in range(10)}) == 100
+
+
+def test_every_kind_of_change_is_drawn_and_known_to_the_page() -> None:
+    drawn = {kinds[0] for index in range(300) for kinds in plan(1, index, NAMES).steps}
+    assert drawn == KINDS.keys()
+    page = (resources.files("parity") / "page" / "mutate.js").read_text("utf-8")
+    table = page.partition("const mutations = {")[2].partition("\n  };")[0]
+    assert set(re.findall(r"^    (\w+): ", table, re.MULTILINE)) == KINDS.keys()
+
+
+def test_every_step_has_something_to_do_where_its_kind_has_no_place() -> None:
+    for index in range(50):
+        assert all(set(kinds) == KINDS.keys() for kinds in plan(1, index, NAMES).steps)
+
+
+def test_all_graphs_of_the_package_are_taken_and_no_index() -> None:
+    templates = load_templates()
+    assert len(templates) == 644
+    known = of_known_classes(templates, load_catalog())
+    assert len(known) == 343
+    assert "video_ltx2_t2v" in known
+
+
+def result(
+    name: str, outcome: Outcome, *, codes: tuple[str, ...] = (), editor: str = "1.43", case: bool = False
+) -> Result:
+    return Result(
+        editor=VERSIONS[editor],
+        name=name,
+        graph=b"{}",
+        reading=Reading({"1": {}}, None, 0),
+        ours=Ours(None, codes, "error[x]: it is wrong" if codes else ""),
+        judgement=Judgement(outcome, codes, ("what differs",)),
+        case=plan(3, 5, ["good"]) if case else None,
+        done=(("wrap", "wrap 1 (A)"), ("mute", "mute 2 (B)")) if case else (),
+    )
+
+
+def a_run() -> Run:
+    templates = [
+        result("good", Outcome.EQUAL),
+        result("known", Outcome.DIFFERENT),
+        result("odd", Outcome.REFUSED, codes=("unknown-class",)),
+        result("good", Outcome.REFUSED_WRONGLY, codes=("widget-count-mismatch",), editor="1.58"),
+    ]
+    mutated = [result("3:5", Outcome.ACCEPTED_WRONGLY, case=True), result("3:6", Outcome.NO_FILE, case=True)]
+    packages = {"good": (), "known": (CRASHED,), "odd": ("unknown-class",)}
+    exceptions = {("templates", "1.43", "known"): "the editor draws it at random"}
+    return Run("ComfyUI 0.20.1", "0.1.123", templates, mutated, 3, packages, exceptions)
+
+
+def test_the_page_tells_score_exceptions_changes_and_every_template() -> None:
+    page = report(a_run())
+    assert f"| templates | {OLD.version} | 3 | 1 | 1 | 1 | 0 | 66.7 % |" in page
+    assert f"| templates | {NEW.version} | 1 | 0 | 0 | 0 | 1 | 0.0 % |" in page
+    assert f"| mutated | {OLD.version} | 1 | 0 | 0 | 0 | 1 | 0.0 % |" in page
+    assert "1 of the changed graphs are not counted" in page
+    assert f"| known | {OLD.version} | another prompt | the editor draws it at random |" in page
+    assert f"| 3:5 (good) | {OLD.version} | accepted wrongly | not explained yet |" in page
+    assert "| wrap | 1 | 0 |" in page
+    assert "| good | equal | **refused wrongly** | yes |" in page
+    assert f"| known | **another prompt** |  | {CRASHED} |" in page
+    assert "| odd | unknown-class |  | unknown-class |" in page
+    assert report(a_run()) == page
+
+
+def test_every_exception_of_the_suite_has_a_reason_and_a_place() -> None:
+    for (kind, profile, _), reason in load_exceptions().items():
+        assert kind in {"templates", "mutated"}
+        assert profile in VERSIONS
+        assert reason.strip()
+
+
+def test_a_failure_is_written_with_all_that_it_takes_to_play_it_again(tmp_path: Path) -> None:
+    place = write_failure(result("3:5", Outcome.REFUSED_WRONGLY, codes=("x",), case=True), tmp_path)
+    assert place == tmp_path / "1.43-3-5"
+    assert json.loads((place / "graph.json").read_text()) == {}
+    assert json.loads((place / "editor.prompt.json").read_text()) == {"1": {}}
+    assert "it is wrong" in (place / "ours.error.txt").read_text()
+    text = (place / "case.txt").read_text()
+    assert "python -m parity --editor 1.43 --seed 3 --case 5" in text
+    assert "wrap 1 (A)" in text
+    assert "what differs" in text
