@@ -24,7 +24,7 @@ $(VENV)/.ready: requirements/dev.lock pyproject.toml
 editors: $(EDITORS) ## Bring the real editors' files, from locked packages.
 
 # Not into the environment itself: two versions of one package.
-$(VENV)/editors/%/.ready: requirements/editor-%.lock $(VENV)/.ready
+$(VENV)/editors/%/.ready: requirements/editor-%.lock | $(VENV)/.ready
 	rm -rf $(@D)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(@D) -r $<
 	touch $@
