@@ -27,13 +27,13 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 Yaml: TypeAlias = "str | list[Yaml] | dict[str, Yaml]"
 T = TypeVar("T")
 
-_TOP = ("name", "title", "description", "inputs", "outputs", "models", "runpod")
-_INPUT = (
+TOP_KEYS = ("name", "title", "description", "inputs", "outputs", "models", "runpod")
+INPUT_KEYS = (
     "from", "title", "description", "required", "default", "min", "max", "multiple_of", "offset", "min_length",
     "max_length", "choices",
 )  # fmt: skip
-_OUTPUT = ("from", "title", "description", "many")
-_MODEL = ("size", "url", "directory")
+OUTPUT_KEYS = ("from", "title", "description", "many")
+MODEL_KEYS = ("size", "url", "directory")
 _RUNPOD = ("gpu", "container_disk", "execution_timeout")
 
 
@@ -43,9 +43,7 @@ def read_annotation(document: Document) -> Annotation:
     Raises:
         CompileError: several such notes, no YAML, unknown keys or values of the wrong form; all are named.
     """
-    notes = [
-        node for node in document.root.nodes if node.type in _NOTES and (node.title or "").strip().casefold() == TITLE
-    ]
+    notes = find_notes(document)
     if not notes:
         return Annotation()
     reader = _Reader(document.file, notes[0])
@@ -54,6 +52,19 @@ def read_annotation(document: Document) -> Annotation:
     annotation = reader.read()
     reader.found.finish()
     return annotation
+
+
+def find_notes(document: Document) -> tuple[GraphNode, ...]:
+    """The notes that carry the title; there should be one at most."""
+    return tuple(
+        node for node in document.root.nodes if node.type in _NOTES and (node.title or "").strip().casefold() == TITLE
+    )
+
+
+def yaml_span(text: str) -> tuple[int, int]:
+    """Which part of a note's text is YAML: the first fenced block, or all of it."""
+    fenced = _FENCE.search(text)
+    return fenced.span(1) if fenced else (0, len(text))
 
 
 class _OneKeyLoader(yaml.BaseLoader):
@@ -85,9 +96,9 @@ class _Reader:
         values = self._note.widgets_values
         text = values[0] if isinstance(values, tuple) and values else None
         text = text if isinstance(text, str) else ""
-        fenced = _FENCE.search(text)
+        start, end = yaml_span(text)
         try:
-            raw = cast("Yaml | None", yaml.load(fenced[1] if fenced else text, Loader=_OneKeyLoader))  # noqa: S506 - a BaseLoader makes texts only
+            raw = cast("Yaml | None", yaml.load(text[start:end], Loader=_OneKeyLoader))  # noqa: S506 - a BaseLoader makes texts only
         except yaml.MarkedYAMLError as error:
             line = (error.problem_mark.line + 1) if error.problem_mark else 1
             self.found.add(errors.NotYaml(at=self.at(), line=line, problem=error.problem or "it cannot be read"))
@@ -95,7 +106,7 @@ class _Reader:
         except yaml.YAMLError as error:
             self.found.add(errors.NotYaml(at=self.at(), line=1, problem=" ".join(str(error).split())))
             return Annotation()
-        top = self._mapping(raw or {}, "", _TOP)
+        top = self._mapping(raw or {}, "", TOP_KEYS)
         runpod = self._mapping(top.get("runpod", {}), "runpod", _RUNPOD)
         inputs, outputs = top.get("inputs"), top.get("outputs")
         return Annotation(
@@ -115,7 +126,7 @@ class _Reader:
     def _inputs(self, raw: Yaml) -> Iterator[InputAnnotation]:
         for name, entry in self._mapping(raw, "inputs", None).items():
             key = f"inputs.{name}"
-            fields = self._mapping({"from": entry} if isinstance(entry, str) else entry, key, _INPUT)
+            fields = self._mapping({"from": entry} if isinstance(entry, str) else entry, key, INPUT_KEYS)
             prefix = f"{key}."
             sources = tuple(self._sources(fields.get("from", []), f"{prefix}from"))
             if not sources and isinstance(entry, dict):
@@ -151,7 +162,7 @@ class _Reader:
     def _outputs(self, raw: Yaml) -> Iterator[OutputAnnotation]:
         for name, entry in self._mapping(raw, "outputs", None).items():
             key = f"outputs.{name}"
-            fields = self._mapping({"from": entry} if isinstance(entry, str) else entry, key, _OUTPUT)
+            fields = self._mapping({"from": entry} if isinstance(entry, str) else entry, key, OUTPUT_KEYS)
             node = self._optional(fields, "from", f"{key}.", self._text)
             if node is None:
                 self._wrong(key, "the id of the node that saves it, {from: ID}", entry)
@@ -167,7 +178,7 @@ class _Reader:
     def _models(self, raw: Yaml) -> Iterator[ModelAnnotation]:
         for file, entry in self._mapping(raw, "models", None).items():
             key = f"models.{file}"
-            fields = self._mapping(entry, key, _MODEL)
+            fields = self._mapping(entry, key, MODEL_KEYS)
             yield ModelAnnotation(
                 file=file,
                 size=self._optional(fields, "size", f"{key}.", self._size),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,17 +57,25 @@ def write_text(text: str, path: Path) -> None:
 
 
 def write_bytes(data: bytes, path: Path) -> None:
-    """Writes one file whole.
+    """Writes one file whole. A file that is there keeps its mode; behind a link, the file that it points to is written.
 
     Raises:
         WriteError: it cannot be written; what was there stays.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-            part.write(data)
-        Path(part.name).chmod(0o644)
-        os.replace(part.name, path)  # noqa: PTH105 - the part's name is a text
+        place = path.resolve()
+        mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o644
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}-", delete=False) as part:
+            fresh = Path(part.name)
+            try:
+                part.write(data)
+                part.flush()
+                fresh.chmod(mode)
+                fresh.replace(place)
+            except OSError:
+                fresh.unlink(missing_ok=True)
+                raise
     except OSError as error:
         raise _error(path, error.strerror or str(error)) from error
 
