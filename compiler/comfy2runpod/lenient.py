@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from comfy2runpod.catalog import Catalog
-from comfy2runpod.diagnostics import CompileError, Diagnostic
+from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Canvas, Document
 from comfy2runpod.ir.json import Json, JsonObject
@@ -44,7 +44,7 @@ def make_out(data: bytes, file: str, catalog: Catalog, options: Options) -> Made
     known = _with_stand_ins(document, catalog)
     profile = candidates(document, catalog, options)[0]
     allowing = replace(options, allow_api_nodes=True)
-    found: dict[Diagnostic, None] = {}
+    found = Collector()
     levels: dict[str, int] = {}
     attempt, classes = document, catalog
     while True:
@@ -53,16 +53,18 @@ def make_out(data: bytes, file: str, catalog: Catalog, options: Options) -> Made
         except CompileError as error:
             places = {diagnostic.at.json_path for diagnostic in error.diagnostics}
             # What is said of a node that has been changed may be of our making.
-            found.update({item: None for item in error.diagnostics if item.at.json_path not in levels})
+            for item in error.diagnostics:
+                if item.at.json_path not in levels:
+                    found.add(item)
             if classes is catalog:
                 classes = known
             if None in places or any(levels.get(place or "", 0) >= _GONE for place in places):
-                return MadeOut(document, None, frozenset(levels), tuple(found))
+                return MadeOut(document, None, frozenset(levels), found.all)
             for place in places:
                 levels[place or ""] = levels.get(place or "", 0) + 1
             attempt = _changed(document, levels)
         else:
-            return MadeOut(document, graph, frozenset(levels), tuple(found))
+            return MadeOut(document, graph, frozenset(levels), found.all)
 
 
 def _with_stand_ins(document: Document, catalog: Catalog) -> Catalog:
