@@ -77,7 +77,7 @@ def judge(reading: Reading, ours: Ours, catalog: Catalog) -> Judgement:
         return Judgement(outcome, ours.codes, refused_for)
     if ours.prompt is None:
         return Judgement(Outcome.REFUSED_WRONGLY, ours.codes, tuple(ours.text.splitlines()))
-    lines = differences(parse_prompt(reading.prompt), ours.prompt, catalog)
+    lines = differences(parse_prompt(reading.prompt, catalog), ours.prompt, catalog)
     return Judgement(Outcome.DIFFERENT if lines else Outcome.EQUAL, (), tuple(lines))
 
 
@@ -86,7 +86,7 @@ def refusal(reading: Reading, catalog: Catalog) -> tuple[str, ...]:
     if reading.error is not None:
         return (f"the editor fails: {reading.error}",)
     try:
-        verdict = validate_prompt(parse_prompt(reading.prompt), catalog)
+        verdict = validate_prompt(parse_prompt(reading.prompt, catalog), catalog)
     except PromptError as error:
         return (str(error),)
     faults = [
