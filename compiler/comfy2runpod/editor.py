@@ -13,6 +13,8 @@ class EditorProfile:
 
     `bypass_takes_any_fit`: a bypassed output may take the first input that fits, if none has the very type.
     `instance_keeps_values`: a promoted widget's value is the instance's own, not the inner node's.
+    `table_decides`: where inputs and the table of links disagree, the table is right; and nodes of one id on the root
+    are told apart.
     `wraps_curves`: a curve's value is written with a word of its type beside it.
     `keeps_promoted_choice`: a dynamic combo that is linked to a subgraph's input keeps its choice when it is loaded.
     `opens_promoted_objects`: it can open a graph in which an instance shows a widget whose value is an object.
@@ -22,6 +24,7 @@ class EditorProfile:
     name: str
     bypass_takes_any_fit: bool
     instance_keeps_values: bool
+    table_decides: bool
     wraps_curves: bool
     keeps_promoted_choice: bool
     opens_promoted_objects: bool
@@ -33,6 +36,7 @@ PROFILES = {
         "1.43",
         bypass_takes_any_fit=False,
         instance_keeps_values=False,
+        table_decides=False,
         wraps_curves=False,
         keeps_promoted_choice=False,
         opens_promoted_objects=True,
@@ -42,6 +46,7 @@ PROFILES = {
         "1.58",
         bypass_takes_any_fit=True,
         instance_keeps_values=True,
+        table_decides=True,
         wraps_curves=True,
         keeps_promoted_choice=True,
         opens_promoted_objects=False,

@@ -76,8 +76,10 @@ def misfits(assigned: Assigned) -> Iterator[tuple[Place, Json]]:
         match place.kind:
             case PlaceKind.INPUT if place.spec is not None and not fits(place.spec, value):
                 yield place, value
-            case PlaceKind.CONTROL if value not in CONTROL_WORDS:
-                yield place, value
+            # Early editors saved true or false there.
+            case PlaceKind.CONTROL if value is not None and value is not True and value is not False:
+                if not (isinstance(value, str) and value in CONTROL_WORDS):
+                    yield place, value
 
 
 def explain(node_class: NodeClass, assigned: Assigned, profile: EditorProfile) -> Removed | Added | None:

@@ -14,7 +14,7 @@ from comfy2runpod.catalog import DYNAMIC_COMBO, Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus
 from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile, Virtual, types_fit
 from comfy2runpod.errors import flatten as errors
-from comfy2runpod.ir.document import INPUT_PANEL, OUTPUT_PANEL, Document, GraphNode, Mode
+from comfy2runpod.ir.document import INPUT_PANEL, OUTPUT_PANEL, Document, GraphLink, GraphNode, LinkId, Mode
 from comfy2runpod.ir.flat import Exposed, FlatGraph, FlatNode, FromNode, Origin
 from comfy2runpod.promoted import PromotedWidgets
 from comfy2runpod.scope import Inputs, Scope, child_scope, root_scope
@@ -211,20 +211,47 @@ class _Flattener:
             child = scope.children.get(node.id)
             if child is None or child.definition is None:
                 return FromNode(path, slot)
-            inner = self._panel_link(child, slot)
+            inner = self._panel_link(child, slot, at)
             if inner is None:
                 return None
             scope, (node, slot) = child, inner
 
-    def _panel_link(self, child: Scope, slot: int) -> tuple[GraphNode, int] | None:
+    def _panel_link(self, child: Scope, slot: int, at: Callable[[], Locus]) -> tuple[GraphNode, int] | None:
         """The inner node and output that a subgraph's output panel shows in a slot."""
         definition = child.definition
         if definition is None or slot >= len(definition.outputs):
             return None
-        for link_id in definition.outputs[slot].link_ids:
-            link = child.canvas.links.get(link_id)
-            if link is not None and link.target_id == OUTPUT_PANEL and link.origin_id in child.nodes:
-                return child.nodes[link.origin_id], link.origin_slot
+        link = self._shown_link(child, slot, definition.outputs[slot].link_ids)
+        if link is None:
+            return None
+        if link.origin_id == INPUT_PANEL:
+            name = definition.outputs[slot].name
+            self._found.add(errors.SubgraphPassesThrough(at=at(), subgraph=definition.name, output=name))
+            return None
+        node = child.nodes.get(link.origin_id)
+        if node is None:
+            missing = f"starts at node {child.node_path(link.origin_id)}, which is not in the graph"
+            self._found.add(errors.BrokenLink(at=at(), link=link.id, missing=missing))
+            return None
+        return node, link.origin_slot
+
+    def _shown_link(self, child: Scope, slot: int, link_ids: tuple[LinkId, ...]) -> GraphLink | None:
+        """The link that an output panel's slot means: the one that it names first.
+
+        Of links that join the same two slots the editor keeps the first alone. A slot that names another of them, or
+        one that there is not, is given the first link that ends in it.
+        """
+        links = child.canvas.links
+        to_slot = (OUTPUT_PANEL, slot)
+        ending = [other for other in links.values() if (other.target_id, other.target_slot) == to_slot]
+        for link_id in link_ids:
+            link = links.get(link_id)
+            if link is not None:
+                ends = (link.origin_id, link.origin_slot)
+                kept = next((other for other in ending if (other.origin_id, other.origin_slot) == ends), link)
+                return link if kept is link else ending[0]
+            if ending and not self._profile.table_decides:
+                return ending[0]
         return None
 
     def _bypass(self, node: GraphNode, slot: int, wanted: str) -> int | None:

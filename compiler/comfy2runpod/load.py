@@ -173,11 +173,9 @@ class _Reader:
                 self._malformed(node_path, "a node (an object)", entry)
         links: dict[LinkId, GraphLink] = {}
         for index, entry in enumerate(self._list(raw.get("links"), f"{path}.links")):
-            # The editor leaves nulls behind in place of deleted links.
-            if entry is not None:
-                link = self._link(entry, f"{path}.links[{index}]")
-                if link is not None:
-                    links[link.id] = link
+            link = self._link(entry, f"{path}.links[{index}]")
+            if link is not None:
+                links[link.id] = link
         return Canvas(nodes=tuple(nodes), links=links)
 
     def _node(self, raw: JsonObject, path: str) -> GraphNode:

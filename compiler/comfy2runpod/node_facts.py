@@ -38,6 +38,9 @@ VALUE_NODES = frozenset(
 # Folders that hold a user's pictures and sounds, not models.
 INPUT_FOLDERS = frozenset({"input", "input3d", "output", "temp"})
 
+# What ComfyUI takes for a model file, in every folder that takes one of them (folder_paths.py).
+MODEL_EXTENSIONS = frozenset({".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft"})
+
 # RunPod's GPU pools and the memory of one GPU, in GB (RunPod's documentation, 2026-11).
 GPU_POOLS: Mapping[str, int] = {
     "AMPERE_16": 16,

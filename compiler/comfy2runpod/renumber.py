@@ -12,8 +12,15 @@ from dataclasses import replace
 from comfy2runpod.ir.document import Canvas, Document, GraphLink, GraphNode, NodeId, Subgraph
 
 
-def renumber(document: Document) -> Document:
-    """The document with ids unique over all its canvases; the very same one if they are already."""
+def renumber(document: Document, *, root_too: bool) -> Document:
+    """The document with ids unique over all its canvases; the very same one if they are already.
+
+    Args:
+        document: the graph.
+        root_too: whether the later of two root nodes with one id gets a new one; links stay with the first.
+    """
+    if root_too:
+        document = _unique_root(document)
     used = {node.id for node in document.root.nodes}
     counts = len(used) + sum(len(subgraph.canvas.nodes) for subgraph in document.subgraphs.values())
     together = used.union(*({node.id for node in s.canvas.nodes} for s in document.subgraphs.values()))
@@ -42,6 +49,25 @@ def renumber(document: Document) -> Document:
     }
     instances = {key: _with_proxies(subgraph, changed) for key, subgraph in subgraphs.items()}
     return replace(document, root=_proxies(document.root, changed), subgraphs=instances)
+
+
+def _unique_root(document: Document) -> Document:
+    seen: set[NodeId] = set()
+    if len({node.id for node in document.root.nodes}) == len(document.root.nodes):
+        return document
+    last = max((int(node.id) for node in document.root.nodes if node.id.isdecimal()), default=0)
+    last = max(last, document.last_node_id)
+    nodes = []
+    for node in document.root.nodes:
+        if node.id in seen:
+            last += 1
+            inputs = tuple(replace(slot, link=None) for slot in node.inputs)
+            nodes.append(replace(node, id=str(last), inputs=inputs))
+        else:
+            nodes.append(node)
+        seen.add(nodes[-1].id)
+    root = replace(document.root, nodes=tuple(nodes))
+    return replace(document, root=root, last_node_id=last)
 
 
 def _with_ids(subgraph: Subgraph, new_ids: Mapping[NodeId, NodeId]) -> Subgraph:

@@ -163,3 +163,25 @@ class EditorCannotOpen(Diagnostic):
     def remedy(self) -> str:
         """Another editor, or no such widget."""
         return f"Compile with --editor 1.43, or take {self.widget} out of the subgraph's inputs and promoted widgets."
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubgraphPassesThrough(Diagnostic):
+    """A subgraph that leads one of its inputs straight to an output: the editor fails to make a prompt of it."""
+
+    code: ClassVar[str] = "subgraph-passes-through"
+    subgraph: str
+    output: str
+
+    @property
+    def reason(self) -> str:
+        """What the editor cannot follow."""
+        return (
+            f'The subgraph "{self.subgraph}" leads an input straight to its output {self.output}, with no node '
+            "between: the editor fails to make a prompt of it."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Link around it."""
+        return f"Link what feeds the subgraph directly to what its output {self.output} goes to."

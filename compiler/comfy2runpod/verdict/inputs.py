@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 from comfy2runpod.catalog import InputSpec
 from comfy2runpod.ir.json import Json
-from comfy2runpod.node_facts import INPUT_FOLDERS
+from comfy2runpod.node_facts import INPUT_FOLDERS, MODEL_EXTENSIONS
 
 Files: TypeAlias = Callable[[str], Iterable[str]]
 
@@ -102,7 +102,10 @@ class Present:
             return any(self._in_folder(folder, value) for folder in spec.folders)
         if any(folder in INPUT_FOLDERS for folder in spec.folders):
             return True
-        return value.casefold().endswith(tuple(spec.extensions))
+        extensions = {*spec.extensions}
+        if extensions & MODEL_EXTENSIONS:
+            extensions |= MODEL_EXTENSIONS
+        return value.casefold().endswith(tuple(extensions))
 
     def annotated(self, name: str) -> bool:
         """Whether a user's file is there: `cat.png`, or `cat.png [output]` for one that was made."""
