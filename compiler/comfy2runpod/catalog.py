@@ -31,6 +31,9 @@ WIDGET_TYPES = frozenset(
 # A combo whose choice brings inputs of its own.
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
 
+# The type of an output that takes on the type of what is linked to an input.
+MATCHES_INPUT = "COMFY_MATCHTYPE_V3"
+
 Number: TypeAlias = int | float
 
 

@@ -11,7 +11,6 @@ from enum import Enum, auto
 class EditorProfile:
     """The rules of one editor version that change prompts.
 
-    `bypass_takes_any_fit`: a bypassed output may take the first input that fits, if none has the very type.
     `instance_keeps_values`: a promoted widget's value is the instance's own, not the inner node's.
     `table_decides`: where inputs and the table of links disagree, the table is right; and nodes of one id on the root
     are told apart.
@@ -22,7 +21,6 @@ class EditorProfile:
     """
 
     name: str
-    bypass_takes_any_fit: bool
     instance_keeps_values: bool
     table_decides: bool
     wraps_curves: bool
@@ -34,7 +32,6 @@ class EditorProfile:
 PROFILES = {
     "1.43": EditorProfile(
         "1.43",
-        bypass_takes_any_fit=False,
         instance_keeps_values=False,
         table_decides=False,
         wraps_curves=False,
@@ -44,7 +41,6 @@ PROFILES = {
     ),
     "1.58": EditorProfile(
         "1.58",
-        bypass_takes_any_fit=True,
         instance_keeps_values=True,
         table_decides=True,
         wraps_curves=True,

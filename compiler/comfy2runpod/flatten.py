@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from comfy2runpod.catalog import DYNAMIC_COMBO, Catalog
+from comfy2runpod.catalog import DYNAMIC_COMBO, MATCHES_INPUT, Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus
 from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile, Virtual, types_fit
 from comfy2runpod.errors import flatten as errors
@@ -265,16 +265,16 @@ class _Flattener:
         for index, candidate in enumerate(inputs):
             if candidate.type == wanted:
                 return index
-        if self._profile.bypass_takes_any_fit:
-            for index, candidate in enumerate(inputs):
-                if types_fit(candidate.type, given) and types_fit(candidate.type, wanted):
-                    return index
+        for index, candidate in enumerate(inputs):
+            if types_fit(candidate.type, given) and types_fit(candidate.type, wanted):
+                return index
         return None
 
     def _output_type(self, node: GraphNode, slot: int) -> str:
         declared = self._catalog.get(node.type)
         if declared is not None and slot < len(declared.outputs):
-            return declared.outputs[slot].type
+            kind = declared.outputs[slot].type
+            return "*" if kind == MATCHES_INPUT else kind
         return node.outputs[slot].type if slot < len(node.outputs) else "*"
 
     def _from_instance(self, inner: Scope, slot: int, name: str, leaf: tuple[str, str]) -> Origin | None:

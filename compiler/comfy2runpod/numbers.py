@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
 
 from comfy2runpod.catalog import InputSpec
 from comfy2runpod.ir.json import Json
@@ -34,6 +35,8 @@ def merged(first: InputSpec, second: InputSpec) -> InputSpec | None:
         return None
     if (first.round, first.display_name, first.lazy) != (second.round, second.display_name, second.lazy):
         return None
+    low = -math.inf if low is None else low
+    high = math.inf if high is None else high
     return replace(first, minimum=low, maximum=high, step=_common_step(first.step or 1, second.step or 1))
 
 
@@ -50,24 +53,31 @@ def stepped(spec: InputSpec, value: int | float) -> int | float:
     """A value as a widget holds it once it is written: an integer on its step, a decimal rounded and within bounds."""
     if spec.type == "INT":
         step = int(spec.step or 1) or 1
-        shift = int(math.fmod(spec.minimum or 0, step))
+        low = spec.minimum if spec.minimum is not None and math.isfinite(spec.minimum) else 0
+        shift = int(math.fmod(low, step))
         return (
             math.floor((value - shift) / step + 0.5) * step + shift
             if isinstance(value, float)
             else _on_step(value, step, shift)
         )
-    unit = spec.round or 10.0 ** -_decimals(spec.step or 0.5)
-    rounded = round(math.floor(value / unit + 0.5) * unit, _decimals(unit))
-    return clamped(spec, rounded)
+    digits = max(0, -math.floor(math.log10(spec.step or 0.5)))
+    unit = spec.round or (10.0**-digits if digits else None)
+    if unit is None:
+        return value
+    rounded = _fixed(math.floor(value / unit + 0.5) * unit, digits)
+    # A widget without bounds of its own is given these.
+    low, high = (0 if spec.minimum is None else spec.minimum), (2048 if spec.maximum is None else spec.maximum)
+    return min(max(rounded, low), high)
+
+
+def _fixed(value: float, digits: int) -> float:
+    """A decimal with so many digits, halves away from zero."""
+    return float(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def _on_step(value: int, step: int, shift: int) -> int:
     # In whole numbers, so that a seed of 64 bits keeps all of them.
     return (2 * (value - shift) + step) // (2 * step) * step + shift
-
-
-def _decimals(unit: float) -> int:
-    return max(0, -math.floor(math.log10(unit)))
 
 
 def _common_step(first: float, second: float) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from comfy2runpod.catalog import Catalog, InputSpec
 from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile, Virtual
-from comfy2runpod.ir.document import Canvas, Document, GraphNode, NodeId
+from comfy2runpod.ir.document import Canvas, Document, GraphNode, LinkId, NodeId
 from comfy2runpod.ir.json import Json
 from comfy2runpod.numbers import NUMBERS, as_number, clamped, merged, stepped
 
@@ -74,27 +74,27 @@ def _with(canvas: Canvas, written: Mapping[NodeId, Mapping[str, Json]] | None) -
 
 
 def _writes(
-    node: GraphNode, targets: tuple[_Target | None, ...], text: Callable[[str], str]
+    node: GraphNode, links: tuple[tuple[_Target, ...], ...], text: Callable[[str], str]
 ) -> Iterator[tuple[_Target, Json]]:
     values = node.widgets_values
     # The first link decides what the node is; if that leads to no widget, it has no value.
-    if not isinstance(values, tuple) or not values or not targets or targets[0] is None:
+    if not isinstance(values, tuple) or not values or not links or not links[0]:
         return
     value = values[0]
-    spec = targets[0].spec
+    spec = links[0][0].spec
     if spec is not None and spec.type in NUMBERS and (number := as_number(value)) is not None:
-        for target in targets:
-            both = merged(spec, target.spec) if target is not None and target.spec is not None else None
+        for targets in links:
+            other = targets[0].spec if targets else None
+            both = merged(spec, other) if other is not None else None
             if both is not None:
                 spec = both
                 number = stepped(spec, clamped(spec, number))
         value = number
     if node.replaces_text and isinstance(value, str):
         value = text(value)
-    for target in targets:
-        if target is not None:
-            number = as_number(value) if target.spec is not None and target.spec.type in NUMBERS else None
-            yield target, value if number is None or target.spec is None else stepped(target.spec, number)
+    for target in (target for targets in links for target in targets):
+        number = as_number(value) if target.spec is not None and target.spec.type in NUMBERS else None
+        yield target, value if number is None or target.spec is None else stepped(target.spec, number)
 
 
 class _Finder:
@@ -102,42 +102,46 @@ class _Finder:
         self._document = document
         self._catalog = catalog
         self._profile = profile
+        self._nodes: dict[CanvasKey, Mapping[NodeId, GraphNode]] = {}
 
     def canvases(self) -> Iterator[tuple[CanvasKey, Canvas]]:
         yield ROOT, self._document.root
         for key, subgraph in self._document.subgraphs.items():
             yield key, subgraph.canvas
 
-    def targets(self, key: CanvasKey, canvas: Canvas, node: GraphNode) -> tuple[_Target | None, ...]:
-        """What a PrimitiveNode's links lead to, in their order; None for what takes no value."""
-        nodes = {other.id: other for other in canvas.nodes}
+    def targets(self, key: CanvasKey, canvas: Canvas, node: GraphNode) -> tuple[tuple[_Target, ...], ...]:
+        """What each of a PrimitiveNode's links leads to: several widgets, or none that takes a value."""
+        nodes = self._by_id(key, canvas)
         found = []
         for link_id in node.outputs[0].links if node.outputs else ():
             link = canvas.links.get(link_id)
             target = nodes.get(link.target_id) if link is not None and link.origin_id == node.id else None
-            name = next((slot.name for slot in target.inputs if slot.link == link_id), None) if target else None
-            found.append(self._target(key, target, name, 0) if target is not None and name is not None else None)
+            found.append(tuple(self._behind(key, target, link_id, 0)) if target is not None else ())
         return tuple(found)
 
-    def _target(self, key: CanvasKey, node: GraphNode, name: str, level: int) -> _Target | None:
+    def _behind(self, key: CanvasKey, node: GraphNode, link_id: LinkId, level: int) -> Iterator[_Target]:
+        """The widgets that a link into a node, or into a subgraph's instance, writes into."""
+        slot = next((slot for slot in node.inputs if slot.link == link_id), None)
+        if slot is None or node.type in VIRTUAL_NODES:
+            return
         definition = self._document.subgraphs.get(node.type)
         if definition is None:
-            if node.type in VIRTUAL_NODES:
-                return None
             node_class = self._catalog.get(node.type)
-            spec = node_class.by_name.get(name) if node_class is not None else None
-            if spec is None:
-                shown = any(slot.name == name and slot.widget is not None for slot in node.inputs)
-                return _Target(key, node.id, name, None) if shown else None
-            return _Target(key, node.id, name, spec) if spec.is_widget else None
+            spec = node_class.by_name.get(slot.name) if node_class is not None else None
+            if spec.is_widget if spec is not None else slot.widget is not None:
+                yield _Target(key, node.id, slot.name, spec)
+            return
         if self._profile.instance_keeps_values or level > _MOST_LEVELS:
-            return None
-        panel = next((slot for slot in definition.inputs if slot.name == name), None)
-        nodes = {other.id: other for other in definition.canvas.nodes}
-        for link_id in panel.link_ids if panel is not None else ():
-            link = definition.canvas.links.get(link_id)
+            return
+        panel = next((panel for panel in definition.inputs if panel.name == slot.name), None)
+        nodes = self._by_id(definition.id, definition.canvas)
+        for inner_id in panel.link_ids if panel is not None else ():
+            link = definition.canvas.links.get(inner_id)
             inner = nodes.get(link.target_id) if link is not None else None
             if inner is not None:
-                slot = next((slot.name for slot in inner.inputs if slot.link == link_id), None)
-                return self._target(definition.id, inner, slot, level + 1) if slot is not None else None
-        return None
+                yield from self._behind(definition.id, inner, inner_id, level + 1)
+
+    def _by_id(self, key: CanvasKey, canvas: Canvas) -> Mapping[NodeId, GraphNode]:
+        if key not in self._nodes:
+            self._nodes[key] = {node.id: node for node in canvas.nodes}
+        return self._nodes[key]

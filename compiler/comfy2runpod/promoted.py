@@ -17,6 +17,7 @@ from comfy2runpod.ir.document import INPUT_PANEL, GraphNode, NodeId
 from comfy2runpod.ir.flat import FromInstance, FromWidget
 from comfy2runpod.ir.json import Json
 from comfy2runpod.scope import Inputs, Scope
+from comfy2runpod.widgets import is_widget
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,6 @@ class PromotedWidgets:
     def _is_widget(self, node: GraphNode, name: str) -> bool:
         declared = self._catalog.get(node.type)
         if declared is not None and "." not in name:
-            # What the class does not declare is no widget any more, and takes no place among the values.
-            return name in declared.by_name and declared.by_name[name].is_widget
+            # What the class no longer has takes no place among the values.
+            return is_widget(declared, name)
         return any(slot.name == name and slot.widget is not None for slot in node.inputs)

@@ -63,6 +63,18 @@ def current_name(class_type: str, name: str) -> str:
     return RENAMED_INPUTS.get((class_type, name), name)
 
 
+def is_widget(node_class: NodeClass, name: str) -> bool:
+    """Whether a class has a widget of that name: one of its inputs, or one that the editor adds to it."""
+    spec = node_class.by_name.get(name)
+    if spec is not None:
+        return spec.is_widget
+    if name == "upload":
+        return any(other.upload in UPLOAD_BUTTONS for other in node_class.inputs)
+    if name == "control_after_generate":
+        return any(other.controlled_in(other.name) for other in node_class.inputs)
+    return any(name in extra.names for extra in EXTRA_WIDGETS.get(node_class.name, ()))
+
+
 def assign(
     node_class: NodeClass,
     saved: tuple[Json, ...] | Mapping[str, Json] | None,
