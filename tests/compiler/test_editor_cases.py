@@ -41,7 +41,7 @@ def test_the_prompt_is_the_editors_or_the_graph_is_refused_as_the_server_would(c
 
 def accepted(prompt: Json) -> bool:
     try:
-        verdict = validate_prompt(parse_prompt(prompt), load_catalog())
+        verdict = validate_prompt(parse_prompt(prompt, load_catalog()), load_catalog())
     except PromptError:
         return False
     return verdict.error is None and not verdict.node_faults
