@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from comfy2runpod.cli import cli
+from parity.editor import Editor
 
 from .conftest import GRAPH
-from .editor import Editor
 
 pytestmark = [pytest.mark.editor, pytest.mark.asyncio(loop_scope="module")]
 
