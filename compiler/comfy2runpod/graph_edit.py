@@ -14,7 +14,7 @@ from typing import cast
 
 from comfy2runpod.annotation import TITLE, find_notes, yaml_span
 from comfy2runpod.diagnostics import CompileError, Locus
-from comfy2runpod.errors.annotate import NoPlaceForANote
+from comfy2runpod.errors.annotate import NothingToAnnotate
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.json_spans import Span, Steps, find_spans, steps_of
@@ -65,13 +65,13 @@ def with_note(data: bytes, document: Document, text: str) -> bytes:
         text: the note's whole text.
 
     Raises:
-        CompileError: the file has no list of nodes to put a note into.
+        CompileError: the graph has no nodes.
     """
     source = data.decode("utf-8")
     raw = cast(JsonObject, json.loads(source.removeprefix("\ufeff")))
     nodes = raw.get("nodes")
     if not isinstance(nodes, list) or not nodes:
-        raise CompileError([NoPlaceForANote(at=Locus(document.file))])
+        raise CompileError([NothingToAnnotate(at=Locus(document.file))])
     notes = find_notes(document)
     edited = _replaced(source, notes[0].json_path, text) if notes else _inserted(source, raw, nodes, text)
     return edited.encode("utf-8")

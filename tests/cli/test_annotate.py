@@ -204,9 +204,11 @@ def test_a_link_stays_a_link_and_a_file_keeps_its_mode(noted: Path, tmp_path: Pa
 
 def test_what_has_no_canvas_is_refused(tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(comfy2runpod("prompt", GRAPH).stdout, encoding="utf-8")
-    done = comfy2runpod("annotate", tmp_path / "p.json", "--title", "x")
-    assert done.returncode == 1
-    assert "error[" in done.stderr
+    (tmp_path / "e.json").write_text('{"nodes": [], "links": []}', encoding="utf-8")
+    for name, code in (("p.json", "api-prompt"), ("e.json", "nothing-to-annotate")):
+        done = comfy2runpod("annotate", tmp_path / name, "--title", "x")
+        assert done.returncode == 1
+        assert f"error[{code}]" in done.stderr
 
 
 def test_a_note_that_is_no_yaml_is_left_alone(noted: Path) -> None:

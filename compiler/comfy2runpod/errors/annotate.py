@@ -49,17 +49,17 @@ class CannotChangeNote(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoPlaceForANote(Diagnostic):
-    """A file that has no list of nodes: an API prompt."""
+class NothingToAnnotate(Diagnostic):
+    """A graph without nodes."""
 
-    code: ClassVar[str] = "no-place-for-a-note"
+    code: ClassVar[str] = "nothing-to-annotate"
 
     @property
     def reason(self) -> str:
         """What is missing."""
-        return "The file has no canvas that a note could stand on."
+        return "The graph has no nodes: there is nothing that a note could speak of."
 
     @property
     def remedy(self) -> str:
-        """Give the graph."""
-        return "Give the graph as ComfyUI saves it (Workflow > Save), not the prompt in API format."
+        """Give another."""
+        return "Give the graph as ComfyUI saves it (Workflow > Save)."
