@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -49,12 +50,14 @@ def test_serve_api_answers_runsync(simulator: Simulator, tmp_path: Path) -> None
     port = free_port()
     command = [sys.executable, str(PACKAGE / "handler.py"), "--rp_serve_api", "--rp_api_port", str(port)]
     quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, env=environment(simulator), cwd=tmp_path, stdout=quiet, stderr=quiet) as server:
+    with subprocess.Popen(
+        command, env=environment(simulator), cwd=tmp_path, stdout=quiet, stderr=quiet, start_new_session=True
+    ) as server:
         try:
             good = post(f"http://127.0.0.1:{port}/runsync", {"input": SMALL})
             bad = post(f"http://127.0.0.1:{port}/runsync", {"input": {"prompt": ""}})
         finally:
-            server.terminate()
+            kill(server)
     assert good["status"] == "COMPLETED"
     assert dict(good["output"])["frame_count"] == 9  # type: ignore[call-overload]
     assert bad["status"] == "FAILED"
@@ -137,11 +140,20 @@ def worker(port: int, simulator: Simulator, folder: Path) -> Iterator[subprocess
     )
     log = (folder / "worker.log").open("wb")
     command = [sys.executable, str(PACKAGE / "handler.py")]
-    with log, subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log) as process:
+    with (
+        log,
+        subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log, start_new_session=True) as process,
+    ):
         try:
             yield process
         finally:
-            process.kill()
+            kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends a worker and what it started: the SDK pings from a process of its own, which outlives a killed parent."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 async def drive(queue: Queue, simulator: Simulator, folder: Path, until: int, stop_after: float | None = None) -> None:
