@@ -19,7 +19,7 @@ from comfy2runpod.ir.flat import Exposed, FlatGraph, FlatNode, FromNode, Origin
 from comfy2runpod.promoted import PromotedWidgets
 from comfy2runpod.scope import Inputs, Scope, child_scope, root_scope
 
-MAX_NODES = 500_000
+MAX_NODES = 200_000
 _OFF = {Mode.NEVER: "muted", Mode.BYPASS: "bypassed"}
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterator
+from itertools import chain, count
 from pathlib import PurePosixPath
 
 from pydantic import BaseModel
@@ -17,7 +18,7 @@ from comfy2runpod.catalog import Catalog, InputSpec
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.expression import Expression, ExpressionError, parse_expression
-from comfy2runpod.fields import Reached, make_field, reached_specs
+from comfy2runpod.fields import Reached, kind_of, make_field, reached_specs
 from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
@@ -149,12 +150,30 @@ class _Maker:
         names: set[str] = set()
         sources = [(e.label or e.name, f"{e.path}.{e.name}") for e in self._graph.exposed if ":" not in e.path]
         sources += [(name, f"{node_id}.{name}") for node_id, name in self._document.app_inputs]
-        for label, path in sources:
+        for label, path in dict.fromkeys(sources):
             found = self._resolve(path)
-            name = _slug(label)
-            if found and not found[0][1].folders and name not in names:
-                names.add(name)
-                yield InputAnnotation(name=name, sources=(Source(path),))
+            if not found or found[0][1].folders:
+                continue
+            why = self._unfit(found)
+            if why is not None:
+                node_id, _, name = path.partition(".")
+                at = Locus(self._document.file, node=node_id, input=name)
+                self.found.add(errors.ExposedInputLeftOut(at=at, path=path, why=why))
+                continue
+            slug = _slug(label)
+            name = next(name for name in chain([slug], (f"{slug}_{n}" for n in count(2))) if name not in names)
+            names.add(name)
+            yield InputAnnotation(name=name, sources=(Source(path),))
+
+    def _unfit(self, reached: list[tuple[BoundNode, InputSpec, str, str | None]]) -> str | None:
+        """Why no field can be made of what an exposed input reaches, None if one can."""
+        for node, spec, name, _ in reached:
+            if kind_of(spec) == "other":
+                return f"{node.id}.{name} has the type {spec.type}, which no field can feed"
+            link = as_link(node.inputs.get(name))
+            if link is not None:
+                return f"{node.id}.{name} takes its value over a link from {link.node_id}"
+        return None
 
     def _derived_outputs(self, saving: list[BoundNode]) -> Iterator[OutputAnnotation]:
         for node in saving:

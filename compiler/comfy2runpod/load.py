@@ -136,9 +136,7 @@ class _Reader:
             subgraphs=subgraphs,
             frontend_version=version if isinstance(version, str) else None,
             app_inputs=tuple(_pairs(linear.get("inputs"))),
-            app_outputs=tuple(
-                str(item) for item in cast("list[Json]", linear.get("outputs") or []) if isinstance(item, (int, str))
-            ),
+            app_outputs=tuple(_ids(linear.get("outputs"))),
             last_node_id=_last_node_id(raw),
         )
 
@@ -311,6 +309,12 @@ def _pairs(raw: Json) -> Iterator[tuple[NodeId, str]]:
         match entry:
             case [int() | str() as node_id, str() as name, *_]:
                 yield str(node_id), name
+
+
+def _ids(raw: Json) -> Iterator[NodeId]:
+    for entry in raw if isinstance(raw, list) else []:
+        if isinstance(entry, (int, str)) and not isinstance(entry, bool):
+            yield str(entry)
 
 
 def _last_node_id(raw: JsonObject) -> int:

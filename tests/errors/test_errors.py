@@ -12,7 +12,7 @@ import pytest
 
 from comfy2runpod.catalog import load_catalog
 from comfy2runpod.diagnostics import CompileError, render
-from comfy2runpod.pipeline import Options, check_file, compile_graph, convert
+from comfy2runpod.pipeline import Options, check_file, compile_graph
 
 HERE = Path(__file__).parent
 WARNED = sorted((HERE / "warnings").glob("*.json"))
@@ -33,8 +33,8 @@ def test_a_bad_graph_is_refused_with_its_message(case: Path) -> None:
 
 
 @pytest.mark.parametrize("case", WARNED, ids=_name)
-def test_a_doubtful_graph_is_converted_with_its_warning(case: Path) -> None:
-    message = render(convert(case.read_bytes(), case.name, load_catalog(), Options()).warnings)
+def test_a_doubtful_graph_is_compiled_with_its_warning(case: Path) -> None:
+    message = render(compile_graph(case.read_bytes(), case.name, load_catalog(), Options()).diagnostics)
     assert message == _golden(case, message)
 
 

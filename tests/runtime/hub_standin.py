@@ -18,6 +18,7 @@ class HubStandIn:
     files: dict[str, bytes] = field(default_factory=dict)
     wrong: dict[str, bytes] = field(default_factory=dict)  # bytes that are served in place of the announced ones
     status: dict[str, list[int]] = field(default_factory=dict)  # answers that come before the right one
+    refused: dict[str, tuple[int, str]] = field(default_factory=dict)  # status and X-Error-Code, for good
     drop_after: list[int] = field(default_factory=list)  # bytes after which each next download breaks off
     ranges: bool = True
     linked: bool = True  # LFS: redirect, with size and sha256 in the hub's own answer
@@ -45,7 +46,10 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers["Host"].partition(":")[0]
         self.hub.asked.append((self.command, host, self.headers.get("Range"), self.headers.get("Authorization")))
         name = self.path.rpartition("/")[2]
-        if self.hub.status.get(name):
+        if name in self.hub.refused:
+            status, code = self.hub.refused[name]
+            self._empty(status, {"X-Error-Code": code})
+        elif self.hub.status.get(name):
             self._empty(self.hub.status[name].pop(0))
         elif name not in self.hub.files:
             self._empty(404)

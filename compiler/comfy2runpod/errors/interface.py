@@ -68,6 +68,26 @@ class UnsuitableInput(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExposedInputLeftOut(Diagnostic):
+    """An input that the author exposed, without a note that makes a field of it, and no field can be made of."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    code: ClassVar[str] = "exposed-input-left-out"
+    path: str
+    why: str
+
+    @property
+    def reason(self) -> str:
+        """What stands in the way, and what follows."""
+        return f"{self.path} is exposed, but {self.why}: the endpoint has no such field, the saved value stays."
+
+    @property
+    def remedy(self) -> str:
+        """Say the fields."""
+        return "Name the fields that are wanted in a note (comfy2runpod annotate): then only those are made."
+
+
+@dataclass(frozen=True, kw_only=True)
 class DifferentKinds(Diagnostic):
     """One field for inputs that take different kinds of values."""
 
