@@ -8,10 +8,10 @@ EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium demo test lint types imports unit drift generate goldens editor parity bench lock clean
+.PHONY: help setup editors chromium demo test lint types imports unit drift generate goldens editor editor-cases parity bench lock clean
 
 help: ## List the commands.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: $(VENV)/.ready ## Make the virtual environment from the locked dependencies.
 
@@ -63,6 +63,9 @@ goldens: setup ## Write the golden files anew; read the diff before you commit i
 
 editor: setup editors chromium ## The tests that drive the real editor headless (CHROMIUM= names another browser).
 	$(BIN)/pytest -q tests/editor
+
+editor-cases: setup editors chromium ## Ask the real editors anew for the prompts in tests/compiler/editor_cases.
+	PYTHONPATH=. $(BIN)/python scripts/refresh_editor_cases.py
 
 parity: setup editors chromium ## All templates, and COUNT changed graphs of SEED, in the real editors; docs/parity.md.
 	$(BIN)/python -m parity --seed $(SEED) --count $(COUNT)
