@@ -1,0 +1,69 @@
+"""The generated handler of T2I_KLEIN_4b on the simulator: pictures of exactly the size asked for."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from PIL import Image
+
+from comfy2runpod.simulator import Simulator
+
+from .conftest import failure
+
+PACKAGE = Path(__file__).parents[2] / "generated" / "t2i_klein_4b"
+_MODULES = ("handler", "patch", "schema")
+
+
+@pytest.fixture
+def handler(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    monkeypatch.setenv("COMFYUI_URL", simulator.url)
+    monkeypatch.syspath_prepend(str(PACKAGE))
+    for name in _MODULES:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    yield importlib.import_module("handler")
+    for name in _MODULES:
+        sys.modules.pop(name, None)
+
+
+async def run(handler: ModuleType, **job_input: object) -> dict[str, object]:
+    answer: dict[str, object] = await handler.handler({"id": "job-1", "input": {"prompt": "a cat", **job_input}})
+    return answer
+
+
+def picture(answer: dict[str, object]) -> Image.Image:
+    return Image.open(BytesIO(base64.b64decode(str(answer["image"]))))
+
+
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(1024, 1024), (1000, 700), (64, 64), (65, 79), (2048, 65), (81, 2047), (512, 768), (1023, 1025)],
+)
+async def test_the_picture_has_the_size_asked_for(handler: ModuleType, width: int, height: int) -> None:
+    answer = await run(handler, width=width, height=height, seed=1)
+    assert (answer["width"], answer["height"]) == picture(answer).size == (width, height)
+
+
+async def test_the_same_seed_repeats_the_picture_and_another_changes_it(handler: ModuleType) -> None:
+    first, again, other = [picture(await run(handler, seed=seed, width=128, height=128)) for seed in (7, 7, 8)]
+    assert first.tobytes() == again.tobytes() != other.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("job_input", "field"),
+    [({"width": 63}, "width"), ({"height": 2049}, "height"), ({"steps": 0}, "steps"), ({"seed": 2**32}, "seed")],
+)
+async def test_what_the_server_would_let_through_is_refused(
+    handler: ModuleType, simulator: Simulator, job_input: dict[str, object], field: str
+) -> None:
+    before = simulator.prompts_received
+    error = failure(await run(handler, **job_input))
+    assert error["code"] == "invalid_input"
+    assert field in str(error["message"])
+    assert simulator.prompts_received == before
