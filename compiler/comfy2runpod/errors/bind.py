@@ -10,7 +10,10 @@ from typing import ClassVar
 from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean, shorten, show
 from comfy2runpod.ir.json import Json
 
-_RECREATE = "Open the graph in ComfyUI, recreate the node (right click > Fix node), check its values, and save."
+_RECREATE = (
+    "In ComfyUI, add a new node of this class (double-click the canvas and type its name), set its values, move the "
+    "links over, delete the old one, and save."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,4 +271,6 @@ class UndeclaredInput(Diagnostic):
     @property
     def remedy(self) -> str:
         """Recreate it."""
-        return "Recreate the node in ComfyUI (right click > Fix node) and link what is meant."
+        return (
+            "Link an input that the class has; to be rid of the old one, add a new node of this class and delete this."
+        )

@@ -92,7 +92,7 @@ class WrongType(Diagnostic):
         """The usual cause."""
         return (
             "Set a value of that type. If the node's values look shifted, it was saved under another version of its "
-            "class: recreate it (right click > Fix node)."
+            "class: add a new one in its place."
         )
 
 
