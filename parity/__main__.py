@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -22,17 +22,19 @@ from parity.editor import find_chromium
 from parity.exceptions import Key, load_exceptions
 from parity.failures import write_failure
 from parity.judge import Outcome
-from parity.mutations import Case
+from parity.mutations import Case, plan
 from parity.report import CRASHED, Run, report
-from parity.suite import Result, cases, convert_mutated, convert_templates, running_editor
+from parity.score import key_of, scores
+from parity.suite import Changed, Result, change, convert_changed, convert_templates, running_editor
 from parity.templates import load_templates, of_known_classes, package_version
-from parity.versions import VERSIONS
+from parity.versions import VERSIONS, EditorVersion
 
 PAGE = Path("docs/parity.md")
 
 
 @click.command(help=__doc__)
 @click.option("--editor", "profiles", type=click.Choice([*VERSIONS]), multiple=True, help="This editor only.")
+@click.option("--made-in", type=click.Choice([*VERSIONS]), multiple=True, help="Only graphs changed in this editor.")
 @click.option("--template", "pattern", help="Only templates whose name fits this pattern (such as 'video_*').")
 @click.option("--seed", default=1, show_default=True, help="The seed of the changed graphs.")
 @click.option("--count", default=100, show_default=True, help="How many changed graphs for each editor.")
@@ -42,6 +44,7 @@ PAGE = Path("docs/parity.md")
 @click.option("--failures", type=click.Path(path_type=Path), default=Path("build/parity"), show_default=True)
 def main(
     profiles: tuple[str, ...],
+    made_in: tuple[str, ...],
     pattern: str | None,
     seed: int,
     count: int,
@@ -58,53 +61,64 @@ def main(
     everything = load_templates()
     chosen = {name: data for name, data in everything.items() if pattern is None or fnmatch(name, pattern)}
     chosen = {} if only or no_templates else chosen
-    indices = only or range(count)
-    plans = cases(seed, indices, of_known_classes(everything, catalog))
-    editors = profiles or tuple(VERSIONS)
+    known = of_known_classes(everything, catalog)
+    plans = [plan(seed, index, known) for index in only or range(count)]
+    readers = [VERSIONS[profile] for profile in profiles or VERSIONS]
+    makers = [VERSIONS[profile] for profile in made_in or VERSIONS]
     tell = partial(_tell, failures=failures, list_all=list_all)
-    results = asyncio.run(_run(catalog, chromium, editors, everything, chosen, plans, tell))
+    driver = _Driver(catalog, chromium, everything, tell)
+    results, changed = asyncio.run(driver.run(readers, makers, chosen, plans))
     exceptions = load_exceptions()
-    whole = not (profiles or pattern or only or no_templates)
+    whole = not (profiles or made_in or pattern or only or no_templates)
     crashes = 0
     if whole:
         packages = {name: _package(data, name, catalog) for name, data in everything.items()}
         crashes = sum(CRASHED in codes for codes in packages.values())
-        templates = [each for each in results if each.case is None]
-        mutated = [each for each in results if each.case is not None]
-        run = Run(f"ComfyUI {DEFAULT_VERSION}", package_version(), templates, mutated, seed, packages, exceptions)
-        PAGE.write_text(report(run), encoding="utf-8")
+        version = f"ComfyUI {DEFAULT_VERSION}"
+        PAGE.write_text(report(Run(version, package_version(), seed, results, changed, packages, exceptions)), "utf-8")
         click.echo(f"{PAGE} written")
     sys.exit(1 if _conclude(results, exceptions, whole=whole) + crashes else 0)
 
 
-async def _run(
-    catalog: Catalog,
-    chromium: Path,
-    profiles: tuple[str, ...],
-    everything: Mapping[str, bytes],
-    chosen: Mapping[str, bytes],
-    plans: list[Case],
-    tell: Callable[[Result], None],
-) -> list[Result]:
-    results: list[Result] = []
-    for profile in profiles:
-        version = VERSIONS[profile]
-        async with running_editor(version, catalog, chromium) as editor:
-            as_saved = convert_templates(editor, version, catalog, chosen)
-            changed = convert_mutated(editor, version, catalog, everything, plans)
-            for part in (as_saved, changed):
-                async for result in part:
-                    tell(result)
-                    results.append(result)
-    return results
+@dataclass(frozen=True, slots=True)
+class _Driver:
+    """What every part of a run needs."""
+
+    catalog: Catalog
+    chromium: Path
+    everything: Mapping[str, bytes]
+    tell: Callable[[Result], None]
+
+    async def run(
+        self, readers: list[EditorVersion], makers: list[EditorVersion], chosen: Mapping[str, bytes], plans: list[Case]
+    ) -> tuple[list[Result], list[Changed]]:
+        """All results, and the graphs that were changed for them."""
+        changed: list[Changed] = []
+        for version in makers if plans else ():
+            async with running_editor(version, self.catalog, self.chromium) as editor:
+                changed += [each async for each in change(editor, version, self.everything, plans)]
+        for each in changed:
+            if each.graph is None:
+                click.echo(f"{each.name} ({each.case.template}): not counted, the editor failed: {each.error}")
+        results: list[Result] = []
+        for version in readers:
+            async with running_editor(version, self.catalog, self.chromium) as editor:
+                as_saved = convert_templates(editor, version, self.catalog, chosen)
+                mutated = convert_changed(editor, version, self.catalog, changed)
+                for part in (as_saved, mutated):
+                    async for result in part:
+                        self.tell(result)
+                        results.append(result)
+        return results, changed
 
 
 def _tell(result: Result, *, failures: Path, list_all: bool) -> None:
     outcome = result.judgement.outcome
     if outcome.right and not list_all:
         return
-    what = f"{result.name} ({result.case.template})" if result.case else result.name
-    more = ", ".join(result.kinds) if outcome.right else str(write_failure(result, failures))
+    changed = result.changed
+    what = f"{result.name} ({changed.case.template})" if changed else result.name
+    more = ", ".join(changed.kinds if changed else ()) if outcome.right else str(write_failure(result, failures))
     click.echo(f"{result.editor.version} {what}: {outcome.value}: {more}")
     if outcome is not Outcome.EQUAL and (list_all or not outcome.right):
         for line in result.judgement.why[:5]:
@@ -113,18 +127,12 @@ def _tell(result: Result, *, failures: Path, list_all: bool) -> None:
 
 def _conclude(results: list[Result], exceptions: Mapping[Key, str], *, whole: bool) -> int:
     """Prints the figures; how many of them are not as they should be."""
-    unexplained, used = 0, set()
-    for kind in ("templates", "mutated"):
-        for version in VERSIONS.values():
-            part = [each for each in results if (each.case is None) == (kind == "templates") and each.editor == version]
-            if not part:
-                continue
-            count = Counter(each.judgement.outcome for each in part)
-            shown = ", ".join(f"{count[outcome]} {outcome.value}" for outcome in Outcome if count[outcome])
-            click.echo(f"{kind}, editor {version.version}: {len(part)} graphs: {shown}")
-            wrong = {(kind, version.profile, each.name) for each in part if not each.judgement.outcome.right}
-            used |= wrong & exceptions.keys()
-            unexplained += len(wrong - exceptions.keys())
+    unexplained = 0
+    for score in scores(results, exceptions):
+        shown = ", ".join(f"{count} {outcome.value}" for outcome, count in score.outcomes.items())
+        click.echo(f"{score.set}, read by {score.editor.version}: {score.graphs} graphs: {shown}")
+        unexplained += score.wrong
+    used = {key_of(each) for each in results if not each.judgement.outcome.right}
     stale = exceptions.keys() - used if whole else set()
     for key in sorted(stale):
         click.echo(f"no longer an exception, take it out of exceptions.toml: {' '.join(key)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from comfy2runpod.ir.prompt import prompt_to_json
@@ -11,7 +12,7 @@ from parity.suite import Result
 
 def write_failure(result: Result, folder: Path) -> Path:
     """A folder with the graph, both prompts, what differs and where it came from; returns it."""
-    place = folder / f"{result.editor.profile}-{result.name.replace(':', '-')}"
+    place = folder / f"{result.editor.profile}-{re.sub(r'[/:]', '-', result.name)}"
     place.mkdir(parents=True, exist_ok=True)
     for old in place.iterdir():
         old.unlink()
@@ -23,10 +24,12 @@ def write_failure(result: Result, folder: Path) -> Path:
     if result.ours.text:
         (place / "ours.error.txt").write_text(result.ours.text, encoding="utf-8")
     lines = [f"editor {result.editor.version}", f"outcome: {result.judgement.outcome.value}"]
-    if result.case is not None:
-        case = result.case
-        lines += [f"template {case.template}", *(f"change: {said}" for _, said in result.done)]
-        lines.append(f"again: python -m parity --editor {result.editor.profile} --seed {case.seed} --case {case.index}")
+    changed = result.changed
+    if changed is not None:
+        case = changed.case
+        options = f"--made-in {changed.made_in.profile} --editor {result.editor.profile}"
+        lines += [f"template {case.template}", *(f"change: {said}" for _, said in changed.done)]
+        lines.append(f"again: python -m parity {options} --seed {case.seed} --case {case.index}")
     (place / "case.txt").write_text("\n".join([*lines, "", *result.judgement.why, ""]), encoding="utf-8")
     return place
 

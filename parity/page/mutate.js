@@ -115,17 +115,22 @@ async ({ text, seed, steps }) => {
     );
   const widgetOf = (node, input) => (node.widgets ?? []).find((widget) => widget.name === input.widget?.name);
 
-  const wrap = async (graph, first) => {
+  // A few nodes that hang together.
+  const around = (graph, first, fits = () => true) => {
     const chosen = new Set([first]);
     const size = 2 + below(4);
     while (chosen.size < size) {
       const border = links(graph).flatMap(({ origin, target }) =>
         chosen.has(origin) !== chosen.has(target) ? [chosen.has(origin) ? target : origin] : [],
       );
-      const next = pick(border);
+      const next = pick(border.filter(fits));
       if (!next) break;
       chosen.add(next);
     }
+    return chosen;
+  };
+  const wrap = async (graph, first) => {
+    const chosen = around(graph, first);
     const what = [...chosen].map(name).join(", ");
     await open(graph);
     app.canvas.selectItems?.([...chosen]);
@@ -176,6 +181,31 @@ async ({ text, seed, steps }) => {
       const said = `unpack ${name(chosen.node)} in ${where(chosen.graph)}`;
       await open(chosen.graph);
       chosen.graph.unpackSubgraph(chosen.node);
+      return said;
+    },
+    // What came before subgraphs; newer editors only read them.
+    group_node: async () => {
+      const command = "Comfy.GroupNode.ConvertSelectedNodesToGroupNode";
+      const commands = app.extensionManager.command;
+      const fits = (node) => isReal(node) && !node.type.startsWith("workflow");
+      const first = pick(root().nodes.filter(fits));
+      const chosen = first && [...around(root(), first, fits)];
+      if (!(chosen?.length > 1) || !commands.commands.some(({ id }) => id === command)) return undefined;
+      const said = `make ${chosen.map(name).join(", ")} of the root a group node`;
+      await open(root());
+      app.canvas.selectItems(chosen);
+      const made = commands.execute(command);
+      let field;
+      for (let tries = 0; tries < 100 && !field; tries++) {
+        await frame();
+        field = document.querySelector(".prompt-dialog-content input");
+      }
+      field.value = `a group ${hex(4)}`;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      await frame();
+      document.querySelector(".prompt-dialog-content button").click();
+      await made;
+      await frame();
       return said;
     },
     // The entry of a widget's menu, inside a subgraph.

@@ -14,7 +14,7 @@ from parity.failures import write_failure
 from parity.judge import Judgement, Ours, Outcome
 from parity.mutations import KINDS, plan
 from parity.report import CRASHED, Run, report
-from parity.suite import Result
+from parity.suite import Changed, Result
 from parity.templates import load_templates, of_known_classes
 from parity.versions import VERSIONS
 
@@ -48,8 +48,13 @@ def test_all_graphs_of_the_package_are_taken_and_no_index() -> None:
     assert "video_ltx2_t2v" in known
 
 
+def changed_graph(graph: str | None) -> Changed:
+    done = (("wrap", "wrap 1 (A)"), ("mute", "mute 2 (B)"))
+    return Changed(plan(3, 5, ["good"]), OLD, done, graph, None if graph else "it threw")
+
+
 def result(
-    name: str, outcome: Outcome, *, codes: tuple[str, ...] = (), editor: str = "1.43", case: bool = False
+    name: str, outcome: Outcome, *, codes: tuple[str, ...] = (), editor: str = "1.43", changed: bool = False
 ) -> Result:
     return Result(
         editor=VERSIONS[editor],
@@ -58,33 +63,35 @@ def result(
         reading=Reading({"1": {}}, None, 0),
         ours=Ours(None, codes, "error[x]: it is wrong" if codes else ""),
         judgement=Judgement(outcome, codes, ("what differs",)),
-        case=plan(3, 5, ["good"]) if case else None,
-        done=(("wrap", "wrap 1 (A)"), ("mute", "mute 2 (B)")) if case else (),
+        changed=changed_graph("{}") if changed else None,
     )
 
 
 def a_run() -> Run:
-    templates = [
+    results = [
         result("good", Outcome.EQUAL),
         result("known", Outcome.DIFFERENT),
         result("odd", Outcome.REFUSED, codes=("unknown-class",)),
         result("good", Outcome.REFUSED_WRONGLY, codes=("widget-count-mismatch",), editor="1.58"),
+        result("1.43/3:5", Outcome.ACCEPTED_WRONGLY, changed=True),
+        result("1.43/3:5", Outcome.EQUAL, changed=True, editor="1.58"),
     ]
-    mutated = [result("3:5", Outcome.ACCEPTED_WRONGLY, case=True), result("3:6", Outcome.NO_FILE, case=True)]
     packages = {"good": (), "known": (CRASHED,), "odd": ("unknown-class",)}
-    exceptions = {("templates", "1.43", "known"): "the editor draws it at random"}
-    return Run("ComfyUI 0.20.1", "0.1.123", templates, mutated, 3, packages, exceptions)
+    exceptions = {("1.43", "known"): "the editor draws it at random"}
+    changed = [changed_graph("{}"), changed_graph(None)]
+    return Run("ComfyUI 0.20.1", "0.1.123", 3, results, changed, packages, exceptions)
 
 
 def test_the_page_tells_score_exceptions_changes_and_every_template() -> None:
     page = report(a_run())
     assert f"| templates | {OLD.version} | 3 | 1 | 1 | 1 | 0 | 66.7 % |" in page
     assert f"| templates | {NEW.version} | 1 | 0 | 0 | 0 | 1 | 0.0 % |" in page
-    assert f"| mutated | {OLD.version} | 1 | 0 | 0 | 0 | 1 | 0.0 % |" in page
-    assert "1 of the changed graphs are not counted" in page
+    assert f"| changed in {OLD.version} | {OLD.version} | 1 | 0 | 0 | 0 | 1 | 0.0 % |" in page
+    assert f"| changed in {OLD.version} | {NEW.version} | 1 | 1 | 0 | 0 | 0 | 100.0 % |" in page
+    assert "1 more graphs are not counted" in page
     assert f"| known | {OLD.version} | another prompt | the editor draws it at random |" in page
-    assert f"| 3:5 (good) | {OLD.version} | accepted wrongly | not explained yet |" in page
-    assert "| wrap | 1 | 0 |" in page
+    assert f"| 1.43/3:5 (good) | {OLD.version} | accepted wrongly | not explained yet |" in page
+    assert "| wrap | 2 | 1 |" in page
     assert "| good | equal | **refused wrongly** | yes |" in page
     assert f"| known | **another prompt** |  | {CRASHED} |" in page
     assert "| odd | unknown-class |  | unknown-class |" in page
@@ -92,19 +99,18 @@ def test_the_page_tells_score_exceptions_changes_and_every_template() -> None:
 
 
 def test_every_exception_of_the_suite_has_a_reason_and_a_place() -> None:
-    for (kind, profile, _), reason in load_exceptions().items():
-        assert kind in {"templates", "mutated"}
+    for (profile, _), reason in load_exceptions().items():
         assert profile in VERSIONS
         assert reason.strip()
 
 
 def test_a_failure_is_written_with_all_that_it_takes_to_play_it_again(tmp_path: Path) -> None:
-    place = write_failure(result("3:5", Outcome.REFUSED_WRONGLY, codes=("x",), case=True), tmp_path)
-    assert place == tmp_path / "1.43-3-5"
+    place = write_failure(result("1.43/3:5", Outcome.REFUSED_WRONGLY, codes=("x",), changed=True), tmp_path)
+    assert place == tmp_path / "1.43-1.43-3-5"
     assert json.loads((place / "graph.json").read_text()) == {}
     assert json.loads((place / "editor.prompt.json").read_text()) == {"1": {}}
     assert "it is wrong" in (place / "ours.error.txt").read_text()
     text = (place / "case.txt").read_text()
-    assert "python -m parity --editor 1.43 --seed 3 --case 5" in text
+    assert "python -m parity --made-in 1.43 --editor 1.43 --seed 3 --case 5" in text
     assert "wrap 1 (A)" in text
     assert "what differs" in text
