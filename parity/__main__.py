@@ -95,20 +95,26 @@ class _Driver:
         """All results, and the graphs that were changed for them."""
         changed: list[Changed] = []
         for version in makers if plans else ():
-            async with running_editor(version, self.catalog, self.chromium) as editor:
-                changed += [each async for each in change(editor, version, self.everything, plans)]
+            with click.progressbar(length=len(plans), label=f"graphs changed in {version.version}") as bar:
+                async with running_editor(version, self.catalog, self.chromium) as editor:
+                    async for each in change(editor, version, self.everything, plans):
+                        changed.append(each)
+                        bar.update(1)
         for each in changed:
             if each.graph is None:
                 click.echo(f"{each.name} ({each.case.template}): not counted, the editor failed: {each.error}")
         results: list[Result] = []
         for version in readers:
-            async with running_editor(version, self.catalog, self.chromium) as editor:
-                as_saved = convert_templates(editor, version, self.catalog, chosen)
-                mutated = convert_changed(editor, version, self.catalog, changed)
-                for part in (as_saved, mutated):
-                    async for result in part:
-                        self.tell(result)
-                        results.append(result)
+            with click.progressbar(length=len(chosen) + len(changed), label=f"read by {version.version}") as bar:
+                async with running_editor(version, self.catalog, self.chromium) as editor:
+                    as_saved = convert_templates(editor, version, self.catalog, chosen)
+                    mutated = convert_changed(editor, version, self.catalog, changed)
+                    for part in (as_saved, mutated):
+                        async for result in part:
+                            results.append(result)
+                            bar.update(1)
+        for result in results:
+            self.tell(result)
         return results, changed
 
 

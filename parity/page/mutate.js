@@ -16,7 +16,8 @@ async ({ text, seed, steps }) => {
 
   const root = () => app.rootGraph ?? app.graph;
   const isInstance = (node) => Boolean(node.isSubgraphNode?.());
-  const isReal = (node) => !node.isVirtualNode && !isInstance(node) && node.comfyClass;
+  const isGroupNode = (node) => /^workflow[>/]/.test(node.type);
+  const isReal = (node) => !node.isVirtualNode && !isInstance(node) && !isGroupNode(node) && node.comfyClass;
   // Only what an instance shows: a definition that nothing uses changes no prompt.
   const graphs = () => {
     const found = [root()];
@@ -63,10 +64,11 @@ async ({ text, seed, steps }) => {
     return node;
   };
 
-  const isValue = (widget) =>
+  // Older editors save no value of a promoted widget with its instance, but a user changes it there all the same.
+  const isValue = (widget, node) =>
     widget.name &&
     widget.options?.serialize !== false &&
-    widget.serialize !== false &&
+    (widget.serialize !== false || isInstance(node)) &&
     !["button", "hidden", "converted-widget"].includes(widget.type) &&
     !/control_after_generate|^upload/.test(widget.name);
   const anotherValue = (widget, node) => {
@@ -86,7 +88,7 @@ async ({ text, seed, steps }) => {
     }
     return `${value} (a red kite:1.2),\n"near" the sea`;
   };
-  const settable = (node) => (node.widgets ?? []).filter(isValue);
+  const settable = (node) => (node.widgets ?? []).filter((widget) => isValue(widget, node));
   const setWidget = (node, widget) => {
     const value = anotherValue(widget, node);
     if (value === undefined) return undefined;
@@ -130,7 +132,7 @@ async ({ text, seed, steps }) => {
     return chosen;
   };
   const wrap = async (graph, first) => {
-    const chosen = around(graph, first);
+    const chosen = around(graph, first, (node) => !isGroupNode(node));
     const what = [...chosen].map(name).join(", ");
     await open(graph);
     app.canvas.selectItems?.([...chosen]);
@@ -187,9 +189,8 @@ async ({ text, seed, steps }) => {
     group_node: async () => {
       const command = "Comfy.GroupNode.ConvertSelectedNodesToGroupNode";
       const commands = app.extensionManager.command;
-      const fits = (node) => isReal(node) && !node.type.startsWith("workflow");
-      const first = pick(root().nodes.filter(fits));
-      const chosen = first && [...around(root(), first, fits)];
+      const first = pick(root().nodes.filter(isReal));
+      const chosen = first && [...around(root(), first, isReal)];
       if (!(chosen?.length > 1) || !commands.commands.some(({ id }) => id === command)) return undefined;
       const said = `make ${chosen.map(name).join(", ")} of the root a group node`;
       await open(root());
@@ -257,9 +258,12 @@ async ({ text, seed, steps }) => {
       setOne(pick(everywhere((node) => isReal(node) && settable(node).length).filter(({ graph }) => graph !== root()))),
     value: () => setOne(pick(everywhere((node) => isReal(node) && settable(node).length))),
     primitive: () => {
-      // The editor itself trips over a PrimitiveNode for a dynamic combo.
+      // The editor itself trips over a PrimitiveNode for a dynamic combo, and for a file beside an upload button.
       const fits = (input) => input.widget && !String(input.type).startsWith("COMFY_DYNAMICCOMBO");
-      const chosen = pick(openInputs(fits).filter(({ node, input }) => widgetOf(node, input)));
+      const uploads = (node) => (node.widgets ?? []).some((widget) => /^upload/.test(widget.name));
+      const chosen = pick(
+        openInputs(fits).filter(({ node, input }) => widgetOf(node, input) && !(input.type === "COMBO" && uploads(node))),
+      );
       if (!chosen) return undefined;
       const { graph, node, input, slot } = chosen;
       const primitive = create("PrimitiveNode", graph, node);
