@@ -258,12 +258,9 @@ async ({ text, seed, steps }) => {
       setOne(pick(everywhere((node) => isReal(node) && settable(node).length).filter(({ graph }) => graph !== root()))),
     value: () => setOne(pick(everywhere((node) => isReal(node) && settable(node).length))),
     primitive: () => {
-      // The editor itself trips over a PrimitiveNode for a dynamic combo, and for a file beside an upload button.
-      const fits = (input) => input.widget && !String(input.type).startsWith("COMFY_DYNAMICCOMBO");
-      const uploads = (node) => (node.widgets ?? []).some((widget) => /^upload/.test(widget.name));
-      const chosen = pick(
-        openInputs(fits).filter(({ node, input }) => widgetOf(node, input) && !(input.type === "COMBO" && uploads(node))),
-      );
+      // The editor itself trips over a PrimitiveNode for a dynamic combo or an upload button.
+      const fits = (input) => input.widget && !/^COMFY_DYNAMICCOMBO|UPLOAD$/.test(input.type);
+      const chosen = pick(openInputs(fits).filter(({ node, input }) => widgetOf(node, input)));
       if (!chosen) return undefined;
       const { graph, node, input, slot } = chosen;
       const primitive = create("PrimitiveNode", graph, node);
