@@ -11,7 +11,7 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 
 from comfy2runpod.catalog import Catalog
-from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
+from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.errors.api_prompt import NodeWithoutClass
 from comfy2runpod.errors.bind import PaidApiNode, UnknownNodeClass
 from comfy2runpod.errors.load import MalformedGraph
@@ -46,13 +46,14 @@ def bind_prompt(given: ApiPrompt, catalog: Catalog, *, allow_api_nodes: Containe
         CompileError: a node that is none, or of an unknown or paid class; all of them are named.
     """
     found = Collector()
+    near = Suggestions(catalog)
     nodes: dict[str, BoundNode] = {}
     for node_id, raw in given.nodes.items():
         json_path = f"{given.json_path}[{json.dumps(node_id, ensure_ascii=False)}]"
         try:
             node = parse_node(node_id, raw, catalog)
         except PromptError:
-            found.add(_no_node(Locus(given.file, node_id, json_path=json_path), raw, catalog))
+            found.add(_no_node(Locus(given.file, node_id, json_path=json_path), raw, catalog, near))
             continue
         node_class = catalog.get(node.class_type)
         if node_class is None:
@@ -74,7 +75,7 @@ def _has_nodes(raw: JsonObject) -> bool:
     )
 
 
-def _no_node(at: Locus, raw: Json, catalog: Catalog) -> Diagnostic:
+def _no_node(at: Locus, raw: Json, catalog: Catalog, near: Suggestions) -> Diagnostic:
     if not isinstance(raw, dict):
         return MalformedGraph(at=at, expected="a node, an object with class_type and inputs", found=_what(raw))
     meta = raw.get("_meta")
@@ -95,7 +96,7 @@ def _no_node(at: Locus, raw: Json, catalog: Catalog) -> Diagnostic:
         comfyui=catalog.comfyui,
         pack=None,
         pack_version=None,
-        near=nearest(class_type, catalog) if successor is None else (successor.class_type,),
+        near=near if successor is None else lambda _: (successor.class_type,),
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from comfy2runpod.catalog import Catalog, InputSpec, NodeClass
-from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
+from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import bind as errors
 from comfy2runpod.fit import Added, Removed, explain, misfits, of_type
@@ -20,9 +20,14 @@ from comfy2runpod.widgets import Assigned, Place, PlaceKind, as_prompt_value, as
 
 
 def bind(
-    flat: FlatGraph, catalog: Catalog, profile: EditorProfile, *, allow_api_nodes: Container[str]
+    flat: FlatGraph,
+    catalog: Catalog,
+    profile: EditorProfile,
+    *,
+    allow_api_nodes: Container[str],
+    nodes: Iterable[FlatNode] | None = None,
 ) -> tuple[BoundGraph, tuple[Diagnostic, ...]]:
-    """Binds saved values to the inputs of the catalog's classes.
+    """Binds saved values to the inputs of the catalog's classes; of all nodes, or of those in `nodes`.
 
     Returns:
         The bound graph and warnings.
@@ -31,9 +36,10 @@ def bind(
         CompileError: unknown or paid classes, values that do not fit their class, texts that are drawn at random.
     """
     binder = _Binder(flat, catalog, profile, allow_api_nodes=allow_api_nodes)
-    nodes = {node.id: bound for node in flat.nodes.values() if (bound := binder.node(node)) is not None}
+    wanted = flat.nodes.values() if nodes is None else nodes
+    found = {node.id: bound for node in wanted if (bound := binder.node(node)) is not None}
     warnings = binder.found.finish()
-    return BoundGraph(file=flat.file, nodes=nodes, exposed=flat.exposed), warnings
+    return BoundGraph(file=flat.file, nodes=found, exposed=flat.exposed), warnings
 
 
 class _Binder:
@@ -46,6 +52,7 @@ class _Binder:
         self._allow_api_nodes = allow_api_nodes
         self._assigned: dict[tuple[int, frozenset[str]], Assigned] = {}
         self._find = WidgetFinder(flat.document, catalog, profile)
+        self._near = Suggestions(catalog)
         self.found = Collector()
 
     def node(self, flat: FlatNode) -> BoundNode | None:
@@ -59,7 +66,7 @@ class _Binder:
                     comfyui=self._catalog.comfyui,
                     pack=node.pack,
                     pack_version=node.pack_version,
-                    near=nearest(node.type, self._catalog),
+                    near=self._near,
                 )
             )
             return None

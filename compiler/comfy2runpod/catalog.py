@@ -14,6 +14,7 @@ from importlib import resources
 from typing import TypeAlias, cast
 
 from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.slots import DeclaredSlots, Slot, declared_slots
 
 DEFAULT_VERSION = "0.20.1"
 
@@ -52,7 +53,8 @@ class InputSpec:
 
     `type` is the class's own word (`INT`, `MODEL`, `COMBO`, `FLOAT,INT`). `choices` are literal; `folders` says that
     the input also lists the files of these model or input folders, `extensions` which. `options` are a dynamic
-    combo's choices with the inputs that each brings, `autogrow` a growing input's template.
+    combo's choices with the inputs that each brings, `autogrow` a growing input's template. `is_widget` says whether
+    the editor makes a widget of it.
     """
 
     name: str
@@ -82,13 +84,11 @@ class InputSpec:
     match_template: str | None = None
     options: tuple[tuple[Json, tuple[InputSpec, ...]], ...] = ()
     autogrow: Autogrow | None = None
+    is_widget: bool = field(init=False)
 
-    @property
-    def is_widget(self) -> bool:
-        """Whether the editor makes a widget of it."""
-        if self.force_input or self.raw_link:
-            return False
-        return (self.widget_type or self.type) in WIDGET_TYPES
+    def __post_init__(self) -> None:
+        is_widget = (self.widget_type or self.type) in WIDGET_TYPES and not (self.force_input or self.raw_link)
+        object.__setattr__(self, "is_widget", is_widget)
 
     def controlled_in(self, path: str) -> bool:
         """Whether the editor adds a control (fixed, randomize, …) to its widget; by name only where it is no child."""
@@ -111,7 +111,11 @@ class OutputSpec:
 
 @dataclass(frozen=True, slots=True)
 class NodeClass:
-    """A node class: `inputs` in the order in which the editor lays out their widgets."""
+    """A node class: `inputs` in the order in which the editor lays out their widgets.
+
+    `slots` are those that can be linked; `types` are those of all, with those that a choice or a growing input brings;
+    `forces_sockets` says that some would be widgets if they were not forced to be sockets.
+    """
 
     name: str
     title: str
@@ -123,6 +127,9 @@ class NodeClass:
     input_is_list: bool
     module: str
     by_name: Mapping[str, InputSpec] = field(repr=False, compare=False)
+    types: frozenset[str] = field(repr=False, compare=False)
+    slots: DeclaredSlots = field(repr=False, compare=False)
+    forces_sockets: bool = field(repr=False, compare=False)
 
 
 class Catalog:
@@ -213,7 +220,24 @@ def _node_class(name: str, raw: JsonObject) -> NodeClass:
         input_is_list=raw.get("input_is_list") is True,
         module=str(raw.get("module") or ""),
         by_name={spec.name: spec for spec in inputs},
+        types=frozenset(_types(inputs)),
+        slots=declared_slots(_slots(inputs)),
+        forces_sockets=any(spec.force_input for spec in inputs),
     )
+
+
+def _slots(inputs: Iterable[InputSpec]) -> Iterator[Slot]:
+    yield from (Slot(spec.name, spec.type) for spec in inputs if not spec.is_widget)
+    yield from (Slot(spec.name, spec.type) for spec in inputs if spec.is_widget and not spec.socketless)
+
+
+def _types(specs: Iterable[InputSpec]) -> Iterator[str]:
+    for spec in specs:
+        yield spec.type
+        for _, children in spec.options:
+            yield from _types(children)
+        if spec.autogrow is not None:
+            yield from _types((spec.autogrow.element,))
 
 
 def _outputs(raw: Json) -> Iterator[OutputSpec]:

@@ -6,17 +6,18 @@ where no output would reach them.
 
 from __future__ import annotations
 
+import graphlib
 from collections.abc import Iterator
 from typing import cast
 
 import networkx
 
 from comfy2runpod.catalog import Catalog
-from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
+from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.errors import check as errors
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.prompt import as_link
-from comfy2runpod.verdict import NodeFault, validate_prompt
+from comfy2runpod.verdict import NodeFault, Verdict, validate_prompt
 
 
 def check(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
@@ -25,13 +26,15 @@ def check(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
     Raises:
         CompileError: the server would refuse it, wholly or in part.
     """
-    found = Collector()
-    for circle in _circles(graph):
-        node = graph.nodes[circle[0]]
-        found.add(errors.GraphCycle(at=_locus(graph, node), nodes=circle))
-    if found.has_errors:
-        return found.finish()
-    return check_as_server(graph, catalog)
+    verdict = validate_prompt(graph.prompt(), catalog)
+    # Where the server looked at every node and found no fault, nothing goes round.
+    if verdict.node_faults or verdict.looked_at < len(graph.nodes):
+        found = Collector()
+        for circle in _circles(graph):
+            node = graph.nodes[circle[0]]
+            found.add(errors.GraphCycle(at=_locus(graph, node), nodes=circle))
+        found.finish()
+    return _told(graph, verdict)
 
 
 def check_as_server(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
@@ -40,10 +43,14 @@ def check_as_server(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ..
     Raises:
         CompileError: the server would refuse it, wholly or in part.
     """
+    return _told(graph, validate_prompt(graph.prompt(), catalog))
+
+
+def _told(graph: BoundGraph, verdict: Verdict) -> tuple[Diagnostic, ...]:
     found = Collector()
-    verdict = validate_prompt(graph.prompt(), catalog)
+    near = Suggestions(graph.nodes)
     for fault in verdict.node_faults:
-        for diagnostic in _diagnostics(graph, fault):
+        for diagnostic in _diagnostics(graph, fault, near):
             found.add(diagnostic)
     error = verdict.error
     if error is not None and not verdict.node_faults:
@@ -56,12 +63,18 @@ def check_as_server(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ..
 
 
 def _circles(graph: BoundGraph) -> list[tuple[str, ...]]:
+    origins = {
+        node.id: [link.node_id for value in node.inputs.values() if (link := as_link(value)) is not None]
+        for node in graph.nodes.values()
+    }
+    try:
+        graphlib.TopologicalSorter(origins).prepare()
+    except graphlib.CycleError:
+        pass
+    else:
+        return []
     links: networkx.DiGraph[str] = networkx.DiGraph()
-    for node in graph.nodes.values():
-        for value in node.inputs.values():
-            link = as_link(value)
-            if link is not None:
-                links.add_edge(link.node_id, node.id)
+    links.add_edges_from((origin, node_id) for node_id, given in origins.items() for origin in given)
     groups = [sorted(group) for group in networkx.strongly_connected_components(links) if len(group) > 1]
     groups += [[node_id] for node_id in links if links.has_edge(node_id, node_id)]
     circles = []
@@ -75,11 +88,11 @@ def _locus(graph: BoundGraph, node: BoundNode, name: str | None = None) -> Locus
     return Locus(graph.file, node.id, node.title, node.node_class.name, name, node.json_path)
 
 
-def _diagnostics(graph: BoundGraph, fault: NodeFault) -> Iterator[Diagnostic]:
+def _diagnostics(graph: BoundGraph, fault: NodeFault, near: Suggestions) -> Iterator[Diagnostic]:
     """What a fault says, once for each input that is at fault."""
     if fault.raised_by:
         for name in fault.raised_by:
-            yield _raised(graph, graph.nodes[fault.node_id], name)
+            yield _raised(graph, graph.nodes[fault.node_id], name, near)
     else:
         yield _diagnostic(graph, fault)
 
@@ -98,8 +111,7 @@ def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
             return errors.ValueOutOfBounds(at=at, value=value, minimum=spec.minimum, maximum=spec.maximum)
         case "value_not_in_list" if spec is not None:
             choices = spec.choices or tuple(key for key, _ in spec.options)
-            near = nearest(str(value), [str(choice) for choice in choices])
-            return errors.ValueNotInList(at=at, value=value, choices=choices, folders=spec.folders, near=near)
+            return errors.ValueNotInList(at=at, value=value, choices=choices, folders=spec.folders)
         case "invalid_input_type" if spec is not None:
             return errors.WrongType(at=at, value=value, expected=spec.type)
         case "bad_linked_input":
@@ -114,7 +126,7 @@ def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
     return errors.RefusedByServer(at=at, kind=fault.kind, message=fault.message, details=fault.details)
 
 
-def _raised(graph: BoundGraph, node: BoundNode, name: str) -> Diagnostic:
+def _raised(graph: BoundGraph, node: BoundNode, name: str, near: Suggestions) -> Diagnostic:
     """Why the server's own check of an input fails: the link leads nowhere, or the value is of no use to it."""
     at = _locus(graph, node, name)
     spec = node.specs.get(name)
@@ -125,7 +137,6 @@ def _raised(graph: BoundGraph, node: BoundNode, name: str) -> Diagnostic:
     value = node.inputs[name]
     match value:
         case [str() as origin_id, _] if origin_id not in graph.nodes:
-            near = nearest(origin_id, graph.nodes)
             return errors.LinkFromAbsentNode(at=at, origin=origin_id, near=near)
         case [str() as origin_id, int() as slot]:
             origin = graph.nodes[origin_id]

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
 from comfy2runpod.ir.json import Json, JsonObject
+
+# About a second's worth.
+_MOST_COMPARED = 200_000
 
 
 class Severity(StrEnum):
@@ -106,8 +109,11 @@ class CompileError(Exception):
     """A stage found errors: all that it found, in order."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        super().__init__(render(diagnostics))
+        super().__init__(diagnostics)
         self.diagnostics = tuple(diagnostics)
+
+    def __str__(self) -> str:
+        return render(self.diagnostics)
 
 
 class Collector:
@@ -115,10 +121,13 @@ class Collector:
 
     def __init__(self) -> None:
         self._found: list[Diagnostic] = []
+        self._by_place: dict[Locus, list[Diagnostic]] = {}
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Notes one more, once."""
-        if diagnostic not in self._found:
+        there = self._by_place.setdefault(diagnostic.at, [])
+        if diagnostic not in there:
+            there.append(diagnostic)
             self._found.append(diagnostic)
 
     @property
@@ -133,7 +142,7 @@ class Collector:
 
     def finish(self) -> tuple[Diagnostic, ...]:
         """The warnings; raises CompileError with everything if there is an error."""
-        if self.has_errors:
+        if self._found and self.has_errors:
             raise CompileError(self._found)
         return tuple(self._found)
 
@@ -158,6 +167,25 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
         by_folded.setdefault(candidate.casefold(), candidate)
     found = difflib.get_close_matches(name.casefold(), list(by_folded), n=count, cutoff=0.5)
     return tuple(by_folded[folded] for folded in found)
+
+
+class Suggestions:
+    """The known names nearest to misspelt ones, each looked for when a message asks for it.
+
+    Of a file with very many wrong names, only the first are given suggestions.
+    """
+
+    def __init__(self, known: Collection[str]) -> None:
+        self._known = known
+        self._found: dict[str, tuple[str, ...]] = {}
+        self._compared = 0
+
+    def __call__(self, name: str) -> tuple[str, ...]:
+        """The nearest, best first."""
+        if name not in self._found:
+            self._found[name] = nearest(name, self._known) if self._compared < _MOST_COMPARED else ()
+            self._compared += len(self._known)
+        return self._found[name]
 
 
 def did_you_mean(names: Sequence[str]) -> str:

@@ -40,7 +40,9 @@ def of_type(spec: InputSpec, value: Json) -> bool:
     """Whether a value is one that a widget of this type holds; the server converts more than that."""
     match spec.type:
         case "INT":
-            return _is_number(value) and (isinstance(value, int) or not float(str(value)) % 1)
+            if isinstance(value, int):
+                return not isinstance(value, bool)
+            return _is_number(value) and not float(str(value)) % 1
         case "FLOAT":
             return _is_number(value)
         case "STRING":
@@ -67,7 +69,9 @@ def fits(spec: InputSpec, value: Json) -> bool:
         return not isinstance(value, (int, float)) or spec.type not in ("COLOR", "CURVE", "BOUNDING_BOX")
     if spec.folders:
         return isinstance(value, str) and (value in (spec.choices or ()) or "." in value)
-    return not spec.choices or any(choice == value and type(choice) is type(value) for choice in spec.choices)
+    if not spec.choices or (isinstance(value, str) and value in spec.choices):
+        return True
+    return any(choice == value and type(choice) is type(value) for choice in spec.choices)
 
 
 def misfits(assigned: Assigned) -> Iterator[tuple[Place, Json]]:
@@ -90,13 +94,18 @@ def explain(node_class: NodeClass, assigned: Assigned, profile: EditorProfile) -
     saved = assigned.saved
     if len(saved) > _LONGEST_LIST:
         return None
+    # A change behind the first value that does not fit leaves it where it is; but see `_without_sockets`.
+    first = next(misfits(assigned), None)
+    last = len(saved)
+    if first is not None and not node_class.forces_sockets:
+        last = assigned.places.index(first[0])
     for count in range(1, _MOST_SHIFTED + 1):
-        for index in range(len(saved) - count + 1):
+        for index in range(min(last, len(saved) - count) + 1):
             shorter = (*saved[:index], *saved[index + count :])
             if _fits(node_class, shorter, profile):
                 after = assigned.places[index - 1].name if 0 < index <= len(assigned.places) else None
                 return Removed(after, saved[index : index + count])
-        for index in range(len(saved) + 1):
+        for index in range(last + 1):
             named = _with_room(node_class, saved, index, count, profile)
             if named is not None:
                 return Added(named)

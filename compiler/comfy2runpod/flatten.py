@@ -7,25 +7,36 @@ type, muted ones are cut, primitives give their value away.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from comfy2runpod.catalog import DYNAMIC_COMBO, MATCHES_INPUT, Catalog
+from comfy2runpod.catalog import DYNAMIC_COMBO, Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus
-from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile, Virtual, types_fit
+from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile
 from comfy2runpod.errors import flatten as errors
-from comfy2runpod.ir.document import INPUT_PANEL, OUTPUT_PANEL, Document, GraphLink, GraphNode, LinkId, Mode
-from comfy2runpod.ir.flat import Exposed, FlatGraph, FlatNode, FromNode, Origin
+from comfy2runpod.follow import Fault, Follower, FromPanel
+from comfy2runpod.ir.document import INPUT_PANEL, Document, GraphNode, Mode
+from comfy2runpod.ir.flat import Exposed, FlatGraph, FlatNode, Origin
 from comfy2runpod.promoted import PromotedWidgets
-from comfy2runpod.scope import Inputs, Scope, child_scope, root_scope
+from comfy2runpod.scope import Inputs, Scope, Scopes
 
 MAX_NODES = 200_000
 _OFF = {Mode.NEVER: "muted", Mode.BYPASS: "bypassed"}
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_UUID_LENGTH = 36
 
 
-def flatten(document: Document, catalog: Catalog, profile: EditorProfile) -> tuple[FlatGraph, tuple[Diagnostic, ...]]:
+def flatten(
+    document: Document, catalog: Catalog, profile: EditorProfile, beside: Iterable[EditorProfile] = ()
+) -> tuple[FlatGraph, tuple[Diagnostic, ...]]:
     """Unfolds a document whose ids are unique and whose PrimitiveNodes have written their values.
+
+    Args:
+        document: the graph.
+        catalog: the classes, for the order of inputs.
+        profile: the editor whose rules count.
+        beside: editors that can differ in the values of shown widgets alone; what they do is noted beside.
 
     Returns:
         The flat graph, its nodes in the natural order of their ids, and warnings.
@@ -33,28 +44,60 @@ def flatten(document: Document, catalog: Catalog, profile: EditorProfile) -> tup
     Raises:
         CompileError: definitions are missing, links are broken or go round, or nothing would run.
     """
-    return _Flattener(document, catalog, profile).run()
+    return _Flattener(document, catalog, profile, beside).run()
 
 
 def natural_order(node_id: str) -> tuple[tuple[int, int, str], ...]:
     """Sorts `3` before `75` before `92:4` before `92:11`."""
+    if node_id.isdecimal():
+        return ((0, int(node_id), ""),)
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in node_id.split(":"))
 
 
+def _is_instance(node: GraphNode) -> bool:
+    return len(node.type) == _UUID_LENGTH and _UUID.fullmatch(node.type) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What another editor makes of the widgets that instances show, where it is something else."""
+
+    editor: str
+    promoted: PromotedWidgets
+    origins: dict[str, dict[str, Origin | None]] = field(default_factory=dict)
+
+    def note(self, node_id: str, name: str, ours: Origin | None, theirs: Origin | None) -> None:
+        if ours != theirs:
+            self.origins.setdefault(node_id, {})[name] = theirs
+
+    def nodes(self, ours: Mapping[str, FlatNode]) -> Mapping[str, FlatNode]:
+        found = {}
+        for node_id, changed in self.origins.items():
+            origins = {**ours[node_id].origins, **changed}
+            kept = {name: origin for name, origin in origins.items() if origin is not None}
+            found[node_id] = replace(ours[node_id], origins=kept)
+        return found
+
+
 class _Flattener:
-    def __init__(self, document: Document, catalog: Catalog, profile: EditorProfile) -> None:
+    def __init__(
+        self, document: Document, catalog: Catalog, profile: EditorProfile, beside: Iterable[EditorProfile]
+    ) -> None:
         self._document = document
         self._catalog = catalog
         self._profile = profile
         self._found = Collector()
         self._inputs = Inputs(document, catalog)
         self._promoted = PromotedWidgets(catalog, profile, self._inputs)
+        self._beside = [_Beside(other.name, PromotedWidgets(catalog, other, self._inputs)) for other in beside]
+        self._follower = Follower(catalog, profile, self._inputs)
+        self._scopes = Scopes(document)
         self._exposed: dict[tuple[str, str], list[tuple[str, str]]] = {}
         self._off = 0
 
     def run(self) -> tuple[FlatGraph, tuple[Diagnostic, ...]]:
         document = self._document
-        root = root_scope(document)
+        root = self._scopes.root()
         active = list(self._unfold(root))
         if not active and not self._found.has_errors:
             self._found.add(errors.NothingToRun(at=Locus(document.file), muted=self._off))
@@ -72,7 +115,8 @@ class _Flattener:
         flat.sort(key=lambda node: natural_order(node.id))
         nodes = {node.id: node for node in flat}
         exposed = tuple(self._all_exposed(root, nodes))
-        graph = FlatGraph(file=document.file, document=document, nodes=nodes, exposed=exposed)
+        beside = {other.editor: other.nodes(nodes) for other in self._beside}
+        graph = FlatGraph(file=document.file, document=document, nodes=nodes, exposed=exposed, beside=beside)
         return graph, warnings
 
     def _unfold(self, root: Scope) -> Iterator[tuple[Scope, GraphNode]]:
@@ -86,7 +130,7 @@ class _Flattener:
                 if count > MAX_NODES:
                     self._found.add(errors.TooManyNodes(at=Locus(self._document.file), limit=MAX_NODES))
                     return
-                if _UUID.fullmatch(node.type):
+                if _is_instance(node):
                     waiting.extend(self._enter(scope, node))
                 elif node.mode in _OFF:
                     self._off += 1
@@ -95,20 +139,22 @@ class _Flattener:
 
     def _enter(self, scope: Scope, node: GraphNode) -> Iterator[Scope]:
         definition = self._document.subgraphs.get(node.type)
-        at = self._locus(scope, node)
         if definition is None:
-            names = tuple(subgraph.name or subgraph.id for subgraph in self._document.subgraphs.values())
-            self._found.add(errors.MissingSubgraphDefinition(at=at, definition=node.type, defined=names))
+            at = self._locus(scope, node)
+            self._found.add(
+                errors.MissingSubgraphDefinition(at=at, definition=node.type, defined=self._definition_names)
+            )
             return
         chain = [definition.name]
         outer: Scope | None = scope
         while outer is not None and outer.definition is not None:
             chain.append(outer.definition.name)
             if outer.definition is definition:
+                at = self._locus(scope, node)
                 self._found.add(errors.SubgraphInsideItself(at=at, names=tuple(reversed(chain))))
                 return
             outer = outer.parent
-        child = child_scope(scope, node, definition)
+        child = self._scopes.child(scope, node, definition)
         if not self._profile.opens_promoted_objects:
             for name in self._promoted.objects_shown(child):
                 shown = self._locus(scope, node, name)
@@ -117,18 +163,41 @@ class _Flattener:
             if scope.parent is None:
                 self._off += len(child.nodes)
                 return
-            self._found.add(errors.InnerNodesStillRun(at=at, state=_OFF[node.mode]))
+            self._found.add(errors.InnerNodesStillRun(at=self._locus(scope, node), state=_OFF[node.mode]))
         yield child
+
+    @cached_property
+    def _definition_names(self) -> tuple[str, ...]:
+        return tuple(subgraph.name or subgraph.id for subgraph in self._document.subgraphs.values())
 
     def _origins(self, scope: Scope, node: GraphNode) -> Iterator[tuple[str, Origin]]:
         for index, slot in enumerate(self._inputs.of(node)):
             origin: Origin | None
             if slot.link is not None:
-                origin = self._resolve(scope, node, index)
+                origin = self._origin(scope, node, index, slot.name)
+            elif scope.parent is None:
+                continue
             else:
                 origin = self._promoted.shown_by(scope, node.id, slot.name)
+                for other in self._beside:
+                    theirs = other.promoted.shown_by(scope, node.id, slot.name)
+                    other.note(scope.node_path(node.id), slot.name, origin, theirs)
             if origin is not None:
                 yield slot.name, origin
+
+    def _origin(self, scope: Scope, node: GraphNode, index: int, name: str) -> Origin | None:
+        end = self._follower.end(scope, node, index)
+        if isinstance(end, Fault):
+            self._found.add(end.diagnostic(at=self._locus(scope, node, name)))
+            return None
+        if isinstance(end, FromPanel):
+            path = scope.node_path(node.id)
+            self._exposed.setdefault((end.inner.path, end.name), []).append((path, name))
+            value = self._promoted.value_of(end.inner, end.slot)
+            for other in self._beside:
+                other.note(path, name, value, other.promoted.value_of(end.inner, end.slot))
+            return value
+        return end
 
     def _reset(self, scope: Scope, node: GraphNode) -> frozenset[str]:
         """The dynamic combos of a node whose choice the editor loses: those that a subgraph's input is linked to."""
@@ -141,146 +210,6 @@ class _Flattener:
                 found.add(slot.name)
         return frozenset(found)
 
-    def _resolve(self, scope: Scope, node: GraphNode, index: int) -> Origin | None:
-        """Follows an input to its origin, as the editor does: one step a turn, never twice through one slot."""
-        leaf = (scope.node_path(node.id), self._inputs.of(node)[index].name)
-        at = partial(self._locus, scope, node, leaf[1])
-        seen: set[tuple[str, bool, int]] = set()
-        wanted: str | None = None
-        while True:
-            if (key := (scope.node_path(node.id), True, index)) in seen:
-                self._found.add(errors.LinkCycle(at=at()))
-                return None
-            seen.add(key)
-            inputs = self._inputs.of(node)
-            if index >= len(inputs) or (link_id := inputs[index].link) is None:
-                return None
-            link = scope.canvas.links.get(link_id)
-            if link is None:
-                self._found.add(errors.BrokenLink(at=at(), link=link_id, missing="is not in the graph's list of links"))
-                return None
-            slot = link.origin_slot
-            if link.origin_id == INPUT_PANEL and scope.parent is not None and scope.instance is not None:
-                inner, node, index = scope, scope.instance, slot
-                scope = scope.parent
-                outer = self._inputs.of(node)
-                if index < len(outer) and outer[index].link is None:
-                    return self._from_instance(inner, index, outer[index].name, leaf)
-                wanted = None
-                continue
-            wanted = wanted or inputs[index].type
-            origin_node = scope.nodes.get(link.origin_id)
-            if origin_node is None:
-                missing = f"starts at node {scope.node_path(link.origin_id)}, which is not in the graph"
-                self._found.add(errors.BrokenLink(at=at(), link=link_id, missing=missing))
-                return None
-            step = self._through_output(scope, origin_node, slot, wanted, seen, at)
-            if step is None or isinstance(step, FromNode):
-                return step
-            scope, node, index, keeps = step
-            wanted = wanted if keeps else None
-
-    def _through_output(
-        self,
-        scope: Scope,
-        node: GraphNode,
-        slot: int,
-        wanted: str,
-        seen: set[tuple[str, bool, int]],
-        at: Callable[[], Locus],
-    ) -> FromNode | tuple[Scope, GraphNode, int, bool] | None:
-        """What an output stands for: an origin, or the input to go on with (and whether the wanted type stays)."""
-        while True:
-            path = scope.node_path(node.id)
-            if (path, False, slot) in seen:
-                self._found.add(errors.LinkCycle(at=at()))
-                return None
-            seen.add((path, False, slot))
-            virtual = VIRTUAL_NODES.get(node.type)
-            if virtual is Virtual.PRIMITIVE:
-                return None  # its value has been written into what it feeds
-            if node.mode is Mode.NEVER:
-                return None
-            if node.mode is Mode.BYPASS:
-                chosen = self._bypass(node, slot, wanted)
-                return None if chosen is None else (scope, node, chosen, False)
-            if virtual is Virtual.PASS_THROUGH:
-                return scope, node, slot, True
-            if virtual is not None:
-                return None
-            child = scope.children.get(node.id)
-            if child is None or child.definition is None:
-                return FromNode(path, slot)
-            inner = self._panel_link(child, slot, at)
-            if inner is None:
-                return None
-            scope, (node, slot) = child, inner
-
-    def _panel_link(self, child: Scope, slot: int, at: Callable[[], Locus]) -> tuple[GraphNode, int] | None:
-        """The inner node and output that a subgraph's output panel shows in a slot."""
-        definition = child.definition
-        if definition is None or slot >= len(definition.outputs):
-            return None
-        link = self._shown_link(child, slot, definition.outputs[slot].link_ids)
-        if link is None:
-            return None
-        if link.origin_id == INPUT_PANEL:
-            name = definition.outputs[slot].name
-            self._found.add(errors.SubgraphPassesThrough(at=at(), subgraph=definition.name, output=name))
-            return None
-        node = child.nodes.get(link.origin_id)
-        if node is None:
-            missing = f"starts at node {child.node_path(link.origin_id)}, which is not in the graph"
-            self._found.add(errors.BrokenLink(at=at(), link=link.id, missing=missing))
-            return None
-        return node, link.origin_slot
-
-    def _shown_link(self, child: Scope, slot: int, link_ids: tuple[LinkId, ...]) -> GraphLink | None:
-        """The link that an output panel's slot means: the one that it names first.
-
-        Of links that join the same two slots the editor keeps the first alone. A slot that names another of them, or
-        one that there is not, is given the first link that ends in it.
-        """
-        links = child.canvas.links
-        to_slot = (OUTPUT_PANEL, slot)
-        ending = [other for other in links.values() if (other.target_id, other.target_slot) == to_slot]
-        for link_id in link_ids:
-            link = links.get(link_id)
-            if link is not None:
-                ends = (link.origin_id, link.origin_slot)
-                kept = next((other for other in ending if (other.origin_id, other.origin_slot) == ends), link)
-                return link if kept is link else ending[0]
-            if ending and not self._profile.table_decides:
-                return ending[0]
-        return None
-
-    def _bypass(self, node: GraphNode, slot: int, wanted: str) -> int | None:
-        """The input that a bypassed node passes to an output that an input of type `wanted` asks for."""
-        inputs = self._inputs.of(node)
-        if wanted in ("*", ""):
-            return slot if slot < len(inputs) else (0 if inputs else None)
-        given = self._output_type(node, slot)
-        if slot < len(inputs) and types_fit(inputs[slot].type, given) and types_fit(inputs[slot].type, wanted):
-            return slot
-        for index, candidate in enumerate(inputs):
-            if candidate.type == wanted:
-                return index
-        for index, candidate in enumerate(inputs):
-            if types_fit(candidate.type, given) and types_fit(candidate.type, wanted):
-                return index
-        return None
-
-    def _output_type(self, node: GraphNode, slot: int) -> str:
-        declared = self._catalog.get(node.type)
-        if declared is not None and slot < len(declared.outputs):
-            kind = declared.outputs[slot].type
-            return "*" if kind == MATCHES_INPUT else kind
-        return node.outputs[slot].type if slot < len(node.outputs) else "*"
-
-    def _from_instance(self, inner: Scope, slot: int, name: str, leaf: tuple[str, str]) -> Origin | None:
-        self._exposed.setdefault((":".join(inner.path), name), []).append(leaf)
-        return self._promoted.value_of(inner, slot)
-
     def _all_exposed(self, root: Scope, nodes: Mapping[str, FlatNode]) -> Iterator[Exposed]:
         """What instances show: panel inputs that nothing is linked to, and widgets promoted by name."""
         waiting = [root]
@@ -289,7 +218,7 @@ class _Flattener:
             waiting.extend(reversed(scope.children.values()))
             if scope.instance is None or scope.definition is None:
                 continue
-            path = ":".join(scope.path)
+            path = scope.path
             for slot in scope.definition.inputs:
                 targets = tuple(self._exposed.get((path, slot.name), ()))
                 if targets:
@@ -305,7 +234,7 @@ class _Flattener:
             file=self._document.file,
             node=scope.node_path(node.id),
             title=node.title or (definition.name if definition else None),
-            class_type="subgraph" if _UUID.fullmatch(node.type) else node.type,
+            class_type="subgraph" if _is_instance(node) else node.type,
             input=slot,
             json_path=node.json_path,
         )

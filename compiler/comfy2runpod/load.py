@@ -29,6 +29,8 @@ from comfy2runpod.ir.document import (
 )
 from comfy2runpod.ir.json import Json, JsonObject, json_type
 
+_MODES = {mode.value: mode for mode in Mode}
+
 # The largest public graph has 1.3 MB; pasted pictures can make one a few times that.
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -188,8 +190,10 @@ class _Reader:
             inputs=tuple(self._inputs(raw.get("inputs"), f"{path}.inputs")),
             outputs=tuple(self._outputs(raw.get("outputs"), f"{path}.outputs")),
             widgets_values=self._widgets_values(raw.get("widgets_values"), f"{path}.widgets_values"),
-            models=tuple(self._models(properties.get("models"), f"{path}.properties.models")),
-            proxy_widgets=tuple(_pairs(properties.get("proxyWidgets"))),
+            models=tuple(self._models(properties["models"], f"{path}.properties.models"))
+            if "models" in properties
+            else (),
+            proxy_widgets=tuple(_pairs(properties["proxyWidgets"])) if "proxyWidgets" in properties else (),
             pack=_optional_text(properties.get("cnr_id")) or _optional_text(properties.get("aux_id")),
             pack_version=_optional_text(properties.get("ver")),
             json_path=path,
@@ -199,7 +203,7 @@ class _Reader:
 
     def _inputs(self, raw: Json, path: str) -> Iterator[InputSlot]:
         for index, entry in enumerate(self._list(raw, path)):
-            slot = self._object(entry, f"{path}[{index}]")
+            slot = entry if isinstance(entry, dict) else self._object(entry, f"{path}[{index}]")
             link = slot.get("link")
             if link is not None and (not isinstance(link, int) or isinstance(link, bool)):
                 self._malformed(f"{path}[{index}].link", "a link id or null", link)
@@ -216,7 +220,7 @@ class _Reader:
 
     def _outputs(self, raw: Json, path: str) -> Iterator[OutputSlot]:
         for index, entry in enumerate(self._list(raw, path)):
-            slot = self._object(entry, f"{path}[{index}]")
+            slot = entry if isinstance(entry, dict) else self._object(entry, f"{path}[{index}]")
             links = slot.get("links")
             yield OutputSlot(
                 name=str(slot.get("name") or ""),
@@ -247,8 +251,9 @@ class _Reader:
         if isinstance(raw, list):
             values = [*raw[:5], raw[5] if len(raw) > 5 else None]  # noqa: PLR2004 - the sixth is the type
         elif isinstance(raw, dict):
-            keys = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
-            values = [raw.get(key) for key in keys]
+            get = raw.get
+            ends = (get("origin_id"), get("origin_slot"), get("target_id"), get("target_slot"))
+            values = [get("id"), *ends, get("type")]
         else:
             values = []
         match values:
@@ -265,14 +270,10 @@ class _Reader:
         return None
 
     def _mode(self, raw: Json, path: str) -> Mode:
-        try:
-            return Mode(raw) if isinstance(raw, int) else self._no_mode(raw, path)
-        except ValueError:
-            return self._no_mode(raw, path)
-
-    def _no_mode(self, raw: Json, path: str) -> Mode:
-        self._malformed(path, "a mode from 0 to 4", raw)
-        return Mode.ALWAYS
+        mode = _MODES.get(raw) if isinstance(raw, int) else None
+        if mode is None:
+            self._malformed(path, "a mode from 0 to 4", raw)
+        return mode or Mode.ALWAYS
 
     def _node_id(self, raw: Json, path: str) -> NodeId:
         if isinstance(raw, (int, str)) and not isinstance(raw, bool) and raw != "":

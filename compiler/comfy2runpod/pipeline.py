@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from comfy2runpod.agreement import MayDiffer, may_differ
 from comfy2runpod.annotation import read_annotation
 from comfy2runpod.api_prompt import ApiPrompt, as_api_prompt, bind_prompt
 from comfy2runpod.bind import bind
@@ -17,12 +18,13 @@ from comfy2runpod.emit import emit
 from comfy2runpod.errors.bind import EditorsDisagree
 from comfy2runpod.flatten import flatten
 from comfy2runpod.interface import make_interface
-from comfy2runpod.ir.bound import BoundGraph
+from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
+from comfy2runpod.ir.flat import FlatGraph
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
-from comfy2runpod.links import settle_links, unlink_promoted
+from comfy2runpod.links import settle_links
 from comfy2runpod.load import document_of, load, parse_json
 from comfy2runpod.packs import warn_of_packs
 from comfy2runpod.primitives import apply_primitives
@@ -115,31 +117,41 @@ def _check_given(given: ApiPrompt, catalog: Catalog, options: Options) -> tuple[
 
 
 def _convert(document: Document, catalog: Catalog, options: Options) -> Converted:
-    profiles = candidates(document, catalog, options)
-    graph, warnings = to_prompt(document, catalog, profiles[0], options)
-    for other in profiles[1:]:
-        compare(graph, profiles[0], other, document, catalog, options)
-    return Converted(document, graph, (*warnings, *check(graph, catalog)))
+    profile, *others = candidates(document, catalog, options)
+    differing = [(other, may_differ(document, catalog, profile, other)) for other in others]
+    beside = [other for other, what in differing if what is MayDiffer.SHOWN_VALUES]
+    flat, warnings = unfolded(document, catalog, profile, beside)
+    graph, more = bind(flat, catalog, profile, allow_api_nodes=_allowed(catalog, options))
+    for other, what in differing:
+        if what is not MayDiffer.NOTHING:
+            compare(graph, flat, profile, other, document, catalog, options)
+    return Converted(document, graph, (*warnings, *more, *check(graph, catalog)))
 
 
 def to_prompt(
     document: Document, catalog: Catalog, profile: EditorProfile, options: Options
 ) -> tuple[BoundGraph, tuple[Diagnostic, ...]]:
     """A document -> its prompt by the rules of one editor, unchecked; and warnings."""
-    unique = renumber(document, root_too=profile.table_decides)
-    if profile.table_decides:
-        unique = settle_links(unique)
-    if profile.instance_keeps_values:
-        unique = unlink_promoted(unique)
-    find = WidgetFinder(unique, catalog, profile)
-    written = apply_primitives(unique, catalog, profile, lambda text: with_widget_values(text, find))
-    flat, warnings = flatten(written, catalog, profile)
+    flat, warnings = unfolded(document, catalog, profile)
     graph, more = bind(flat, catalog, profile, allow_api_nodes=_allowed(catalog, options))
     return graph, (*warnings, *more)
 
 
+def unfolded(
+    document: Document, catalog: Catalog, profile: EditorProfile, beside: Iterable[EditorProfile] = ()
+) -> tuple[FlatGraph, tuple[Diagnostic, ...]]:
+    """A document -> the nodes that run by the rules of one editor, and what others do beside it; and warnings."""
+    unique = renumber(document, root_too=profile.table_decides)
+    if profile.table_decides:
+        unique = settle_links(unique)
+    find = WidgetFinder(unique, catalog, profile)
+    written = apply_primitives(unique, catalog, profile, lambda text: with_widget_values(text, find))
+    return flatten(written, catalog, profile, beside)
+
+
 def compare(
     graph: BoundGraph,
+    flat: FlatGraph,
     profile: EditorProfile,
     other: EditorProfile,
     document: Document,
@@ -152,13 +164,15 @@ def compare(
         CompileError: it would not; every input that differs is named.
     """
     try:
-        second, _ = to_prompt(document, catalog, other, options)
+        second = _by_other_editor(graph, flat, other, document, catalog, options)
     except CompileError:
         # It is no graph for that editor: the file is not its.
         return
     found = Collector()
     for node_id, node in graph.nodes.items():
-        theirs = second.nodes[node_id].inputs if node_id in second.nodes else {}
+        theirs = second[node_id].inputs if node_id in second else {}
+        if theirs is node.inputs:
+            continue
         for name in {**node.inputs, **theirs}:
             if unwrapped(node.inputs.get(name)) != unwrapped(theirs.get(name)):
                 at = Locus(document.file, node_id, node.title, node.node_class.name, name, node.json_path)
@@ -173,6 +187,16 @@ def compare(
                     )
                 )
     found.finish()
+
+
+def _by_other_editor(
+    graph: BoundGraph, flat: FlatGraph, other: EditorProfile, document: Document, catalog: Catalog, options: Options
+) -> Mapping[str, BoundNode]:
+    beside = flat.beside.get(other.name)
+    if beside is None:
+        return to_prompt(document, catalog, other, options)[0].nodes
+    changed, _ = bind(flat, catalog, other, allow_api_nodes=_allowed(catalog, options), nodes=beside.values())
+    return {**graph.nodes, **changed.nodes}
 
 
 def _quoted(inputs: Mapping[str, Json], name: str) -> str:

@@ -38,20 +38,21 @@ class PromotedWidgets:
         self._catalog = catalog
         self._profile = profile
         self._inputs = inputs
-        self._known: dict[tuple[NodeId, ...], _Own] = {}
+        self._known: dict[Scope, _Own] = {}
 
     def value_of(self, child: Scope, slot: int) -> FromInstance | FromWidget | None:
         """What an input of a subgraph holds that nothing is linked to; None if it shows no widget."""
         while True:
             # An instance may be shown in its turn, by the subgraph that it stands in.
             outer = child.parent
-            if outer is not None and child.definition is not None and slot < len(child.definition.inputs):
-                shown = self.shown_by(outer, child.path[-1], child.definition.inputs[slot].name)
+            instance, definition = child.instance, child.definition
+            if outer is not None and instance is not None and definition is not None and slot < len(definition.inputs):
+                shown = self.shown_by(outer, instance.id, definition.inputs[slot].name)
                 if shown is not None:
                     return shown
             own = self._own(child).by_slot
             if slot in own:
-                return FromInstance(":".join(child.path), own[slot])
+                return FromInstance(child.path, own[slot])
             found = self._linked_inside(child, slot)
             if found is None:
                 return None
@@ -65,7 +66,7 @@ class PromotedWidgets:
         """The value that an instance holds for a widget of a node on its canvas, shown there by name alone."""
         own = self._own(scope).by_widget
         key = (node_id, name)
-        return FromInstance(":".join(scope.path), own[key]) if key in own else None
+        return FromInstance(scope.path, own[key]) if key in own else None
 
     def objects_shown(self, child: Scope) -> tuple[str, ...]:
         """The widgets that an instance shows and whose values are objects, by the name of their type."""
@@ -85,9 +86,9 @@ class PromotedWidgets:
     def _own(self, scope: Scope) -> _Own:
         if not self._profile.instance_keeps_values or scope.instance is None:
             return _NOTHING
-        known = self._known.get(scope.path)
+        known = self._known.get(scope)
         if known is None:
-            known = self._known[scope.path] = self._read(scope, scope.instance)
+            known = self._known[scope] = self._read(scope, scope.instance)
         return known
 
     def _read(self, scope: Scope, instance: GraphNode) -> _Own:
@@ -107,13 +108,15 @@ class PromotedWidgets:
 
     def _slot_of(self, scope: Scope, node_id: NodeId, name: str) -> int | None:
         """The subgraph's input that an entry of `proxyWidgets` means: by its name, or by the widget it is linked to."""
-        if scope.definition is None:
+        if scope.definition is None or scope.instance is None:
             return None
         if node_id == "-1":
-            names = [slot.name for slot in scope.definition.inputs]
-            return names.index(name) if name in names else None
+            # What the subgraph shows stands first among its instance's inputs.
+            place = self._inputs.named(scope.instance, name)
+            return place if place is not None and place < len(scope.definition.inputs) else None
         node = scope.nodes.get(node_id)
-        slot = next((slot for slot in self._inputs.of(node) if slot.name == name), None) if node is not None else None
+        place = self._inputs.named(node, name) if node is not None else None
+        slot = self._inputs.of(node)[place] if node is not None and place is not None else None
         link = scope.canvas.links.get(slot.link) if slot is not None and slot.link is not None else None
         return link.origin_slot if link is not None and link.origin_id == INPUT_PANEL else None
 
@@ -125,7 +128,7 @@ class PromotedWidgets:
             link = scope.canvas.links.get(link_id)
             if link is not None and link.target_id in scope.nodes:
                 node = scope.nodes[link.target_id]
-                index = next((i for i, s in enumerate(self._inputs.of(node)) if s.link == link.id), None)
+                index = self._inputs.linked_by(node, link.id)
                 return None if index is None else (node, index)
         return None
 

@@ -86,12 +86,13 @@ def assign(
     An object in place of the list gives no value at all, as in the editor. Dynamic combos named in `reset` fall back to
     their first choice and its defaults once the values are given out.
     """
-    taker = _Taker(node_class, profile, () if isinstance(saved, Mapping) else _without_sockets(node_class, saved or ()))
+    listed = saved if isinstance(saved, tuple) else ()
+    taker = _Taker(node_class, profile, _without_sockets(node_class, listed))
     taker.take(node_class.inputs, "")
     for name in reset:
         taker.fall_back(name)
     assigned = taker.result()
-    if isinstance(saved, Mapping):
+    if listed is not saved and saved is not None:
         return Assigned({}, assigned.specs, assigned.places, (), 0)
     return assigned
 
@@ -101,6 +102,8 @@ def _without_sockets(node_class: NodeClass, saved: tuple[Json, ...]) -> tuple[Js
 
     Editors before 1.16 gave an input with `forceInput` a widget too.
     """
+    if not saved or not node_class.forces_sockets:
+        return saved
     flags: list[bool] = []
     for spec in node_class.inputs:
         if spec.is_widget or spec.force_input:
@@ -125,10 +128,11 @@ class _Taker:
 
     def take(self, specs: Iterable[InputSpec], prefix: str) -> None:
         for spec in specs:
-            if not spec.required and not prefix:
+            if self._upload and not spec.required and not prefix:
                 self._upload_button()
             name = prefix + spec.name
-            self._specs[name] = spec
+            if prefix:
+                self._specs[name] = spec
             if spec.is_widget:
                 self._input(name, spec)
         if not prefix:
@@ -152,8 +156,9 @@ class _Taker:
 
     def result(self) -> Assigned:
         places = tuple(self._places)
-        open_ended = any(extra.any_number for extra in self._extras)
-        extra = 0 if open_ended else max(0, len(self._saved) - len(places))
+        extra = max(0, len(self._saved) - len(places))
+        if extra and any(extra.any_number for extra in self._extras):
+            extra = 0
         return Assigned(self._values, self._specs, places, self._saved, extra)
 
     def _input(self, name: str, spec: InputSpec) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from shlex import quote
 from typing import ClassVar
@@ -25,7 +26,7 @@ class UnknownNodeClass(Diagnostic):
     comfyui: str
     pack: str | None
     pack_version: str | None
-    near: tuple[str, ...]
+    near: Callable[[str], tuple[str, ...]] = field(compare=False)
 
     @property
     def reason(self) -> str:
@@ -47,7 +48,9 @@ class UnknownNodeClass(Diagnostic):
                 f"comfy2runpod catalog refresh --from http://127.0.0.1:8188 --pack {quote(name)} -o {quote(place)}\n"
                 "or replace the node by one of ComfyUI's own."
             )
-        return f"{did_you_mean(self.near)}Replace the node, or compile for a ComfyUI version that has it."
+        return (
+            f"{did_you_mean(self.near(self.class_type))}Replace the node, or compile for a ComfyUI version that has it."
+        )
 
     @property
     def _of_a_pack(self) -> bool:

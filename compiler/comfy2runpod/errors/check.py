@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from comfy2runpod.diagnostics import Diagnostic, did_you_mean, shorten, show
+from comfy2runpod.diagnostics import Diagnostic, did_you_mean, nearest, shorten, show
 from comfy2runpod.ir.json import Json
 
 
@@ -58,7 +59,6 @@ class ValueNotInList(Diagnostic):
     value: Json
     choices: tuple[Json, ...]
     folders: tuple[str, ...]
-    near: tuple[str, ...]
 
     @property
     def reason(self) -> str:
@@ -71,7 +71,8 @@ class ValueNotInList(Diagnostic):
     @property
     def remedy(self) -> str:
         """The nearest."""
-        return f"{did_you_mean(self.near)}Choose one that this version of the node offers."
+        near = nearest(str(self.value), [str(choice) for choice in self.choices])
+        return f"{did_you_mean(near)}Choose one that this version of the node offers."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +141,7 @@ class LinkFromAbsentNode(Diagnostic):
 
     code: ClassVar[str] = "link-from-absent-node"
     origin: str
-    near: tuple[str, ...]
+    near: Callable[[str], tuple[str, ...]] = field(compare=False)
 
     @property
     def reason(self) -> str:
@@ -150,7 +151,7 @@ class LinkFromAbsentNode(Diagnostic):
     @property
     def remedy(self) -> str:
         """Put it back."""
-        return f"{did_you_mean(self.near)}Put that node back, or link the output of another."
+        return f"{did_you_mean(self.near(self.origin))}Put that node back, or link the output of another."
 
 
 @dataclass(frozen=True, kw_only=True)

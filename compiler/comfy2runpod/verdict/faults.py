@@ -54,11 +54,15 @@ class NodeFault:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`error` refuses the prompt; with `node_faults` alone the server runs `outputs` and drops the others."""
+    """`error` refuses the prompt; with `node_faults` alone the server runs `outputs` and drops the others.
+
+    `looked_at` is the number of nodes that the outputs need: the server passes over the rest.
+    """
 
     error: PromptFault | None
     node_faults: tuple[NodeFault, ...]
     outputs: tuple[str, ...]
+    looked_at: int
 
     def node_errors(self) -> JsonObject:
         """The answer's `node_errors`: by node id, its errors and the outputs that are refused with it."""

@@ -45,7 +45,7 @@ def validate_prompt(prompt: Prompt, catalog: Catalog, files: Files | None = None
     walk = _Walk(prompt, catalog, present(files))
     outputs = [node_id for node_id, node in prompt.items() if walk.class_of(node.class_type).output_node]
     if not outputs:
-        return Verdict(PromptFault("prompt_no_outputs", "Prompt has no outputs", "", {}), (), ())
+        return Verdict(PromptFault("prompt_no_outputs", "Prompt has no outputs", "", {}), (), (), 0)
     bad = [output for output in outputs if not walk.visit(output)]
     refused = set(bad)
     good = tuple(output for output in outputs if output not in refused)
@@ -54,7 +54,7 @@ def validate_prompt(prompt: Prompt, catalog: Catalog, files: Files | None = None
     if not good:
         details = "\n".join(f"{fault.message}: {fault.details}" for fault in faults if fault.node_id in refused)
         error = PromptFault("prompt_outputs_failed_validation", "Prompt outputs failed validation", details, {})
-    return Verdict(error, faults, good)
+    return Verdict(error, faults, good, len(walk.found))
 
 
 @dataclass(slots=True)
@@ -161,9 +161,12 @@ class _Walk:
         given: dict[str, Json] = {}
         types: JsonObject = {}
         raised: list[CheckRaised] = []
-        live = live_inputs(node_class.inputs, node.inputs)
+        live = [*live_inputs(node_class.inputs, node.inputs)]
         # The required ones first, as the server has them.
-        for name, spec, required in sorted(live, key=lambda entry: not entry[2]):
+        optional = [entry for entry in live if not entry[2]]
+        if optional:
+            live = [entry for entry in live if entry[2]] + optional
+        for name, spec, required in live:
             if name not in node.inputs:
                 if required:
                     self._missing(visit.node_id, node_class, name)
