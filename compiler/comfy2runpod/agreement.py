@@ -12,7 +12,7 @@ from enum import Enum, auto
 from comfy2runpod.catalog import DYNAMIC_COMBO, Catalog
 from comfy2runpod.editor import OBJECT_TYPES, VIRTUAL_NODES, EditorProfile, Virtual
 from comfy2runpod.ir.document import INPUT_PANEL, Canvas, Document, GraphNode, LinkId
-from comfy2runpod.links import settle_links
+from comfy2runpod.links import settle_links, unlink_promoted
 
 # Widgets that a rule of one editor is about: of colours the value of a new one, of the others how it is written.
 _TYPES_WITH_RULES = OBJECT_TYPES | {"COLOR"}
@@ -41,6 +41,8 @@ def may_differ(document: Document, catalog: Catalog, first: EditorProfile, secon
         return MayDiffer.ANYTHING
     if first.instance_keeps_values != second.instance_keeps_values:
         if any(_writes_into_instance(canvas, document) for canvas in canvases):
+            return MayDiffer.ANYTHING
+        if unlink_promoted(document) is not document:
             return MayDiffer.ANYTHING
         if any(_holds_values(node, document) for canvas in canvases for node in canvas.nodes):
             return MayDiffer.SHOWN_VALUES

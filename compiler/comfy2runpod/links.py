@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from comfy2runpod.ir.document import Canvas, Document, GraphLink, GraphNode, LinkId, NodeId
+from comfy2runpod.ir.document import INPUT_PANEL, Canvas, Document, GraphLink, GraphNode, InputSlot, LinkId, NodeId
 
 
 def settle_links(document: Document) -> Document:
@@ -24,6 +24,39 @@ def settle_links(document: Document) -> Document:
     if root is document.root and all(subgraphs[key] is document.subgraphs[key] for key in subgraphs):
         return document
     return replace(document, root=root, subgraphs=subgraphs)
+
+
+def unlink_promoted(document: Document) -> Document:
+    """The document with the inputs unlinked whose widgets an instance shows by name; the very same one if none is.
+
+    An editor in which instances keep values turns a promotion by name (`proxyWidgets`) into a link from the subgraph's
+    own input. That link takes the place of the one that the input had, in the definition and so for all instances.
+    """
+    shown: dict[str, set[tuple[NodeId, str]]] = {}
+    for canvas in (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values())):
+        for node in canvas.nodes:
+            if node.type in document.subgraphs and node.proxy_widgets:
+                shown.setdefault(node.type, set()).update(node.proxy_widgets)
+    subgraphs = dict(document.subgraphs)
+    for key, promoted in shown.items():
+        canvas = subgraphs[key].canvas
+        nodes = tuple(_unlinked(node, canvas, promoted) for node in canvas.nodes)
+        if any(new is not old for new, old in zip(nodes, canvas.nodes, strict=True)):
+            subgraphs[key] = replace(subgraphs[key], canvas=replace(canvas, nodes=nodes))
+    if all(subgraphs[key] is document.subgraphs[key] for key in subgraphs):
+        return document
+    return replace(document, subgraphs=subgraphs)
+
+
+def _unlinked(node: GraphNode, canvas: Canvas, promoted: set[tuple[NodeId, str]]) -> GraphNode:
+    def linked_inside(slot: InputSlot) -> bool:
+        link = canvas.links.get(slot.link) if slot.link is not None else None
+        return (node.id, slot.name) in promoted and link is not None and link.origin_id != INPUT_PANEL
+
+    if not any(linked_inside(slot) for slot in node.inputs):
+        return node
+    inputs = tuple(replace(slot, link=None) if linked_inside(slot) else slot for slot in node.inputs)
+    return replace(node, inputs=inputs)
 
 
 def _settled(canvas: Canvas, document: Document) -> Canvas:

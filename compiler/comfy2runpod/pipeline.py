@@ -24,7 +24,7 @@ from comfy2runpod.ir.flat import FlatGraph
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
-from comfy2runpod.links import settle_links
+from comfy2runpod.links import settle_links, unlink_promoted
 from comfy2runpod.load import document_of, load, parse_json
 from comfy2runpod.packs import warn_of_packs
 from comfy2runpod.primitives import apply_primitives
@@ -144,6 +144,8 @@ def unfolded(
     unique = renumber(document, root_too=profile.table_decides)
     if profile.table_decides:
         unique = settle_links(unique)
+    if profile.instance_keeps_values:
+        unique = unlink_promoted(unique)
     find = WidgetFinder(unique, catalog, profile)
     written = apply_primitives(unique, catalog, profile, lambda text: with_widget_values(text, find))
     return flatten(written, catalog, profile, beside)
