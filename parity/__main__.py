@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
@@ -20,11 +20,11 @@ from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.pipeline import Options, compile_graph
 from parity.editor import find_chromium
 from parity.exceptions import Key, load_exceptions
-from parity.failures import write_failure
+from parity.failures import clear_failures, write_failure
 from parity.judge import Outcome
 from parity.mutations import Case, plan
 from parity.report import CRASHED, Run, report
-from parity.score import key_of, scores
+from parity.score import scores, stale
 from parity.suite import Changed, Result, change, convert_changed, convert_templates, running_editor
 from parity.templates import load_templates, of_known_classes, package_version
 from parity.versions import VERSIONS, EditorVersion
@@ -65,6 +65,7 @@ def main(
     plans = [plan(seed, index, known) for index in only or range(count)]
     readers = [VERSIONS[profile] for profile in profiles or VERSIONS]
     makers = [VERSIONS[profile] for profile in made_in or VERSIONS]
+    clear_failures(failures)
     tell = partial(_tell, failures=failures, list_all=list_all)
     driver = _Driver(catalog, chromium, everything, tell)
     results, changed = asyncio.run(driver.run(readers, makers, chosen, plans))
@@ -77,7 +78,7 @@ def main(
         version = f"ComfyUI {DEFAULT_VERSION}"
         PAGE.write_text(report(Run(version, package_version(), seed, results, changed, packages, exceptions)), "utf-8")
         click.echo(f"{PAGE} written")
-    sys.exit(1 if _conclude(results, exceptions, whole=whole) + crashes else 0)
+    sys.exit(1 if _conclude(results, exceptions, everything) + crashes else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +132,19 @@ def _tell(result: Result, *, failures: Path, list_all: bool) -> None:
             click.echo(f"    {line}")
 
 
-def _conclude(results: list[Result], exceptions: Mapping[Key, str], *, whole: bool) -> int:
+def _conclude(results: list[Result], exceptions: Mapping[Key, str], templates: Container[str]) -> int:
     """Prints the figures; how many of them are not as they should be."""
     unexplained = 0
     for score in scores(results, exceptions):
-        shown = ", ".join(f"{count} {outcome.value}" for outcome, count in score.outcomes.items())
+        outcomes = [(score.outcomes.get(outcome, 0), outcome.value) for outcome in Outcome]
+        shown = ", ".join(f"{count} {outcome}" for count, outcome in outcomes if count)
         click.echo(f"{score.set}, read by {score.editor.version}: {score.graphs} graphs: {shown}")
         unexplained += score.wrong
-    used = {key_of(each) for each in results if not each.judgement.outcome.right}
-    stale = exceptions.keys() - used if whole else set()
-    for key in sorted(stale):
+    no_longer = stale(results, exceptions, templates)
+    for key in sorted(no_longer):
         click.echo(f"no longer an exception, take it out of exceptions.toml: {' '.join(key)}")
     click.echo(f"{unexplained} wrong without a known reason")
-    return unexplained + len(stale)
+    return unexplained + len(no_longer)
 
 
 def _package(data: bytes, name: str, catalog: Catalog) -> tuple[str, ...]:

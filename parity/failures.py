@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 from comfy2runpod.ir.prompt import prompt_to_json
 from parity.suite import Result
+
+
+def clear_failures(folder: Path) -> None:
+    """Takes away what an earlier run wrote, so that what lies there is of the last one; leaves all else."""
+    for case in folder.glob("*/case.txt"):
+        shutil.rmtree(case.parent)
 
 
 def write_failure(result: Result, folder: Path) -> Path:

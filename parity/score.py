@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from parity.exceptions import Key
@@ -51,6 +51,13 @@ def scores(results: Sequence[Result], exceptions: Mapping[Key, str]) -> list[Sco
                 outcomes = Counter(each.judgement.outcome for each in part)
                 found.append(Score(name, version, outcomes, known, len(wrong) - known))
     return found
+
+
+def stale(results: Sequence[Result], exceptions: Mapping[Key, str], templates: Container[str]) -> set[Key]:
+    """The exceptions that no longer hold: we are right about the graph, or there is no such template any more."""
+    right = {key_of(each) for each in results if each.judgement.outcome.right}
+    gone = {(profile, name) for profile, name in exceptions if "/" not in name and name not in templates}
+    return (exceptions.keys() & right) | gone
 
 
 def set_of(result: Result) -> str:

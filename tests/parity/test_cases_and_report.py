@@ -10,10 +10,11 @@ from pathlib import Path
 from comfy2runpod.catalog import load_catalog
 from parity.editor import Reading
 from parity.exceptions import load_exceptions
-from parity.failures import write_failure
+from parity.failures import clear_failures, write_failure
 from parity.judge import Judgement, Ours, Outcome
 from parity.mutations import KINDS, plan
 from parity.report import CRASHED, Run, report
+from parity.score import stale
 from parity.suite import Changed, Result
 from parity.templates import load_templates, of_known_classes
 from parity.versions import VERSIONS
@@ -102,6 +103,28 @@ def test_every_exception_of_the_suite_has_a_reason_and_a_place() -> None:
     for (profile, _), reason in load_exceptions().items():
         assert profile in VERSIONS
         assert reason.strip()
+
+
+def test_an_exception_that_no_longer_holds_is_told() -> None:
+    results = [result("good", Outcome.EQUAL), result("known", Outcome.DIFFERENT)]
+    reasons = {
+        ("1.43", "good"): "it is right by now",
+        ("1.43", "known"): "still so",
+        ("1.58", "good"): "not read in this run",
+        ("1.43", "gone"): "no such template any more",
+        ("1.43", "1.43/9:9"): "another seed's",
+    }
+    assert stale(results, reasons, {"good", "known"}) == {("1.43", "good"), ("1.43", "gone")}
+
+
+def test_a_run_leaves_no_failures_of_an_earlier_one(tmp_path: Path) -> None:
+    old = write_failure(result("old", Outcome.DIFFERENT), tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    clear_failures(tmp_path)
+    assert not old.exists()
+    assert other.is_dir()
+    clear_failures(tmp_path / "not there yet")
 
 
 def test_a_failure_is_written_with_all_that_it_takes_to_play_it_again(tmp_path: Path) -> None:
