@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from comfy2runpod.catalog import Catalog
-from comfy2runpod.diagnostics import CompileError, shorten
+from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.ir.prompt import Prompt
 from comfy2runpod.pipeline import Options, convert
 from comfy2runpod.verdict import PromptError, parse_prompt, validate_prompt
@@ -28,11 +28,12 @@ class Outcome(StrEnum):
     REFUSED_WRONGLY = "refused wrongly"
     ACCEPTED_WRONGLY = "accepted wrongly"
     CRASHED = "crashed"
+    NO_FILE = "the editor fails to change or save it"
 
     @property
     def right(self) -> bool:
         """Whether it is what we promise."""
-        return self in (Outcome.EQUAL, Outcome.REFUSED)
+        return self in (Outcome.EQUAL, Outcome.REFUSED, Outcome.NO_FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,7 @@ def refusal(reading: Reading, catalog: Catalog) -> tuple[str, ...]:
     except PromptError as error:
         return (str(error),)
     faults = [
-        f"{fault.node_id} ({fault.class_type}): {fault.message}: {shorten(fault.details, 120)}"
-        for fault in verdict.node_faults
+        f"{fault.node_id} ({fault.class_type}): {fault.message}: {fault.details}" for fault in verdict.node_faults
     ]
     if verdict.error is not None and not faults:
         return (f"{verdict.error.message} {verdict.error.details}".strip(),)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from comfy2runpod.catalog import Catalog
 from parity.editor import Editor, Reading
-from parity.judge import Judgement, Ours, judge, ours_of
-from parity.mutations import Case
+from parity.judge import Judgement, Ours, Outcome, judge, ours_of
+from parity.mutations import Case, plan
 from parity.server import StandInServer
 from parity.versions import EditorVersion
 
@@ -18,29 +18,8 @@ _PAGE_LASTS = 40  # graphs; then a new page, since an editor keeps every subgrap
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """A case as an editor carried it out: what was done (kind, words), and the file, or the error if it failed."""
-
-    case: Case
-    made_in: EditorVersion
-    done: tuple[tuple[str, str], ...]
-    graph: str | None
-    error: str | None
-
-    @property
-    def name(self) -> str:
-        """How reports name it: `1.43/seed:index`."""
-        return f"{self.made_in.profile}/{self.case.seed}:{self.case.index}"
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of the changes that were made."""
-        return tuple(kind for kind, _ in self.done)
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
-    """One graph's way through an editor and through us. `changed` tells where it came from, if it is no template."""
+    """One graph's way through an editor and through us. `done` tells the changes (kind, words), `case` their plan."""
 
     editor: EditorVersion
     name: str
@@ -48,7 +27,13 @@ class Result:
     reading: Reading
     ours: Ours
     judgement: Judgement
-    changed: Changed | None = None
+    case: Case | None = None
+    done: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of the changes that were made."""
+        return tuple(kind for kind, _ in self.done)
 
 
 @asynccontextmanager
@@ -73,29 +58,37 @@ async def convert_templates(
         yield _result(version, catalog, name, data, reading)
 
 
-async def change(
-    editor: Editor, version: EditorVersion, templates: Mapping[str, bytes], cases: Iterable[Case]
-) -> AsyncIterator[Changed]:
-    """Each case: a template changed in the editor and saved."""
-    for case in cases:
-        mutated = await editor.mutate(templates[case.template].decode("utf-8"), case.draw, case.steps)
-        yield Changed(case, version, mutated.done, mutated.graph, mutated.error)
-
-
-async def convert_changed(
-    editor: Editor, version: EditorVersion, catalog: Catalog, graphs: Iterable[Changed]
+async def convert_mutated(
+    editor: Editor, version: EditorVersion, catalog: Catalog, templates: Mapping[str, bytes], cases: Iterable[Case]
 ) -> AsyncIterator[Result]:
-    """Each changed graph as the editor reads the file, beside ours; those that were not saved are left out."""
-    for count, changed in enumerate(graphs, 1):
+    """Each case: a template changed in the editor and saved, and the saved file as it reads it then, beside ours."""
+    for count, case in enumerate(cases, 1):
         if count % _PAGE_LASTS == 0:
             await editor.reload()
-        if changed.graph is not None:
-            reading = await editor.read(changed.graph)
-            yield _result(version, catalog, changed.name, changed.graph.encode("utf-8"), reading, changed)
+        mutated = await editor.mutate(templates[case.template].decode("utf-8"), case.draw, case.steps)
+        if mutated.graph is None:
+            # The editor cannot save what the changes made of it: there is no file to convert.
+            reading = Reading(None, mutated.error, 0)
+            judgement = Judgement(Outcome.NO_FILE, (), (f"the editor fails: {mutated.error}",))
+            yield Result(version, case.name, b"", reading, Ours(None), judgement, case, mutated.done)
+            continue
+        reading = await editor.read(mutated.graph)
+        yield _result(version, catalog, case.name, mutated.graph.encode("utf-8"), reading, case, mutated.done)
+
+
+def cases(seed: int, indices: Iterable[int], templates: Sequence[str]) -> list[Case]:
+    """The cases of a seed."""
+    return [plan(seed, index, templates) for index in indices]
 
 
 def _result(
-    version: EditorVersion, catalog: Catalog, name: str, data: bytes, reading: Reading, changed: Changed | None = None
+    version: EditorVersion,
+    catalog: Catalog,
+    name: str,
+    data: bytes,
+    reading: Reading,
+    case: Case | None = None,
+    done: tuple[tuple[str, str], ...] = (),
 ) -> Result:
     ours = ours_of(data, f"{name}.json", catalog, version.profile)
-    return Result(version, name, data, reading, ours, judge(reading, ours, catalog), changed)
+    return Result(version, name, data, reading, ours, judge(reading, ours, catalog), case, done)

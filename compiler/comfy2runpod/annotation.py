@@ -106,6 +106,9 @@ class _Reader:
         except yaml.YAMLError as error:
             self.found.add(errors.NotYaml(at=self.at(), line=1, problem=" ".join(str(error).split())))
             return Annotation()
+        except RecursionError:
+            self.found.add(errors.NotYaml(at=self.at(), line=1, problem="it is nested too deeply"))
+            return Annotation()
         top = self._mapping(raw or {}, "", TOP_KEYS)
         runpod = self._mapping(top.get("runpod", {}), "runpod", _RUNPOD)
         inputs, outputs = top.get("inputs"), top.get("outputs")

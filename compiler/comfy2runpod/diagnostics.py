@@ -12,6 +12,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import ClassVar
 
 from comfy2runpod.ir.json import Json, JsonObject
@@ -45,14 +46,14 @@ class Locus:
     def __str__(self) -> str:
         parts = [self.file]
         if self.node is not None:
-            name = f"node {self.node}"
+            name = f"node {shorten(self.node)}"
             if self.title and self.title != self.class_type:
                 name += f' "{shorten(self.title, 60)}"'
             if self.class_type:
-                name += f" ({self.class_type})"
+                name += f" ({shorten(self.class_type)})"
             parts.append(name)
         if self.input is not None:
-            parts.append(f"input {self.input}")
+            parts.append(f"input {shorten(self.input)}")
         if self.node is None and self.json_path is not None:
             parts.append(self.json_path)
         return ": ".join(parts)
@@ -116,19 +117,54 @@ class CompileError(Exception):
         return render(self.diagnostics)
 
 
+# Names longer than this are no misspelt ones.
+_LONGEST_NAME = 200
+_LONGEST_CHAIN = 40
+# No graph of an author's has as many errors; what has a hundred thousand is no graph, and telling all would take hours.
+MOST_ERRORS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooManyErrors(Diagnostic):
+    """A stage stopped looking."""
+
+    code: ClassVar[str] = "too-many-errors"
+
+    @property
+    def reason(self) -> str:
+        """How many were told."""
+        return f"{MOST_ERRORS:,} errors were found up to here; what comes after was not looked at."
+
+    @property
+    def remedy(self) -> str:
+        """Begin with the first."""
+        return "Start with the first error: if all are alike, they have one cause."
+
+
 class Collector:
     """Gathers a stage's diagnostics; `finish` stops the pipeline if there is an error among them."""
 
     def __init__(self) -> None:
         self._found: list[Diagnostic] = []
-        self._by_place: dict[Locus, list[Diagnostic]] = {}
+        self._at: dict[Locus, list[Diagnostic]] = {}
+        self._errors = 0
 
     def add(self, diagnostic: Diagnostic) -> None:
-        """Notes one more, once."""
-        there = self._by_place.setdefault(diagnostic.at, [])
-        if diagnostic not in there:
-            there.append(diagnostic)
-            self._found.append(diagnostic)
+        """Notes one more, once.
+
+        Raises:
+            CompileError: there are too many errors to go on looking.
+        """
+        # A diagnostic may quote a value that does not hash; of those at one place there are few.
+        there = self._at.setdefault(diagnostic.at, [])
+        if diagnostic in there:
+            return
+        there.append(diagnostic)
+        self._found.append(diagnostic)
+        self._errors += diagnostic.severity is Severity.ERROR
+        if self._errors == MOST_ERRORS:
+            self._found.append(TooManyErrors(at=Locus(diagnostic.at.file)))
+            self.finish()
 
     @property
     def all(self) -> tuple[Diagnostic, ...]:
@@ -138,7 +174,7 @@ class Collector:
     @property
     def has_errors(self) -> bool:
         """Whether the stage must stop."""
-        return any(d.severity is Severity.ERROR for d in self._found)
+        return self._errors > 0
 
     def finish(self) -> tuple[Diagnostic, ...]:
         """The warnings; raises CompileError with everything if there is an error."""
@@ -162,6 +198,12 @@ def _indent(text: str) -> str:
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
     """The known names closest to a misspelt one, best first; case does not matter."""
+    return _nearest(name[:_LONGEST_NAME], tuple(known), count)
+
+
+# A graph often lacks one class many times over.
+@lru_cache(maxsize=1024)
+def _nearest(name: str, known: tuple[str, ...], count: int) -> tuple[str, ...]:
     by_folded: dict[str, str] = {}
     for candidate in known:
         by_folded.setdefault(candidate.casefold(), candidate)
@@ -195,6 +237,15 @@ def did_you_mean(names: Sequence[str]) -> str:
     if len(names) == 1:
         return f"Did you mean {names[0]}? "
     return f"Did you mean {', '.join(names[:-1])} or {names[-1]}? "
+
+
+def chain(names: Sequence[str]) -> str:
+    """What follows what; a long chain without its middle."""
+    shown = [shorten(name) for name in names]
+    if len(shown) > _LONGEST_CHAIN:
+        half = _LONGEST_CHAIN // 2
+        shown[half:-half] = [f"… {len(shown) - 2 * half:,} more …"]
+    return " > ".join(shown)
 
 
 def shorten(text: str, limit: int = 80) -> str:

@@ -119,7 +119,7 @@ class _Maker:
         taken: set[str] = {note.name for note in self._annotation.inputs or ()} & {"seed"}
         for note in notes:
             at = self._at(f"outputs.{note.name}")
-            if not _good_name(note.name) or note.name in taken | _ANSWER_NAMES:
+            if not _good_name(note.name) or note.name in taken or note.name in _ANSWER_NAMES:
                 self.found.add(errors.BadName(at=at, name=note.name, what="an output"))
                 continue
             taken.add(note.name)

@@ -31,7 +31,7 @@ class UnknownNodeClass(Diagnostic):
     @property
     def reason(self) -> str:
         """The class and the version that lacks it, and the pack that it came from, if the file tells."""
-        text = f"ComfyUI {self.comfyui} has no node class {self.class_type}."
+        text = f"ComfyUI {self.comfyui} has no node class {shorten(self.class_type)}."
         if self._of_a_pack:
             version = f", saved with version {self.pack_version}" if self.pack_version else ""
             text += f" It comes from the node pack {self.pack}{version}, of which no catalog is given."

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from comfy2runpod.diagnostics import Diagnostic, did_you_mean, nearest, shorten, show
+from comfy2runpod.diagnostics import Diagnostic, chain, did_you_mean, nearest, shorten, show
 from comfy2runpod.ir.json import Json
 
 
@@ -185,7 +185,7 @@ class GraphCycle(Diagnostic):
     @property
     def reason(self) -> str:
         """The circle, node by node."""
-        return f"These nodes wait for one another: {' > '.join((*self.nodes, self.nodes[0]))}."
+        return f"These nodes wait for one another: {chain((*self.nodes, self.nodes[0]))}."
 
     @property
     def remedy(self) -> str:

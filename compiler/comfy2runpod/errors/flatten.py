@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from comfy2runpod.diagnostics import Diagnostic, Severity
+from comfy2runpod.diagnostics import Diagnostic, Severity, chain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class SubgraphInsideItself(Diagnostic):
     @property
     def reason(self) -> str:
         """The chain."""
-        return f"The subgraph holds itself: {' > '.join(self.names)}."
+        return f"The subgraph holds itself: {chain(self.names)}."
 
     @property
     def remedy(self) -> str:

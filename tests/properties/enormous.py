@@ -1,0 +1,293 @@
+"""Files that are small to describe and large to compile, each made by a function of a size.
+
+As a program it compiles cases under a limit of memory, and prints how each ended and the processor time it took:
+`enormous.py BYTES SIZE CASE…`
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from comfy2runpod.catalog import load_catalog
+from comfy2runpod.diagnostics import CompileError
+from comfy2runpod.pipeline import Options, compile_graph
+
+Graph = dict[str, Any]
+
+
+def node(node_id: Any, kind: str, inputs: list[Any] | None = None, outputs: int = 1, **more: Any) -> Graph:
+    """A node; `inputs` are (name, type, link)."""
+    return {
+        "id": node_id,
+        "type": kind,
+        "mode": 0,
+        "inputs": [{"name": name, "type": slot, "link": link} for name, slot, link in inputs or []],
+        "outputs": [{"name": "IMAGE", "type": "IMAGE", "links": []}] * outputs,
+        "properties": {},
+        "widgets_values": [],
+        **more,
+    }
+
+
+def graph(nodes: list[Graph], links: list[list[Any]], definitions: list[Graph] | None = None, **more: Any) -> bytes:
+    whole = {"nodes": nodes, "links": links, "version": 0.4, **more}
+    return json.dumps({**whole, "definitions": {"subgraphs": definitions}} if definitions else whole).encode()
+
+
+def image(node_id: int = 1) -> Graph:
+    return node(node_id, "EmptyImage", widgets_values=[64, 64, 1, 0])
+
+
+def save(node_id: int, link: int) -> Graph:
+    return node(node_id, "SaveImage", [("images", "IMAGE", link)], 0, widgets_values=["x"])
+
+
+def chain(size: int, kind: str, name: str, slot: str, mode: int = 0) -> bytes:
+    """An image through `size` nodes, one after the other."""
+    nodes, links = [image()], []
+    for index in range(size):
+        nodes.append(node(index + 2, kind, [(name, slot, index + 1)], mode=mode))
+        links.append([index + 1, index + 1, 0, index + 2, 0, "IMAGE"])
+    links.append([size + 1, size + 1, 0, size + 2, 0, "IMAGE"])
+    return graph([*nodes, save(size + 2, size + 1)], links)
+
+
+def nodes_in_a_row(size: int) -> bytes:
+    return chain(size, "ImageInvert", "image", "IMAGE")
+
+
+def reroutes_in_a_row(size: int) -> bytes:
+    return chain(size, "Reroute", "", "*")
+
+
+def bypassed_in_a_row(size: int) -> bytes:
+    return chain(size, "ImageInvert", "image", "IMAGE", mode=4)
+
+
+def muted_nodes(size: int) -> bytes:
+    return graph(
+        [image(), save(2, 1), *(node(i + 3, "ImageInvert", mode=2) for i in range(size))], [[1, 1, 0, 2, 0, "IMAGE"]]
+    )
+
+
+def nodes_side_by_side(size: int) -> bytes:
+    half = size // 2
+    nodes = [n for i in range(half) for n in (image(2 * i + 1), save(2 * i + 2, i))]
+    return graph(nodes, [[i, 2 * i + 1, 0, 2 * i + 2, 0, "IMAGE"] for i in range(half)])
+
+
+def links_to_one_output(size: int) -> bytes:
+    return graph([image(), *(save(i + 2, i) for i in range(size))], [[i, 1, 0, i + 2, 0, "IMAGE"] for i in range(size)])
+
+
+def links_in_the_table_only(size: int) -> bytes:
+    return graph([image(), save(2, 1)], [[i + 1, 1, 0, 2, 0, "IMAGE"] for i in range(size)])
+
+
+def circle(size: int) -> bytes:
+    nodes = [node(i + 1, "ImageInvert", [("image", "IMAGE", i + 1)]) for i in range(size)]
+    links = [[i + 1, (i - 1) % size + 1, 0, i + 1, 0, "IMAGE"] for i in range(size)]
+    return graph([*nodes, save(size + 1, size + 1)], [*links, [size + 1, 1, 0, size + 1, 0, "IMAGE"]])
+
+
+def circle_of_reroutes(size: int) -> bytes:
+    nodes = [node(i + 1, "Reroute", [("", "*", i + 1)]) for i in range(size)]
+    links = [[i + 1, (i - 1) % size + 1, 0, i + 1, 0, "IMAGE"] for i in range(size)]
+    return graph([*nodes, save(size + 1, size + 1)], [*links, [size + 1, 1, 0, size + 1, 0, "IMAGE"]])
+
+
+def many_circles(size: int) -> bytes:
+    nodes, links = [], []
+    for i in range(0, size, 2):
+        nodes += [
+            node(i, "ImageInvert", [("image", "IMAGE", i + 1)]),
+            node(i + 1, "ImageInvert", [("image", "IMAGE", i)]),
+        ]
+        links += [[i, i, 0, i + 1, 0, "IMAGE"], [i + 1, i + 1, 0, i, 0, "IMAGE"]]
+    return graph(nodes, links)
+
+
+def unknown_classes(size: int) -> bytes:
+    return graph([node(i, f"Class of nobody {i}") for i in range(size)], [])
+
+
+def nearly_known_classes(size: int) -> bytes:
+    return graph([node(i, f"KSampler{i}") for i in range(size)], [])
+
+
+def wrong_values(size: int) -> bytes:
+    return graph([node(i, "EmptyImage", widgets_values=["x", -1, None, []]) for i in range(size)], [])
+
+
+def wrong_values_that_differ(size: int) -> bytes:
+    return graph([node(i, "EmptyImage", widgets_values=[f"x{i}", i, [i], {"x": i}, i]) for i in range(size)], [])
+
+
+def open_inputs(size: int) -> bytes:
+    return graph([node(i, "SaveImage", [("images", "IMAGE", None)], widgets_values=["x"]) for i in range(size)], [])
+
+
+def broken_links(size: int) -> bytes:
+    return graph([save(i, i) for i in range(size)], [])
+
+
+def malformed_nodes(size: int) -> bytes:
+    return json.dumps({"nodes": [None] * size, "links": [0] * size}).encode()
+
+
+def malformed_nodes_that_differ(size: int) -> bytes:
+    return json.dumps({"nodes": [{"id": i, "type": i} for i in range(size)], "links": []}).encode()
+
+
+def one_id_for_all(size: int) -> bytes:
+    return graph([save(1, 1) for _ in range(size)], [])
+
+
+def uuid(number: int) -> str:
+    """The id of a definition."""
+    return str(UUID(int=number, version=4))
+
+
+def definition(name: str, nodes: list[Graph], links: list[Graph] | None = None) -> Graph:
+    return {"id": name, "name": name, "nodes": nodes, "links": links or [], "inputs": [], "outputs": []}
+
+
+def one_id_for_all_inside(size: int) -> bytes:
+    """Every inner node has the root's id: each is renumbered."""
+    definitions = [definition(uuid(i), [save(1, 1) for _ in range(10)]) for i in range(size // 10)]
+    return graph([save(1, 1)], [], definitions)
+
+
+def subgraphs_that_double(size: int) -> bytes:
+    """Each holds the next twice: two to the power of 30 nodes."""
+    size = min(size, 30)
+    definitions = [definition(uuid(i), [node(2 * i, uuid(i + 1)), node(2 * i + 1, uuid(i + 1))]) for i in range(size)]
+    return graph([node(1000, uuid(0))], [], [*definitions, definition(uuid(size), [node(2000, "EmptyImage")])])
+
+
+def empty_subgraphs_that_double(size: int) -> bytes:
+    """As above, with nothing in the last: no node would run."""
+    size = min(size, 30)
+    definitions = [definition(uuid(i), [node(2 * i, uuid(i + 1)), node(2 * i + 1, uuid(i + 1))]) for i in range(size)]
+    return graph([node(1000, uuid(0)), image(1001)], [], [*definitions, definition(uuid(size), [])])
+
+
+def many_instances(size: int) -> bytes:
+    return graph(
+        [node(i + 1, uuid(0)) for i in range(size)], [], [definition(uuid(0), [image(size + 2), image(size + 3)])]
+    )
+
+
+def many_definitions(size: int) -> bytes:
+    return graph(
+        [image(), save(2, 1)], [[1, 1, 0, 2, 0, "IMAGE"]], [definition(uuid(i), [image(i + 3)]) for i in range(size)]
+    )
+
+
+def many_inputs(size: int) -> bytes:
+    inputs = [(f"images.image{i}", "IMAGE", i + 1) for i in range(size)]
+    links = [[i + 1, 1, 0, 2, i, "IMAGE"] for i in range(size)]
+    return graph(
+        [image(), node(2, "BatchImagesNode", inputs), save(3, size + 1)], [*links, [size + 1, 2, 0, 3, 0, "IMAGE"]]
+    )
+
+
+def many_widget_values(size: int) -> bytes:
+    return graph([node(1, "EmptyImage", widgets_values=[1] * size)], [])
+
+
+def many_promoted_widgets(size: int) -> bytes:
+    instance = node(9, uuid(0), properties={"proxyWidgets": [["1", "width"]] * size}, widgets_values=[1] * size)
+    return graph([instance], [], [definition(uuid(0), [image()])])
+
+
+def a_giant_text(size: int) -> bytes:
+    return graph([node(1, "CLIPTextEncode", widgets_values=["{" * (size * 100)]), node(2, "a" * (size * 100))], [])
+
+
+def a_giant_note(size: int) -> bytes:
+    note = node(3, "Note", title="comfy2runpod", widgets_values=["inputs: " + "{a: " * size])
+    return graph([image(), save(2, 1), note], [[1, 1, 0, 2, 0, "IMAGE"]])
+
+
+def a_note_of_aliases(size: int) -> bytes:
+    """YAML whose aliases multiply."""
+    lines = ["a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, min(size, 60)))]
+    note = node(3, "Note", title="comfy2runpod", widgets_values=["\n".join([*lines, f"title: *a{len(lines) - 1}"])])
+    return graph([image(), save(2, 1), note], [[1, 1, 0, 2, 0, "IMAGE"]])
+
+
+def deep_values(size: int) -> bytes:
+    deep = "[" * size + "]" * size
+    return graph([node(1, "EmptyImage", widgets_values="@")], []).replace(b'"@"', deep.encode())
+
+
+def as_deep_as_can_be_read(size: int) -> bytes:
+    """Nested just below where a reader gives up, so that whatever looks at the value after it must cope."""
+    deep = "[" * 900 + "]" * 900
+    whole = graph([node(1, "EmptyImage", widgets_values=["@", "@"]), save(2, 1)], [[1, 1, 0, 2, 0, "IMAGE"]])
+    return whole.replace(b'"@"', deep.encode())
+
+
+def deep_in_every_place(size: int) -> bytes:
+    deep = ("[" * 900 + "]" * 900).encode()
+    whole = graph(
+        [
+            node("@", "@", [("@", "@", "@")], mode="@", title="@"),
+            {"id": 1, "type": "EmptyImage", "widgets_values": "@"},
+        ],
+        ["@"],  # type: ignore[list-item] - that is the point
+    )
+    return whole.replace(b'"@"', deep)
+
+
+def huge_numbers(size: int) -> bytes:
+    digits = "9" * min(size, 4000)
+    whole = graph(
+        [node("@", "EmptyImage", widgets_values=["@", "@", "@", "@"]), save("@", "@")], [["@", "@", "@", "@", "@", "X"]]
+    )  # type: ignore[arg-type]
+    return whole.replace(b'"@"', digits.encode())
+
+
+def a_number_too_long(size: int) -> bytes:
+    return b'{"nodes": [' + b"9" * size * 10 + b"]}"
+
+
+CASES: dict[str, Callable[[int], bytes]] = {
+    made.__name__: made
+    for made in (
+        nodes_in_a_row, reroutes_in_a_row, bypassed_in_a_row, muted_nodes, nodes_side_by_side, links_to_one_output,
+        links_in_the_table_only, circle, circle_of_reroutes, many_circles,
+        unknown_classes, nearly_known_classes, wrong_values, wrong_values_that_differ, open_inputs, broken_links,
+        malformed_nodes, malformed_nodes_that_differ, one_id_for_all, one_id_for_all_inside,
+        many_instances, many_definitions, many_inputs,
+        many_widget_values, many_promoted_widgets, a_giant_text, a_giant_note, a_note_of_aliases, deep_values,
+        as_deep_as_can_be_read, deep_in_every_place, huge_numbers, a_number_too_long,
+        subgraphs_that_double, empty_subgraphs_that_double,
+    )
+}  # fmt: skip
+
+
+def run(name: str, size: int) -> dict[str, Any]:
+    """Compiles a case: its name, how it ended, the length of what was said of it, and the processor time."""
+    data = CASES[name](size)
+    before = time.process_time()
+    try:
+        compile_graph(data, f"{name}.json", load_catalog(), Options())
+        ended, said = "compiled", ""
+    except CompileError as error:
+        ended, said = error.diagnostics[0].code, str(error)
+    return {"name": name, "ended": ended, "said": len(said), "seconds": time.process_time() - before}
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+    load_catalog()
+    for case in sys.argv[3:]:
+        print(json.dumps(run(case, int(sys.argv[2]))), flush=True)
