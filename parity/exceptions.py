@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import TypeAlias
 
-# set, profile, name
-Key: TypeAlias = tuple[str, str, str]
+# The profile of the editor that reads the graph, and the graph's name.
+Key: TypeAlias = tuple[str, str]
 
 
 def load_exceptions() -> Mapping[Key, str]:
@@ -20,7 +20,7 @@ def load_exceptions() -> Mapping[Key, str]:
     raw = tomllib.loads((resources.files("parity") / "exceptions.toml").read_text("utf-8"))
     reasons: dict[Key, str] = {}
     for entry in raw.get("exception", []):
-        key = (entry["set"], entry["editor"], entry["name"])
+        key = (entry["editor"], entry["name"])
         if key in reasons:
             raise ValueError(f"exceptions.toml: {' '.join(key)} stands twice: remove one")
         reasons[key] = entry["reason"]

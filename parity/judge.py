@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from comfy2runpod.catalog import Catalog
-from comfy2runpod.diagnostics import CompileError
+from comfy2runpod.diagnostics import CompileError, shorten
 from comfy2runpod.ir.prompt import Prompt
 from comfy2runpod.pipeline import Options, convert
 from comfy2runpod.verdict import PromptError, parse_prompt, validate_prompt
 from parity.compare import differences
 from parity.editor import Reading
+from parity.suite import Read
 
 
 class Outcome(StrEnum):
@@ -28,12 +29,11 @@ class Outcome(StrEnum):
     REFUSED_WRONGLY = "refused wrongly"
     ACCEPTED_WRONGLY = "accepted wrongly"
     CRASHED = "crashed"
-    NO_FILE = "the editor fails to change or save it"
 
     @property
     def right(self) -> bool:
         """Whether it is what we promise."""
-        return self in (Outcome.EQUAL, Outcome.REFUSED, Outcome.NO_FILE)
+        return self in (Outcome.EQUAL, Outcome.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,21 @@ class Judgement:
     outcome: Outcome
     codes: tuple[str, ...]
     why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A graph as an editor read it, beside ours."""
+
+    read: Read
+    ours: Ours
+    judgement: Judgement
+
+
+def judged(read: Read, catalog: Catalog) -> Result:
+    """Converts a graph that an editor read as that editor would, and judges the two."""
+    ours = ours_of(read.graph, f"{read.name}.json", catalog, read.editor.profile)
+    return Result(read, ours, judge(read.reading, ours, catalog))
 
 
 def ours_of(data: bytes, file: str, catalog: Catalog, profile: str) -> Ours:
@@ -90,7 +105,8 @@ def refusal(reading: Reading, catalog: Catalog) -> tuple[str, ...]:
     except PromptError as error:
         return (str(error),)
     faults = [
-        f"{fault.node_id} ({fault.class_type}): {fault.message}: {fault.details}" for fault in verdict.node_faults
+        f"{fault.node_id} ({fault.class_type}): {fault.message}: {shorten(fault.details, 120)}"
+        for fault in verdict.node_faults
     ]
     if verdict.error is not None and not faults:
         return (f"{verdict.error.message} {verdict.error.details}".strip(),)

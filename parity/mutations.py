@@ -31,6 +31,7 @@ KINDS = {
     "disconnect": 1,
     "second_instance": 3,
     "clone_instance": 2,
+    "group_node": 1,
 }
 _STEPS = {1: 1, 2: 3, 3: 4, 4: 3, 5: 2}
 
@@ -47,11 +48,6 @@ class Case:
     template: str
     draw: int
     steps: tuple[tuple[str, ...], ...]
-
-    @property
-    def name(self) -> str:
-        """How the case is named in reports: `seed:index`."""
-        return f"{self.seed}:{self.index}"
 
 
 def plan(seed: int, index: int, templates: Sequence[str]) -> Case:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parity.exceptions import Key
-from parity.judge import Outcome
-from parity.suite import Result
+from parity.judge import Outcome, Result
+from parity.score import key_of, scores
+from parity.suite import Changed
 from parity.versions import VERSIONS
 
 _HEAD = """# Parity with the editor
@@ -20,12 +21,14 @@ in Chromium over a small stand-in server with our catalog's classes.
 
 - **Right** means: an equal prompt where it would be accepted, an error of ours where it would be refused.
 - **Accepted or refused** is our own verdict on the *editor's* prompt (`comfy2runpod.verdict`, the code that `compile`
-  refuses with): no ComfyUI is at hand here. Where the editor makes no prompt, we have to refuse.
+  refuses with): no ComfyUI is at hand here. A real ComfyUI 0.20.1 was asked once for the editor's prompts of all
+  templates; it said the same of each. Where the editor makes no prompt, we have to refuse.
 - **Equal** means: the same node ids, classes and inputs, as JSON (1 is 1.0, true is not 1), over the inputs that a
   class declares: the editor also writes the values of its own buttons and players, which the server ignores.
 - Each editor's graphs are read by us as that editor reads them (`--editor`), paid API nodes allowed.
 - **Changed graphs** are templates of known classes that were opened in the editor, changed there through the calls
-  behind its menus and drags, and saved. The saved file is what counts: it is loaded again for the prompt.
+  behind its menus and drags, and saved. The saved file is what counts: each editor loads its own files and the other's
+  for the prompt.
 """
 _WRONG = "**{}**"
 # In place of diagnostics' codes, where `compile` itself breaks.
@@ -34,13 +37,16 @@ CRASHED = "**crashed**"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All that a report tells of. `packages` holds for each template why `compile` refuses it, if it does."""
+    """All that a report tells of: the results, and the graphs changed for them with those that could not be saved.
+
+    `packages` holds for each template why `compile` refuses it, if it does.
+    """
 
     catalog: str
     templates_version: str
-    templates: Sequence[Result]
-    mutated: Sequence[Result]
     seed: int
+    results: Sequence[Result]
+    changed: Sequence[Changed]
     packages: Mapping[str, tuple[str, ...]]
     exceptions: Mapping[Key, str]
 
@@ -60,58 +66,54 @@ def _versions(run: Run) -> str:
 
 def _score(run: Run) -> str:
     rows = [
-        "| set | editor | graphs | equal | refused by both | exceptions | wrong | right |",
+        "| set | read by | graphs | equal | refused by both | exceptions | wrong | right |",
         "| - | - " + "| -: " * 6 + "|",
     ]
-    for name, results in (("templates", run.templates), ("mutated", run.mutated)):
-        for version in VERSIONS.values():
-            chosen = [
-                each for each in results if each.editor == version and each.judgement.outcome is not Outcome.NO_FILE
-            ]
-            if not chosen:
-                continue
-            count = Counter(each.judgement.outcome for each in chosen)
-            wrong = [each for each in chosen if not each.judgement.outcome.right]
-            known = sum((name, version.profile, each.name) in run.exceptions for each in wrong)
-            right = len(chosen) - len(wrong)
-            rows.append(
-                f"| {name} | {version.version} | {len(chosen)} | {count[Outcome.EQUAL]} | {count[Outcome.REFUSED]} "
-                f"| {known} | {len(wrong) - known} | {100 * right / len(chosen):.1f} % |"
-            )
-    failed = sum(each.judgement.outcome is Outcome.NO_FILE for each in run.mutated)
-    note = f"\n{failed} of the changed graphs are not counted: the editor itself fails to change or to save them.\n"
+    for each in scores(run.results, run.exceptions):
+        equal, refused = each.outcomes.get(Outcome.EQUAL, 0), each.outcomes.get(Outcome.REFUSED, 0)
+        rows.append(
+            f"| {each.set} | {each.editor.version} | {each.graphs} | {equal} | {refused} "
+            f"| {each.known} | {each.wrong} | {100 * each.right:.1f} % |"
+        )
+    failed = sum(each.graph is None for each in run.changed)
+    note = f"\n{failed} more graphs are not counted: the editor itself failed to change or to save them.\n"
     return "## Score\n\n" + "\n".join(rows) + "\n" + (note if failed else "")
 
 
 def _exceptions(run: Run) -> str:
     rows = []
-    for name, results in (("templates", run.templates), ("mutated", run.mutated)):
-        for each in results:
-            if each.judgement.outcome.right:
-                continue
-            reason = run.exceptions.get((name, each.editor.profile, each.name), "not explained yet")
-            what = f"{each.name} ({each.case.template})" if each.case else each.name
-            rows.append(f"| {what} | {each.editor.version} | {each.judgement.outcome.value} | {reason} |")
+    for each in run.results:
+        if each.judgement.outcome.right:
+            continue
+        reason = run.exceptions.get(key_of(each), "not explained yet")
+        read = each.read
+        what = f"{read.name} ({read.changed.case.template})" if read.changed else read.name
+        rows.append(f"| {what} | {read.editor.version} | {each.judgement.outcome.value} | {reason} |")
     if not rows:
         return "## Exceptions\n\nNone.\n"
-    head = ["| graph | editor | outcome | reason |", "| - | - | - | - |"]
+    head = [
+        "A changed graph is named by the profile of the editor that saved it, the seed, and its index.",
+        "",
+        "| graph | read by | outcome | reason |",
+        "| - | - | - | - |",
+    ]
     return "## Exceptions\n\n" + "\n".join([*head, *rows]) + "\n"
 
 
 def _changes(run: Run) -> str:
-    changed = [each for each in run.mutated if each.judgement.outcome is not Outcome.NO_FILE]
-    if not changed:
-        return ""
     count: Counter[str] = Counter()
     right: Counter[str] = Counter()
-    for each in changed:
-        for kind in set(each.kinds):
-            count[kind] += 1
-            right[kind] += each.judgement.outcome.right
+    for each in run.results:
+        if each.read.changed is not None:
+            for kind in set(each.read.changed.kinds):
+                count[kind] += 1
+                right[kind] += each.judgement.outcome.right
+    if not count:
+        return ""
     rows = [f"| {kind} | {count[kind]} | {right[kind]} |" for kind in sorted(count)]
     head = [
-        "What was changed, and in how many graphs; a graph has one to five changes. One is played again with",
-        "`python -m parity --editor PROFILE --seed SEED --case INDEX`.",
+        "What was changed, and in how many readings; a graph has one to five changes. One is played again with",
+        "`python -m parity --made-in PROFILE --editor PROFILE --seed SEED --case INDEX`.",
         "",
         "| change | graphs | right |",
         "| - | -: | -: |",
@@ -121,7 +123,7 @@ def _changes(run: Run) -> str:
 
 def _all_templates(run: Run) -> str:
     profiles = [version.profile for version in VERSIONS.values()]
-    cells = {(each.editor.profile, each.name): _cell(each) for each in run.templates}
+    cells = {(each.read.editor.profile, each.read.name): _cell(each) for each in run.results}
     head = [
         "In each editor's reading: our prompt is *equal* to the editor's, or both refuse it, and our",
         "diagnostics' codes stand there. `package`: whether `compile` makes a package of it.",

@@ -1,16 +1,15 @@
-"""Runs the suite in one editor: graphs in, judgements out, one after the other in one browser."""
+"""What an editor does for the suite: reads graphs, and changes them, one after the other in one browser."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from comfy2runpod.catalog import Catalog
 from parity.editor import Editor, Reading
-from parity.judge import Judgement, Ours, Outcome, judge, ours_of
-from parity.mutations import Case, plan
+from parity.mutations import Case
 from parity.server import StandInServer
 from parity.versions import EditorVersion
 
@@ -18,22 +17,35 @@ _PAGE_LASTS = 40  # graphs; then a new page, since an editor keeps every subgrap
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """One graph's way through an editor and through us. `done` tells the changes (kind, words), `case` their plan."""
+class Changed:
+    """A case as an editor carried it out: what was done (kind, words), and the file, or the error if it failed."""
 
-    editor: EditorVersion
-    name: str
-    graph: bytes
-    reading: Reading
-    ours: Ours
-    judgement: Judgement
-    case: Case | None = None
-    done: tuple[tuple[str, str], ...] = ()
+    case: Case
+    made_in: EditorVersion
+    done: tuple[tuple[str, str], ...]
+    graph: str | None
+    error: str | None
+
+    @property
+    def name(self) -> str:
+        """How reports name it: `1.43/seed:index`."""
+        return f"{self.made_in.profile}/{self.case.seed}:{self.case.index}"
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of the changes that were made."""
         return tuple(kind for kind, _ in self.done)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A graph file as an editor read it. `changed` tells where the file came from, if it is no template."""
+
+    editor: EditorVersion
+    name: str
+    graph: bytes
+    reading: Reading
+    changed: Changed | None = None
 
 
 @asynccontextmanager
@@ -47,48 +59,28 @@ async def running_editor(version: EditorVersion, catalog: Catalog, chromium: Pat
         await server.stop()
 
 
-async def convert_templates(
-    editor: Editor, version: EditorVersion, catalog: Catalog, templates: Mapping[str, bytes]
-) -> AsyncIterator[Result]:
-    """Each template as the editor reads it, beside ours."""
+async def read_templates(editor: Editor, version: EditorVersion, templates: Mapping[str, bytes]) -> AsyncIterator[Read]:
+    """Each template as the editor reads it."""
     for count, (name, data) in enumerate(templates.items()):
         if count and count % _PAGE_LASTS == 0:
             await editor.reload()
-        reading = await editor.read(data.decode("utf-8"))
-        yield _result(version, catalog, name, data, reading)
+        yield Read(version, name, data, await editor.read(data.decode("utf-8")))
 
 
-async def convert_mutated(
-    editor: Editor, version: EditorVersion, catalog: Catalog, templates: Mapping[str, bytes], cases: Iterable[Case]
-) -> AsyncIterator[Result]:
-    """Each case: a template changed in the editor and saved, and the saved file as it reads it then, beside ours."""
-    for count, case in enumerate(cases, 1):
+async def change(
+    editor: Editor, version: EditorVersion, templates: Mapping[str, bytes], cases: Iterable[Case]
+) -> AsyncIterator[Changed]:
+    """Each case: a template changed in the editor and saved."""
+    for case in cases:
+        mutated = await editor.mutate(templates[case.template].decode("utf-8"), case.draw, case.steps)
+        yield Changed(case, version, mutated.done, mutated.graph, mutated.error)
+
+
+async def read_changed(editor: Editor, version: EditorVersion, graphs: Iterable[Changed]) -> AsyncIterator[Read]:
+    """Each changed graph as the editor reads the file; those that were not saved are left out."""
+    for count, changed in enumerate(graphs, 1):
         if count % _PAGE_LASTS == 0:
             await editor.reload()
-        mutated = await editor.mutate(templates[case.template].decode("utf-8"), case.draw, case.steps)
-        if mutated.graph is None:
-            # The editor cannot save what the changes made of it: there is no file to convert.
-            reading = Reading(None, mutated.error, 0)
-            judgement = Judgement(Outcome.NO_FILE, (), (f"the editor fails: {mutated.error}",))
-            yield Result(version, case.name, b"", reading, Ours(None), judgement, case, mutated.done)
-            continue
-        reading = await editor.read(mutated.graph)
-        yield _result(version, catalog, case.name, mutated.graph.encode("utf-8"), reading, case, mutated.done)
-
-
-def cases(seed: int, indices: Iterable[int], templates: Sequence[str]) -> list[Case]:
-    """The cases of a seed."""
-    return [plan(seed, index, templates) for index in indices]
-
-
-def _result(
-    version: EditorVersion,
-    catalog: Catalog,
-    name: str,
-    data: bytes,
-    reading: Reading,
-    case: Case | None = None,
-    done: tuple[tuple[str, str], ...] = (),
-) -> Result:
-    ours = ours_of(data, f"{name}.json", catalog, version.profile)
-    return Result(version, name, data, reading, ours, judge(reading, ours, catalog), case, done)
+        if changed.graph is not None:
+            reading = await editor.read(changed.graph)
+            yield Read(version, changed.name, changed.graph.encode("utf-8"), reading, changed)

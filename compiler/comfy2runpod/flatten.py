@@ -114,7 +114,7 @@ class _Flattener:
         warnings = self._found.finish()
         flat.sort(key=lambda node: natural_order(node.id))
         nodes = {node.id: node for node in flat}
-        exposed = tuple(self._all_exposed(root, nodes))
+        exposed = tuple(sorted(self._all_exposed(root, nodes), key=lambda shown: natural_order(shown.path)))
         beside = {other.editor: other.nodes(nodes) for other in self._beside}
         graph = FlatGraph(file=document.file, document=document, nodes=nodes, exposed=exposed, beside=beside)
         return graph, warnings

@@ -16,7 +16,8 @@ async ({ text, seed, steps }) => {
 
   const root = () => app.rootGraph ?? app.graph;
   const isInstance = (node) => Boolean(node.isSubgraphNode?.());
-  const isReal = (node) => !node.isVirtualNode && !isInstance(node) && node.comfyClass;
+  const isGroupNode = (node) => /^workflow[>/]/.test(node.type);
+  const isReal = (node) => !node.isVirtualNode && !isInstance(node) && !isGroupNode(node) && node.comfyClass;
   // Only what an instance shows: a definition that nothing uses changes no prompt.
   const graphs = () => {
     const found = [root()];
@@ -63,10 +64,11 @@ async ({ text, seed, steps }) => {
     return node;
   };
 
-  const isValue = (widget) =>
+  // Older editors save no value of a promoted widget with its instance, but a user changes it there all the same.
+  const isValue = (widget, node) =>
     widget.name &&
     widget.options?.serialize !== false &&
-    widget.serialize !== false &&
+    (widget.serialize !== false || isInstance(node)) &&
     !["button", "hidden", "converted-widget"].includes(widget.type) &&
     !/control_after_generate|^upload/.test(widget.name);
   const anotherValue = (widget, node) => {
@@ -86,7 +88,7 @@ async ({ text, seed, steps }) => {
     }
     return `${value} (a red kite:1.2),\n"near" the sea`;
   };
-  const settable = (node) => (node.widgets ?? []).filter(isValue);
+  const settable = (node) => (node.widgets ?? []).filter((widget) => isValue(widget, node));
   const setWidget = (node, widget) => {
     const value = anotherValue(widget, node);
     if (value === undefined) return undefined;
@@ -115,17 +117,22 @@ async ({ text, seed, steps }) => {
     );
   const widgetOf = (node, input) => (node.widgets ?? []).find((widget) => widget.name === input.widget?.name);
 
-  const wrap = async (graph, first) => {
+  // A few nodes that hang together.
+  const around = (graph, first, fits = () => true) => {
     const chosen = new Set([first]);
     const size = 2 + below(4);
     while (chosen.size < size) {
       const border = links(graph).flatMap(({ origin, target }) =>
         chosen.has(origin) !== chosen.has(target) ? [chosen.has(origin) ? target : origin] : [],
       );
-      const next = pick(border);
+      const next = pick(border.filter(fits));
       if (!next) break;
       chosen.add(next);
     }
+    return chosen;
+  };
+  const wrap = async (graph, first) => {
+    const chosen = around(graph, first, (node) => !isGroupNode(node));
     const what = [...chosen].map(name).join(", ");
     await open(graph);
     app.canvas.selectItems?.([...chosen]);
@@ -178,6 +185,30 @@ async ({ text, seed, steps }) => {
       chosen.graph.unpackSubgraph(chosen.node);
       return said;
     },
+    // What came before subgraphs; newer editors only read them.
+    group_node: async () => {
+      const command = "Comfy.GroupNode.ConvertSelectedNodesToGroupNode";
+      const commands = app.extensionManager.command;
+      const first = pick(root().nodes.filter(isReal));
+      const chosen = first && [...around(root(), first, isReal)];
+      if (!(chosen?.length > 1) || !commands.commands.some(({ id }) => id === command)) return undefined;
+      const said = `make ${chosen.map(name).join(", ")} of the root a group node`;
+      await open(root());
+      app.canvas.selectItems(chosen);
+      const made = commands.execute(command);
+      let field;
+      for (let tries = 0; tries < 100 && !field; tries++) {
+        await frame();
+        field = document.querySelector(".prompt-dialog-content input");
+      }
+      field.value = `a group ${hex(4)}`;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      await frame();
+      document.querySelector(".prompt-dialog-content button").click();
+      await made;
+      await frame();
+      return said;
+    },
     // The entry of a widget's menu, inside a subgraph.
     promote: async () => {
       const inside = everywhere((node) => settable(node).length).filter(({ graph }) => graph !== root());
@@ -227,8 +258,8 @@ async ({ text, seed, steps }) => {
       setOne(pick(everywhere((node) => isReal(node) && settable(node).length).filter(({ graph }) => graph !== root()))),
     value: () => setOne(pick(everywhere((node) => isReal(node) && settable(node).length))),
     primitive: () => {
-      // The editor itself trips over a PrimitiveNode for a dynamic combo.
-      const fits = (input) => input.widget && !String(input.type).startsWith("COMFY_DYNAMICCOMBO");
+      // The editor itself trips over a PrimitiveNode for a dynamic combo or an upload button.
+      const fits = (input) => input.widget && !/^COMFY_DYNAMICCOMBO|UPLOAD$/.test(input.type);
       const chosen = pick(openInputs(fits).filter(({ node, input }) => widgetOf(node, input)));
       if (!chosen) return undefined;
       const { graph, node, input, slot } = chosen;
