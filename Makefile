@@ -8,7 +8,7 @@ EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium demo test lint types imports unit drift generate goldens editor editor-cases parity bench lock clean
+.PHONY: help setup editors chromium demo test lint types imports unit drift generate goldens editor editor-cases parity fuzz bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -69,6 +69,9 @@ editor-cases: setup editors chromium ## Ask the real editors anew for the prompt
 
 parity: setup editors chromium ## All templates, and COUNT changed graphs of SEED, in the real editors; docs/parity.md.
 	$(BIN)/python -m parity --seed $(SEED) --count $(COUNT)
+
+fuzz: setup ## The property tests with COUNT examples each, from SEED.
+	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/pytest -q -n 2 --hypothesis-seed=$(SEED) tests/properties
 
 bench: setup ## Measure against the rivals; ratios, printed and written to benchmarks/results.md.
 	$(BIN)/python benchmarks/run.py
