@@ -52,7 +52,8 @@ class InputSpec:
 
     `type` is the class's own word (`INT`, `MODEL`, `COMBO`, `FLOAT,INT`). `choices` are literal; `folders` says that
     the input also lists the files of these model or input folders, `extensions` which. `options` are a dynamic
-    combo's choices with the inputs that each brings, `autogrow` a growing input's template.
+    combo's choices with the inputs that each brings, `autogrow` a growing input's template. `listed` says that the
+    server gives the choices in the type's place, as for all older classes.
     """
 
     name: str
@@ -65,6 +66,7 @@ class InputSpec:
     step: Number | None = None
     round: Number | None = None
     choices: tuple[Json, ...] | None = None
+    listed: bool = False
     folders: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     multiline: bool = False
@@ -241,6 +243,7 @@ def _input(raw: JsonObject) -> InputSpec:
         step=_number(raw.get("step")),
         round=_number(raw.get("round")),
         choices=tuple(choices) if isinstance(choices, list) else None,
+        listed=raw.get("listed") is True,
         folders=_texts(raw.get("folders")),
         extensions=_texts(raw.get("extensions")),
         multiline=raw.get("multiline") is True,

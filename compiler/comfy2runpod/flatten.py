@@ -86,12 +86,16 @@ class _Flattener:
                 if count > MAX_NODES:
                     self._found.add(errors.TooManyNodes(at=Locus(self._document.file), limit=MAX_NODES))
                     return
-                if _UUID.fullmatch(node.type):
+                if self._is_instance(node):
                     waiting.extend(self._enter(scope, node))
                 elif node.mode in _OFF:
                     self._off += 1
                 elif node.type not in VIRTUAL_NODES:
                     yield scope, node
+
+    def _is_instance(self, node: GraphNode) -> bool:
+        """Whether a node is an instance of a subgraph, be its definition there or not."""
+        return node.type in self._document.subgraphs or _UUID.fullmatch(node.type) is not None
 
     def _enter(self, scope: Scope, node: GraphNode) -> Iterator[Scope]:
         definition = self._document.subgraphs.get(node.type)
@@ -199,6 +203,8 @@ class _Flattener:
             virtual = VIRTUAL_NODES.get(node.type)
             if virtual is Virtual.PRIMITIVE:
                 return None  # its value has been written into what it feeds
+            if virtual is Virtual.ABSENT:
+                return FromNode(path, slot)
             if node.mode is Mode.NEVER:
                 return None
             if node.mode is Mode.BYPASS:
@@ -305,7 +311,7 @@ class _Flattener:
             file=self._document.file,
             node=scope.node_path(node.id),
             title=node.title or (definition.name if definition else None),
-            class_type="subgraph" if _UUID.fullmatch(node.type) else node.type,
+            class_type="subgraph" if self._is_instance(node) else node.type,
             input=slot,
             json_path=node.json_path,
         )

@@ -16,6 +16,7 @@ from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.emit import emit
 from comfy2runpod.errors.bind import EditorsDisagree
 from comfy2runpod.flatten import flatten
+from comfy2runpod.group_nodes import unfold_groups
 from comfy2runpod.interface import make_interface
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document
@@ -123,17 +124,21 @@ def _convert(document: Document, catalog: Catalog, options: Options) -> Converte
 
 
 def to_prompt(
-    document: Document, catalog: Catalog, profile: EditorProfile, options: Options
+    document: Document, catalog: Catalog, profile: EditorProfile, options: Options, *, new_ids: bool = True
 ) -> tuple[BoundGraph, tuple[Diagnostic, ...]]:
-    """A document -> its prompt by the rules of one editor, unchecked; and warnings."""
+    """A document -> its prompt by the rules of one editor, unchecked; and warnings.
+
+    Without `new_ids`, nodes that an editor unpacks from group nodes keep ids that do not depend on the editor.
+    """
     unique = renumber(document, root_too=profile.table_decides)
     if profile.table_decides:
         unique = settle_links(unique)
     find = WidgetFinder(unique, catalog, profile)
     written = apply_primitives(unique, catalog, profile, lambda text: with_widget_values(text, find))
-    flat, warnings = flatten(written, catalog, profile)
+    unfolded, of_groups = unfold_groups(written, catalog, profile, new_ids=new_ids)
+    flat, warnings = flatten(unfolded, catalog, profile)
     graph, more = bind(flat, catalog, profile, allow_api_nodes=_allowed(catalog, options))
-    return graph, (*warnings, *more)
+    return graph, (*of_groups, *warnings, *more)
 
 
 def compare(
@@ -150,7 +155,7 @@ def compare(
         CompileError: it would not; every input that differs is named.
     """
     try:
-        second, _ = to_prompt(document, catalog, other, options)
+        second, _ = to_prompt(document, catalog, other, options, new_ids=False)
     except CompileError:
         # It is no graph for that editor: the file is not its.
         return

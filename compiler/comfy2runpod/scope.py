@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from comfy2runpod.catalog import Catalog
+from comfy2runpod.catalog import Catalog, NodeClass
 from comfy2runpod.ir.document import Canvas, Document, GraphNode, NodeId, Subgraph
 
 
@@ -59,6 +59,23 @@ def by_id(canvas: Canvas) -> Mapping[NodeId, GraphNode]:
     return {node.id: node for node in canvas.nodes}
 
 
+def declared_inputs(node_class: NodeClass) -> list[tuple[str, str]]:
+    """The names and types of the inputs that a class gives its nodes, in the editor's order."""
+    declared = [(i.name, i.type) for i in node_class.inputs if not i.is_widget]
+    return declared + [(i.name, i.type) for i in node_class.inputs if i.is_widget and not i.socketless]
+
+
+def laid_over(declared: Sequence[tuple[str, str]], node: GraphNode) -> Iterator[Slot]:
+    """A node's inputs: those declared, with the file's links, then what only the file has."""
+    links = {slot.name: slot.link for slot in node.inputs}
+    for name, kind in declared:
+        yield Slot(name, kind, links.get(name))
+    names = {name for name, _ in declared}
+    for slot in node.inputs:
+        if slot.name not in names or not declared:
+            yield Slot(slot.name, slot.type, slot.link)
+
+
 class Inputs:
     """Inputs in the editor's order: what the class declares, sockets first, then what only the file has."""
 
@@ -81,12 +98,5 @@ class Inputs:
         if definition is not None:
             declared = [(slot.name, slot.type) for slot in definition.inputs]
         elif spec is not None:
-            declared = [(i.name, i.type) for i in spec.inputs if not i.is_widget]
-            declared += [(i.name, i.type) for i in spec.inputs if i.is_widget and not i.socketless]
-        links = {slot.name: slot.link for slot in node.inputs}
-        for name, kind in declared:
-            yield Slot(name, kind, links.get(name))
-        names = {name for name, _ in declared}
-        for slot in node.inputs:
-            if slot.name not in names or not declared:
-                yield Slot(slot.name, slot.type, slot.link)
+            declared = declared_inputs(spec)
+        return laid_over(declared, node)
