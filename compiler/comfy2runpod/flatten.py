@@ -157,7 +157,7 @@ class _Flattener:
                 return None
             seen.add(key)
             inputs = self._inputs.of(node)
-            if index >= len(inputs) or (link_id := inputs[index].link) is None:
+            if not 0 <= index < len(inputs) or (link_id := inputs[index].link) is None:
                 return None
             link = scope.canvas.links.get(link_id)
             if link is None:
@@ -168,7 +168,7 @@ class _Flattener:
                 inner, node, index = scope, scope.instance, slot
                 scope = scope.parent
                 outer = self._inputs.of(node)
-                if index < len(outer) and outer[index].link is None:
+                if 0 <= index < len(outer) and outer[index].link is None:
                     return self._from_instance(inner, index, outer[index].name, leaf)
                 wanted = None
                 continue
@@ -225,7 +225,7 @@ class _Flattener:
     def _panel_link(self, child: Scope, slot: int, at: Callable[[], Locus]) -> tuple[GraphNode, int] | None:
         """The inner node and output that a subgraph's output panel shows in a slot."""
         definition = child.definition
-        if definition is None or slot >= len(definition.outputs):
+        if definition is None or not 0 <= slot < len(definition.outputs):
             return None
         link = self._shown_link(child, slot, definition.outputs[slot].link_ids)
         if link is None:
@@ -264,9 +264,9 @@ class _Flattener:
         """The input that a bypassed node passes to an output that an input of type `wanted` asks for."""
         inputs = self._inputs.of(node)
         if wanted in ("*", ""):
-            return slot if slot < len(inputs) else (0 if inputs else None)
+            return slot if 0 <= slot < len(inputs) else (0 if inputs else None)
         given = self._output_type(node, slot)
-        if slot < len(inputs) and types_fit(inputs[slot].type, given) and types_fit(inputs[slot].type, wanted):
+        if 0 <= slot < len(inputs) and types_fit(inputs[slot].type, given) and types_fit(inputs[slot].type, wanted):
             return slot
         for index, candidate in enumerate(inputs):
             if candidate.type == wanted:
@@ -278,10 +278,10 @@ class _Flattener:
 
     def _output_type(self, node: GraphNode, slot: int) -> str:
         declared = self._catalog.get(node.type)
-        if declared is not None and slot < len(declared.outputs):
+        if declared is not None and 0 <= slot < len(declared.outputs):
             kind = declared.outputs[slot].type
             return "*" if kind == MATCHES_INPUT else kind
-        return node.outputs[slot].type if slot < len(node.outputs) else "*"
+        return node.outputs[slot].type if 0 <= slot < len(node.outputs) else "*"
 
     def _from_instance(self, inner: Scope, slot: int, name: str, leaf: tuple[str, str]) -> Origin | None:
         self._exposed.setdefault((":".join(inner.path), name), []).append(leaf)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from comfy2runpod.catalog import Catalog
 from comfy2runpod.diagnostics import Collector, Locus
@@ -55,53 +55,53 @@ class Inside:
     cut: frozenset[LinkId] = frozenset()
 
 
-def kept(
-    document: Document,
-    instance: Instance,
-    laid: Mapping[NodeId, Instance],
-    catalog: Catalog,
-    profile: EditorProfile,
-    written: Written,
-    found: Collector,
-) -> Inside:
+class Surroundings:
+    """The root canvas that groups stand on, looked up once for all of them."""
+
+    def __init__(
+        self, document: Document, laid: Mapping[NodeId, Instance], catalog: Catalog, profile: EditorProfile
+    ) -> None:
+        self.document = document
+        self.laid = laid
+        self.catalog = catalog
+        self.profile = profile
+        self.inputs = Inputs(document, catalog)
+        self.nodes = {node.id: node for node in document.root.nodes}
+        self.leaving: dict[NodeId, list[GraphLink]] = {}
+        for link in document.root.links.values():
+            self.leaving.setdefault(link.origin_id, []).append(link)
+
+
+def kept(around: Surroundings, instance: Instance, written: Written, found: Collector) -> Inside:
     """The inside of a group that stays one until a prompt is made.
 
     A link is followed one step: what comes from a reroute, a bypassed node, a subgraph or another group is dropped.
     """
-    return _Kept(document, instance, laid, catalog, profile, written, found).build()
+    return _Kept(around, instance, written, found).build()
 
 
-def unpacked(
-    document: Document,
-    instance: Instance,
-    laid: Mapping[NodeId, Instance],
-    catalog: Catalog,
-    profile: EditorProfile,
-    written: Written,
-    found: Collector,
-) -> Inside:
+def unpacked(around: Surroundings, instance: Instance, written: Written, found: Collector) -> Inside:
     """The inside of a group that is unpacked when it is loaded: links are drawn anew, where their types fit."""
-    return _Unpacked(document, instance, laid, catalog, profile, written, found).build()
+    return _Unpacked(around, instance, written, found).build()
 
 
-@dataclass
 class _Builder:
-    document: Document
-    instance: Instance
-    laid: Mapping[NodeId, Instance]
-    catalog: Catalog
-    profile: EditorProfile
-    written: Written
-    found: Collector
-    links: dict[LinkId, GraphLink] = field(default_factory=dict)
-    entering: dict[int, tuple[LinkId, ...]] = field(default_factory=dict)
-    leaving: dict[int, LinkId] = field(default_factory=dict)
-    cut: set[LinkId] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.inputs = Inputs(self.document, self.catalog)
-        self.outer = {node.id: node for node in self.document.root.nodes}
-        self.nodes = self.instance.definition.nodes
+    def __init__(self, around: Surroundings, instance: Instance, written: Written, found: Collector) -> None:
+        self.document = around.document
+        self.laid = around.laid
+        self.catalog = around.catalog
+        self.profile = around.profile
+        self.inputs = around.inputs
+        self.outer = around.nodes
+        self.used = around.leaving.get(instance.node.id, [])
+        self.instance = instance
+        self.written = written
+        self.found = found
+        self.nodes = instance.definition.nodes
+        self.links: dict[LinkId, GraphLink] = {}
+        self.entering: dict[int, tuple[LinkId, ...]] = {}
+        self.leaving: dict[int, LinkId] = {}
+        self.cut: set[LinkId] = set()
         self.to: dict[tuple[int, int], GroupLink] = {
             (link.target, link.target_slot): link for link in self.instance.definition.links if link.origin is not None
         }
@@ -146,8 +146,8 @@ class _Kept(_Builder):
     def build(self) -> Inside:
         nodes = [self._node(index, node) for index, node in enumerate(self.nodes)]
         nodes.append(self._absent(self.instance.node, _OUTSIDE))
-        for slot, (index, output) in enumerate(self.instance.made.outputs):
-            self._output(slot, index, output)
+        for slot in range(len(self.instance.made.outputs)):
+            self._output(slot)
         if self.instance.node.mode is Mode.BYPASS:
             self._cut_unlike()
         return self.inside(nodes)
@@ -203,14 +203,10 @@ class _Kept(_Builder):
             )
         )
 
-    def _output(self, slot: int, index: int, output: int) -> None:
+    def _output(self, slot: int) -> None:
         """An output is followed by its first link, through the reroutes inside."""
         group = self.instance.node
-        used = any(
-            link.origin_id == group.id and link.origin_slot == slot and self._asked(link)
-            for link in self.document.root.links.values()
-        )
-        if not used:
+        if not any(link.origin_slot == slot and self._asked(link) for link in self.used):
             return
         outputs = group.outputs
         first = outputs[slot].links[0] if slot < len(outputs) and outputs[slot].links else None
@@ -219,7 +215,7 @@ class _Kept(_Builder):
             what = f"link {first}, which is not in the graph's list of links" if first is not None else "no link"
             self._broken(f"the file gives output {self._output_name(slot)} {what}")
             return
-        if link.origin_slot >= len(self.instance.made.outputs):
+        if not 0 <= link.origin_slot < len(self.instance.made.outputs):
             self._broken(f"link {first} starts at an output that the group node does not have")
             return
         index, output = self.instance.made.outputs[link.origin_slot]
@@ -240,9 +236,9 @@ class _Kept(_Builder):
     def _cut_unlike(self) -> None:
         """A bypassed group passes on only what is of the very type that is wanted, be that a wildcard."""
         types = {slot.type for slot in self.instance.node.inputs}
-        for link in self.document.root.links.values():
+        for link in self.used:
             target = self.outer.get(link.target_id)
-            if link.origin_id != self.instance.node.id or target is None or not self._runs(target):
+            if target is None or not self._runs(target):
                 continue
             if any(slot.link == link.id and slot.type not in types for slot in self.inputs.of(target)):
                 self.cut.add(link.id)
@@ -311,25 +307,23 @@ class _Unpacked(_Builder):
     def _cut_outputs(self) -> None:
         """Links out of the group that cannot be drawn anew."""
         outputs = self.instance.made.node_class.outputs
-        for link in self.document.root.links.values():
-            if link.origin_id != self.instance.node.id:
-                continue
+        for link in self.used:
             target = self.outer.get(link.target_id)
             slots = self.inputs.of(target) if target is not None else ()
             wanted = next((slot.type for slot in slots if slot.link == link.id), "*")
-            if link.origin_slot >= len(outputs) or not types_fit(outputs[link.origin_slot].type, wanted):
+            if not 0 <= link.origin_slot < len(outputs) or not types_fit(outputs[link.origin_slot].type, wanted):
                 self.cut.add(link.id)
 
     def _outer_type(self, node: GraphNode, slot: int) -> str | None:
         if node.id in self.laid:
             outputs = self.laid[node.id].made.node_class.outputs
-            return outputs[slot].type if slot < len(outputs) else None
+            return outputs[slot].type if 0 <= slot < len(outputs) else None
         return self._type_of(node, slot)
 
     def _type_of(self, node: GraphNode, slot: int) -> str | None:
         """The type of an output, None if the node has none there."""
         node_class = self.catalog.get(node.type)
-        if node_class is not None and slot < len(node_class.outputs):
+        if node_class is not None and 0 <= slot < len(node_class.outputs):
             kind = node_class.outputs[slot].type
             return "*" if kind.startswith("COMFY_") else kind
-        return node.outputs[slot].type if slot < len(node.outputs) else None
+        return node.outputs[slot].type if 0 <= slot < len(node.outputs) else None

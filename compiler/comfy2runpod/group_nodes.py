@@ -16,7 +16,7 @@ from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile
 from comfy2runpod.errors import group_nodes as errors
 from comfy2runpod.errors.bind import UnknownNodeClass
 from comfy2runpod.group_class import GroupClass, class_of_group
-from comfy2runpod.group_inside import Inside, Instance, kept, unpacked
+from comfy2runpod.group_inside import Inside, Instance, Surroundings, kept, unpacked
 from comfy2runpod.group_values import Written, hand_in
 from comfy2runpod.ir.document import (
     Document,
@@ -89,23 +89,27 @@ class _Unfolder:
                 nodes=tuple(laid[n.id].node if n.id in laid else n for n in self._document.root.nodes),
             ),
         )
-        insides = {node.id: self._inside(document, node, laid) for node in instances}
+        around = Surroundings(document, laid, self._catalog, self._profile)
+        insides = {node.id: self._inside(around, node) for node in instances}
         self._found.finish()
         return self._with(document, laid, insides), self._found.finish()
 
     def _look_inside_subgraphs(self) -> None:
-        waiting = [node.type for node in self._document.root.nodes]
+        """Notes the group nodes in subgraphs that are used, once each, under their first instance."""
+        waiting = [(node.id, node.type) for node in self._document.root.nodes]
         seen: set[str] = set()
         while waiting:
-            key = waiting.pop()
+            path, key = waiting.pop()
             subgraph = self._document.subgraphs.get(key)
             if subgraph is None or key in seen:
                 continue
             seen.add(key)
             for node in subgraph.canvas.nodes:
-                waiting.append(node.type)
+                inner = f"{path}:{node.id}"
+                waiting.append((inner, node.type))
                 if self._name_of(node) is not None and node.mode not in _OFF:
-                    self._found.add(errors.GroupNodeInside(at=self._locus(node), inside="subgraph"))
+                    at = replace(self._locus(node), node=inner)
+                    self._found.add(errors.GroupNodeInside(at=at, inside="subgraph"))
 
     def _name_of(self, node: GraphNode) -> str | None:
         return None if node.type in self._catalog else group_name(node.type)
@@ -183,8 +187,8 @@ class _Unfolder:
         inputs = tuple(InputSlot(slot.name, slot.type, slot.link) for slot in slots)
         return Instance(replace(node, inputs=inputs), group.definition, group.made)
 
-    def _inside(self, document: Document, node: GraphNode, laid: Mapping[NodeId, Instance]) -> Inside:
-        instance = laid[node.id]
+    def _inside(self, around: Surroundings, node: GraphNode) -> Inside:
+        instance = around.laid[node.id]
         written: Written = {}
         runs = self._profile.unpacks_groups or node.mode not in _OFF
         if runs:
@@ -197,9 +201,7 @@ class _Unfolder:
             state = _OFF[node.mode]
             self._found.add(errors.GroupNodeStillRuns(at=self._locus(node), state=state, editor=self._profile.name))
         build = unpacked if self._profile.unpacks_groups else kept
-        return build(
-            document, instance, laid, self._catalog, self._profile, written, self._found if runs else Collector()
-        )
+        return build(around, instance, written, self._found if runs else Collector())
 
     def _with(self, document: Document, laid: Mapping[NodeId, Instance], insides: Mapping[NodeId, Inside]) -> Document:
         new_ids = dict(self._ids(laid))

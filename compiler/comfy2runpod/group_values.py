@@ -12,6 +12,7 @@ from comfy2runpod.fit import misfits, of_type
 from comfy2runpod.group_class import GroupClass, ShownWidget
 from comfy2runpod.ir.document import GraphNode, GroupDefinition
 from comfy2runpod.ir.json import Json
+from comfy2runpod.numbers import NUMBERS, as_number, stepped
 from comfy2runpod.widgets import Assigned, PlaceKind, assign
 
 Written = Mapping[int, Mapping[str, Json]]
@@ -55,15 +56,26 @@ class _Handing:
         self._catalog = catalog
         self._profile = profile
         self._assigned: Assigned = assign(group.node_class, instance.widgets_values, profile)
-        self._values: Mapping[str, Json] = {**self._assigned.values, **instance.written}
+        fed = {name: self._stepped(name, value) for name, value in instance.written.items()}
+        self._values: Mapping[str, Json] = {**self._assigned.values, **fed}
         self.written: dict[int, dict[str, Json]] = {}
+
+    def _stepped(self, name: str, value: Json) -> Json:
+        """What a widget of the group makes of a value that a PrimitiveNode writes into it."""
+        spec = self._group.node_class.by_name.get(name)
+        number = as_number(value) if spec is not None and spec.type in NUMBERS else None
+        return value if spec is None or number is None else stepped(spec, number)
 
     def judge(self, at: Callable[[str | None], Locus], found: Collector) -> None:
         """A list that was saved for other widgets is noticed by a control word or a type in the wrong place."""
         handed = {shown.name for shown in self._group.widgets}
         for place, value in misfits(self._assigned):
             wrong = place.kind is PlaceKind.CONTROL or (place.spec is not None and not of_type(place.spec, value))
-            if wrong and (place.kind is PlaceKind.CONTROL or place.name in handed) and place.name not in self._written:
+            if (
+                wrong
+                and (place.kind is PlaceKind.CONTROL or place.name in handed)
+                and place.name not in self._instance.written
+            ):
                 found.add(
                     errors.GroupValuesShifted(
                         at=at(place.name if place.kind is PlaceKind.INPUT else None),
@@ -75,10 +87,6 @@ class _Handing:
                     )
                 )
                 return
-
-    @property
-    def _written(self) -> Mapping[str, Json]:
-        return self._instance.written
 
     def widgets(self) -> None:
         for shown in self._group.widgets:

@@ -194,7 +194,11 @@ class _Reader:
     def _group_links(self, raw: Json, path: str) -> Iterator[GroupLink]:
         for index, entry in enumerate(self._list(raw, path)):
             match entry:
-                case [int() | None as origin, int() as slot, int() as target, int() as end, *rest]:
+                case [_, _, None, *_] | [_, None, *_] | [_, _, _, None, *_]:
+                    continue  # what it led to was not in the group
+                case [int() | None as origin, int() as slot, int() as target, int() as end, *rest] if (
+                    min(origin or 0, slot, target, end) >= 0
+                ):
                     kind = rest[1] if len(rest) > 1 else None
                     yield GroupLink(origin, slot, target, end, None if kind is None else _slot_type(kind))
                 case _:

@@ -25,8 +25,8 @@ class MissingGroupDefinition(Diagnostic):
     @property
     def reason(self) -> str:
         """The name that is missing and those that are there."""
-        there = ", ".join(self.defined) if self.defined else "none that is used"
-        return f'The node is a group node named "{self.name}", which the file does not define (it has: {there}).'
+        others = f" (it does define {', '.join(self.defined)})" if self.defined else ""
+        return f'The node is a group node named "{self.name}", which the file does not define{others}.'
 
     @property
     def remedy(self) -> str:
