@@ -13,6 +13,7 @@ from comfy2runpod.group_class import GroupClass, ShownWidget
 from comfy2runpod.ir.document import GraphNode, GroupDefinition
 from comfy2runpod.ir.json import Json
 from comfy2runpod.numbers import NUMBERS, as_number, stepped
+from comfy2runpod.scope import declared_inputs
 from comfy2runpod.widgets import Assigned, PlaceKind, assign
 
 Written = Mapping[int, Mapping[str, Json]]
@@ -125,9 +126,9 @@ class _Handing:
         node_class = self._catalog.get(self._nodes[index].type) if index < len(self._nodes) else None
         if node_class is None:
             return None
-        sockets = [spec for spec in node_class.inputs if not spec.is_widget]
-        widgets = [spec for spec in node_class.inputs if spec.is_widget and not spec.socketless]
-        return widgets[place - len(sockets)].name if 0 <= place - len(sockets) < len(widgets) else None
+        declared = declared_inputs(node_class)
+        spec = node_class.by_name.get(declared[place][0]) if place < len(declared) else None
+        return spec.name if spec is not None and spec.is_widget else None
 
     def warn(self, at: Callable[[str | None], Locus], found: Collector) -> None:
         """Notes values that the group shows and that are not what the nodes inside get."""

@@ -61,7 +61,13 @@ def by_id(canvas: Canvas) -> Mapping[NodeId, GraphNode]:
 
 def declared_inputs(node_class: NodeClass) -> list[tuple[str, str]]:
     """The names and types of the inputs that a class gives its nodes, in the editor's order."""
-    declared = [(i.name, i.type) for i in node_class.inputs if not i.is_widget]
+    declared: list[tuple[str, str]] = []
+    for spec in node_class.inputs:
+        if spec.autogrow is not None:
+            grow = spec.autogrow
+            declared += [(f"{spec.name}.{name}", grow.element.type) for name in grow.names[: max(grow.minimum, 1)]]
+        elif not spec.is_widget:
+            declared.append((spec.name, spec.type))
     return declared + [(i.name, i.type) for i in node_class.inputs if i.is_widget and not i.socketless]
 
 
