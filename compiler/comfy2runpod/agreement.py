@@ -29,6 +29,8 @@ class MayDiffer(Enum):
 
 def may_differ(document: Document, catalog: Catalog, first: EditorProfile, second: EditorProfile) -> MayDiffer:
     """What the two editors may treat differently in a document."""
+    if document.groups and first.unpacks_groups != second.unpacks_groups:
+        return MayDiffer.ANYTHING
     canvases = (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values()))
     classes = (catalog.get(name) for name in {node.type for canvas in canvases for node in canvas.nodes})
     if any(node_class.types & _TYPES_WITH_RULES for node_class in classes if node_class is not None):

@@ -54,7 +54,8 @@ class InputSpec:
     `type` is the class's own word (`INT`, `MODEL`, `COMBO`, `FLOAT,INT`). `choices` are literal; `folders` says that
     the input also lists the files of these model or input folders, `extensions` which. `options` are a dynamic
     combo's choices with the inputs that each brings, `autogrow` a growing input's template. `is_widget` says whether
-    the editor makes a widget of it.
+    the editor makes a widget of it, `listed` that the server
+    gives the choices in the type's place, as for all older classes.
     """
 
     name: str
@@ -67,6 +68,7 @@ class InputSpec:
     step: Number | None = None
     round: Number | None = None
     choices: tuple[Json, ...] | None = None
+    listed: bool = False
     folders: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     multiline: bool = False
@@ -220,24 +222,32 @@ def _node_class(name: str, raw: JsonObject) -> NodeClass:
         input_is_list=raw.get("input_is_list") is True,
         module=str(raw.get("module") or ""),
         by_name={spec.name: spec for spec in inputs},
-        types=frozenset(_types(inputs)),
-        slots=declared_slots(_slots(inputs)),
+        types=frozenset(types_of(inputs)),
+        slots=declared_slots(slots_of(inputs)),
         forces_sockets=any(spec.force_input for spec in inputs),
     )
 
 
-def _slots(inputs: Iterable[InputSpec]) -> Iterator[Slot]:
-    yield from (Slot(spec.name, spec.type) for spec in inputs if not spec.is_widget)
+def slots_of(inputs: Iterable[InputSpec]) -> Iterator[Slot]:
+    """The inputs that can be linked, in the editor's order; a growing one with the slots that there must be."""
+    for spec in inputs:
+        if spec.autogrow is not None:
+            grow = spec.autogrow
+            for name in grow.names[: max(grow.minimum, 1)]:
+                yield Slot(f"{spec.name}.{name}", grow.element.type)
+        elif not spec.is_widget:
+            yield Slot(spec.name, spec.type)
     yield from (Slot(spec.name, spec.type) for spec in inputs if spec.is_widget and not spec.socketless)
 
 
-def _types(specs: Iterable[InputSpec]) -> Iterator[str]:
+def types_of(specs: Iterable[InputSpec]) -> Iterator[str]:
+    """The types of inputs, with those that a choice or a growing input brings."""
     for spec in specs:
         yield spec.type
         for _, children in spec.options:
-            yield from _types(children)
+            yield from types_of(children)
         if spec.autogrow is not None:
-            yield from _types((spec.autogrow.element,))
+            yield from types_of((spec.autogrow.element,))
 
 
 def _outputs(raw: Json) -> Iterator[OutputSpec]:
@@ -265,6 +275,7 @@ def _input(raw: JsonObject) -> InputSpec:
         step=_number(raw.get("step")),
         round=_number(raw.get("round")),
         choices=tuple(choices) if isinstance(choices, list) else None,
+        listed=raw.get("listed") is True,
         folders=_texts(raw.get("folders")),
         extensions=_texts(raw.get("extensions")),
         multiline=raw.get("multiline") is True,

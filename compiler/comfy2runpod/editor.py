@@ -17,6 +17,7 @@ class EditorProfile:
     `wraps_curves`: a curve's value is written with a word of its type beside it.
     `keeps_promoted_choice`: a dynamic combo that is linked to a subgraph's input keeps its choice when it is loaded.
     `opens_promoted_objects`: it can open a graph in which an instance shows a widget whose value is an object.
+    `unpacks_groups`: group nodes of old files become subgraphs when they are loaded.
     `new_color`: the value of a colour widget that the file has none for, where the declared default is passed over.
     """
 
@@ -26,6 +27,7 @@ class EditorProfile:
     wraps_curves: bool
     keeps_promoted_choice: bool
     opens_promoted_objects: bool
+    unpacks_groups: bool
     new_color: str | None
 
 
@@ -37,6 +39,7 @@ PROFILES = {
         wraps_curves=False,
         keeps_promoted_choice=False,
         opens_promoted_objects=True,
+        unpacks_groups=False,
         new_color="#000000",
     ),
     "1.58": EditorProfile(
@@ -46,6 +49,7 @@ PROFILES = {
         wraps_curves=True,
         keeps_promoted_choice=True,
         opens_promoted_objects=False,
+        unpacks_groups=True,
         new_color=None,
     ),
 }
@@ -71,10 +75,15 @@ class Virtual(Enum):
     NOTE = auto()
     PASS_THROUGH = auto()
     PRIMITIVE = auto()
+    ABSENT = auto()
 
+
+# Stands where a link leads to a node that is in no prompt, so that the editor deletes the input with its value.
+ABSENT = "(absent)"
 
 # Nodes of the editor itself; a node pack's come as further rows.
 VIRTUAL_NODES = {
+    ABSENT: Virtual.ABSENT,
     "Note": Virtual.NOTE,
     "MarkdownNote": Virtual.NOTE,
     "Reroute": Virtual.PASS_THROUGH,

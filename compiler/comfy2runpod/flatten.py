@@ -54,8 +54,8 @@ def natural_order(node_id: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in node_id.split(":"))
 
 
-def _is_instance(node: GraphNode) -> bool:
-    return len(node.type) == _UUID_LENGTH and _UUID.fullmatch(node.type) is not None
+def _is_uuid(text: str) -> bool:
+    return len(text) == _UUID_LENGTH and _UUID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +130,16 @@ class _Flattener:
                 if count > MAX_NODES:
                     self._found.add(errors.TooManyNodes(at=Locus(self._document.file), limit=MAX_NODES))
                     return
-                if _is_instance(node):
+                if self._is_instance(node):
                     waiting.extend(self._enter(scope, node))
                 elif node.mode in _OFF:
                     self._off += 1
                 elif node.type not in VIRTUAL_NODES:
                     yield scope, node
+
+    def _is_instance(self, node: GraphNode) -> bool:
+        """Whether a node is an instance of a subgraph, be its definition there or not."""
+        return node.type in self._document.subgraphs or _is_uuid(node.type)
 
     def _enter(self, scope: Scope, node: GraphNode) -> Iterator[Scope]:
         definition = self._document.subgraphs.get(node.type)
@@ -234,7 +238,7 @@ class _Flattener:
             file=self._document.file,
             node=scope.node_path(node.id),
             title=node.title or (definition.name if definition else None),
-            class_type="subgraph" if _is_instance(node) else node.type,
+            class_type="subgraph" if self._is_instance(node) else node.type,
             input=slot,
             json_path=node.json_path,
         )

@@ -143,6 +143,8 @@ class Follower:
         """What an output stands for: an origin, or the input to go on with."""
         while True:
             virtual = VIRTUAL_NODES.get(node.type)
+            if virtual is Virtual.ABSENT:
+                return FromNode(scope.node_path(node.id), slot)
             # A PrimitiveNode's value has been written into what it feeds.
             if virtual is Virtual.PRIMITIVE or node.mode is Mode.NEVER:
                 return None
@@ -212,9 +214,9 @@ class Follower:
         """The input that a bypassed node passes to an output that an input of type `wanted` asks for."""
         inputs = self._inputs.of(node)
         if wanted in ("*", ""):
-            return slot if slot < len(inputs) else (0 if inputs else None)
+            return slot if 0 <= slot < len(inputs) else (0 if inputs else None)
         given = self._output_type(node, slot)
-        if slot < len(inputs) and types_fit(inputs[slot].type, given) and types_fit(inputs[slot].type, wanted):
+        if 0 <= slot < len(inputs) and types_fit(inputs[slot].type, given) and types_fit(inputs[slot].type, wanted):
             return slot
         for index, candidate in enumerate(inputs):
             if candidate.type == wanted:
@@ -226,10 +228,10 @@ class Follower:
 
     def _output_type(self, node: GraphNode, slot: int) -> str:
         declared = self._catalog.get(node.type)
-        if declared is not None and slot < len(declared.outputs):
+        if declared is not None and 0 <= slot < len(declared.outputs):
             kind = declared.outputs[slot].type
             return "*" if kind == MATCHES_INPUT else kind
-        return node.outputs[slot].type if slot < len(node.outputs) else "*"
+        return node.outputs[slot].type if 0 <= slot < len(node.outputs) else "*"
 
 
 def _broken(link_id: LinkId, missing: str) -> Fault:

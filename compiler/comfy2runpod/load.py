@@ -18,6 +18,9 @@ from comfy2runpod.ir.document import (
     Document,
     GraphLink,
     GraphNode,
+    GroupDefinition,
+    GroupLink,
+    GroupSlot,
     InputSlot,
     LinkId,
     Mode,
@@ -26,6 +29,7 @@ from comfy2runpod.ir.document import (
     OutputSlot,
     PanelSlot,
     Subgraph,
+    group_name,
 )
 from comfy2runpod.ir.json import Json, JsonObject, json_type
 
@@ -128,6 +132,10 @@ class _Reader:
             subgraphs[subgraph.id] = subgraph
         extra = raw.get("extra")
         extra = extra if isinstance(extra, dict) else {}
+        canvases = (root, *(subgraph.canvas for subgraph in subgraphs.values()))
+        groups = dict(
+            self._groups(extra.get("groupNodes"), {node.type for canvas in canvases for node in canvas.nodes})
+        )
         version = extra.get("frontendVersion")
         linear = extra.get("linearData")
         linear = linear if isinstance(linear, dict) else {}
@@ -140,6 +148,7 @@ class _Reader:
             app_inputs=tuple(_pairs(linear.get("inputs"))),
             app_outputs=tuple(_ids(linear.get("outputs"))),
             last_node_id=_last_node_id(raw),
+            groups=groups,
         )
 
     def _subgraph(self, raw: JsonObject, path: str) -> Subgraph:
@@ -150,7 +159,53 @@ class _Reader:
             inputs=tuple(self._panel(raw.get("inputs"), f"{path}.inputs")),
             outputs=tuple(self._panel(raw.get("outputs"), f"{path}.outputs")),
             json_path=path,
+            last_node_id=_last_node_id(raw),
         )
+
+    def _groups(self, raw: Json, types: set[str]) -> Iterator[tuple[str, GroupDefinition]]:
+        """The definitions of the group nodes among these types; files keep those that nothing uses any more, too."""
+        if not isinstance(raw, dict):
+            return
+        for name in sorted(filter(None, map(group_name, types))):
+            if name in raw:
+                path = f"$.extra.groupNodes[{json.dumps(name)}]"
+                yield name, self._group(name, self._object(raw[name], path), path)
+
+    def _group(self, name: str, raw: JsonObject, path: str) -> GroupDefinition:
+        nodes = []
+        for index, entry in enumerate(self._list(raw.get("nodes"), f"{path}.nodes")):
+            node_path = f"{path}.nodes[{index}]"
+            nodes.append(self._node({**self._object(entry, node_path), "id": index}, node_path))
+        external: dict[tuple[int, int], str] = {}
+        for entry in self._list(raw.get("external"), f"{path}.external"):
+            match entry:
+                case [int() as index, int() as slot, kind, *_] if kind is not None:
+                    external[index, slot] = _slot_type(kind)
+        config = raw.get("config")
+        config = config if isinstance(config, dict) else {}
+        return GroupDefinition(
+            name=name,
+            nodes=tuple(nodes),
+            links=tuple(self._group_links(raw.get("links"), f"{path}.links")),
+            external=external,
+            inputs={(index, key): slot for index, key, slot in _group_slots(config, "input")},
+            outputs={(index, int(key)): slot for index, key, slot in _group_slots(config, "output") if key.isdecimal()},
+            json_path=path,
+        )
+
+    def _group_links(self, raw: Json, path: str) -> Iterator[GroupLink]:
+        for index, entry in enumerate(self._list(raw, path)):
+            match entry:
+                case [_, _, None, *_] | [_, None, *_] | [_, _, _, None, *_]:
+                    continue  # what it led to was not in the group
+                case [int() | None as origin, int() as slot, int() as target, int() as end, *rest] if (
+                    min(origin or 0, slot, target, end) >= 0
+                ):
+                    kind = rest[1] if len(rest) > 1 else None
+                    yield GroupLink(origin, slot, target, end, None if kind is None else _slot_type(kind))
+                case _:
+                    expected = "a group's link: origin place and slot, target place and slot, origin id, type"
+                    self._malformed(f"{path}[{index}]", expected, entry)
 
     def _panel(self, raw: Json, path: str) -> Iterator[PanelSlot]:
         for index, entry in enumerate(self._list(raw, path)):
@@ -303,6 +358,19 @@ class _Reader:
     def _malformed(self, path: str, expected: str, found: Json) -> None:
         what = "nothing" if found is None else f"{json_type(found)} {json.dumps(found)[:60]}"
         self._found.add(errors.MalformedGraph(at=Locus(self._file, json_path=path), expected=expected, found=what))
+
+
+def _group_slots(config: JsonObject, side: str) -> Iterator[tuple[int, str, GroupSlot]]:
+    """What a group's `config` says of its nodes' inputs or outputs, by the node's place and the slot's key."""
+    for index, entry in config.items():
+        slots = entry.get(side) if isinstance(entry, dict) else None
+        if not index.isdecimal() or not isinstance(slots, dict):
+            continue
+        for key, slot in slots.items():
+            if isinstance(slot, dict):
+                visible = slot.get("visible")
+                shown = visible if isinstance(visible, bool) else None
+                yield int(index), key, GroupSlot(_optional_text(slot.get("name")), shown)
 
 
 def _pairs(raw: Json) -> Iterator[tuple[NodeId, str]]:

@@ -177,6 +177,8 @@ def _input(name: str, spec: list[Json]) -> JsonObject:
         if facts.get(source) is True:
             entry["upload"] = upload
     choices = kind if isinstance(kind, list) else facts.get("options")
+    if isinstance(kind, list):
+        entry["listed"] = True
     if entry["type"] == "COMFY_DYNAMICCOMBO_V3":
         entry["options"] = [_option(cast(JsonObject, option)) for option in cast("list[Json]", choices or [])]
     elif entry["type"] == "COMBO":

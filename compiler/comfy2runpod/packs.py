@@ -11,7 +11,7 @@ from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.editor import VIRTUAL_NODES
 from comfy2runpod.errors.catalog import PackNotInImage
 from comfy2runpod.ir.bound import BoundGraph
-from comfy2runpod.ir.document import Document, GraphNode
+from comfy2runpod.ir.document import Document, GraphNode, group_name
 
 CORE = "comfy-core"
 
@@ -70,8 +70,12 @@ def warn_of_packs(document: Document, graph: BoundGraph, catalog: Catalog, found
 
 
 def prompt_nodes(document: Document) -> Iterator[GraphNode]:
-    """The nodes of every canvas that can become nodes of a prompt: no subgraph instances, no notes."""
-    for canvas in (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values())):
-        for node in canvas.nodes:
-            if node.type not in VIRTUAL_NODES and node.type not in document.subgraphs:
+    """The nodes of every canvas that can become nodes of a prompt: no subgraph instances, no group nodes, no notes."""
+    canvases = (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values()))
+    inside = (group.nodes for group in document.groups.values())
+    for nodes in (*(canvas.nodes for canvas in canvases), *inside):
+        for node in nodes:
+            if node.type in VIRTUAL_NODES or node.type in document.subgraphs:
+                continue
+            if group_name(node.type) not in document.groups:
                 yield node

@@ -17,6 +17,7 @@ from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.emit import emit
 from comfy2runpod.errors.bind import EditorsDisagree
 from comfy2runpod.flatten import flatten
+from comfy2runpod.group_nodes import unfold_groups
 from comfy2runpod.interface import make_interface
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
@@ -129,16 +130,24 @@ def _convert(document: Document, catalog: Catalog, options: Options) -> Converte
 
 
 def to_prompt(
-    document: Document, catalog: Catalog, profile: EditorProfile, options: Options
+    document: Document, catalog: Catalog, profile: EditorProfile, options: Options, *, new_ids: bool = True
 ) -> tuple[BoundGraph, tuple[Diagnostic, ...]]:
-    """A document -> its prompt by the rules of one editor, unchecked; and warnings."""
-    flat, warnings = unfolded(document, catalog, profile)
+    """A document -> its prompt by the rules of one editor, unchecked; and warnings.
+
+    Without `new_ids`, nodes that an editor unpacks from group nodes keep ids that do not depend on the editor.
+    """
+    flat, warnings = unfolded(document, catalog, profile, new_ids=new_ids)
     graph, more = bind(flat, catalog, profile, allow_api_nodes=_allowed(catalog, options))
     return graph, (*warnings, *more)
 
 
 def unfolded(
-    document: Document, catalog: Catalog, profile: EditorProfile, beside: Iterable[EditorProfile] = ()
+    document: Document,
+    catalog: Catalog,
+    profile: EditorProfile,
+    beside: Iterable[EditorProfile] = (),
+    *,
+    new_ids: bool = True,
 ) -> tuple[FlatGraph, tuple[Diagnostic, ...]]:
     """A document -> the nodes that run by the rules of one editor, and what others do beside it; and warnings."""
     unique = renumber(document, root_too=profile.table_decides)
@@ -148,7 +157,9 @@ def unfolded(
         unique = unlink_promoted(unique)
     find = WidgetFinder(unique, catalog, profile)
     written = apply_primitives(unique, catalog, profile, lambda text: with_widget_values(text, find))
-    return flatten(written, catalog, profile, beside)
+    groupless, of_groups = unfold_groups(written, catalog, profile, new_ids=new_ids)
+    flat, warnings = flatten(groupless, catalog, profile, beside)
+    return flat, (*of_groups, *warnings)
 
 
 def compare(
@@ -196,7 +207,7 @@ def _by_other_editor(
 ) -> Mapping[str, BoundNode]:
     beside = flat.beside.get(other.name)
     if beside is None:
-        return to_prompt(document, catalog, other, options)[0].nodes
+        return to_prompt(document, catalog, other, options, new_ids=False)[0].nodes
     changed, _ = bind(flat, catalog, other, allow_api_nodes=_allowed(catalog, options), nodes=beside.values())
     return {**graph.nodes, **changed.nodes}
 

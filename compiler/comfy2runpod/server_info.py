@@ -83,7 +83,10 @@ def _spec(spec: InputSpec, files: Files) -> list[Json]:
         facts["display_name"] = spec.display_name
     kind = spec.type
     if kind == "COMBO":
-        facts["options"] = [*(spec.choices or ()), *(name for folder in spec.folders for name in files(folder))]
+        choices = [*(spec.choices or ()), *(name for folder in spec.folders for name in files(folder))]
+        if spec.listed:
+            return [choices, facts]
+        facts["options"] = choices
     elif kind == "COMFY_DYNAMICCOMBO_V3":
         facts["options"] = [
             {

@@ -5,6 +5,7 @@ Node ids are kept as text: files hold integers, and texts in old ones; the promp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -18,6 +19,15 @@ LinkId: TypeAlias = int
 # The two ends of a subgraph's own links: its input panel and its output panel.
 INPUT_PANEL: NodeId = "-10"
 OUTPUT_PANEL: NodeId = "-20"
+
+
+_GROUP_TYPE = re.compile(r"workflow[/>](.+)", re.DOTALL)
+
+
+def group_name(node_type: str) -> str | None:
+    """The definition that a group node of this type stands for; None if it is not the type of one."""
+    match = _GROUP_TYPE.fullmatch(node_type)
+    return match[1] if match is not None else None
 
 
 class Mode(IntEnum):
@@ -127,11 +137,52 @@ class Subgraph:
     inputs: tuple[PanelSlot, ...]
     outputs: tuple[PanelSlot, ...]
     json_path: str
+    last_node_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLink:
+    """A wire inside a group node, between nodes by their places; `origin` is None if it came from outside."""
+
+    origin: int | None
+    origin_slot: int
+    target: int
+    target_slot: int
+    type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSlot:
+    """What the author set for one input or output of an inner node: another name, or whether the group shows it."""
+
+    name: str | None
+    visible: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDefinition:
+    """A group node's definition, as editors before subgraphs saved it; the ids of its nodes are their places.
+
+    `external` are the outputs that were used outside when the group was made, with their types. `inputs` are keyed by
+    node and name, `outputs` by node and slot.
+    """
+
+    name: str
+    nodes: tuple[GraphNode, ...]
+    links: tuple[GroupLink, ...]
+    external: Mapping[tuple[int, int], str]
+    inputs: Mapping[tuple[int, str], GroupSlot]
+    outputs: Mapping[tuple[int, int], GroupSlot]
+    json_path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A whole saved graph. `subgraphs` is in file order, by definition id; `last_node_id` is what the file says."""
+    """A whole saved graph.
+
+    `subgraphs` is in file order, by definition id; `groups` are the definitions of the group nodes on its canvases, by
+    name; `last_node_id` is what the file says.
+    """
 
     file: str
     root: Canvas
@@ -140,3 +191,4 @@ class Document:
     app_inputs: tuple[tuple[NodeId, str], ...]
     app_outputs: tuple[NodeId, ...]
     last_node_id: int = 0
+    groups: Mapping[str, GroupDefinition] = field(default_factory=dict)
