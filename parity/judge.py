@@ -17,6 +17,7 @@ from comfy2runpod.pipeline import Options, convert
 from comfy2runpod.verdict import PromptError, parse_prompt, validate_prompt
 from parity.compare import differences
 from parity.editor import Reading
+from parity.suite import Read
 
 
 class Outcome(StrEnum):
@@ -52,6 +53,21 @@ class Judgement:
     outcome: Outcome
     codes: tuple[str, ...]
     why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A graph as an editor read it, beside ours."""
+
+    read: Read
+    ours: Ours
+    judgement: Judgement
+
+
+def judged(read: Read, catalog: Catalog) -> Result:
+    """Converts a graph that an editor read as that editor would, and judges the two."""
+    ours = ours_of(read.graph, f"{read.name}.json", catalog, read.editor.profile)
+    return Result(read, ours, judge(read.reading, ours, catalog))
 
 
 def ours_of(data: bytes, file: str, catalog: Catalog, profile: str) -> Ours:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parity.exceptions import Key
-from parity.judge import Outcome
+from parity.judge import Outcome, Result
 from parity.score import key_of, scores
-from parity.suite import Changed, Result
+from parity.suite import Changed
 from parity.versions import VERSIONS
 
 _HEAD = """# Parity with the editor
@@ -86,8 +86,9 @@ def _exceptions(run: Run) -> str:
         if each.judgement.outcome.right:
             continue
         reason = run.exceptions.get(key_of(each), "not explained yet")
-        what = f"{each.name} ({each.changed.case.template})" if each.changed else each.name
-        rows.append(f"| {what} | {each.editor.version} | {each.judgement.outcome.value} | {reason} |")
+        read = each.read
+        what = f"{read.name} ({read.changed.case.template})" if read.changed else read.name
+        rows.append(f"| {what} | {read.editor.version} | {each.judgement.outcome.value} | {reason} |")
     if not rows:
         return "## Exceptions\n\nNone.\n"
     head = [
@@ -103,8 +104,8 @@ def _changes(run: Run) -> str:
     count: Counter[str] = Counter()
     right: Counter[str] = Counter()
     for each in run.results:
-        if each.changed is not None:
-            for kind in set(each.changed.kinds):
+        if each.read.changed is not None:
+            for kind in set(each.read.changed.kinds):
                 count[kind] += 1
                 right[kind] += each.judgement.outcome.right
     if not count:
@@ -122,7 +123,7 @@ def _changes(run: Run) -> str:
 
 def _all_templates(run: Run) -> str:
     profiles = [version.profile for version in VERSIONS.values()]
-    cells = {(each.editor.profile, each.name): _cell(each) for each in run.results}
+    cells = {(each.read.editor.profile, each.read.name): _cell(each) for each in run.results}
     head = [
         "In each editor's reading: our prompt is *equal* to the editor's, or both refuse it, and our",
         "diagnostics' codes stand there. `package`: whether `compile` makes a package of it.",

@@ -7,8 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from parity.exceptions import Key
-from parity.judge import Outcome
-from parity.suite import Result
+from parity.judge import Outcome, Result
 from parity.versions import VERSIONS, EditorVersion
 
 
@@ -35,7 +34,7 @@ class Score:
 
 def key_of(result: Result) -> Key:
     """What an exception names a result by."""
-    return (result.editor.profile, result.name)
+    return (result.read.editor.profile, result.read.name)
 
 
 def scores(results: Sequence[Result], exceptions: Mapping[Key, str]) -> list[Score]:
@@ -44,7 +43,7 @@ def scores(results: Sequence[Result], exceptions: Mapping[Key, str]) -> list[Sco
     names = ["templates", *(set_name(version) for version in VERSIONS.values())]
     for name in names:
         for version in VERSIONS.values():
-            part = [each for each in results if each.editor == version and set_of(each) == name]
+            part = [each for each in results if each.read.editor == version and set_of(each) == name]
             if part:
                 wrong = [each for each in part if not each.judgement.outcome.right]
                 known = sum(key_of(each) in exceptions for each in wrong)
@@ -62,7 +61,8 @@ def stale(results: Sequence[Result], exceptions: Mapping[Key, str], templates: C
 
 def set_of(result: Result) -> str:
     """The set that a result belongs to, in words."""
-    return "templates" if result.changed is None else set_name(result.changed.made_in)
+    changed = result.read.changed
+    return "templates" if changed is None else set_name(changed.made_in)
 
 
 def set_name(made_in: EditorVersion) -> str:

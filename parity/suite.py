@@ -1,4 +1,4 @@
-"""Runs the suite in one editor: graphs in, judgements out, one after the other in one browser."""
+"""What an editor does for the suite: reads graphs, and changes them, one after the other in one browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from comfy2runpod.catalog import Catalog
 from parity.editor import Editor, Reading
-from parity.judge import Judgement, Ours, judge, ours_of
 from parity.mutations import Case
 from parity.server import StandInServer
 from parity.versions import EditorVersion
@@ -39,15 +38,13 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """One graph's way through an editor and through us. `changed` tells where it came from, if it is no template."""
+class Read:
+    """A graph file as an editor read it. `changed` tells where the file came from, if it is no template."""
 
     editor: EditorVersion
     name: str
     graph: bytes
     reading: Reading
-    ours: Ours
-    judgement: Judgement
     changed: Changed | None = None
 
 
@@ -62,15 +59,12 @@ async def running_editor(version: EditorVersion, catalog: Catalog, chromium: Pat
         await server.stop()
 
 
-async def convert_templates(
-    editor: Editor, version: EditorVersion, catalog: Catalog, templates: Mapping[str, bytes]
-) -> AsyncIterator[Result]:
-    """Each template as the editor reads it, beside ours."""
+async def read_templates(editor: Editor, version: EditorVersion, templates: Mapping[str, bytes]) -> AsyncIterator[Read]:
+    """Each template as the editor reads it."""
     for count, (name, data) in enumerate(templates.items()):
         if count and count % _PAGE_LASTS == 0:
             await editor.reload()
-        reading = await editor.read(data.decode("utf-8"))
-        yield _result(version, catalog, name, data, reading)
+        yield Read(version, name, data, await editor.read(data.decode("utf-8")))
 
 
 async def change(
@@ -82,20 +76,11 @@ async def change(
         yield Changed(case, version, mutated.done, mutated.graph, mutated.error)
 
 
-async def convert_changed(
-    editor: Editor, version: EditorVersion, catalog: Catalog, graphs: Iterable[Changed]
-) -> AsyncIterator[Result]:
-    """Each changed graph as the editor reads the file, beside ours; those that were not saved are left out."""
+async def read_changed(editor: Editor, version: EditorVersion, graphs: Iterable[Changed]) -> AsyncIterator[Read]:
+    """Each changed graph as the editor reads the file; those that were not saved are left out."""
     for count, changed in enumerate(graphs, 1):
         if count % _PAGE_LASTS == 0:
             await editor.reload()
         if changed.graph is not None:
             reading = await editor.read(changed.graph)
-            yield _result(version, catalog, changed.name, changed.graph.encode("utf-8"), reading, changed)
-
-
-def _result(
-    version: EditorVersion, catalog: Catalog, name: str, data: bytes, reading: Reading, changed: Changed | None = None
-) -> Result:
-    ours = ours_of(data, f"{name}.json", catalog, version.profile)
-    return Result(version, name, data, reading, ours, judge(reading, ours, catalog), changed)
+            yield Read(version, changed.name, changed.graph.encode("utf-8"), reading, changed)

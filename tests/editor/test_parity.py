@@ -9,9 +9,9 @@ import pytest_asyncio
 
 from comfy2runpod.catalog import load_catalog
 from parity.editor import Editor
-from parity.judge import Outcome
+from parity.judge import Outcome, Result, judged
 from parity.mutations import plan
-from parity.suite import Result, change, convert_changed, convert_templates, running_editor
+from parity.suite import change, read_changed, read_templates, running_editor
 from parity.templates import load_templates, of_known_classes
 from parity.versions import EditorVersion
 
@@ -65,15 +65,15 @@ async def test_templates_convert_as_in_the_editor(
     editor, version = driven
     wanted = TEMPLATES[version.profile]
     chosen = {name: templates[name] for name in wanted}
-    results = [result async for result in convert_templates(editor, version, load_catalog(), chosen)]
-    assert {result.name: result.judgement.outcome for result in results} == wanted, told(results)
+    results = [judged(read, load_catalog()) async for read in read_templates(editor, version, chosen)]
+    assert {result.read.name: result.judgement.outcome for result in results} == wanted, told(results)
 
 
 async def test_our_own_graphs_convert_as_in_the_editor(driven: tuple[Editor, EditorVersion]) -> None:
     editor, version = driven
     graphs = {path.stem: path.read_bytes() for path in GRAPH.parent.glob("*.json") if not path.match("*.lock.json")}
-    results = [result async for result in convert_templates(editor, version, load_catalog(), graphs)]
-    assert {result.name: result.judgement.outcome for result in results} == dict.fromkeys(graphs, Outcome.EQUAL)
+    results = [judged(read, load_catalog()) async for read in read_templates(editor, version, graphs)]
+    assert {result.read.name: result.judgement.outcome for result in results} == dict.fromkeys(graphs, Outcome.EQUAL)
 
 
 async def test_graphs_changed_and_saved_in_the_editor_convert_as_in_the_editor(
@@ -85,7 +85,7 @@ async def test_graphs_changed_and_saved_in_the_editor_convert_as_in_the_editor(
     cases = [plan(SEED, index, known) for index in CASES[version.profile]]
     changed = [each async for each in change(editor, version, templates, cases)]
     assert [each.error for each in changed] == [None] * len(cases)
-    results = [result async for result in convert_changed(editor, version, catalog, changed)]
+    results = [judged(read, catalog) async for read in read_changed(editor, version, changed)]
     assert [result.judgement.outcome for result in results] == [Outcome.EQUAL] * len(cases), told(results)
 
 
@@ -94,6 +94,7 @@ def told(results: list[Result]) -> str:
     lines = []
     for result in results:
         if not result.judgement.outcome.right:
-            done = "; ".join(said for _, said in result.changed.done) if result.changed else "as it is"
-            lines += [f"{result.name}: {result.judgement.outcome.value} ({done})", *result.judgement.why[:5]]
+            changed = result.read.changed
+            done = "; ".join(said for _, said in changed.done) if changed else "as it is"
+            lines += [f"{result.read.name}: {result.judgement.outcome.value} ({done})", *result.judgement.why[:5]]
     return "\n".join(lines)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from importlib import resources
 from pathlib import Path
 
+import pytest
+
 from comfy2runpod.catalog import load_catalog
 from parity.editor import Reading
 from parity.exceptions import load_exceptions
 from parity.failures import clear_failures, write_failure
-from parity.judge import Judgement, Ours, Outcome
+from parity.judge import Judgement, Ours, Outcome, Result
 from parity.mutations import KINDS, plan
+from parity.recording import Recording, load_recording, save_recording
 from parity.report import CRASHED, Run, report
 from parity.score import stale
-from parity.suite import Changed, Result
+from parity.suite import Changed, Read
 from parity.templates import load_templates, of_known_classes
 from parity.versions import VERSIONS
 
@@ -57,15 +61,10 @@ def changed_graph(graph: str | None) -> Changed:
 def result(
     name: str, outcome: Outcome, *, codes: tuple[str, ...] = (), editor: str = "1.43", changed: bool = False
 ) -> Result:
-    return Result(
-        editor=VERSIONS[editor],
-        name=name,
-        graph=b"{}",
-        reading=Reading({"1": {}}, None, 0),
-        ours=Ours(None, codes, "error[x]: it is wrong" if codes else ""),
-        judgement=Judgement(outcome, codes, ("what differs",)),
-        changed=changed_graph("{}") if changed else None,
-    )
+    source = changed_graph("{}") if changed else None
+    read = Read(VERSIONS[editor], name, b"{}", Reading({"1": {}}, None, 0), source)
+    ours = Ours(None, codes, "error[x]: it is wrong" if codes else "")
+    return Result(read, ours, Judgement(outcome, codes, ("what differs",)))
 
 
 def a_run() -> Run:
@@ -125,6 +124,21 @@ def test_a_run_leaves_no_failures_of_an_earlier_one(tmp_path: Path) -> None:
     assert not old.exists()
     assert other.is_dir()
     clear_failures(tmp_path / "not there yet")
+
+
+def test_a_recording_gives_back_what_the_editors_said(tmp_path: Path) -> None:
+    changed = [changed_graph('{"nodes": []}'), changed_graph(None)]
+    reads = [
+        Read(OLD, "good", b"its graph", Reading({"1": {"inputs": {"x": 1.5}}}, None, 0)),
+        Read(NEW, changed[0].name, b'{"nodes": []}', Reading(None, "it threw", 2), changed[0]),
+    ]
+    path = tmp_path / "deep" / "recording.json.gz"
+    save_recording(Recording(3, changed, reads), path)
+    assert load_recording(path, {"good": b"its graph"}) == Recording(3, changed, reads)
+    text = gzip.decompress(path.read_bytes()).replace(OLD.version.encode(), b"1.40.0")
+    path.write_bytes(gzip.compress(text))
+    with pytest.raises(ValueError, match="of other editors"):
+        load_recording(path, {"good": b"its graph"})
 
 
 def test_a_failure_is_written_with_all_that_it_takes_to_play_it_again(tmp_path: Path) -> None:
