@@ -120,4 +120,5 @@ def test_every_rule_in_which_editors_differ_is_known_to_the_comparison() -> None
         "keeps_promoted_choice",
         "opens_promoted_objects",
         "new_color",
+        "unpacks_groups",
     }

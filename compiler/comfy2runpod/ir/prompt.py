@@ -39,8 +39,21 @@ def as_link(value: Json) -> PromptLink | None:
 
 
 def prompt_to_json(prompt: Prompt) -> JsonObject:
-    """The prompt as the server takes it, with each node's title under `_meta` as the editor writes it."""
+    """The prompt as the server takes it, with each node's title under `_meta` as the editor writes it.
+
+    The keys of values that are objects are sorted: their order is the file's, and means nothing.
+    """
     return {
-        node_id: {"inputs": dict(node.inputs), "class_type": node.class_type, "_meta": {"title": node.title}}
+        node_id: {
+            "inputs": {name: _sorted(value) for name, value in node.inputs.items()},
+            "class_type": node.class_type,
+            "_meta": {"title": node.title},
+        }
         for node_id, node in prompt.items()
     }
+
+
+def _sorted(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
