@@ -18,6 +18,9 @@ class PromptNode:
     title: str
 
 
+# Widgets' objects are shallow; what lies deeper is nobody's widget, and could be as deep as recursion goes.
+_SORTED_LEVELS = 8
+
 Prompt: TypeAlias = Mapping[str, PromptNode]
 
 
@@ -53,7 +56,9 @@ def prompt_to_json(prompt: Prompt) -> JsonObject:
     }
 
 
-def _sorted(value: Json) -> Json:
+def _sorted(value: Json, levels: int = _SORTED_LEVELS) -> Json:
+    if levels == 0:
+        return value
     if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
+        return {key: _sorted(value[key], levels - 1) for key in sorted(value)}
+    return [_sorted(item, levels - 1) for item in value] if isinstance(value, list) else value
