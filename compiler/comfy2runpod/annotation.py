@@ -21,6 +21,7 @@ _NOTES = ("Note", "MarkdownNote")
 _FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)^\s*```\s*$", re.DOTALL | re.MULTILINE)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB)?", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_PIXELS = re.compile(r"(\d+(?:\.\d+)?)\s*(MP)?", re.IGNORECASE)
 _TIME = re.compile(r"(\d+)\s*(s|m|h)?", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -30,7 +31,7 @@ T = TypeVar("T")
 TOP_KEYS = ("name", "title", "description", "inputs", "outputs", "models", "runpod")
 INPUT_KEYS = (
     "from", "title", "description", "required", "default", "min", "max", "multiple_of", "offset", "min_length",
-    "max_length", "choices",
+    "max_length", "choices", "max_bytes", "max_pixels", "formats",
 )  # fmt: skip
 OUTPUT_KEYS = ("from", "title", "description", "many")
 MODEL_KEYS = ("size", "url", "directory")
@@ -139,7 +140,7 @@ class _Reader:
                 sources=sources,
                 title=self._optional(fields, "title", prefix, self._text),
                 description=self._optional(fields, "description", prefix, self._text),
-                required=self._optional(fields, "required", prefix, self._boolean) or False,
+                required=self._optional(fields, "required", prefix, self._boolean),
                 default=self._optional(fields, "default", prefix, self._text),
                 minimum=self._optional(fields, "min", prefix, self._text),
                 maximum=self._optional(fields, "max", prefix, self._text),
@@ -148,6 +149,9 @@ class _Reader:
                 min_length=self._optional(fields, "min_length", prefix, self._whole),
                 max_length=self._optional(fields, "max_length", prefix, self._whole),
                 choices=self._optional(fields, "choices", prefix, self._texts),
+                max_bytes=self._optional(fields, "max_bytes", prefix, self._size),
+                max_pixels=self._optional(fields, "max_pixels", prefix, self._pixels),
+                formats=self._optional(fields, "formats", prefix, self._texts),
             )
 
     def _sources(self, raw: Yaml, key: str) -> Iterator[Source]:
@@ -236,6 +240,12 @@ class _Reader:
         if isinstance(raw, str) and (match := _SIZE.fullmatch(raw.strip())):
             return round(float(match[1]) * _UNITS[(match[2] or "B").upper()])
         self._wrong(key, "a size such as 27.1GB", raw)
+        return 0
+
+    def _pixels(self, raw: Yaml, key: str) -> int:
+        if isinstance(raw, str) and (match := _PIXELS.fullmatch(raw.strip())):
+            return round(float(match[1]) * (10**6 if match[2] else 1))
+        self._wrong(key, "a number of pixels, or of megapixels such as 32MP", raw)
         return 0
 
     def _gigabytes(self, raw: Yaml, key: str) -> int:

@@ -45,6 +45,9 @@ class Shape:
     properties: Mapping[str, Shape] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
     items: Shape | None = None
+    max_bytes: int | None = None
+    max_pixels: int | None = None
+    formats: tuple[Json, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,9 @@ def _shape(raw: JsonObject) -> Shape:
         },
         required=frozenset(cast("list[str]", raw.get("required") or [])),
         items=_shape(items) if isinstance(items, dict) else None,
+        max_bytes=cast("int | None", raw.get("x-max-bytes")),
+        max_pixels=cast("int | None", raw.get("x-max-pixels")),
+        formats=tuple(cast("list[Json]", raw["x-formats"])) if "x-formats" in raw else None,
     )
 
 

@@ -53,7 +53,8 @@ def _shapes(path: str, old: Shape, new: Shape, *, sent: bool) -> Iterator[Change
         yield _changed("media-type", path, old.media_type, new.media_type, breaking=True)
     if old.types & new.types:
         yield from _bounds(path, old, new, sent=sent)
-        yield from _choices(path, old, new, sent=sent)
+        yield from _listings("choices", path, old.choices, new.choices, sent=sent)
+        yield from _listings("formats", path, old.formats, new.formats, sent=sent)
     # A field that became required lost its default by that; that is said already.
     if old.has_default and new.has_default and old.default != new.default:
         yield _changed("default", path, old.default, new.default, breaking=False)
@@ -89,6 +90,8 @@ def _bounds(path: str, old: Shape, new: Shape, *, sent: bool) -> Iterator[Change
         ("maximum", old.maximum, new.maximum, False),
         ("min-length", old.min_length, new.min_length, True),
         ("max-length", old.max_length, new.max_length, False),
+        ("max-bytes", old.max_bytes, new.max_bytes, False),
+        ("max-pixels", old.max_pixels, new.max_pixels, False),
     ):
         if before != after:
             narrower = before is None or (after is not None and (after > before) == is_low)
@@ -101,21 +104,21 @@ def _bounds(path: str, old: Shape, new: Shape, *, sent: bool) -> Iterator[Change
         yield _change("step", path, before_text, after_text, f"values {before_text} -> {after_text}", breaking=breaking)
 
 
-def _choices(path: str, old: Shape, new: Shape, *, sent: bool) -> Iterator[Change]:
-    if old.choices is None or new.choices is None:
-        if old.choices != new.choices:
-            breaking = (new.choices is not None) == sent
-            before, after = _listed(old.choices), _listed(new.choices)
-            yield _change(
-                "choices", path, before, after, f"choices {_said(before)} -> {_said(after)}", breaking=breaking
-            )
+def _listings(
+    kind: str, path: str, old: tuple[Json, ...] | None, new: tuple[Json, ...] | None, *, sent: bool
+) -> Iterator[Change]:
+    if old is None or new is None:
+        if old != new:
+            breaking = (new is not None) == sent
+            before, after = _listed(old), _listed(new)
+            yield _change(kind, path, before, after, f"{kind} {_said(before)} -> {_said(after)}", breaking=breaking)
         return
-    removed: list[Json] = [choice for choice in old.choices if choice not in new.choices]
-    added: list[Json] = [choice for choice in new.choices if choice not in old.choices]
+    removed: list[Json] = [choice for choice in old if choice not in new]
+    added: list[Json] = [choice for choice in new if choice not in old]
     if removed:
-        yield _change("choices", path, removed, None, f"choices removed: {_said(removed)}", breaking=sent)
+        yield _change(kind, path, removed, None, f"{kind} removed: {_said(removed)}", breaking=sent)
     if added:
-        yield _change("choices", path, None, added, f"choices added: {_said(added)}", breaking=not sent)
+        yield _change(kind, path, None, added, f"{kind} added: {_said(added)}", breaking=not sent)
 
 
 def _models(old: Mapping[str, ModelFile], new: Mapping[str, ModelFile]) -> Iterator[Change]:

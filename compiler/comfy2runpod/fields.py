@@ -14,6 +14,7 @@ from comfy2runpod.catalog import InputSpec
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.expression import Expression
+from comfy2runpod.image_fields import image_field, keys_suit
 from comfy2runpod.ir.annotation import InputAnnotation
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.interface import (
@@ -28,7 +29,7 @@ from comfy2runpod.ir.interface import (
 )
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import as_link
-from comfy2runpod.node_facts import VALUE_NODES
+from comfy2runpod.node_facts import INPUT_FOLDER, VALUE_NODES
 
 DEFAULT_TEXT_LENGTH = 10_000
 # Whole numbers that every JSON reader keeps exactly; the bounds where a node declares none.
@@ -116,7 +117,13 @@ class _FieldMaker:
                 problem = f"{item.path} is not a whole number"
                 self._found.add(errors.BadExpression(at=self._at, text=item.expression.python, problem=problem))
                 return None
-        match next(iter(kinds)):
+        kind = next(iter(kinds))
+        return self._of_kind(kind) if keys_suit(self._note, kind, self._at, self._found) else None
+
+    def _of_kind(self, kind: str) -> Field | None:
+        match kind:
+            case "image":
+                return image_field(self._note, self._title, self._targets, self._at, self._found)
             case "seed":
                 low, high = self._integer_bounds()
                 return SeedField(**self._common(), minimum=low, maximum=high)
@@ -136,7 +143,7 @@ class _FieldMaker:
             name=self._note.name,
             title=self._title,
             description=self._note.description or "",
-            required=self._note.required,
+            required=bool(self._note.required),
             targets=self._targets,
         )
 
@@ -262,7 +269,7 @@ class _FieldMaker:
         if not isinstance(default, str):
             self._bad("default", default, "a text")
             return None
-        shortest = self._note.min_length if self._note.min_length is not None else int(self._note.required)
+        shortest = self._note.min_length if self._note.min_length is not None else int(bool(self._note.required))
         longest = DEFAULT_TEXT_LENGTH if self._note.max_length is None else self._note.max_length
         if shortest > longest:
             self._bad("max_length", longest, f"at least min_length, {shortest}")
@@ -341,6 +348,8 @@ def kind_of(spec: InputSpec) -> str:
     """The kind of field that an input takes; `other` if none does."""
     if spec.is_seed:
         return "seed"
+    if spec.type == "COMBO" and spec.upload == "image" and INPUT_FOLDER in spec.folders:
+        return "image"
     if spec.type == "COMBO":
         return "choice" if spec.choices and not spec.folders else "other"
     kinds = {"INT": "integer", "FLOAT": "number", "STRING": "text", "BOOLEAN": "boolean"}

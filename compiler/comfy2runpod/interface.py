@@ -19,6 +19,7 @@ from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.expression import Expression, ExpressionError, parse_expression
 from comfy2runpod.fields import Reached, kind_of, make_field, reached_specs
+from comfy2runpod.input_files import check_files, unfed_images
 from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
@@ -47,6 +48,9 @@ def make_interface(
     """
     maker = _Maker(document, graph, annotation)
     fields = tuple(maker.fields())
+    if not maker.found.has_errors:
+        # A field that could not be made would have fed some of them.
+        check_files(graph, fields, maker.found)
     outputs = tuple(maker.outputs())
     models = find_models(graph, annotation, maker.found)
     runpod = maker.runpod()
@@ -150,9 +154,11 @@ class _Maker:
         names: set[str] = set()
         sources = [(e.label or e.name, f"{e.path}.{e.name}") for e in self._graph.exposed if ":" not in e.path]
         sources += [(name, f"{node_id}.{name}") for node_id, name in self._document.app_inputs]
+        reached: set[tuple[str, str]] = set()
         for label, path in dict.fromkeys(sources):
             found = self._resolve(path)
-            if not found or found[0][1].folders:
+            reached |= {(node.id, name) for node, _, name, _ in found}
+            if not found or (found[0][1].folders and kind_of(found[0][1]) != "image"):
                 continue
             why = self._unfit(found)
             if why is not None:
@@ -164,6 +170,13 @@ class _Maker:
             name = next(name for name in chain([slug], (f"{slug}_{n}" for n in count(2))) if name not in names)
             names.add(name)
             yield InputAnnotation(name=name, sources=(Source(path),))
+        # What the author exposed is a choice; a picture is none: the worker does not have it.
+        for node, input_name in unfed_images(self._graph, reached):
+            label = input_name if node.title == node.node_class.title else node.title
+            slug = _slug(label)
+            name = next(name for name in chain([slug], (f"{slug}_{n}" for n in count(2))) if name not in names)
+            names.add(name)
+            yield InputAnnotation(name=name, sources=(Source(f"{node.id}.{input_name}"),))
 
     def _unfit(self, reached: list[tuple[BoundNode, InputSpec, str, str | None]]) -> str | None:
         """Why no field can be made of what an exposed input reaches, None if one can."""

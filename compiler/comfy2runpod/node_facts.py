@@ -35,8 +35,14 @@ VALUE_NODES = frozenset(
     {"PrimitiveInt", "PrimitiveFloat", "PrimitiveString", "PrimitiveStringMultiline", "PrimitiveBoolean"}
 )
 
+# Where uploads go, and where LoadImage and its kin read.
+INPUT_FOLDER = "input"
+
 # Folders that hold a user's pictures and sounds, not models.
 INPUT_FOLDERS = frozenset({"input", "input3d", "output", "temp"})
+
+# The formats that a picture is taken in, by the media type's second half.
+IMAGE_FORMATS = ("png", "jpeg", "webp")
 
 # What ComfyUI takes for a model file, in every folder that takes one of them (folder_paths.py).
 MODEL_EXTENSIONS = frozenset({".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft"})

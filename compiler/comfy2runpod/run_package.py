@@ -75,6 +75,15 @@ def run_package(package: Path, job_input: Json, comfyui: str | None) -> Answer:
     return _opened(answer, _media_types(package))
 
 
+def media_fields(package: Path) -> frozenset[str]:
+    """The input fields that take a file, by the package's own schema; none if it has no schema."""
+    schema = package / "docs" / "input.schema.json"
+    if not schema.is_file():
+        return frozenset()
+    properties = json.loads(schema.read_text("utf-8"))["properties"]
+    return frozenset(name for name, field in properties.items() if "x-media" in field)
+
+
 @contextmanager
 def _comfyui(url: str | None) -> Iterator[str]:
     if url is not None:

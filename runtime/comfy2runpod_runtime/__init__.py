@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from comfy2runpod_runtime.errors import JobError, PackageError, SettingsError
-from comfy2runpod_runtime.fields import Stepped
+from comfy2runpod_runtime.fields import ImageInput, Stepped
 from comfy2runpod_runtime.prompt import Prompt, PromptNode, Run, round_down, round_up, set_member
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ __all__ = [
     "Audio",
     "Endpoint",
     "Image",
+    "ImageInput",
     "JobError",
     "Output",
     "PackageError",

@@ -9,7 +9,8 @@ import secrets
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
@@ -19,6 +20,8 @@ from pydantic import BaseModel, ValidationError
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
 from comfy2runpod_runtime.errors import ComfyUIUnavailable, InternalError, JobError, PackageError
+from comfy2runpod_runtime.inputs.fetch import FetchRules
+from comfy2runpod_runtime.inputs.take import TakeRules, take_images
 from comfy2runpod_runtime.job import Job, Timings, run_job
 from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
 from comfy2runpod_runtime.outputs import Output
@@ -32,6 +35,8 @@ CONTRACT = 1
 # Random seeds stay where every JSON reader keeps them exactly.
 _SEEDS = 2**53
 _LOOK_SECONDS = 0.25
+# How long removing a job's input files may hold up the next job.
+_EMPTY_SECONDS = 5
 
 log = logging.getLogger("comfy2runpod")
 
@@ -80,6 +85,16 @@ class Endpoint(Generic[Request]):
         self._outputs = outputs
         self._settings = Settings.read()
         self._process = None if self._settings.comfyui_url else ComfyUIProcess(self._settings)
+        # Where ComfyUI reads input files, if this worker can reach it but by HTTP.
+        self._inputs = self._process.inputs if self._process is not None else self._settings.comfyui_input_dir
+        self._rules = TakeRules(
+            self._settings.max_input_bytes,
+            FetchRules(
+                self._settings.fetch_timeout_seconds,
+                self._settings.fetch_allow_http,
+                self._settings.fetch_allow_private_addresses,
+            ),
+        )
         # ComfyUI runs one prompt at a time on the GPU.
         self._one_at_a_time = asyncio.Lock()
 
@@ -107,7 +122,10 @@ class Endpoint(Generic[Request]):
     async def _run(self, job: RawJob, record: _Record) -> JsonObject:
         timings = record.timings
         request = validate_request(self._request, job.get("input"))
-        run = Run(prompt_id=record.prompt_id, seeds=self._drawn(request))
+        pictures = await take_images(request, self._rules)
+        folder = _folder(record.prompt_id)
+        files = {name: f"{name}.png" for name in pictures}
+        run = Run(record.prompt_id, self._drawn(request), {name: f"{folder}/{file}" for name, file in files.items()})
         prompt = self._template.copy()
         self._patch(prompt, request, run)
         timings.done("prepare")
@@ -117,7 +135,14 @@ class Endpoint(Generic[Request]):
                 record.simulated = await self._ready(client)
                 timings.done("wait")
                 work = Job(prompt, run, self._outputs)
-                media = await run_job(work, client, self._settings, progress.send, timings, self._alive)
+                try:
+                    for name, picture in pictures.items():
+                        await client.upload(picture, folder, files[name])
+                        timings.done("upload")
+                    media = await run_job(work, client, self._settings, progress.send, timings, self._alive)
+                finally:
+                    if self._inputs is None:
+                        await _emptied(client, folder, files.values())
         except JobError:
             await progress.drain()
             raise
@@ -188,8 +213,28 @@ class Endpoint(Generic[Request]):
         return answer
 
     def _clean(self, prompt_id: str) -> None:
-        if self._process is not None:
-            shutil.rmtree(self._process.outputs / "comfy2runpod" / prompt_id, ignore_errors=True)
+        roots = [self._inputs, self._process.outputs if self._process is not None else None]
+        for root in roots:
+            if root is not None:
+                shutil.rmtree(root / _folder(prompt_id), ignore_errors=True)
+
+
+def _folder(prompt_id: str) -> str:
+    """The folder of a job's own, below ComfyUI's input and output folders: the caller has no say in any name."""
+    return f"comfy2runpod/{prompt_id}"
+
+
+async def _emptied(client: ComfyUIClient, folder: str, names: Iterable[str]) -> None:
+    """Takes the pictures out of a ComfyUI that is reached by HTTP alone: it overwrites files, but removes none."""
+
+    async def empty() -> None:
+        with suppress(JobError, TimeoutError):
+            async with asyncio.timeout(_EMPTY_SECONDS):
+                for name in names:
+                    await client.upload(b"", folder, name)
+
+    # Also when the job is cancelled: what a caller sent is not left behind.
+    await asyncio.shield(empty())
 
 
 @dataclass(slots=True)

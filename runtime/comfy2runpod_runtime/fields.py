@@ -35,6 +35,29 @@ class Stepped:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class ImageInput:
+    """Marks a text that is a picture: base64, a data URL, or an https URL, within limits.
+
+    `max_bytes` is of the file, `max_pixels` width by height. `formats` are some of png, jpeg and webp. The text's
+    form, and the picture, are checked when the job begins (`inputs.take`), because a URL must be fetched for it.
+    """
+
+    max_bytes: int
+    max_pixels: int
+    formats: tuple[str, ...]
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """JSON Schema has no word for a text that may be base64 or a URL: words of our own."""
+        return {
+            **handler(schema),
+            "x-media": "image",
+            "x-formats": list(self.formats),
+            "x-max-bytes": self.max_bytes,
+            "x-max-pixels": self.max_pixels,
+        }
+
+
 def nearest_steps(value: int, multiple_of: int, offset: int, low: int | None, high: int | None) -> tuple[int, ...]:
     """The allowed values next below and next above `value`, within the bounds."""
     below = value - (value - offset) % multiple_of

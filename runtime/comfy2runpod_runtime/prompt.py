@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NotRequired, TypeAlias, TypedDict, cast
 
@@ -25,10 +25,11 @@ Prompt: TypeAlias = dict[str, PromptNode]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a prompt: its id, and the seeds that were drawn or given, by field name."""
+    """One run of a prompt: its id, the seeds that were drawn or given, and the names of its input files, by field."""
 
     prompt_id: str
     seeds: Mapping[str, int]
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def output_prefix(self, output: str) -> str:
         """The file name prefix of an output: no two jobs share one."""

@@ -54,6 +54,25 @@ class Settings(BaseSettings):
         description="The largest result that is answered inline, before base64. The default fits /run's 10 MB.",
         gt=0,
     )
+    max_input_bytes: int = Field(
+        50_000_000,
+        description="The largest file of an input, given or fetched; a field's own limit counts if it is smaller.",
+        gt=0,
+    )
+    fetch_timeout_seconds: float = Field(
+        30, description="How long fetching an input from a URL may take, redirects and all.", gt=0
+    )
+    fetch_allow_http: bool = Field(False, description="Whether inputs may be fetched by http, not only https.")  # noqa: FBT003
+    fetch_allow_private_addresses: bool = Field(
+        False,  # noqa: FBT003
+        description="Whether inputs may be fetched from addresses inside the worker's network. For tests: it lets "
+        "callers reach what only the worker should.",
+    )
+    comfyui_input_dir: Path | None = Field(
+        None,
+        description="The input folder of the ComfyUI at COMFYUI_URL, where the worker can reach it: a job's input "
+        "files are removed there. Unset: they are emptied over HTTP, since ComfyUI has no way to remove them.",
+    )
     models_dir: Path = Field(Path("/opt/comfyui/models"), description="Where model files are kept.")
     model_wait_seconds: float = Field(
         7200, description="How long to wait for another worker that downloads the same file to the same volume.", gt=0

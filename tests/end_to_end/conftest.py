@@ -19,6 +19,7 @@ from comfy2runpod.catalog import load_catalog
 from comfy2runpod.simulator import Simulator, running_simulator
 
 PACKAGE = Path(__file__).parents[2] / "generated" / "t2v_ltx2"
+_MODULES = ("handler", "patch", "schema")
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,11 @@ def handler(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
     """The package's handler module, imported as `python handler.py` does."""
     monkeypatch.setenv("COMFYUI_URL", simulator.url)
     monkeypatch.syspath_prepend(str(PACKAGE))
+    # Other packages' tests leave modules of these names behind.
+    for name in _MODULES:
+        sys.modules.pop(name, None)
     yield importlib.import_module("handler")
-    for name in ("handler", "patch", "schema"):
+    for name in _MODULES:
         sys.modules.pop(name, None)
 
 

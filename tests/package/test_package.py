@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from openapi_spec_validator import validate
+from PIL import Image
 
 from comfy2runpod.catalog import load_catalog
 from comfy2runpod.emit import emit
 from comfy2runpod.ir.interface import (
     BooleanField,
     ChoiceField,
+    ImageField,
     IntegerField,
     Interface,
     MediaKind,
@@ -66,6 +71,12 @@ def interface() -> Interface:
         ChoiceField(**common("method", Target("3", "Mix", "t", "method")), default=NASTY, choices=("plain", NASTY)),
         BooleanField(**common("loop", Target("3", "Mix", "t", "loop")), default=True),
         SeedField(**common("seed", Target("4", "RandomNoise", "t", "noise_seed")), minimum=0, maximum=2**64 - 1),
+        ImageField(
+            **{**common("picture", Target("7", "LoadImage", NASTY, "image")), "required": True},
+            max_bytes=5_000_000,
+            max_pixels=2_500_000,
+            formats=("png",),
+        ),
     )
     outputs = (
         Output(
@@ -96,6 +107,7 @@ PROMPT = {
     "4": PromptNode("RandomNoise", {"noise_seed": 0}, "Noise"),
     "5": PromptNode("SaveImage", {"filename_prefix": "x"}, "Save"),
     "6": PromptNode("SaveAudioMP3", {"filename_prefix": "x"}, "Save"),
+    "7": PromptNode("LoadImage", {"image": "cat.png"}, "Load"),
 }
 
 
@@ -170,7 +182,7 @@ from schema import Input
 from patch import patch
 from comfy2runpod_runtime import Run
 prompt = json.load(open("workflow_api.json"))
-patch(prompt, Input(**json.load(sys.stdin)), Run(prompt_id="p", seeds={"seed": 7}))
+patch(prompt, Input(**json.load(sys.stdin)), Run(prompt_id="p", seeds={"seed": 7}, files={"picture": "ours.png"}))
 print(json.dumps(prompt))
 """
 
@@ -178,6 +190,7 @@ print(json.dumps(prompt))
 def test_patch_writes_every_target_and_nothing_else(tmp_path: Path) -> None:
     write_package(emit(interface(), PROMPT), tmp_path / "nasty")
     request = {"text": "hello", "size": 16, "frames": 17, "strength": 2.0, "method": "plain", "loop": False}
+    request["picture"] = "iVBORw0KGgo="
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         input=json.dumps(request),
@@ -195,7 +208,40 @@ def test_patch_writes_every_target_and_nothing_else(tmp_path: Path) -> None:
         "4": {"noise_seed": 7},
         "5": {"filename_prefix": "comfy2runpod/p/front_view"},
         "6": {"filename_prefix": "comfy2runpod/p/sound"},
+        "7": {"image": "ours.png"},
     }
+
+
+def test_a_pictures_limits_stand_in_every_schema() -> None:
+    files = emit(interface(), PROMPT)
+    said = {"x-media": "image", "x-formats": ["png"], "x-max-bytes": 5_000_000, "x-max-pixels": 2_500_000}
+    of_docs = json.loads(files["docs/input.schema.json"])["properties"]["picture"]
+    of_openapi = json.loads(files["docs/openapi.json"])["components"]["schemas"]["Input"]["properties"]["picture"]
+    assert of_docs == of_openapi
+    assert said.items() <= of_docs.items()
+    for name in ("docs/API.md", "docs/index.html"):
+        assert "PNG, at most 5 MB and 2.5 megapixels" in files[name]
+    assert "def picture(path: Path) -> str:" in files["clients/python/client.py"]
+    assert "export function picture(bytes: Uint8Array): string" in files["clients/typescript/client.ts"]
+
+
+def test_the_model_itself_tells_the_same_schema(tmp_path: Path) -> None:
+    write_package(emit(interface(), PROMPT), tmp_path / "nasty")
+    script = "import json; from schema import Input; print(json.dumps(Input.model_json_schema()['properties']))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path / "nasty", capture_output=True, text=True, check=True
+    )
+    said = json.loads((tmp_path / "nasty" / "docs" / "input.schema.json").read_text())["properties"]["picture"]
+    assert json.loads(done.stdout)["picture"].items() >= said.items()
+
+
+def test_the_example_picture_is_a_whole_png_and_always_the_same() -> None:
+    text = json.loads(emit(interface(), PROMPT)["test_input.json"])["input"]["picture"]
+    with Image.open(BytesIO(base64.b64decode(text))) as picture:
+        picture.load()
+        assert (picture.format, picture.size, picture.getextrema()) == ("PNG", (32, 32), (0, 255))
+    digest = hashlib.sha256(base64.b64decode(text)).hexdigest()
+    assert digest == "466d0caacd58860dc59a661e39e456d92a6d5816b063350ddea30d62eba2ecd6"
 
 
 def test_emitting_twice_gives_the_same_bytes() -> None:

@@ -18,7 +18,7 @@ from comfy2runpod.emit.views import (
     seed_names,
     stepped,
 )
-from comfy2runpod.ir.interface import ChoiceField, Interface, Model, SeedField, TextField
+from comfy2runpod.ir.interface import ChoiceField, ImageField, Interface, Model, SeedField, TextField
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
 
@@ -113,14 +113,21 @@ def _context(interface: Interface) -> dict[str, object]:
         "patch_imports": patch_imports(interface),
         "handler_classes": sorted({"Endpoint", *(output.handler_class for output in outputs)}),
         "has_literal": any(isinstance(field, ChoiceField) for field in interface.fields),
-        "has_stepped": any(step is not None for _, step in fields),
+        "schema_imports": sorted(
+            {"Stepped" for _, step in fields if step is not None}
+            | {"ImageInput" for view, _ in fields if view.marker is not None}
+        ),
+        "images": [view for view, _ in fields if view.kind == "image"],
         "error_codes": ERROR_CODES,
         "example": example,
         "example_json": json.dumps(example, indent=2, ensure_ascii=False),
         "curl_json": json.dumps({"input": example}, ensure_ascii=True).replace("'", "\\u0027"),
         "directories": sorted({model.directory for model in interface.models}),
-        "uses_request": any(field.targets and not isinstance(field, SeedField) for field in interface.fields),
-        "uses_run": bool(seeds) or any(output.prefix_input is not None for output in interface.outputs),
+        "uses_request": any(
+            field.targets and not isinstance(field, (SeedField, ImageField)) for field in interface.fields
+        ),
+        "uses_run": any(isinstance(field, (SeedField, ImageField)) for field in interface.fields)
+        or any(output.prefix_input is not None for output in interface.outputs),
     }
 
 

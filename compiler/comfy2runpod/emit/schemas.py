@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from comfy2runpod import __version__
-from comfy2runpod.emit.views import MAX_LISTED, is_flat, measures, seed_names
+from comfy2runpod.emit.views import MAX_LISTED, described, is_flat, measures, seed_names
 from comfy2runpod.ir.interface import (
     BooleanField,
     ChoiceField,
     Field,
+    ImageField,
     IntegerField,
     Interface,
     NumberField,
@@ -73,8 +74,9 @@ def output_schema(interface: Interface) -> JsonObject:
 
 def _field(field: Field) -> JsonObject:
     schema: JsonObject = {"title": field.title}
-    if field.description:
-        schema["description"] = field.description
+    description = described(field)
+    if description:
+        schema["description"] = description
     match field:
         case IntegerField():
             schema |= {"type": "integer", **_bounds(field.minimum, field.maximum), **_steps(field)}
@@ -93,6 +95,16 @@ def _field(field: Field) -> JsonObject:
             default = field.default
         case SeedField():
             schema |= {"type": ["integer", "null"], **_bounds(field.minimum, field.maximum)}
+            default = None
+        case ImageField():
+            schema |= {
+                "type": "string",
+                "minLength": 1,
+                "x-media": "image",
+                "x-formats": list(field.formats),
+                "x-max-bytes": field.max_bytes,
+                "x-max-pixels": field.max_pixels,
+            }
             default = None
     if not field.required:
         schema["default"] = default

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from comfy2runpod.emit.environment import python_literal, python_text
+from comfy2runpod.emit.example_picture import example_picture
 from comfy2runpod.expression import VALUE, parse_expression
 from comfy2runpod.ir.interface import (
     BooleanField,
     ChoiceField,
     Field,
+    ImageField,
     IntegerField,
     Interface,
     MediaKind,
@@ -23,6 +25,9 @@ from comfy2runpod.ir.json import Json
 
 # An integer of the form k·n + o is listed value by value in JSON Schema up to so many.
 MAX_LISTED = 512
+
+_FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
+_GIVEN = "Base64, a data URL, or an https URL at a public address."
 
 _TS = {MediaKind.VIDEO: "Video", MediaKind.IMAGE: "Image", MediaKind.AUDIO: "Audio"}
 
@@ -43,6 +48,7 @@ class FieldView:
     allowed: str
     default_text: str
     example: Json
+    marker: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +110,24 @@ def seed_names(interface: Interface) -> tuple[str, ...]:
 def field_view(field: Field) -> FieldView:
     """One field, in the words of each language."""
     python_type, arguments, default, ts_type, kind, allowed, default_text, example = _by_kind(field)
-    described = [f"title={python_text(field.title, 18, 12)}"]
-    if field.description:
-        described.append(f"description={python_text(field.description, 24, 12)}")
+    texts = [f"title={python_text(field.title, 18, 12)}"]
+    description = described(field)
+    if description:
+        texts.append(f"description={python_text(description, 24, 12)}")
     return FieldView(
         name=field.name,
         title=field.title,
-        description=field.description,
+        description=description,
         required=field.required,
         python_type=python_type,
-        arguments=(*arguments, *described),
+        arguments=(*arguments, *texts),
         default=None if field.required else default,
         typescript_type=ts_type,
         kind=kind,
         allowed=allowed,
         default_text="required" if field.required else default_text,
         example=example,
+        marker=image_marker(field),
     )
 
 
@@ -161,6 +169,33 @@ def _by_kind(field: Field) -> tuple[str, tuple[str, ...], str, str, str, str, st
             allowed = f"{field.minimum} to {field.maximum}, or null"
             kind = "seed"
             return "int | None", tuple(bounds), "None", "number | null", kind, allowed, "null: drawn at random", None
+        case ImageField():
+            return "str", ("min_length=1",), "", "string", "image", image_limits(field), "", example_picture()
+
+
+def described(field: Field) -> str:
+    """A field's description; a picture's says how it is given, wherever it is read."""
+    if not isinstance(field, ImageField):
+        return field.description
+    return f"{field.description} {_GIVEN}".strip()
+
+
+def image_limits(field: ImageField) -> str:
+    """What a picture may be: `PNG, JPEG or WebP, at most 20 MB and 32 megapixels`."""
+    names = [_FORMATS[name] for name in field.formats]
+    formats = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    size = field.max_bytes
+    most = f"{size // 10**6} MB" if size % 10**6 == 0 else f"{size:,} bytes"
+    return f"{formats}, at most {most} and {field.max_pixels / 1e6:g} megapixels"
+
+
+def image_marker(field: Field) -> str | None:
+    """The runtime's mark of a picture, as Python source."""
+    if not isinstance(field, ImageField):
+        return None
+    formats = ", ".join(python_literal(name) for name in field.formats)
+    tail = "," if len(field.formats) == 1 else ""
+    return f"ImageInput(max_bytes={field.max_bytes}, max_pixels={field.max_pixels}, formats=({formats}{tail}))"
 
 
 def stepped(field: Field) -> tuple[int, int] | None:
@@ -192,7 +227,13 @@ def output_view(output: Output) -> OutputView:
 
 def assignment(field: Field, target: Target) -> str:
     """The line of patch code that writes a field into one input."""
-    source = f'run.seeds["{field.name}"]' if isinstance(field, SeedField) else f"request.{field.name}"
+    match field:
+        case SeedField():
+            source = f'run.seeds["{field.name}"]'
+        case ImageField():
+            source = f'run.files["{field.name}"]'
+        case _:
+            source = f"request.{field.name}"
     if target.expression is not None:
         # The names of values in expressions stand alone: parsed again, so that nothing else is replaced.
         source = parse_expression(target.expression, VALUE).over(source)

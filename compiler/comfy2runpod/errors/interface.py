@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean, shorten, show
+from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, did_you_mean, shorten, show
 from comfy2runpod.ir.json import Json
+
+
+def show_path(at: Locus) -> str:
+    """The path of a note's `from` for a place."""
+    return f'"{at.node}.{at.input}"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +69,7 @@ class UnsuitableInput(Diagnostic):
     @property
     def remedy(self) -> str:
         """What can be fed."""
-        return "A field feeds an integer, a number, a text, a choice or a switch."
+        return "A field feeds an integer, a number, a text, a choice, a switch or a picture."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +183,95 @@ class ExpressionOutOfBounds(Diagnostic):
     def remedy(self) -> str:
         """Narrow the field."""
         return "Narrow the field by min and max, or change the expression."
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsuitableKey(Diagnostic):
+    """A key in the note that says nothing of a field of that kind."""
+
+    code: ClassVar[str] = "unsuitable-key"
+    field: str
+    key: str
+    kind: str
+    allowed: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """The key and the kind."""
+        return f"{self.field}: {self.key} says nothing of a field of the kind {self.kind}."
+
+    @property
+    def remedy(self) -> str:
+        """What can be said."""
+        return f"Remove it. Beside title, description and required, there are {', '.join(self.allowed)}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageNotRequired(Diagnostic):
+    """A picture that a caller may leave out."""
+
+    code: ClassVar[str] = "image-not-required"
+    field: str
+
+    @property
+    def reason(self) -> str:
+        """There would be nothing in its place."""
+        return (
+            f"{self.field} is a picture with `required: false`: nothing could stand in its place, because the file "
+            "that the graph names is only on its author's machine."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Require it."""
+        return "Remove `required: false`; for a graph that works without the picture, make a graph of its own."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageNotFed(Diagnostic):
+    """A picture of the author's that no field replaces: no worker has it."""
+
+    code: ClassVar[str] = "image-not-fed"
+    value: Json
+
+    @property
+    def reason(self) -> str:
+        """The picture, and where it is."""
+        return (
+            f"It reads the picture {show(self.value)}, which is only on the author's machine, and no field of the note "
+            "feeds it: every job would fail."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Make a field of it, or do without it."""
+        return (
+            f"Make a field of it in the note (image: {{from: {show_path(self.at)}}}), or bypass or remove the node. "
+            "Without `inputs` in the note, every such picture becomes a field by itself."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileNotInPackage(Diagnostic):
+    """A file of the author's, of a kind that no field can feed yet."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    code: ClassVar[str] = "file-not-in-package"
+    value: Json
+    folder: str
+
+    @property
+    def reason(self) -> str:
+        """The file and where it is looked for."""
+        return (
+            f"It reads the file {show(self.value)} from ComfyUI's {self.folder} folder. No field can feed it yet, and "
+            "the package does not hold it."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Bring it."""
+        return f"Copy the file into /opt/comfyui/{self.folder} in the package's Dockerfile."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ class InputAnnotation:
     sources: tuple[Source, ...]
     title: str | None = None
     description: str | None = None
-    required: bool = False
+    required: bool | None = None
     default: str | None = None
     minimum: str | None = None
     maximum: str | None = None
@@ -34,6 +34,9 @@ class InputAnnotation:
     min_length: int | None = None
     max_length: int | None = None
     choices: tuple[str, ...] | None = None
+    max_bytes: int | None = None
+    max_pixels: int | None = None
+    formats: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

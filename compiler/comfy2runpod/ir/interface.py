@@ -92,7 +92,19 @@ class SeedField(FieldBase):
     maximum: int
 
 
-Field: TypeAlias = IntegerField | NumberField | TextField | ChoiceField | BooleanField | SeedField
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageField(FieldBase):
+    """A picture, always required: the file that the graph names is only on its author's machine.
+
+    `max_bytes` is of the file, `max_pixels` width by height; `formats` are some of png, jpeg, webp.
+    """
+
+    max_bytes: int
+    max_pixels: int
+    formats: tuple[str, ...]
+
+
+Field: TypeAlias = IntegerField | NumberField | TextField | ChoiceField | BooleanField | SeedField | ImageField
 
 
 class MediaKind(StrEnum):

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from comfy2runpod.catalog import Catalog
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, as_link, prompt_to_json
+from comfy2runpod.simulator.input_files import InputFiles, reads_picture
 from comfy2runpod.simulator.media import fingerprint, save_image, save_video
 from comfy2runpod.simulator.shapes import evaluate
 from comfy2runpod.simulator.values import Clip, Constant, Images, NodeError, Sigmas, Value
@@ -39,12 +40,14 @@ class Engine:
     Args:
         catalog: the classes.
         folder: where media are saved.
+        inputs: the files that were uploaded.
         send: hands an event to a client (None: to all).
         seconds_per_step: how long a sampling step takes; 0 for tests and benchmarks.
     """
 
     catalog: Catalog
     folder: Path
+    inputs: InputFiles
     send: Send
     seconds_per_step: float = 0.0
     pending: deque[Submission] = field(default_factory=deque)
@@ -98,7 +101,7 @@ class Engine:
             self.send(kind, data, work.client_id)
 
         tell("execution_start", {})
-        mark = fingerprint(work.prompt)
+        mark = fingerprint(self.inputs.by_content(work.prompt, self.catalog))
         outputs: dict[str, JsonObject] = {}
         succeeded = False
         order = list(_order(work.prompt, work.outputs))
@@ -158,6 +161,9 @@ class Engine:
             else:
                 given[name] = Constant(converted(spec.type, value) if spec is not None else value)
         try:
+            for name, value in node.inputs.items():
+                if isinstance(value, str) and reads_picture(node.class_type, name, self.catalog):
+                    given[name] = await asyncio.to_thread(self.inputs.picture, value)
             values[node_id] = evaluate(node_class, given)
             await self._steps(work, node_id, given)
             saved = await asyncio.to_thread(self._save, node.class_type, given, mark)

@@ -23,9 +23,11 @@ from comfy2runpod.catalog import Catalog
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.server_info import class_info, no_files, object_info
 from comfy2runpod.simulator.engine import Engine, Submission
+from comfy2runpod.simulator.input_files import InputFiles
 from comfy2runpod.verdict import PromptError, PromptFault, parse_prompt, validate_prompt
 
-_MAX_BODY = 64 << 20
+# ComfyUI's own --max-upload-size, 100 MB, counted as it counts it.
+_MAX_BODY = 100 << 20
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class Simulator:
     url: str = ""
     prompts_received: int = 0
     _engine: Engine = field(init=False)
+    _inputs: InputFiles = field(init=False)
     _sockets: dict[str, set[web.WebSocketResponse]] = field(default_factory=dict)
     _sending: set[asyncio.Task[None]] = field(default_factory=set)
     _folder: tempfile.TemporaryDirectory[str] | None = None
@@ -48,11 +51,15 @@ class Simulator:
     async def __aenter__(self) -> Simulator:
         """Starts to listen."""
         self._folder = tempfile.TemporaryDirectory(prefix="comfy2runpod-simulator-")
-        self._engine = Engine(self.catalog, Path(self._folder.name), self._send, self.seconds_per_step)
+        root = Path(self._folder.name)
+        self._inputs = InputFiles(root / "input")
+        self._inputs.folder.mkdir()
+        self._engine = Engine(self.catalog, root / "output", self._inputs, self._send, self.seconds_per_step)
         app = web.Application(client_max_size=_MAX_BODY)
         app.add_routes(
             [
                 web.post("/prompt", self._post_prompt),
+                web.post("/upload/image", self._upload),
                 web.get("/ws", self._websocket),
                 web.get("/queue", self._get_queue),
                 web.post("/queue", self._post_queue),
@@ -102,7 +109,7 @@ class Simulator:
             prompt = parse_prompt(body["prompt"], self.catalog)
         except PromptError as error:
             return web.json_response({"error": error.fault.to_json(), "node_errors": {}}, status=400)
-        verdict = validate_prompt(prompt, self.catalog)
+        verdict = validate_prompt(prompt, self.catalog, self._inputs.names)
         if verdict.error is not None:
             answer = {"error": verdict.error.to_json(), "node_errors": verdict.node_errors()}
             return web.json_response(answer, status=400)
@@ -119,6 +126,20 @@ class Simulator:
         return web.json_response(
             {"prompt_id": submission.prompt_id, "number": submission.number, "node_errors": verdict.node_errors()}
         )
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        file, subfolder = form.get("image"), form.get("subfolder", "")
+        if not isinstance(file, web.FileField) or not file.filename or not isinstance(subfolder, str):
+            return web.Response(status=400)
+        if form.get("type", "input") != "input":
+            return web.Response(status=400, text="the simulator takes uploads into the input folder only")
+        overwrite = form.get("overwrite") in ("true", "1")
+        content = await asyncio.to_thread(file.file.read)
+        name = self._inputs.store(subfolder, file.filename, content, overwrite=overwrite)
+        if name is None:
+            return web.Response(status=400)
+        return web.json_response({"name": name, "subfolder": subfolder, "type": "input"})
 
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()

@@ -19,7 +19,9 @@ from comfy2runpod.simulator.values import (
     Conditioning,
     Constant,
     Images,
+    InputPicture,
     Latent,
+    Mask,
     NodeError,
     Opaque,
     Sigmas,
@@ -96,6 +98,72 @@ def evaluate(node_class: NodeClass, values: Mapping[str, Value]) -> tuple[Value,
 
 def _empty_image(given: Inputs) -> tuple[Value, ...]:
     return (Images(given.whole("width"), given.whole("height"), given.whole("batch_size", 1)),)
+
+
+def _load_image(given: Inputs) -> tuple[Value, ...]:
+    picture = given.get("image", InputPicture)
+    return Images(picture.width, picture.height, picture.frames), _alpha(picture)
+
+
+def _load_mask(given: Inputs) -> tuple[Value, ...]:
+    picture = given.get("image", InputPicture)
+    if given.constant("channel") == "alpha":
+        return (_alpha(picture),)
+    return (Mask(picture.width, picture.height, picture.frames),)
+
+
+def _alpha(picture: InputPicture) -> Mask:
+    # Without alpha the real node makes an empty mask of a size of its own.
+    return Mask(picture.width, picture.height, picture.frames) if picture.has_alpha else Mask(64, 64, picture.frames)
+
+
+def _total_pixels(given: Inputs) -> tuple[Value, ...]:
+    images, step = given.get("image", Images), given.whole("resolution_steps", 1)
+    scale = math.sqrt(given.number("megapixels", 1) * 1024 * 1024 / (images.width * images.height))
+    width, height = (round(side * scale / step) * step for side in (images.width, images.height))
+    if width < 1 or height < 1:
+        raise NodeError("RuntimeError", "Input and output sizes should be greater than 0")
+    return (Images(width, height, images.frames),)
+
+
+def _max_dimension(given: Inputs) -> tuple[Value, ...]:
+    images, largest = given.get("image", Images), given.whole("largest_size", 512)
+    width = largest if images.width >= images.height else round(images.width / images.height * largest)
+    height = largest if images.height >= images.width else round(images.height / images.width * largest)
+    if width < 1 or height < 1:
+        raise NodeError("RuntimeError", "Input and output sizes should be greater than 0")
+    return (Images(width, height, images.frames),)
+
+
+# The widths and heights that FluxKontextImageScale chooses from, and each turned.
+_KONTEXT = (
+    (672, 1568), (688, 1504), (720, 1456), (752, 1392), (800, 1328), (832, 1248), (880, 1184), (944, 1104),
+    (1024, 1024),
+)  # fmt: skip
+
+
+def _kontext_scale(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    ratio = images.width / images.height
+    sizes = {*_KONTEXT, *((height, width) for width, height in _KONTEXT)}
+    _, width, height = min((abs(ratio - width / height), width, height) for width, height in sizes)
+    return (Images(width, height, images.frames),)
+
+
+def _encoded_images(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("pixels", Images)
+    if images.frames > 1 or images.width % _COARSEST or images.height % _COARSEST:
+        # What is left of it depends on the VAE's cells, and so on the model file.
+        return (Opaque("LATENT"),)
+    return (Latent(images.width // 8, images.height // 8, images.frames, cell=8),)
+
+
+# Pixels in a cell of the coarsest VAE of pictures (Flux.2's): what is a multiple of it comes out as it went in.
+_COARSEST = 16
+
+
+def _same_conditioning(given: Inputs) -> tuple[Value, ...]:
+    return (given.any("conditioning"),)
 
 
 def _scale_by(given: Inputs) -> tuple[Value, ...]:
@@ -250,6 +318,13 @@ def _saved(_given: Inputs) -> tuple[Value, ...]:
 
 
 RULES: Mapping[str, Rule] = {
+    "LoadImage": _load_image,
+    "LoadImageMask": _load_mask,
+    "ImageScaleToTotalPixels": _total_pixels,
+    "ImageScaleToMaxDimension": _max_dimension,
+    "FluxKontextImageScale": _kontext_scale,
+    "VAEEncode": _encoded_images,
+    "ReferenceLatent": _same_conditioning,
     "EmptyImage": _empty_image,
     "ImageScaleBy": _scale_by,
     "ImageScale": _scale,

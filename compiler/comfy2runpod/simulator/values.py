@@ -1,4 +1,4 @@
-"""What flows between nodes in the simulator: sizes and lengths, never pictures."""
+"""What flows between nodes in the simulator: sizes and lengths, never pixels."""
 
 from __future__ import annotations
 
@@ -15,6 +15,25 @@ class Images:
     width: int
     height: int
     frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A batch of masks; sizes in pixels."""
+
+    width: int
+    height: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputPicture:
+    """A picture in the input folder: its size when it is upright, its frames, and whether it has alpha."""
+
+    width: int
+    height: int
+    frames: int
+    has_alpha: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +111,20 @@ class Constant:
     value: Json
 
 
-Value: TypeAlias = Images | Latent | AudioLatent | AVLatent | Sound | Clip | Sigmas | Conditioning | Opaque | Constant
+Value: TypeAlias = (
+    Images
+    | Mask
+    | InputPicture
+    | Latent
+    | AudioLatent
+    | AVLatent
+    | Sound
+    | Clip
+    | Sigmas
+    | Conditioning
+    | Opaque
+    | Constant
+)
 
 
 class NodeError(Exception):

@@ -10,7 +10,8 @@ from comfy2runpod.catalog import InputSpec
 from comfy2runpod.ir.json import Json
 from comfy2runpod.node_facts import INPUT_FOLDERS, MODEL_EXTENSIONS
 
-Files: TypeAlias = Callable[[str], Iterable[str]]
+# The names of the files in a folder; None where nobody knows, and any plausible name counts.
+Files: TypeAlias = Callable[[str], Iterable[str] | None]
 
 _DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
 _ANYTHING = frozenset({"*", "COMFY_MATCHTYPE_V3"})
@@ -86,10 +87,10 @@ def link_fits(given: str, wanted: str) -> bool:
 
 @dataclass(slots=True)
 class Present:
-    """Which files there are; with `files` None any plausible name counts as there."""
+    """Which files there are; where `files` is or gives None, any plausible name counts as there."""
 
     files: Files | None
-    _known: dict[str, frozenset[str]]
+    _known: dict[str, frozenset[str] | None]
 
     def listed(self, spec: InputSpec, value: Json) -> bool:
         """Whether an input offers a value: one of its choices, or a file of its folders."""
@@ -98,9 +99,10 @@ class Present:
             return True
         if not spec.folders or not isinstance(value, str):
             return False
-        if self.files is not None:
-            return any(self._in_folder(folder, value) for folder in spec.folders)
-        if any(folder in INPUT_FOLDERS for folder in spec.folders):
+        found = [self._in_folder(folder, value) for folder in spec.folders]
+        if None not in found:
+            return any(found)
+        if True in found or any(folder in INPUT_FOLDERS for folder in spec.folders):
             return True
         extensions = {*spec.extensions}
         if extensions & MODEL_EXTENSIONS:
@@ -109,18 +111,20 @@ class Present:
 
     def annotated(self, name: str) -> bool:
         """Whether a user's file is there: `cat.png`, or `cat.png [output]` for one that was made."""
-        if self.files is None or name == "":
+        if name == "":
             return True
         for folder in ("output", "input", "temp"):
             if name.endswith(f"[{folder}]"):
                 # The server cuts the mark and one character before it, the last for all but [output].
-                return self._in_folder(folder, name.removesuffix(f"[{folder}]").rstrip(" "))
-        return self._in_folder("input", name)
+                return self._in_folder(folder, name.removesuffix(f"[{folder}]").rstrip(" ")) is not False
+        return self._in_folder("input", name) is not False
 
-    def _in_folder(self, folder: str, name: str) -> bool:
-        if folder not in self._known and self.files is not None:
-            self._known[folder] = frozenset(self.files(folder))
-        return name in self._known[folder]
+    def _in_folder(self, folder: str, name: str) -> bool | None:
+        if folder not in self._known:
+            names = None if self.files is None else self.files(folder)
+            self._known[folder] = None if names is None else frozenset(names)
+        known = self._known[folder]
+        return None if known is None else name in known
 
 
 def present(files: Files | None) -> Present:

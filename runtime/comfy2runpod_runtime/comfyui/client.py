@@ -118,6 +118,25 @@ class ComfyUIClient:
         await self._request("POST", "/queue", {"delete": [prompt_id]})
         await self._request("POST", "/interrupt", {"prompt_id": prompt_id})
 
+    async def upload(self, content: bytes, subfolder: str, name: str) -> None:
+        """Puts a file into ComfyUI's input folder, in place of one of that name.
+
+        Raises:
+            ComfyUIError: it does not take it.
+            ComfyUIUnavailable: no answer.
+        """
+        form = {"type": "input", "subfolder": subfolder, "overwrite": "true"}
+        try:
+            response = await self._http.post("/upload/image", data=form, files={"image": (name, content, "image/png")})
+        except httpx.HTTPError as error:
+            raise _unavailable(error) from error
+        if response.status_code != httpx.codes.OK:
+            status = response.status_code
+            raise ComfyUIError(f"ComfyUI does not take an input file of {len(content):,} bytes (HTTP {status}).")
+        answer = _json_object(response)
+        if (answer.get("name"), answer.get("subfolder")) != (name, subfolder):
+            raise ComfyUIError("ComfyUI keeps an input file under another name than the one it was given.")
+
     async def stats(self) -> SystemStats:
         """Who answers."""
         system = _json_object(await self._request("GET", "/system_stats")).get("system")

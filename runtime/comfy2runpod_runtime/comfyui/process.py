@@ -44,6 +44,17 @@ class ComfyUIProcess:
         return self._outputs
 
     @property
+    def inputs(self) -> Path:
+        """Where it reads a job's input files: ComfyUI's own folder, or the one that COMFYUI_ARGS names."""
+        arguments = shlex.split(self._settings.comfyui_args)
+        for index, argument in enumerate(arguments):
+            if argument == "--input-directory" and index + 1 < len(arguments):
+                return Path(arguments[index + 1])
+            if argument.startswith("--input-directory="):
+                return Path(argument.partition("=")[2])
+        return self._settings.comfyui_dir / "input"
+
+    @property
     def running(self) -> bool:
         """Whether the process lives."""
         return self._process is not None and self._process.poll() is None
@@ -96,11 +107,14 @@ class ComfyUIProcess:
         settings = self._settings
         self._tail.clear()
         self._outputs.mkdir(parents=True, exist_ok=True)
+        self.inputs.mkdir(parents=True, exist_ok=True)
         command = [
             str(settings.comfyui_python),
             str(settings.comfyui_dir / "main.py"),
             *("--listen", "127.0.0.1", "--port", str(settings.comfyui_port)),
-            *("--output-directory", str(self._outputs)),
+            *("--output-directory", str(self._outputs), "--input-directory", str(self.inputs)),
+            # In MB. A field's own limits count, and a large picture is larger still as a PNG.
+            *("--max-upload-size", "1000"),
             # Metadata would carry the whole prompt, and with it how the endpoint works, to whoever gets the file.
             *("--preview-method", "none", "--disable-auto-launch", "--disable-metadata"),
             *shlex.split(settings.comfyui_args),

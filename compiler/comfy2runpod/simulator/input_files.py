@@ -1,0 +1,82 @@
+"""The simulator's input folder: what was uploaded, and what LoadImage finds in it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from comfy2runpod.catalog import Catalog
+from comfy2runpod.ir.json import Json
+from comfy2runpod.ir.prompt import Prompt, PromptNode
+from comfy2runpod.node_facts import INPUT_FOLDER
+from comfy2runpod.simulator.values import InputPicture, NodeError
+
+
+@dataclass(frozen=True, slots=True)
+class InputFiles:
+    """The files below one folder."""
+
+    folder: Path
+
+    def names(self, folder: str) -> Iterator[str] | None:
+        """The names that a prompt may use, for the verdict; of models and the like nothing is known."""
+        if folder != INPUT_FOLDER:
+            return None
+        return (path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
+
+    def store(self, subfolder: str, name: str, content: bytes, *, overwrite: bool) -> str | None:
+        """Keeps a file as ComfyUI does: the name that it got, None if it would lie outside the folder."""
+        root = self.folder.resolve()
+        path = (root / subfolder / name).resolve()
+        if not path.is_relative_to(root):
+            return None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        index = 1
+        while not overwrite and path.exists() and path.read_bytes() != content:
+            path = path.with_name(f"{Path(name).stem} ({index}){Path(name).suffix}")
+            index += 1
+        path.write_bytes(content)
+        return path.name
+
+    def picture(self, name: str) -> InputPicture:
+        """What LoadImage makes of a file.
+
+        Raises:
+            NodeError: it is no picture.
+        """
+        try:
+            with Image.open(self.folder / name) as picture:
+                frames = int(getattr(picture, "n_frames", 1))
+                upright = ImageOps.exif_transpose(picture)
+                has_alpha = "A" in upright.getbands() or "transparency" in picture.info
+                return InputPicture(upright.width, upright.height, frames, has_alpha)
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+            raise NodeError(f"PIL.{type(error).__name__}", "cannot identify image file") from error
+
+    def by_content(self, prompt: Prompt, catalog: Catalog) -> Prompt:
+        """The prompt with what its pictures hold in place of their names, which differ from job to job."""
+        return {
+            node_id: PromptNode(
+                node.class_type,
+                {name: self._content(node.class_type, name, value, catalog) for name, value in node.inputs.items()},
+                node.title,
+            )
+            for node_id, node in prompt.items()
+        }
+
+    def _content(self, class_type: str, name: str, value: Json, catalog: Catalog) -> Json:
+        if not isinstance(value, str) or not reads_picture(class_type, name, catalog):
+            return value
+        path = self.folder / value
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else value
+
+
+def reads_picture(class_type: str, name: str, catalog: Catalog) -> bool:
+    """Whether an input names a picture in the input folder."""
+    node_class = catalog.get(class_type)
+    spec = None if node_class is None else node_class.by_name.get(name)
+    return spec is not None and spec.upload == "image" and INPUT_FOLDER in spec.folders

@@ -1,0 +1,186 @@
+"""A picture's bytes -> the PNG that ComfyUI gets.
+
+Whatever comes in is decoded whole, here, and written anew: upright, in RGB or RGBA with 8 bits, without metadata. So
+LoadImage sees one kind of file, and no decoder inside ComfyUI meets a caller's bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from typing import TypeAlias
+
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from comfy2runpod_runtime.fields import ImageInput
+from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
+
+# What ComfyUI's nodes take as a width or height at most (MAX_RESOLUTION).
+_LONGEST_SIDE = 16384
+_ORIENTATION = 0x0112
+
+Opener: TypeAlias = Callable[[BytesIO], ImageFile]
+
+# One decoder a format, by the file's own first bytes: no other of Pillow's decoders ever sees a caller's file.
+_OPENERS: Mapping[str, Opener] = {"png": PngImageFile, "jpeg": JpegImageFile, "webp": WebPImageFile}
+_NAMES: Mapping[str, str] = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
+
+# Other things that come in a picture's place, to say what they are: where they are told by, and their name.
+_OTHERS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"GIF8", "a GIF (which can hold several pictures)"),
+    (0, b"BM", "a BMP"),
+    (0, b"II*\0", "a TIFF"),
+    (0, b"MM\0*", "a TIFF"),
+    (4, b"ftypavif", "an AVIF"),
+    (4, b"ftypheic", "a HEIC"),
+    (4, b"ftypheix", "a HEIC"),
+    (4, b"ftypmif1", "a HEIF"),
+    (4, b"ftyp", "a video"),
+    (0, b"\x1aE\xdf\xa3", "a video"),
+    (0, b"8BPS", "a Photoshop file"),
+    (0, b"%PDF", "a PDF"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"<svg", "an SVG"),
+    (0, b"<?xml", "an XML text"),
+    (0, b"<!doctype html", "a web page"),
+    (0, b"<html", "a web page"),
+)
+
+# The steps that bring a picture upright again, by the EXIF tag.
+_UPRIGHT: Mapping[int, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# What Pillow raises on broken files.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+)
+
+
+def picture_png(data: bytes, limits: ImageInput) -> bytes:
+    """Checks a picture and writes it anew.
+
+    Args:
+        data: the file, of whatever format.
+        limits: what the field takes.
+
+    Raises:
+        InputRefused: it is too large, not of an allowed format, animated, of a kind that LoadImage would misread, or
+            not whole.
+    """
+    if len(data) > limits.max_bytes:
+        raise InputRefused(f"has {len(data):,} bytes; at most {megabytes(limits.max_bytes)} are taken")
+    kind = _kind(data, limits.formats)
+    try:
+        if kind == "png":
+            with PngImageFile(BytesIO(data)) as picture:
+                # Every chunk's checksum; decoding alone looks at few of them.
+                picture.verify()
+        with _OPENERS[kind](BytesIO(data)) as picture:
+            _check_size(picture.width, picture.height, limits.max_pixels)
+            frames = int(getattr(picture, "n_frames", 1))
+            if frames > 1:
+                raise InputRefused(f"is animated: it holds {frames} pictures, and one is expected")
+            picture.load()
+            return _png(_plain(_upright(picture)))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        # Some decoders look at the size before they tell it.
+        raise InputRefused(f"has more than {limits.max_pixels / 1e6:g} megapixels, the most that are taken") from error
+    except _BROKEN as error:
+        raise InputRefused(f"is not a whole {_NAMES[kind]} picture; it is cut off or damaged") from error
+
+
+def listed(formats: tuple[str, ...]) -> str:
+    """Formats in words: `PNG, JPEG or WebP`."""
+    names = [_NAMES[name] for name in formats]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _kind(data: bytes, formats: tuple[str, ...]) -> str:
+    found = None
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        found = "png"
+    elif data.startswith(b"\xff\xd8\xff"):
+        found = "jpeg"
+    elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        found = "webp"
+    if found in formats:
+        return str(found)
+    what = f"a {_NAMES[found]}" if found is not None else _other(data)
+    raise InputRefused(f"is {what}; it must be a {listed(formats)} picture")
+
+
+def _other(data: bytes) -> str:
+    if not data:
+        return "empty"
+    start = data[:64].lstrip()
+    for at, mark, name in _OTHERS:
+        head = start if at == 0 else data[at : at + len(mark)]
+        if head[: len(mark)].lower() == mark.lower():
+            return name
+    return "no picture of a known format"
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    """Before anything is decoded: a few bytes can announce a picture that fills the memory."""
+    if width * height > max_pixels:
+        has, most = f"{width * height / 1e6:.1f}", f"{max_pixels / 1e6:g}"
+        if float(has) <= float(most):
+            has, most = f"{width * height / 1e6}", f"{max_pixels / 1e6}"
+        raise InputRefused(f"{width}x{height} has {has} megapixels; at most {most} are taken")
+    if max(width, height) > _LONGEST_SIDE:
+        raise InputRefused(f"{width}x{height} is longer than {_LONGEST_SIDE:,} pixels on a side")
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        orientation = picture.getexif().get(_ORIENTATION, 1)
+    except _BROKEN:
+        # Metadata that nobody can read turns nothing; the picture itself is whole.
+        orientation = 1
+    step = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return picture if step is None else picture.transpose(step)
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    """The picture as RGB, or as RGBA if it has alpha, with 8 bits."""
+    has_alpha = "A" in picture.getbands() or "transparency" in picture.info
+    match picture.mode:
+        case "RGB" | "RGBA" | "L" | "LA" | "P" | "PA" | "1":
+            wanted = "RGBA" if has_alpha else "RGB"
+            return picture if picture.mode == wanted else picture.convert(wanted)
+        case "I;16" | "I;16B" | "I;16L" | "I":
+            # 65535 becomes 255. Pillow's own way would cut all above 255 off.
+            return picture.convert("I").point(lambda value: value / 257 + 0.5).convert("L").convert("RGB")
+        case "CMYK" | "YCCK":
+            raise InputRefused("is in CMYK, whose colours depend on a printer; save it as RGB")
+    raise InputRefused(f"has colours of the kind {picture.mode}; save it as RGB")
+
+
+def _png(picture: Image.Image) -> bytes:
+    # What stands in `info` (a colour profile, a key colour) would be written along.
+    picture.info = {}
+    out = BytesIO()
+    picture.save(out, "PNG", compress_level=1)
+    return out.getvalue()
