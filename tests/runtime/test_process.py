@@ -112,3 +112,14 @@ async def test_nothing_of_a_job_stays_in_the_output_folder(own: Callable[..., An
     assert "video" in await endpoint.handle(ASK)
     # The stand-in saves there as ComfyUI does: the folder of all jobs is there, and empty.
     assert list((endpoint._process.outputs / "comfy2runpod").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [("", "input"), ("--input-directory {}/mine", "mine"), ("--lowvram --input-directory={}/mine", "mine")],
+)
+async def test_its_input_folder_is_known(own: Callable[..., Any], tmp_path: Path, arguments: str, folder: str) -> None:
+    endpoint = own(arguments.format(tmp_path))
+    await endpoint.handle(ASK)
+    assert endpoint._inputs == tmp_path / folder
+    assert (tmp_path / folder).is_dir()
