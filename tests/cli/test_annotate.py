@@ -15,7 +15,7 @@ from comfy2runpod.graph_edit import note_of, with_note
 from comfy2runpod.json_spans import find_spans
 from comfy2runpod.load import load
 
-from .command import GRAPH, Done, comfy2runpod
+from .command import GRAPH, ROOT, Done, comfy2runpod
 
 
 def plain_graph() -> dict[str, Any]:
@@ -129,6 +129,16 @@ def test_a_field_that_is_its_path_alone_can_grow(plain: Path) -> None:
     annotate(plain, "--input", "prompt=max_length=1000,description='a, b'")
     (field,) = read_annotation(load(plain.read_bytes(), "x")).inputs or ()
     assert (field.sources[0].path, field.max_length, field.description) == ("92.text", 1000, "a, b")
+
+
+def test_a_pictures_limits_are_written(tmp_path: Path) -> None:
+    graph = tmp_path / "scale_picture.json"
+    graph.write_bytes((ROOT / "tests" / "end_to_end" / "scale_picture.json").read_bytes())
+    annotate(graph, "--input", "image=1.image,max_bytes=3MB,max_pixels=2MP,formats=png|jpeg")
+    field = next(
+        field for field in read_annotation(load(graph.read_bytes(), "x")).inputs or () if field.name == "image"
+    )
+    assert (field.max_bytes, field.max_pixels, field.formats) == (3_000_000, 2_000_000, ("png", "jpeg"))
 
 
 def test_choices_and_quotes_are_read(plain: Path) -> None:

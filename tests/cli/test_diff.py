@@ -113,6 +113,23 @@ def test_choices_gone_are_breaking_and_new_ones_are_not(tmp_path: Path) -> None:
     assert changes(all_of_them, few) == [(True, "input.codec", "choices removed: auto")]
 
 
+def test_less_of_a_picture_is_breaking_and_more_is_not(tmp_path: Path) -> None:
+    source = (ROOT / "tests" / "end_to_end" / "scale_picture.json").read_text("utf-8")
+    limits = "max_bytes: 2MB, max_pixels: 4MP"
+    assert limits in source
+    (tmp_path / "small").mkdir()
+    large, small = tmp_path / "scale_picture.json", tmp_path / "small" / "scale_picture.json"
+    large.write_text(source, encoding="utf-8")
+    less = "max_bytes: 1MB, max_pixels: 3MP, formats: [png, jpeg]"
+    small.write_text(source.replace(limits, less), encoding="utf-8")
+    assert changes(large, small) == [
+        (True, "input.image", "max bytes 2000000 -> 1000000"),
+        (True, "input.image", "max pixels 4000000 -> 3000000"),
+        (True, "input.image", "formats removed: webp"),
+    ]
+    assert not any(breaking for breaking, _, _ in changes(small, large))
+
+
 def test_other_models_are_shown_and_break_nobody(tmp_path: Path) -> None:
     package = tmp_path / "t2v_ltx2"
     shutil.copytree(PACKAGE, package)
