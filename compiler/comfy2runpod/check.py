@@ -10,8 +10,6 @@ import graphlib
 from collections.abc import Iterator
 from typing import cast
 
-import networkx
-
 from comfy2runpod.catalog import Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.errors import check as errors
@@ -73,6 +71,9 @@ def _circles(graph: BoundGraph) -> list[tuple[str, ...]]:
         pass
     else:
         return []
+    # Rarely needed, and slow to import.
+    import networkx  # noqa: PLC0415
+
     links: networkx.DiGraph[str] = networkx.DiGraph()
     links.add_edges_from((origin, node_id) for node_id, given in origins.items() for origin in given)
     groups = [sorted(group) for group in networkx.strongly_connected_components(links) if len(group) > 1]

@@ -116,7 +116,10 @@ def _what_it_is(raw: JsonObject, file: str) -> errors.NotAGraph | errors.ApiProm
 
 
 class _Reader:
-    """Types one file. A malformed part is noted and left out, so that all are reported together."""
+    """Types one file. A malformed part is noted and left out, so that all are reported together.
+
+    A place is given as a path and a key: they are joined only where something is wrong.
+    """
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -153,7 +156,7 @@ class _Reader:
 
     def _subgraph(self, raw: JsonObject, path: str) -> Subgraph:
         return Subgraph(
-            id=self._text(raw.get("id"), f"{path}.id"),
+            id=self._text(raw.get("id"), path, ".id"),
             name=str(raw.get("name") or ""),
             canvas=self._canvas(raw, path),
             inputs=tuple(self._panel(raw.get("inputs"), f"{path}.inputs")),
@@ -173,11 +176,11 @@ class _Reader:
 
     def _group(self, name: str, raw: JsonObject, path: str) -> GroupDefinition:
         nodes = []
-        for index, entry in enumerate(self._list(raw.get("nodes"), f"{path}.nodes")):
+        for index, entry in enumerate(self._list(raw.get("nodes"), path, ".nodes")):
             node_path = f"{path}.nodes[{index}]"
             nodes.append(self._node({**self._object(entry, node_path), "id": index}, node_path))
         external: dict[tuple[int, int], str] = {}
-        for entry in self._list(raw.get("external"), f"{path}.external"):
+        for entry in self._list(raw.get("external"), path, ".external"):
             match entry:
                 case [int() as index, int() as slot, kind, *_] if kind is not None:
                     external[index, slot] = _slot_type(kind)
@@ -220,15 +223,15 @@ class _Reader:
 
     def _canvas(self, raw: JsonObject, path: str) -> Canvas:
         nodes = []
-        for index, entry in enumerate(self._list(raw.get("nodes"), f"{path}.nodes")):
+        for index, entry in enumerate(self._list(raw.get("nodes"), path, ".nodes")):
             node_path = f"{path}.nodes[{index}]"
             if isinstance(entry, dict):
                 nodes.append(self._node(entry, node_path))
             else:
                 self._malformed(node_path, "a node (an object)", entry)
         links: dict[LinkId, GraphLink] = {}
-        for index, entry in enumerate(self._list(raw.get("links"), f"{path}.links")):
-            link = self._link(entry, f"{path}.links[{index}]")
+        for index, entry in enumerate(self._list(raw.get("links"), path, ".links")):
+            link = self._link(entry, path, index)
             if link is not None:
                 links[link.id] = link
         return Canvas(nodes=tuple(nodes), links=links)
@@ -238,14 +241,14 @@ class _Reader:
         properties = properties if isinstance(properties, dict) else {}
         title = raw.get("title")
         return GraphNode(
-            id=self._node_id(raw.get("id"), f"{path}.id"),
-            type=self._text(raw.get("type"), f"{path}.type"),
+            id=self._node_id(raw.get("id"), path, ".id"),
+            type=self._text(raw.get("type"), path, ".type"),
             title=title if isinstance(title, str) and title else None,
-            mode=self._mode(raw.get("mode", 0), f"{path}.mode"),
-            inputs=tuple(self._inputs(raw.get("inputs"), f"{path}.inputs")),
-            outputs=tuple(self._outputs(raw.get("outputs"), f"{path}.outputs")),
-            widgets_values=self._widgets_values(raw.get("widgets_values"), f"{path}.widgets_values"),
-            models=tuple(self._models(properties["models"], f"{path}.properties.models"))
+            mode=self._mode(raw.get("mode", 0), path, ".mode"),
+            inputs=tuple(self._inputs(raw.get("inputs"), path, ".inputs")),
+            outputs=tuple(self._outputs(raw.get("outputs"), path, ".outputs")),
+            widgets_values=self._widgets_values(raw.get("widgets_values"), path, ".widgets_values"),
+            models=tuple(self._models(properties["models"], path, ".properties.models"))
             if "models" in properties
             else (),
             proxy_widgets=tuple(_pairs(properties["proxyWidgets"])) if "proxyWidgets" in properties else (),
@@ -256,12 +259,12 @@ class _Reader:
             replaces_text=properties.get("Run widget replace on values") is True,
         )
 
-    def _inputs(self, raw: Json, path: str) -> Iterator[InputSlot]:
-        for index, entry in enumerate(self._list(raw, path)):
-            slot = entry if isinstance(entry, dict) else self._object(entry, f"{path}[{index}]")
+    def _inputs(self, raw: Json, path: str, key: str) -> Iterator[InputSlot]:
+        for index, entry in enumerate(self._list(raw, path, key)):
+            slot = entry if isinstance(entry, dict) else self._object(entry, f"{path}{key}[{index}]")
             link = slot.get("link")
             if link is not None and (not isinstance(link, int) or isinstance(link, bool)):
-                self._malformed(f"{path}[{index}].link", "a link id or null", link)
+                self._malformed(f"{path}{key}[{index}].link", "a link id or null", link)
                 link = None
             widget = slot.get("widget")
             widget_name = widget.get("name") if isinstance(widget, dict) else None
@@ -273,9 +276,9 @@ class _Reader:
                 label=_optional_text(slot.get("label")),
             )
 
-    def _outputs(self, raw: Json, path: str) -> Iterator[OutputSlot]:
-        for index, entry in enumerate(self._list(raw, path)):
-            slot = entry if isinstance(entry, dict) else self._object(entry, f"{path}[{index}]")
+    def _outputs(self, raw: Json, path: str, key: str) -> Iterator[OutputSlot]:
+        for index, entry in enumerate(self._list(raw, path, key)):
+            slot = entry if isinstance(entry, dict) else self._object(entry, f"{path}{key}[{index}]")
             links = slot.get("links")
             yield OutputSlot(
                 name=str(slot.get("name") or ""),
@@ -283,26 +286,26 @@ class _Reader:
                 links=tuple(item for item in links if isinstance(item, int)) if isinstance(links, list) else (),
             )
 
-    def _widgets_values(self, raw: Json, path: str) -> tuple[Json, ...] | JsonObject | None:
+    def _widgets_values(self, raw: Json, path: str, key: str) -> tuple[Json, ...] | JsonObject | None:
         if isinstance(raw, list):
             return tuple(raw)
         if raw is None or isinstance(raw, dict):
             return raw
-        self._malformed(path, "an array or an object", raw)
+        self._malformed(path + key, "an array or an object", raw)
         return None
 
-    def _models(self, raw: Json, path: str) -> Iterator[ModelRef]:
-        for index, entry in enumerate(self._list(raw, path)):
-            model = self._object(entry, f"{path}[{index}]")
+    def _models(self, raw: Json, path: str, key: str) -> Iterator[ModelRef]:
+        for index, entry in enumerate(self._list(raw, path, key)):
+            model = self._object(entry, f"{path}{key}[{index}]")
             yield ModelRef(
-                name=self._text(model.get("name"), f"{path}[{index}].name"),
+                name=self._text(model.get("name"), f"{path}{key}[{index}].name"),
                 url=_optional_text(model.get("url")) or "",
                 directory=_optional_text(model.get("directory")) or "",
                 hash=_optional_text(model.get("hash")),
                 hash_type=_optional_text(model.get("hash_type")),
             )
 
-    def _link(self, raw: Json, path: str) -> GraphLink | None:
+    def _link(self, raw: Json, path: str, index: int) -> GraphLink | None:
         if isinstance(raw, list):
             values = [*raw[:5], raw[5] if len(raw) > 5 else None]  # noqa: PLR2004 - the sixth is the type
         elif isinstance(raw, dict):
@@ -321,32 +324,32 @@ class _Reader:
                 kind,
             ]:
                 return GraphLink(link_id, str(origin), slot, str(target), end, _slot_type(kind))
-        self._malformed(path, "a link: id, origin id and slot, target id and slot, type", raw)
+        self._malformed(f"{path}.links[{index}]", "a link: id, origin id and slot, target id and slot, type", raw)
         return None
 
-    def _mode(self, raw: Json, path: str) -> Mode:
+    def _mode(self, raw: Json, path: str, key: str = "") -> Mode:
         mode = _MODES.get(raw) if isinstance(raw, int) else None
         if mode is None:
-            self._malformed(path, "a mode from 0 to 4", raw)
+            self._malformed(path + key, "a mode from 0 to 4", raw)
         return mode or Mode.ALWAYS
 
-    def _node_id(self, raw: Json, path: str) -> NodeId:
+    def _node_id(self, raw: Json, path: str, key: str = "") -> NodeId:
         if isinstance(raw, (int, str)) and not isinstance(raw, bool) and raw != "":
             return str(raw)
-        self._malformed(path, "a node id", raw)
+        self._malformed(path + key, "a node id", raw)
         return ""
 
-    def _text(self, raw: Json, path: str) -> str:
+    def _text(self, raw: Json, path: str, key: str = "") -> str:
         if isinstance(raw, str) and raw:
             return raw
-        self._malformed(path, "a text", raw)
+        self._malformed(path + key, "a text", raw)
         return ""
 
-    def _list(self, raw: Json, path: str) -> list[Json]:
+    def _list(self, raw: Json, path: str, key: str = "") -> list[Json]:
         if isinstance(raw, list):
             return raw
         if raw is not None:
-            self._malformed(path, "an array", raw)
+            self._malformed(path + key, "an array", raw)
         return []
 
     def _object(self, raw: Json, path: str) -> JsonObject:
