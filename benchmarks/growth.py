@@ -18,7 +18,7 @@ from pathlib import Path
 from plot import Curve, log_log
 from shapes import SHAPES
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.cli.app import collect_seldom
 from comfy2runpod.pipeline import Options, convert
 

@@ -25,11 +25,11 @@ import templates
 from comfy_cli.workflow_to_api import convert_ui_to_api
 from templates import RIVAL
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.catalog.server_info import object_info
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.load import document_of
 from comfy2runpod.pipeline import Options, candidates, to_prompt
-from comfy2runpod.server_info import object_info
 from comfy2runpod.simulator import running_simulator
 
 ROOT = Path(__file__).parent.parent

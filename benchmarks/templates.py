@@ -21,10 +21,10 @@ from typing import Any
 
 from comfy_cli.workflow_to_api import convert_ui_to_api
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.catalog.server_info import object_info
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.pipeline import Options, convert
-from comfy2runpod.server_info import object_info
 
 ROUNDS = 7
 SLOWEST = 10
@@ -151,7 +151,7 @@ def startup() -> list[str]:
     """What comes before the first graph, as a process of its own: imports, and our catalog."""
     bare = process_seconds("pass")
     ours = process_seconds(
-        "import comfy2runpod.pipeline; from comfy2runpod.catalog import load_catalog; load_catalog()"
+        "import comfy2runpod.pipeline; from comfy2runpod.catalog.classes import load_catalog; load_catalog()"
     )
     theirs = process_seconds("import comfy_cli.workflow_to_api")
     told = (

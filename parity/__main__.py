@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.catalog import DEFAULT_VERSION, Catalog, load_catalog
+from comfy2runpod.catalog.classes import DEFAULT_VERSION, Catalog, load_catalog
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.pipeline import Options, compile_graph
 from parity.editor import find_chromium

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from comfy2runpod.catalog import Catalog
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import CompileError, shorten
 from comfy2runpod.ir.prompt import Prompt
 from comfy2runpod.pipeline import Options, convert

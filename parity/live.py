@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.catalog import Catalog
+from comfy2runpod.catalog.classes import Catalog
 from parity.mutations import Case
 from parity.recording import Recording
 from parity.suite import Changed, Read, change, read_changed, read_templates, running_editor

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from comfy2runpod.catalog import DEFAULT_VERSION
+from comfy2runpod.catalog.classes import DEFAULT_VERSION
 from parity.editor import Reading
 from parity.mutations import Case
 from parity.suite import Changed, Read

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import metadata, resources
 from typing import cast
 
-from comfy2runpod.catalog import Catalog
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.editor import VIRTUAL_NODES
 from comfy2runpod.ir.json import Json, JsonObject
 

@@ -9,7 +9,7 @@ import difflib
 import sys
 from pathlib import Path
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.pipeline import Options, compile_graph, lock_path
 from comfy2runpod.weights import read_lock
 

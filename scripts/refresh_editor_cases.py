@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import cast
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.ir.json import Json, JsonObject
 from parity.editor import Editor, find_chromium
 from parity.suite import running_editor

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from comfy2runpod.catalog import DYNAMIC_COMBO, Catalog
+from comfy2runpod.catalog.classes import DYNAMIC_COMBO, Catalog
 from comfy2runpod.editor import OBJECT_TYPES, VIRTUAL_NODES, EditorProfile, Virtual
+from comfy2runpod.flatten.links import settle_links, unlink_promoted
 from comfy2runpod.ir.document import INPUT_PANEL, Canvas, Document, GraphNode, LinkId
-from comfy2runpod.links import settle_links, unlink_promoted
 
 # Widgets that a rule of one editor is about: of colours the value of a new one, of the others how it is written.
 _TYPES_WITH_RULES = OBJECT_TYPES | {"COLOR"}

@@ -10,7 +10,7 @@ import json
 from collections.abc import Container
 from dataclasses import dataclass, replace
 
-from comfy2runpod.catalog import Catalog
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.errors.api_prompt import NodeWithoutClass
 from comfy2runpod.errors.bind import PaidApiNode, UnknownNodeClass

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 
-from comfy2runpod.catalog import Catalog, InputSpec, NodeClass
+from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
+from comfy2runpod.catalog.node_facts import PREFIX_CLASSES
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import bind as errors
-from comfy2runpod.fit import Added, Removed, explain, misfits, of_type
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import GraphNode
 from comfy2runpod.ir.flat import FlatGraph, FlatNode, FromInstance, FromNode, FromWidget, Origin
 from comfy2runpod.ir.json import Json
-from comfy2runpod.node_facts import PREFIX_CLASSES
-from comfy2runpod.replacements import with_widget_values, without_choices
-from comfy2runpod.widget_values import WidgetFinder
-from comfy2runpod.widgets import Assigned, Place, PlaceKind, as_prompt_value, assign, current_name
+from comfy2runpod.widgets.assign import Assigned, Place, PlaceKind, as_prompt_value, assign, current_name
+from comfy2runpod.widgets.fit import Added, Removed, explain, misfits, of_type
+from comfy2runpod.widgets.lookup import WidgetFinder
+from comfy2runpod.widgets.replacements import with_widget_values, without_choices
 
 
 def bind(

@@ -10,7 +10,7 @@ import graphlib
 from collections.abc import Iterator
 from typing import cast
 
-from comfy2runpod.catalog import Catalog
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.errors import check as errors
 from comfy2runpod.ir.bound import BoundGraph, BoundNode

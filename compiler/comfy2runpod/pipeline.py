@@ -7,33 +7,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comfy2runpod.agreement import MayDiffer, may_differ
-from comfy2runpod.annotation import read_annotation
 from comfy2runpod.api_prompt import ApiPrompt, as_api_prompt, bind_prompt
 from comfy2runpod.bind import bind
-from comfy2runpod.catalog import Catalog
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.check import check, check_as_server
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus, show
 from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.emit import emit
 from comfy2runpod.errors.bind import EditorsDisagree
-from comfy2runpod.flatten import flatten
-from comfy2runpod.group_nodes import unfold_groups
-from comfy2runpod.interface import make_interface
+from comfy2runpod.flatten.links import settle_links, unlink_promoted
+from comfy2runpod.flatten.primitives import apply_primitives
+from comfy2runpod.flatten.renumber import renumber
+from comfy2runpod.flatten.stage import flatten
+from comfy2runpod.groups.stage import unfold_groups
+from comfy2runpod.interface.annotation import read_annotation
+from comfy2runpod.interface.packs import warn_of_packs
+from comfy2runpod.interface.stage import make_interface
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.flat import FlatGraph
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
-from comfy2runpod.links import settle_links, unlink_promoted
-from comfy2runpod.load import document_of, load, parse_json
-from comfy2runpod.packs import warn_of_packs
-from comfy2runpod.primitives import apply_primitives
-from comfy2runpod.renumber import renumber
-from comfy2runpod.replacements import with_widget_values
+from comfy2runpod.load import document_of, load
+from comfy2runpod.read_json import parse_json
 from comfy2runpod.verdict.inputs import unwrapped
 from comfy2runpod.weights import LockedFile, merge_lock
-from comfy2runpod.widget_values import WidgetFinder
+from comfy2runpod.widgets.lookup import WidgetFinder
+from comfy2runpod.widgets.replacements import with_widget_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import Locus
 from comfy2runpod.errors.files import CannotRun
 from comfy2runpod.ir.json import Json, JsonObject

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comfy2runpod.annotation import read_annotation
-from comfy2runpod.graph_edit import note_of, with_note
+from comfy2runpod.author.graph_edit import note_of, with_note
+from comfy2runpod.interface.annotation import read_annotation
 from comfy2runpod.json_spans import find_spans
 from comfy2runpod.load import load
 

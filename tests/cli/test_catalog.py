@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from comfy2runpod.catalog import load_catalog
-from comfy2runpod.server_info import object_info
+from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.catalog.server_info import object_info
 from comfy2runpod.simulator.server import running_simulator
 
 from .command import ERRORS, GRAPH, comfy2runpod

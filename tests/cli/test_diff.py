@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comfy2runpod.contract import FILES, contract_of
-from comfy2runpod.contract_diff import diff_contracts
+from comfy2runpod.author.contract import FILES, contract_of
+from comfy2runpod.author.contract_diff import diff_contracts
 
 from .command import ERRORS, GRAPH, ROOT, comfy2runpod
 

@@ -13,7 +13,7 @@ import pytest
 
 from comfy2runpod import pipeline
 from comfy2runpod.agreement import MayDiffer, may_differ
-from comfy2runpod.catalog import Catalog, load_catalog
+from comfy2runpod.catalog.classes import Catalog, load_catalog
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.editor import PROFILES, EditorProfile
 from comfy2runpod.ir.json import Json, JsonObject

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from benchmarks.shapes import SHAPES
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.pipeline import Options, convert
 
 SMALL, TIMES = 500, 16

@@ -7,7 +7,7 @@ import json
 from importlib import resources
 from pathlib import Path
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, compile_graph, convert
 

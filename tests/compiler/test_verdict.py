@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.verdict import PromptError, Verdict, parse_prompt, validate_prompt
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comfy2runpod.yaml_edit import NothingThereError, YamlEditError, read_yaml, remove_value, set_value
+from comfy2runpod.author.yaml_edit import NothingThereError, YamlEditError, read_yaml, remove_value, set_value
 
 NAMES = st.sampled_from(["a", "b", "width", "x.safetensors", "the name", "92:4"])
 SCALARS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12) | st.sampled_from(

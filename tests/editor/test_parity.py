@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 import pytest_asyncio
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from parity.editor import Editor
 from parity.judge import Outcome, Result, judged
 from parity.mutations import plan

@@ -10,7 +10,7 @@ import pytest_asyncio
 from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from parity.editor import Editor
 from parity.suite import running_editor
 from tests.properties.graphs import Case, graphs, switched_graphs

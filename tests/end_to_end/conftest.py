@@ -15,7 +15,7 @@ from types import ModuleType
 import av
 import pytest
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.simulator import Simulator, running_simulator
 
 PACKAGE = Path(__file__).parents[2] / "generated" / "t2v_ltx2"

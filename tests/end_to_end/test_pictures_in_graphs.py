@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.ir.interface import ImageField
 from comfy2runpod.pipeline import CompileResult, Options, compile_graph
 from comfy2runpod.simulator import Simulator

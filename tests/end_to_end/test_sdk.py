@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 from aiohttp import web
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.simulator import Simulator, running_simulator
 
 from .conftest import PACKAGE, failure

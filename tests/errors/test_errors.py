@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError, render
 from comfy2runpod.pipeline import Options, check_file, compile_graph
 

@@ -14,7 +14,7 @@ import pytest
 from openapi_spec_validator import validate
 from PIL import Image
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.emit import emit
 from comfy2runpod.ir.interface import (
     BooleanField,

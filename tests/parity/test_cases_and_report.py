@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from parity.editor import Reading
 from parity.exceptions import load_exceptions
 from parity.failures import clear_failures, write_failure

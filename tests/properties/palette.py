@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from comfy2runpod.catalog import Catalog, InputSpec, NodeClass, load_catalog
+from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass, load_catalog
 
 Draw = Any
 

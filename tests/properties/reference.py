@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from comfy2runpod.catalog import Catalog
+from comfy2runpod.catalog.classes import Catalog
 
 from .graphs import INPUT_PANEL, OUTPUT_PANEL, Graph, Values
 from .palette import layout

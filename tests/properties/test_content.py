@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, compile_graph, convert

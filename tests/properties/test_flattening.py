@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, reject
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.ir.bound import BoundGraph

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 import click
 import yaml
 
-from comfy2runpod.annotation import INPUT_KEYS, MODEL_KEYS, OUTPUT_KEYS, TOP_KEYS
+from comfy2runpod.author.note_changes import EntryChange, section_path
+from comfy2runpod.author.yaml_edit import Path, Yaml
 from comfy2runpod.diagnostics import did_you_mean, nearest
-from comfy2runpod.note_changes import EntryChange, section_path
-from comfy2runpod.yaml_edit import Path, Yaml
+from comfy2runpod.interface.annotation import INPUT_KEYS, MODEL_KEYS, OUTPUT_KEYS, TOP_KEYS
 
 _TEXTS = ("name", "title", "description")
 _SWITCHES = {"inputs": ("required",), "outputs": ("many",)}

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.catalog import Catalog, load_catalog
-from comfy2runpod.catalog_layers import is_of_a_pack, pack_folder
-from comfy2runpod.catalog_refresh import Refreshed, refresh
-from comfy2runpod.catalog_text import class_json, class_text
+from comfy2runpod.catalog.classes import Catalog, load_catalog
+from comfy2runpod.catalog.layers import is_of_a_pack, pack_folder
+from comfy2runpod.catalog.object_info import MAX_ANSWER, catalog_json, parse_answer
+from comfy2runpod.catalog.refresh import Refreshed, refresh
+from comfy2runpod.catalog.text import class_json, class_text
 from comfy2runpod.cli.exits import UnreachableError
 from comfy2runpod.cli.graphs import catalog_option, layered_catalog, read_file, shown
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
@@ -21,7 +22,6 @@ from comfy2runpod.diagnostics import CompileError, Locus, nearest
 from comfy2runpod.editor import PROFILES, profile_of_version
 from comfy2runpod.errors.catalog import BadObjectInfo, NoSuchClass, NoSuchPack
 from comfy2runpod.ir.json import JsonObject
-from comfy2runpod.object_info import MAX_ANSWER, catalog_json, parse_answer
 from comfy2runpod.write import write_text
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.catalog_text import aligned
+from comfy2runpod.author.contract import FILES, Contract, contract_of
+from comfy2runpod.author.contract_diff import Change, diff_contracts
+from comfy2runpod.catalog.text import aligned
 from comfy2runpod.cli.exits import REFUSED
 from comfy2runpod.cli.graphs import Settings, graph_options, lock_of, read_file, shown
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
-from comfy2runpod.contract import FILES, Contract, contract_of
-from comfy2runpod.contract_diff import Change, diff_contracts
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import NotAPackage
 from comfy2runpod.pipeline import compile_graph

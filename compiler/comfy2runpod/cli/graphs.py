@@ -9,16 +9,16 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.catalog import Catalog, load_catalog
-from comfy2runpod.catalog_layers import read_layer, with_layers
+from comfy2runpod.catalog.classes import Catalog, load_catalog
+from comfy2runpod.catalog.layers import read_layer, with_layers
+from comfy2runpod.catalog.object_info import MAX_ANSWER
 from comfy2runpod.cli.exits import UnreachableError
 from comfy2runpod.cli.report import Command, Reporter
 from comfy2runpod.diagnostics import CompileError, Locus, did_you_mean, nearest
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.errors.files import CannotRead
-from comfy2runpod.load import MAX_BYTES, too_large
-from comfy2runpod.object_info import MAX_ANSWER
 from comfy2runpod.pipeline import Options, lock_path
+from comfy2runpod.read_json import MAX_BYTES, too_large
 from comfy2runpod.weights import LockedFile, read_lock
 
 # Beside a graph: catalogs of the node packs that the graphs in its folder use, laid over each other by name.

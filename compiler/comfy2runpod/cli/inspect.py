@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
+from comfy2runpod.author.inspection import inspect_graph
+from comfy2runpod.author.inspection_text import inspection_json, inspection_text
 from comfy2runpod.cli.exits import REFUSED
 from comfy2runpod.cli.graphs import Settings, graph_options, read_file, shown
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.diagnostics import Severity, render
-from comfy2runpod.inspection import inspect_graph
-from comfy2runpod.inspection_text import inspection_json, inspection_text
 
 
 @click.command("inspect")

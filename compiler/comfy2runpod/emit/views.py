@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from comfy2runpod.emit.environment import python_literal, python_text
 from comfy2runpod.emit.example_picture import example_picture
-from comfy2runpod.expression import VALUE, parse_expression
+from comfy2runpod.interface.expression import VALUE, parse_expression
 from comfy2runpod.ir.interface import (
     BooleanField,
     ChoiceField,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from comfy2runpod.catalog import InputSpec, NodeClass
+from comfy2runpod.catalog.classes import InputSpec, NodeClass
 from comfy2runpod.ir.document import ModelRef
 from comfy2runpod.ir.flat import Exposed
 from comfy2runpod.ir.json import Json

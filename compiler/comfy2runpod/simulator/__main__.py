@@ -6,7 +6,7 @@ import time
 
 import click
 
-from comfy2runpod.catalog import load_catalog
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.simulator.server import running_simulator
 
 

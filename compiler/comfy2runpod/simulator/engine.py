@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from comfy2runpod.catalog import Catalog
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, as_link, prompt_to_json
 from comfy2runpod.simulator.input_files import InputFiles, reads_picture

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from comfy2runpod.catalog import Catalog
+from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.node_facts import INPUT_FOLDER
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import Prompt, PromptNode
-from comfy2runpod.node_facts import INPUT_FOLDER
 from comfy2runpod.simulator.values import InputPicture, NodeError
 
 

@@ -19,9 +19,9 @@ from types import TracebackType
 from aiohttp import WSMsgType, web
 
 from comfy2runpod import __version__
-from comfy2runpod.catalog import Catalog
+from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.server_info import class_info, no_files, object_info
 from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod.server_info import class_info, no_files, object_info
 from comfy2runpod.simulator.engine import Engine, Submission
 from comfy2runpod.simulator.input_files import InputFiles
 from comfy2runpod.verdict import PromptError, PromptFault, parse_prompt, validate_prompt

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, TypeVar
 
-from comfy2runpod.catalog import NodeClass
+from comfy2runpod.catalog.classes import NodeClass
 from comfy2runpod.ir.json import Json
 from comfy2runpod.simulator.values import (
     AudioLatent,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from comfy2runpod.catalog import InputSpec
+from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.node_facts import INPUT_FOLDERS, MODEL_EXTENSIONS
 from comfy2runpod.ir.json import Json
-from comfy2runpod.node_facts import INPUT_FOLDERS, MODEL_EXTENSIONS
 
 # The names of the files in a folder; None where nobody knows, and any plausible name counts.
 Files: TypeAlias = Callable[[str], Iterable[str] | None]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from comfy2runpod.catalog import Catalog, InputSpec, NodeClass
+from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt
 from comfy2runpod.verdict.faults import CheckRaised, NodeFault, PromptFault, Verdict

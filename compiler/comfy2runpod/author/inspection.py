@@ -1,0 +1,265 @@
+"""What an author can say of a graph: its inputs that could be fields, outputs, models, node packs and subgraphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from comfy2runpod.author.lenient import make_out
+from comfy2runpod.catalog.classes import Catalog, InputSpec, Number
+from comfy2runpod.catalog.node_facts import SAVE_NODES
+from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic
+from comfy2runpod.errors.interface import DifferentKinds, UnsuitableInput
+from comfy2runpod.flatten.stage import natural_order
+from comfy2runpod.interface.annotation import read_annotation
+from comfy2runpod.interface.fields import kind_of
+from comfy2runpod.interface.models import find_models
+from comfy2runpod.interface.packs import Pack, find_packs, prompt_nodes
+from comfy2runpod.interface.stage import field_at
+from comfy2runpod.ir.annotation import Annotation
+from comfy2runpod.ir.bound import BoundGraph, BoundNode
+from comfy2runpod.ir.document import Canvas, Document, GraphNode, Subgraph
+from comfy2runpod.ir.json import Json
+from comfy2runpod.ir.prompt import as_link
+from comfy2runpod.pipeline import Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputEntry:
+    """An input that a field could feed.
+
+    `path` is what the note's `from` says, `label` another name that a subgraph shows it under. `owner` and
+    `owner_title` are the node, or the subgraph's instance, and its class or definition. `reaches` are the inputs that a
+    value goes to, where that is not the path itself. `value` is what the graph holds now, None with `value_known` False
+    where the saved values could not be made out. `linked_from` is the node whose output it takes: no field can feed
+    it. `problem` says why a field of it would be refused as it stands, `fields` which fields of the note feed it.
+    """
+
+    path: str
+    owner: str
+    owner_title: str
+    kind: str
+    label: str | None = None
+    minimum: Number | None = None
+    maximum: Number | None = None
+    step: Number | None = None
+    choices: tuple[Json, ...] = ()
+    value: Json = None
+    value_known: bool = True
+    linked_from: str | None = None
+    reaches: tuple[str, ...] = ()
+    problem: str | None = None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutputEntry:
+    """A node that saves media: its path is what an output's `from` says."""
+
+    path: str
+    title: str
+    class_type: str
+    kind: str
+    media_type: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model file, its folder under ComfyUI's models, where it comes from ("" if nothing tells), and who loads it."""
+
+    file: str
+    folder: str
+    url: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubgraphEntry:
+    """A subgraph's definition: the paths of its instances, and the names and types that it shows."""
+
+    name: str
+    instances: tuple[str, ...]
+    nodes: int
+    inputs: tuple[tuple[str, str], ...]
+    outputs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """All of it; `diagnostics` is what stood in the way."""
+
+    file: str
+    editor: str | None
+    inputs: tuple[InputEntry, ...]
+    outputs: tuple[OutputEntry, ...]
+    models: tuple[ModelEntry, ...]
+    packs: tuple[Pack, ...]
+    subgraphs: tuple[SubgraphEntry, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def inspect_graph(data: bytes, file: str, catalog: Catalog, options: Options) -> Inspection:
+    """Looks at a saved graph, as far as it can be made out.
+
+    Raises:
+        CompileError: it is not a graph.
+    """
+    made = make_out(data, file, catalog, options)
+    document, graph = made.document, made.graph
+    found = list(made.diagnostics)
+    try:
+        annotation = read_annotation(document)
+    except CompileError as error:
+        found += error.diagnostics
+        annotation = Annotation()
+    looker = _Looker(document, graph, annotation, made.changed) if graph is not None else None
+    return Inspection(
+        file=file,
+        editor=document.frontend_version,
+        inputs=() if looker is None else (*looker.exposed(), *looker.of_nodes()),
+        outputs=() if looker is None else tuple(looker.outputs()),
+        models=_models_of_file(document) if graph is None else _models(graph, annotation),
+        packs=find_packs(document, catalog),
+        subgraphs=tuple(_subgraphs(document)),
+        diagnostics=tuple(found),
+    )
+
+
+class _Looker:
+    def __init__(self, document: Document, graph: BoundGraph, annotation: Annotation, changed: frozenset[str]) -> None:
+        self._document = document
+        self._graph = graph
+        self._changed = changed
+        self._titles = {path: node.title or subgraph.name for path, node, subgraph in _instances(document)}
+        self._outputs = {output.node: output.name for output in annotation.outputs or ()}
+        self._fields: dict[str, list[str]] = {}
+        for note in annotation.inputs or ():
+            for source in note.sources:
+                self._fields.setdefault(source.path, []).append(note.name)
+
+    def exposed(self) -> Iterator[InputEntry]:
+        """What subgraphs show on their instances."""
+        for exposed in self._graph.exposed:
+            reaches = tuple(f"{node}.{name}" for node, name in exposed.targets)
+            known = all(self._known(node) for node, _ in exposed.targets)
+            paths = [f"{exposed.path}.{exposed.name}"]
+            if exposed.label:
+                paths.append(f"{exposed.path}.{exposed.label}")
+            entry = self._entry(paths, exposed.path, self._titles.get(exposed.path, ""), reaches, known=known)
+            if entry is not None:
+                yield replace(entry, label=exposed.label)
+
+    def of_nodes(self) -> Iterator[InputEntry]:
+        """The inputs of the nodes themselves, and the members of values that are objects."""
+        for node in self._graph.nodes.values():
+            for name, value in node.inputs.items():
+                spec = node.specs.get(name)
+                if spec is None:
+                    continue
+                path = f"{node.id}.{name}"
+                link = as_link(value)
+                if link is not None:
+                    if spec.is_widget and kind_of(spec) != "other":
+                        yield InputEntry(
+                            path=path, owner=node.id, owner_title=_named(node), kind=kind_of(spec),
+                            value=None, linked_from=link.node_id,
+                        )  # fmt: skip
+                    continue
+                members = [f"{path}.{member}" for member in value] if isinstance(value, dict) else [path]
+                for member in members:
+                    entry = self._entry([member], node.id, _named(node), (member,), known=self._known(node.id))
+                    if entry is not None:
+                        yield entry
+
+    def outputs(self) -> Iterator[OutputEntry]:
+        """The nodes that save media."""
+        for node in self._graph.nodes.values():
+            saved = SAVE_NODES.get(node.node_class.name)
+            if saved is not None:
+                name = self._outputs.get(node.id)
+                yield OutputEntry(node.id, node.title, node.node_class.name, saved.kind.value, saved.media_type, name)
+
+    def _known(self, node_id: str) -> bool:
+        node = self._graph.nodes.get(node_id)
+        return node is not None and node.json_path not in self._changed
+
+    def _entry(
+        self, paths: list[str], owner: str, title: str, reaches: tuple[str, ...], *, known: bool
+    ) -> InputEntry | None:
+        """What a field at the path would be; None if no field can feed it."""
+        reached, why_not = field_at(self._document, self._graph, paths[0])
+        if not reached or any(isinstance(reason, UnsuitableInput) for reason in why_not):
+            return None
+        problem = next((reason.reason for reason in why_not if known or isinstance(reason, DifferentKinds)), None)
+        specs = [spec for item in reached for _, spec in item.bounds]
+        bounded = {path for item in reached for path, _ in item.bounds}
+        return InputEntry(
+            path=paths[0],
+            owner=owner,
+            owner_title=title,
+            kind=" or ".join(sorted({kind_of(item.spec) for item in reached})),
+            minimum=max((spec.minimum for spec in specs if spec.minimum is not None), default=None),
+            maximum=min((spec.maximum for spec in specs if spec.maximum is not None), default=None),
+            step=reached[0].spec.step,
+            choices=_common_choices(specs),
+            value=reached[0].current if known else None,
+            value_known=known,
+            reaches=tuple(sorted({*reaches, *bounded} - {paths[0]}, key=natural_order)),
+            problem=problem,
+            fields=tuple(name for path in paths for name in self._fields.get(path, ())),
+        )
+
+
+def _common_choices(specs: list[InputSpec]) -> tuple[Json, ...]:
+    """The choices that all of the inputs have."""
+    first = specs[0].choices or ()
+    return tuple(choice for choice in first if all(choice in (spec.choices or ()) for spec in specs))
+
+
+def _named(node: BoundNode) -> str:
+    """A node's class, and its title where somebody gave it one."""
+    kind = node.node_class.name
+    return kind if node.title in (kind, node.node_class.title) else f'{kind} "{node.title}"'
+
+
+def _models(graph: BoundGraph, annotation: Annotation) -> tuple[ModelEntry, ...]:
+    models = find_models(graph, annotation, Collector())
+    return tuple(ModelEntry(model.file, model.directory, model.url, model.node_ids) for model in models)
+
+
+def _models_of_file(document: Document) -> tuple[ModelEntry, ...]:
+    """What the loaders' own lists say, where nothing tells which nodes run."""
+    nodes: dict[tuple[str, str, str], list[str]] = {}
+    for node in prompt_nodes(document):
+        for ref in node.models:
+            nodes.setdefault((ref.directory, ref.name, ref.url), []).append(node.id)
+    return tuple(ModelEntry(name, folder, url, tuple(ids)) for (folder, name, url), ids in sorted(nodes.items()))
+
+
+def _instances(document: Document) -> Iterator[tuple[str, GraphNode, Subgraph]]:
+    """Every instance of a subgraph under its path, outermost first; a definition inside itself is entered once."""
+    waiting: list[tuple[str, Canvas, frozenset[str]]] = [("", document.root, frozenset())]
+    while waiting:
+        prefix, canvas, inside = waiting.pop(0)
+        for node in canvas.nodes:
+            subgraph = document.subgraphs.get(node.type)
+            if subgraph is not None:
+                path = f"{prefix}{node.id}"
+                yield path, node, subgraph
+                if subgraph.id not in inside:
+                    waiting.append((f"{path}:", subgraph.canvas, inside | {subgraph.id}))
+
+
+def _subgraphs(document: Document) -> Iterator[SubgraphEntry]:
+    instances: dict[str, list[str]] = {}
+    for path, _, subgraph in _instances(document):
+        instances.setdefault(subgraph.id, []).append(path)
+    for subgraph in document.subgraphs.values():
+        yield SubgraphEntry(
+            name=subgraph.name,
+            instances=tuple(instances.get(subgraph.id, ())),
+            nodes=len(subgraph.canvas.nodes),
+            inputs=tuple((slot.label or slot.name, slot.type) for slot in subgraph.inputs),
+            outputs=tuple((slot.label or slot.name, slot.type) for slot in subgraph.outputs),
+        )

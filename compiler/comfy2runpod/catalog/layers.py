@@ -1,0 +1,88 @@
+"""Catalogs of node packs, laid over the core's.
+
+A layer adds classes of packs. ComfyUI's own classes stay as the shipped catalog has them: the image that a package is
+built into holds that very version, and a layer may have been made by another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.diagnostics import CompileError, Locus
+from comfy2runpod.errors.catalog import BadCatalog
+from comfy2runpod.ir.json import JsonObject
+
+_CORE_MODULES = frozenset({"nodes", "comfy_extras", "comfy_api_nodes"})
+PACKS_MODULE = "custom_nodes"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A catalog file: where it stands, the ComfyUI that it was made from if it tells, and its classes."""
+
+    file: str
+    comfyui: str | None
+    classes: Mapping[str, JsonObject]
+
+
+def read_layer(data: bytes, file: str) -> Layer:
+    """A catalog file's bytes, every class of it checked.
+
+    Raises:
+        CompileError: it is not a catalog.
+    """
+    try:
+        raw = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _bad(file, f"it is not JSON ({error})") from None
+    classes = raw.get("classes") if isinstance(raw, dict) else None
+    if not isinstance(classes, dict):
+        raise _bad(file, "it has no `classes`" + _looks_like(raw))
+    layer = Layer(file, raw["comfyui"] if isinstance(raw.get("comfyui"), str) else None, classes)
+    probe = Catalog(comfyui="", commit="", editor="", classes=classes)
+    for name in classes:
+        try:
+            probe.get(name)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _bad(file, f"the class {name} is malformed ({type(error).__name__}: {error})") from None
+    return layer
+
+
+def with_layers(core: Catalog, layers: Iterable[Layer]) -> Catalog:
+    """The core's catalog with the packs' classes of each layer over it, in order."""
+    catalog = core
+    for layer in layers:
+        catalog = catalog.layered(
+            {name: entry for name, entry in layer.classes.items() if is_of_a_pack(name, entry, core)}
+        )
+    return catalog
+
+
+def pack_folder(entry: JsonObject) -> str | None:
+    """The folder under custom_nodes that a class comes from; None for ComfyUI's own."""
+    top, _, rest = str(entry.get("module") or "").partition(".")
+    return rest if top == PACKS_MODULE and rest else None
+
+
+def is_of_a_pack(name: str, entry: JsonObject, core: Catalog) -> bool:
+    """Whether a class is not ComfyUI's own. One that somebody wrote down by hand may name no module."""
+    module = str(entry.get("module") or "")
+    known = core.raw(name)
+    if known is not None and known.get("module") == module:
+        return False
+    return module.partition(".")[0] not in _CORE_MODULES
+
+
+def _looks_like(raw: object) -> str:
+    values = cast("list[object]", list(raw.values()))[:1] if isinstance(raw, dict) else []
+    if any(isinstance(value, dict) and "input" in value for value in values):
+        return "; it is a server's /object_info: make a catalog of it with `comfy2runpod catalog refresh --from`"
+    return ""
+
+
+def _bad(file: str, problem: str) -> CompileError:
+    return CompileError([BadCatalog(at=Locus(file), problem=problem)])

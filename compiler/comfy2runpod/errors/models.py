@@ -1,0 +1,66 @@
+"""What can be wrong with the model files that a graph loads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownModel(Diagnostic):
+    """A model in the note that no node loads."""
+
+    code: ClassVar[str] = "unknown-model"
+    file: str
+    near: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """The name."""
+        return f"No node that runs loads {self.file}."
+
+    @property
+    def remedy(self) -> str:
+        """The nearest."""
+        return f"{did_you_mean(self.near)}Correct or remove it under `models` in the note."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelWithoutUrl(Diagnostic):
+    """A model file that nothing says where to get."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    code: ClassVar[str] = "model-without-url"
+    file: str
+    folder: str
+
+    @property
+    def reason(self) -> str:
+        """The file."""
+        return f"Nothing says where {self.file} comes from: the worker will not download it."
+
+    @property
+    def remedy(self) -> str:
+        """Say it, or bring it."""
+        folder = self.folder or "…"
+        return f"Say `models: {{{self.file}: {{url: …}}}}` in the note, or put the file in models/{folder} yourself."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelWithoutFolder(Diagnostic):
+    """A model file that nothing says where to put: its class comes from a catalog that does not know the folder."""
+
+    code: ClassVar[str] = "model-without-folder"
+    file: str
+
+    @property
+    def reason(self) -> str:
+        """The file."""
+        return f"Nothing says which folder under ComfyUI's models {self.file} belongs in: the node would not find it."
+
+    @property
+    def remedy(self) -> str:
+        """Say it."""
+        return f"Say `models: {{{self.file}: {{directory: …}}}}` in the note."

@@ -1,0 +1,1 @@
+"""Document -> FlatGraph: the stage, and the editor's rules by which links are followed through what is no node."""

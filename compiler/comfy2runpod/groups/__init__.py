@@ -1,0 +1,1 @@
+"""Group nodes of old files, taken apart before the graph is flattened."""

@@ -1,0 +1,362 @@
+"""One annotated field and the inputs that it reaches -> a typed field of the interface.
+
+A field's bounds are the intersection of those of every input that it reaches, through primitives too, narrowed by the
+note and never widened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypedDict
+
+from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.node_facts import INPUT_FOLDER, VALUE_NODES
+from comfy2runpod.diagnostics import Collector, Locus
+from comfy2runpod.errors import interface as errors
+from comfy2runpod.interface.expression import Expression
+from comfy2runpod.interface.image_fields import image_field, keys_suit
+from comfy2runpod.ir.annotation import InputAnnotation
+from comfy2runpod.ir.bound import BoundGraph
+from comfy2runpod.ir.interface import (
+    BooleanField,
+    ChoiceField,
+    Field,
+    IntegerField,
+    NumberField,
+    SeedField,
+    Target,
+    TextField,
+)
+from comfy2runpod.ir.json import Json
+from comfy2runpod.ir.prompt import as_link
+
+DEFAULT_TEXT_LENGTH = 10_000
+# Whole numbers that every JSON reader keeps exactly; the bounds where a node declares none.
+_SAFE = 2**53 - 1
+# An expression over more values than this is checked at the ends of the range only.
+_MAX_CHECKED = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """One input that a field writes, with what it holds now and the specs that bound it."""
+
+    path: str
+    target: Target
+    spec: InputSpec
+    bounds: tuple[tuple[str, InputSpec], ...]
+    current: Json
+    expression: Expression | None
+
+
+def reached_specs(graph: BoundGraph, node_id: str, name: str, spec: InputSpec) -> Iterator[tuple[str, InputSpec]]:
+    """The specs that bound a value written to an input: its own, and those that a primitive passes it on to."""
+    waiting = [(node_id, name, spec)]
+    seen: set[tuple[str, str]] = set()
+    consumers: Mapping[str, list[tuple[str, str, InputSpec]]] | None = None
+    while waiting:
+        node_id, name, spec = waiting.pop()
+        if (node_id, name) in seen:
+            continue
+        seen.add((node_id, name))
+        yield f"{node_id}.{name}", spec
+        if graph.nodes[node_id].node_class.name in VALUE_NODES and name == "value":
+            consumers = _consumers(graph) if consumers is None else consumers
+            waiting.extend(consumers.get(node_id, ()))
+
+
+def _consumers(graph: BoundGraph) -> Mapping[str, list[tuple[str, str, InputSpec]]]:
+    found: dict[str, list[tuple[str, str, InputSpec]]] = {}
+    for node in graph.nodes.values():
+        for name, value in node.inputs.items():
+            link = as_link(value)
+            if link is not None and link.slot == 0 and name in node.specs:
+                found.setdefault(link.node_id, []).append((node.id, name, node.specs[name]))
+    return found
+
+
+class _Common(TypedDict):
+    """What every kind of field is made with."""
+
+    name: str
+    title: str
+    description: str
+    required: bool
+    targets: tuple[Target, ...]
+
+
+def make_field(note: InputAnnotation, reached: tuple[Reached, ...], at: Locus, found: Collector) -> Field | None:
+    """The typed field, or None with the reasons noted."""
+    return _FieldMaker(note, reached, at, found).make()
+
+
+class _FieldMaker:
+    def __init__(self, note: InputAnnotation, reached: tuple[Reached, ...], at: Locus, found: Collector) -> None:
+        self._note = note
+        self._reached = reached
+        self._at = at
+        self._found = found
+        self._targets = tuple(item.target for item in reached)
+        self._title = note.title or note.name.replace("_", " ").capitalize()
+
+    def make(self) -> Field | None:
+        kinds = {kind_of(item.spec): item for item in self._reached}
+        if "other" in kinds:
+            item = kinds["other"]
+            self._found.add(errors.UnsuitableInput(at=self._at, path=item.path, type=item.spec.type))
+            return None
+        if kinds.keys() == {"seed", "integer"}:
+            kinds = {"integer": kinds["integer"]}
+        if len(kinds) > 1:
+            shown = tuple(f"{item.path} is {kind}" for kind, item in kinds.items())
+            self._found.add(errors.DifferentKinds(at=self._at, field=self._note.name, kinds=shown))
+            return None
+        for item in self._reached:
+            if item.expression is not None and kind_of(item.spec) != "integer":
+                problem = f"{item.path} is not a whole number"
+                self._found.add(errors.BadExpression(at=self._at, text=item.expression.python, problem=problem))
+                return None
+        kind = next(iter(kinds))
+        return self._of_kind(kind) if keys_suit(self._note, kind, self._at, self._found) else None
+
+    def _of_kind(self, kind: str) -> Field | None:
+        match kind:
+            case "image":
+                return image_field(self._note, self._title, self._targets, self._at, self._found)
+            case "seed":
+                low, high = self._integer_bounds()
+                return SeedField(**self._common(), minimum=low, maximum=high)
+            case "integer":
+                return self._integer()
+            case "number":
+                return self._number()
+            case "text":
+                return self._text()
+            case "choice":
+                return self._choice()
+            case _:
+                return self._boolean()
+
+    def _common(self) -> _Common:
+        return _Common(
+            name=self._note.name,
+            title=self._title,
+            description=self._note.description or "",
+            required=bool(self._note.required),
+            targets=self._targets,
+        )
+
+    def _integer(self) -> IntegerField | None:
+        low, high = self._integer_bounds()
+        multiple = self._whole("multiple_of", self._note.multiple_of)
+        offset = self._whole("offset", self._note.offset)
+        step = 1 if multiple is None else multiple
+        if step < 1 or not 0 <= (offset or 0) < step:
+            self._bad("multiple_of", step, "a positive number, and an offset from 0 to below it")
+            return None
+        rest = offset or 0
+        allowed = range(low + (rest - low) % step, high + 1, step)
+        if allowed.start > high:
+            self._bad("min", low, f"bounds that hold a value (they end at {high})")
+            return None
+        default = self._default()
+        if isinstance(default, bool) or not isinstance(default, int) or default not in allowed:
+            self._bad("default", default, f"a whole number from {low} to {high}{_of(step, rest)}")
+            return None
+        self._check_expressions(allowed)
+        return IntegerField(**self._common(), default=default, minimum=low, maximum=high, multiple_of=step, offset=rest)
+
+    def _integer_bounds(self) -> tuple[int, int]:
+        low, high = self._declared_bounds()
+        whole = (
+            -_SAFE if low is None else int(low),
+            _SAFE if high is None else int(high),
+        )
+        return (
+            self._narrowed("min", whole[0], low, self._whole("min", self._note.minimum)),
+            self._narrowed("max", whole[1], high, self._whole("max", self._note.maximum)),
+        )
+
+    def _declared_bounds(self) -> tuple[float | None, float | None]:
+        """The intersection of the bounds of inputs that take the value as it is."""
+        specs = [spec for item in self._reached if item.expression is None for _, spec in item.bounds]
+        lows = [spec.minimum for spec in specs if spec.minimum is not None]
+        highs = [spec.maximum for spec in specs if spec.maximum is not None]
+        return max(lows, default=None), min(highs, default=None)
+
+    def _narrowed(self, key: str, bound: int, declared: float | None, noted: int | None) -> int:
+        if noted is None:
+            return bound
+        if declared is not None and (noted < bound if key == "min" else noted > bound):
+            self._widened(key, noted, bound)
+        return noted
+
+    def _widened(self, key: str, noted: Json, bound: Json) -> None:
+        attribute = "minimum" if key == "min" else "maximum"
+        path = next(
+            (
+                path
+                for item in self._reached
+                for path, spec in item.bounds
+                if item.expression is None and getattr(spec, attribute) == bound
+            ),
+            self._reached[0].path,
+        )
+        self._found.add(
+            errors.BoundWidened(
+                at=self._at, field=self._note.name, bound=key, value=noted, allowed=bound, input_path=path
+            )
+        )
+
+    def _check_expressions(self, allowed: range) -> None:
+        # Not len(): a range of 64-bit bounds has more members than it can tell.
+        count = (allowed.stop - 1 - allowed.start) // allowed.step + 1
+        last = allowed.start + (count - 1) * allowed.step
+        values: Iterable[int] = allowed if count <= _MAX_CHECKED else (allowed.start, last)
+        for item in self._reached:
+            if item.expression is None:
+                continue
+            for value in values:
+                if not self._fits(item, item.expression, value):
+                    break
+
+    def _fits(self, item: Reached, expression: Expression, value: int) -> bool:
+        try:
+            result = expression(value)
+        except ZeroDivisionError:
+            self._out_of_bounds(value, "a division by zero", item.path, item.spec)
+            return False
+        for path, spec in item.bounds:
+            low, high = spec.minimum, spec.maximum
+            if (low is not None and result < low) or (high is not None and result > high):
+                self._out_of_bounds(value, str(result), path, spec)
+                return False
+        return True
+
+    def _out_of_bounds(self, value: int, result: str, path: str, spec: InputSpec) -> None:
+        self._found.add(
+            errors.ExpressionOutOfBounds(
+                at=self._at,
+                field=self._note.name,
+                value=value,
+                result=result,
+                allowed=f"{spec.minimum} to {spec.maximum}",
+                input_path=path,
+            )
+        )
+
+    def _number(self) -> NumberField | None:
+        low, high = self._declared_bounds()
+        noted_low, noted_high = self._decimal("min", self._note.minimum), self._decimal("max", self._note.maximum)
+        if noted_low is not None and low is not None and noted_low < low:
+            self._widened("min", noted_low, low)
+        if noted_high is not None and high is not None and noted_high > high:
+            self._widened("max", noted_high, high)
+        low = low if noted_low is None else noted_low
+        high = high if noted_high is None else noted_high
+        default = self._default()
+        if isinstance(default, bool) or not isinstance(default, (int, float)):
+            self._bad("default", default, "a number")
+            return None
+        if (low is not None and default < low) or (high is not None and default > high):
+            self._bad("default", default, f"a number from {low} to {high}")
+            return None
+        return NumberField(**self._common(), default=float(default), minimum=low, maximum=high)
+
+    def _text(self) -> TextField | None:
+        default = self._default()
+        if not isinstance(default, str):
+            self._bad("default", default, "a text")
+            return None
+        shortest = self._note.min_length if self._note.min_length is not None else int(bool(self._note.required))
+        longest = DEFAULT_TEXT_LENGTH if self._note.max_length is None else self._note.max_length
+        if shortest > longest:
+            self._bad("max_length", longest, f"at least min_length, {shortest}")
+            return None
+        if not shortest <= len(default) <= longest and not self._note.required:
+            self._bad("default", default, f"a text of {shortest} to {longest} characters")
+            return None
+        multiline = any(item.spec.multiline for item in self._reached)
+        return TextField(
+            **self._common(), default=default, min_length=shortest, max_length=longest, multiline=multiline
+        )
+
+    def _choice(self) -> ChoiceField | None:
+        common = [choice for choice in self._reached[0].spec.choices or () if isinstance(choice, str)]
+        for item in self._reached:
+            for _, spec in item.bounds:
+                common = [choice for choice in common if choice in (spec.choices or ())]
+        noted = self._note.choices
+        for choice in noted or ():
+            if choice not in common:
+                self._bad("choices", choice, f"some of {', '.join(common)}")
+                return None
+        choices = tuple(common) if noted is None else noted
+        default = self._default()
+        if not isinstance(default, str) or default not in choices:
+            self._bad("default", default, f"one of {', '.join(choices)}")
+            return None
+        return ChoiceField(**self._common(), default=default, choices=choices)
+
+    def _boolean(self) -> BooleanField | None:
+        default = self._default()
+        if isinstance(default, str) and default.casefold() in ("true", "false"):
+            default = default.casefold() == "true"
+        if not isinstance(default, bool):
+            self._bad("default", default, "true or false")
+            return None
+        return BooleanField(**self._common(), default=default)
+
+    def _default(self) -> Json:
+        """The note's default, read as the kind that the input holds; else what the graph holds."""
+        plain = next((item for item in self._reached if item.expression is None), self._reached[0])
+        if self._note.default is None:
+            return plain.current
+        match kind_of(plain.spec):
+            case "integer":
+                return self._whole("default", self._note.default)
+            case "number":
+                return self._decimal("default", self._note.default)
+        return self._note.default
+
+    def _whole(self, key: str, text: str | None) -> int | None:
+        if text is None:
+            return None
+        try:
+            return int(text.replace("_", ""))
+        except ValueError:
+            self._bad(key, text, "a whole number")
+            return None
+
+    def _decimal(self, key: str, text: str | None) -> float | None:
+        if text is None:
+            return None
+        try:
+            return float(text)
+        except ValueError:
+            self._bad(key, text, "a number")
+            return None
+
+    def _bad(self, key: str, value: Json, expected: str) -> None:
+        self._found.add(
+            errors.BadFieldValue(at=self._at, field=self._note.name, key=key, value=value, expected=expected)
+        )
+
+
+def kind_of(spec: InputSpec) -> str:
+    """The kind of field that an input takes; `other` if none does."""
+    if spec.is_seed:
+        return "seed"
+    if spec.type == "COMBO" and spec.upload == "image" and INPUT_FOLDER in spec.folders:
+        return "image"
+    if spec.type == "COMBO":
+        return "choice" if spec.choices and not spec.folders else "other"
+    kinds = {"INT": "integer", "FLOAT": "number", "STRING": "text", "BOOLEAN": "boolean"}
+    return kinds.get(spec.type, "other")
+
+
+def _of(step: int, offset: int) -> str:
+    if step == 1:
+        return ""
+    return f" of the form {step}·n + {offset}" if offset else f" that is a multiple of {step}"

@@ -1,0 +1,74 @@
+"""What a note says of a picture -> an image field: its limits, each with a default and a bound."""
+
+from __future__ import annotations
+
+from comfy2runpod.catalog.node_facts import IMAGE_FORMATS
+from comfy2runpod.diagnostics import Collector, Locus
+from comfy2runpod.errors import interface as errors
+from comfy2runpod.ir.annotation import InputAnnotation
+from comfy2runpod.ir.interface import ImageField, Target
+from comfy2runpod.ir.json import Json
+
+# A photograph of a telephone, with room.
+DEFAULT_BYTES = 20_000_000
+DEFAULT_PIXELS = 32_000_000
+# ComfyUI holds a picture as 12 or 16 bytes a pixel: this is 1.6 GB.
+_MOST_PIXELS = 100_000_000
+# What a worker takes if nobody sets MAX_INPUT_BYTES.
+_MOST_BYTES = 50_000_000
+
+# Keys of the note, and where they are kept: those of pictures alone, and those that say nothing of one.
+_OF_IMAGES = {name: name for name in ("max_bytes", "max_pixels", "formats")}
+_NOT_OF_IMAGES = {
+    "default": "default",
+    "min": "minimum",
+    "max": "maximum",
+    **{name: name for name in ("multiple_of", "offset", "min_length", "max_length", "choices")},
+}
+
+
+def keys_suit(note: InputAnnotation, kind: str, at: Locus, found: Collector) -> bool:
+    """Whether a note says of a picture what can be said of one, and of others nothing that only one has."""
+    wrong, right = (_NOT_OF_IMAGES, _OF_IMAGES) if kind == "image" else (_OF_IMAGES, _NOT_OF_IMAGES)
+    said = [key for key, attribute in wrong.items() if getattr(note, attribute) is not None]
+    for key in said:
+        found.add(errors.UnsuitableKey(at=at, field=note.name, key=key, kind=kind, allowed=tuple(right)))
+    return not said
+
+
+def image_field(
+    note: InputAnnotation, title: str, targets: tuple[Target, ...], at: Locus, found: Collector
+) -> ImageField | None:
+    """The field, or None with the reasons noted."""
+
+    def bad(key: str, value: Json, expected: str) -> None:
+        found.add(errors.BadFieldValue(at=at, field=note.name, key=key, value=value, expected=expected))
+
+    formats = IMAGE_FORMATS if note.formats is None else note.formats
+    most_bytes = DEFAULT_BYTES if note.max_bytes is None else note.max_bytes
+    most_pixels = DEFAULT_PIXELS if note.max_pixels is None else note.max_pixels
+    good = True
+    if note.required is False:
+        found.add(errors.ImageNotRequired(at=at, field=note.name))
+        good = False
+    if not formats or any(name not in IMAGE_FORMATS for name in formats):
+        bad("formats", ", ".join(formats), f"some of {', '.join(IMAGE_FORMATS)}")
+        good = False
+    if not 0 < most_bytes <= _MOST_BYTES:
+        bad("max_bytes", most_bytes, f"1 to {_MOST_BYTES:,} bytes")
+        good = False
+    if not 0 < most_pixels <= _MOST_PIXELS:
+        bad("max_pixels", most_pixels, f"1 to {_MOST_PIXELS:,} pixels")
+        good = False
+    if not good:
+        return None
+    return ImageField(
+        name=note.name,
+        title=title,
+        description=note.description or "",
+        required=True,
+        targets=targets,
+        max_bytes=most_bytes,
+        max_pixels=most_pixels,
+        formats=tuple(name for name in IMAGE_FORMATS if name in formats),
+    )

@@ -1,0 +1,319 @@
+"""BoundGraph + Annotation -> Interface: typed inputs, named outputs, models, and where it is to run.
+
+What the note does not say is taken from what ComfyUI itself stores: a subgraph's exposed inputs, App mode's choice,
+seeds by what their class declares, Save nodes, and the loaders' model lists.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator
+from itertools import chain, count
+from pathlib import PurePosixPath
+
+from pydantic import BaseModel
+
+from comfy2runpod.catalog.classes import Catalog, InputSpec
+from comfy2runpod.catalog.node_facts import GPU_POOLS, SAVE_NODES
+from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
+from comfy2runpod.errors import interface as errors
+from comfy2runpod.interface.expression import Expression, ExpressionError, parse_expression
+from comfy2runpod.interface.fields import Reached, kind_of, make_field, reached_specs
+from comfy2runpod.interface.input_files import check_files, unfed_images
+from comfy2runpod.interface.models import find_models
+from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
+from comfy2runpod.ir.bound import BoundGraph, BoundNode
+from comfy2runpod.ir.document import Document
+from comfy2runpod.ir.interface import Field, Interface, Output, RunpodSettings, Target
+from comfy2runpod.ir.json import Json, json_type
+from comfy2runpod.ir.prompt import as_link
+from comfy2runpod.widgets.assign import current_name
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_DEFAULT_GPU = ("ADA_24",)
+_DEFAULT_DISK_GB = 20
+_DEFAULT_TIMEOUT_SECONDS = 600
+# What an answer holds beside its outputs; an output of that name would hide it.
+_ANSWER_NAMES = frozenset({"prompt_id", "width", "height", "frame_count", "duration_seconds"})
+
+
+def make_interface(
+    document: Document, graph: BoundGraph, annotation: Annotation, catalog: Catalog
+) -> tuple[Interface, tuple[Diagnostic, ...]]:
+    """The endpoint's contract.
+
+    Raises:
+        CompileError: the note names what is not there, widens bounds, or nothing is saved; all faults are named.
+    """
+    maker = _Maker(document, graph, annotation)
+    fields = tuple(maker.fields())
+    if not maker.found.has_errors:
+        # A field that could not be made would have fed some of them.
+        check_files(graph, fields, maker.found)
+    outputs = tuple(maker.outputs())
+    models = find_models(graph, annotation, maker.found)
+    runpod = maker.runpod()
+    name = maker.name()
+    warnings = maker.found.finish()
+    interface = Interface(
+        name=name,
+        title=annotation.title or name.replace("_", " "),
+        description=" ".join((annotation.description or "").split()),
+        source=PurePosixPath(document.file).name,
+        comfyui_version=catalog.comfyui,
+        comfyui_commit=catalog.commit,
+        fields=fields,
+        outputs=outputs,
+        models=models,
+        runpod=runpod,
+    )
+    return interface, warnings
+
+
+def field_at(document: Document, graph: BoundGraph, path: str) -> tuple[tuple[Reached, ...], tuple[Diagnostic, ...]]:
+    """What a field fed from one path alone would reach, and why it would be refused."""
+    maker = _Maker(document, graph, Annotation())
+    source = Source(path)
+    note = InputAnnotation(name="field", sources=(source,))
+    at = Locus(document.file)
+    reached = tuple(maker.reach(note, source, at))
+    if reached:
+        make_field(note, reached, at, maker.found)
+    return reached, maker.found.all
+
+
+class _Maker:
+    def __init__(self, document: Document, graph: BoundGraph, annotation: Annotation) -> None:
+        self._document = document
+        self._graph = graph
+        self._annotation = annotation
+        self.found = Collector()
+
+    def name(self) -> str:
+        name = self._annotation.name or _slug(PurePosixPath(self._document.file).stem)
+        if not _good_name(name):
+            self.found.add(errors.BadName(at=self._at("name"), name=name, what="an endpoint"))
+        return name
+
+    def fields(self) -> Iterator[Field]:
+        notes = self._annotation.inputs
+        seen: set[str] = set()
+        for note in self._derived_inputs() if notes is None else notes:
+            at = self._at(f"inputs.{note.name}")
+            if not _good_name(note.name) or note.name in seen:
+                self.found.add(errors.BadName(at=at, name=note.name, what="a field"))
+                continue
+            seen.add(note.name)
+            before = len(note.sources)
+            reached = tuple(item for source in note.sources for item in self.reach(note, source, at))
+            if len(reached) < before:
+                continue
+            field = make_field(note, reached, at, self.found)
+            if field is not None:
+                yield field
+
+    def outputs(self) -> Iterator[Output]:
+        saving = [node for node in self._graph.nodes.values() if node.node_class.name in SAVE_NODES]
+        notes = self._annotation.outputs
+        if notes is None:
+            notes = tuple(self._derived_outputs(saving))
+        if not notes:
+            self.found.add(errors.NoOutput(at=Locus(self._document.file), save_classes=tuple(SAVE_NODES)))
+        taken: set[str] = {note.name for note in self._annotation.inputs or ()} & {"seed"}
+        for note in notes:
+            at = self._at(f"outputs.{note.name}")
+            if not _good_name(note.name) or note.name in taken or note.name in _ANSWER_NAMES:
+                self.found.add(errors.BadName(at=at, name=note.name, what="an output"))
+                continue
+            taken.add(note.name)
+            node = self._graph.nodes.get(note.node)
+            if node is None or node.node_class.name not in SAVE_NODES:
+                kind = "no node that runs" if node is None else node.node_class.name
+                there = tuple(f"{n.id} ({n.node_class.name})" for n in saving)
+                found = f"node {note.node} ({kind})"
+                self.found.add(errors.NotASaveNode(at=at, output=note.name, found=found, save_nodes=there))
+                continue
+            yield self._output(note, node)
+
+    def runpod(self) -> RunpodSettings:
+        note = self._annotation
+        for pool in note.gpu or ():
+            if pool not in GPU_POOLS:
+                at = self._at("runpod.gpu")
+                near = nearest(pool, GPU_POOLS)
+                self.found.add(errors.UnknownGpuPool(at=at, pool=pool, near=near, known=tuple(GPU_POOLS)))
+        return RunpodSettings(
+            gpu=note.gpu or _DEFAULT_GPU,
+            container_disk_gb=note.container_disk_gb or _DEFAULT_DISK_GB,
+            execution_timeout_seconds=note.execution_timeout_seconds or _DEFAULT_TIMEOUT_SECONDS,
+        )
+
+    def _derived_inputs(self) -> Iterator[InputAnnotation]:
+        """Fields for what the author exposed without a note: subgraph inputs and App mode's choice, models aside."""
+        names: set[str] = set()
+        sources = [(e.label or e.name, f"{e.path}.{e.name}") for e in self._graph.exposed if ":" not in e.path]
+        sources += [(name, f"{node_id}.{name}") for node_id, name in self._document.app_inputs]
+        reached: set[tuple[str, str]] = set()
+        for label, path in dict.fromkeys(sources):
+            found = self._resolve(path)
+            reached |= {(node.id, name) for node, _, name, _ in found}
+            if not found or (found[0][1].folders and kind_of(found[0][1]) != "image"):
+                continue
+            why = self._unfit(found)
+            if why is not None:
+                node_id, _, name = path.partition(".")
+                at = Locus(self._document.file, node=node_id, input=name)
+                self.found.add(errors.ExposedInputLeftOut(at=at, path=path, why=why))
+                continue
+            slug = _slug(label)
+            name = next(name for name in chain([slug], (f"{slug}_{n}" for n in count(2))) if name not in names)
+            names.add(name)
+            yield InputAnnotation(name=name, sources=(Source(path),))
+        # What the author exposed is a choice; a picture is none: the worker does not have it.
+        for node, input_name in unfed_images(self._graph, reached):
+            label = input_name if node.title == node.node_class.title else node.title
+            slug = _slug(label)
+            name = next(name for name in chain([slug], (f"{slug}_{n}" for n in count(2))) if name not in names)
+            names.add(name)
+            yield InputAnnotation(name=name, sources=(Source(f"{node.id}.{input_name}"),))
+
+    def _unfit(self, reached: list[tuple[BoundNode, InputSpec, str, str | None]]) -> str | None:
+        """Why no field can be made of what an exposed input reaches, None if one can."""
+        for node, spec, name, _ in reached:
+            if kind_of(spec) == "other":
+                return f"{node.id}.{name} has the type {spec.type}, which no field can feed"
+            link = as_link(node.inputs.get(name))
+            if link is not None:
+                return f"{node.id}.{name} takes its value over a link from {link.node_id}"
+        return None
+
+    def _derived_outputs(self, saving: list[BoundNode]) -> Iterator[OutputAnnotation]:
+        for node in saving:
+            kind = SAVE_NODES[node.node_class.name].kind.value
+            titled = node.title != node.node_class.title
+            single = len(saving) == 1
+            name = kind if single else (_slug(node.title) if titled else f"{kind}_{_slug(node.id)}")
+            yield OutputAnnotation(name=name, node=node.id)
+
+    def _output(self, note: OutputAnnotation, node: BoundNode) -> Output:
+        saved = SAVE_NODES[node.node_class.name]
+        return Output(
+            name=note.name,
+            title=note.title or note.name.replace("_", " ").capitalize(),
+            description=note.description or "",
+            kind=saved.kind,
+            media_type=saved.media_type,
+            node_id=node.id,
+            class_type=node.node_class.name,
+            prefix_input=saved.prefix_input if saved.prefix_input in node.specs else None,
+            many=note.many,
+        )
+
+    def reach(self, note: InputAnnotation, source: Source, at: Locus) -> Iterator[Reached]:
+        expression: Expression | None = None
+        if source.expression is not None:
+            try:
+                expression = parse_expression(source.expression, note.name)
+            except ExpressionError as error:
+                self.found.add(errors.BadExpression(at=at, text=source.expression, problem=str(error)))
+                return
+        resolved = self._resolve(source.path)
+        if not resolved:
+            node_id, _, name = source.path.partition(".")
+            near = nearest(source.path, self._known_paths(), 3)
+            detail = self._why_not(node_id, name)
+            self.found.add(errors.NothingThere(at=at, path=source.path, detail=detail, near=near))
+        for node, spec, name, member in resolved:
+            current = node.inputs.get(name)
+            link = as_link(current)
+            path = f"{node.id}.{name}" + (f".{member}" if member else "")
+            if link is not None:
+                self.found.add(errors.InputIsLinked(at=at, path=path, origin=link.node_id))
+                continue
+            if member is not None and isinstance(current, dict):
+                current = current[member]
+                bounds: tuple[tuple[str, InputSpec], ...] = ((path, _member_spec(spec, member, current)),)
+            else:
+                bounds = tuple(reached_specs(self._graph, node.id, name, spec))
+            yield Reached(
+                path=path,
+                target=Target(
+                    node_id=node.id,
+                    class_type=node.node_class.name,
+                    title=node.title,
+                    input=name,
+                    member=member,
+                    expression=None if expression is None else expression.python,
+                ),
+                spec=bounds[0][1],
+                bounds=bounds,
+                current=current,
+                expression=expression,
+            )
+
+    def _resolve(self, path: str) -> list[tuple[BoundNode, InputSpec, str, str | None]]:
+        """The inputs that a path names: node, spec, input and, inside an object-valued widget, the member."""
+        node_id, _, name = path.partition(".")
+        for exposed in self._graph.exposed:
+            if exposed.path == node_id and name in (exposed.name, exposed.label):
+                found = [self._input(target, inner) for target, inner in exposed.targets]
+                return [item for item in found if item is not None]
+        item = self._input(node_id, name)
+        return [item] if item is not None else []
+
+    def _input(self, node_id: str, name: str) -> tuple[BoundNode, InputSpec, str, str | None] | None:
+        node = self._graph.nodes.get(node_id)
+        if node is None:
+            return None
+        name = current_name(node.node_class.name, name)
+        if name in node.specs and name in node.inputs:
+            return node, node.specs[name], name, None
+        outer, _, member = name.rpartition(".")
+        value = node.inputs.get(outer)
+        if outer in node.specs and isinstance(value, dict) and member in value:
+            return node, node.specs[outer], outer, member
+        return None
+
+    def _why_not(self, node_id: str, name: str) -> str:
+        node = self._graph.nodes.get(node_id)
+        if node is not None:
+            names = ", ".join(node.inputs) or "none"
+            return f"node {node_id} ({node.node_class.name}) has no input {name}; its inputs are {names}"
+        exposed = [e.label or e.name for e in self._graph.exposed if e.path == node_id]
+        if exposed:
+            return f"subgraph {node_id} exposes no input {name}; it exposes {', '.join(exposed)}"
+        return f"there is no node {node_id} that runs"
+
+    def _known_paths(self) -> Iterator[str]:
+        for exposed in self._graph.exposed:
+            yield f"{exposed.path}.{exposed.name}"
+            if exposed.label:
+                yield f"{exposed.path}.{exposed.label}"
+        for node in self._graph.nodes.values():
+            for name, value in node.inputs.items():
+                if as_link(value) is None:
+                    yield f"{node.id}.{name}"
+
+    def _at(self, key: str) -> Locus:
+        note = self._annotation
+        if note.node_id is None:
+            return Locus(self._document.file)
+        return Locus(self._document.file, node=note.node_id, title="comfy2runpod", input=key, json_path=note.json_path)
+
+
+def _member_spec(spec: InputSpec, member: str, current: Json) -> InputSpec:
+    """The spec of a member of an object-valued widget, told by the value it holds; a box's numbers are not negative."""
+    kinds = {"boolean": "BOOLEAN", "integer": "INT", "number": "FLOAT", "string": "STRING"}
+    minimum = 0 if spec.type == "BOUNDING_BOX" else None
+    return InputSpec(name=member, type=kinds.get(json_type(current), "*"), required=True, minimum=minimum)
+
+
+def _slug(text: str) -> str:
+    """A name made of a title: `Frame count` becomes frame_count."""
+    slug = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
+    return slug if slug[:1].isalpha() else f"graph_{slug}".rstrip("_")
+
+
+def _good_name(name: str) -> bool:
+    return bool(_NAME.fullmatch(name)) and not keyword.iskeyword(name) and not hasattr(BaseModel, name)
