@@ -1,7 +1,7 @@
 """A stand-in for ComfyUI's server: just enough of one for the real editor to start, open, save and convert graphs.
 
 The editor's own files come from `comfyui-frontend-package`; the node classes come from the shipped catalog. It runs no
-prompt, and every folder is empty but for the model files that it is told of.
+prompt, and every folder is empty but for the model files and the pictures of the input folder that it is told of.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.node_facts import INPUT_FOLDER
 from comfy2runpod.catalog.server_info import object_info
 from comfy2runpod.ir.json import Json
 
@@ -34,12 +35,9 @@ _IDLE: Mapping[str, Json] = {
     "userdata": [],
     "v2/userdata": [],
 }
-# One server serves one version's files: the browser need not ask for them again.
-_KEEP = {"Cache-Control": "max-age=86400"}
 # A quiet editor: no tutorial, no release notes, no question for a file name, no tab kept from the last time.
-_KEEP = {
-    "Cache-Control": "max-age=86400"
-}  # of the files of one version: a page after the first starts in half the time
+# One server serves one version's files: a page after the first starts in half the time.
+_KEEP = {"Cache-Control": "max-age=86400"}
 _SETTINGS: Mapping[str, Json] = {
     "Comfy.TutorialCompleted": True,
     "Comfy.PromptFilename": False,
@@ -51,12 +49,20 @@ _SETTINGS: Mapping[str, Json] = {
 class StandInServer:
     """Serves an editor on loopback. `requests_without_answer` names what it asked for and did not get."""
 
-    def __init__(self, static: Path, catalog: Catalog, models: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        static: Path,
+        catalog: Catalog,
+        models: Iterable[tuple[str, str]] = (),
+        pictures: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.requests_without_answer: list[str] = []
         self._static = static
+        self._pictures = pictures or {}
         self._files: defaultdict[str, list[str]] = defaultdict(list)
         for directory, file in models:
             self._files[directory].append(file)
+        inputs = {INPUT_FOLDER: [*self._pictures]}
         self._answers: dict[str, Json] = {
             **_IDLE,
             "settings": dict(_SETTINGS),
@@ -69,7 +75,7 @@ class StandInServer:
                 },
                 "devices": [],
             },
-            "object_info": object_info(catalog, lambda folder: self._files.get(folder, ())),
+            "object_info": object_info(catalog, lambda folder: {**self._files, **inputs}.get(folder, ())),
             "models": [*sorted(self._files)],
             "experiment/models": [{"name": folder, "folders": [folder]} for folder in sorted(self._files)],
         }
@@ -81,6 +87,7 @@ class StandInServer:
         app.router.add_get("/ws", self._socket)
         app.router.add_get("/api/{path:.*}", self._api)
         app.router.add_post("/api/{path:.*}", self._accept)
+        app.router.add_get("/internal/folder_paths", self._folders)
         app.router.add_get("/{path:.*}", self._file)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -98,6 +105,8 @@ class StandInServer:
         path = request.match_info["path"]
         if path in self._answers:
             return web.json_response(self._answers[path])
+        if path == "view" and request.query.get("filename") in self._pictures:
+            return web.Response(body=self._pictures[request.query["filename"]], content_type="image/png")
         if path.startswith("experiment/models/"):
             folder = path.rpartition("/")[2]
             return web.json_response([{"name": name, "pathIndex": 0} for name in self._files.get(folder, ())])
@@ -106,6 +115,9 @@ class StandInServer:
         if not path.startswith(("userdata/", "view_metadata/")):
             self.requests_without_answer.append(path)
         return web.Response(status=404)
+
+    async def _folders(self, _request: web.Request) -> web.Response:
+        return web.json_response({folder: [folder] for folder in self._files})
 
     async def _accept(self, request: web.Request) -> web.Response:
         """Settings, user files and pictures are taken and forgotten; a prompt is not."""

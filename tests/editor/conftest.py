@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.load import load
@@ -15,14 +17,31 @@ from parity.editor import Editor, find_chromium
 from parity.server import StandInServer
 from parity.versions import VERSIONS, EditorVersion
 
-GRAPH = Path(__file__).parents[2] / "graphs" / "t2v_ltx2.json"
-GOLDEN = Path(__file__).with_name("t2v_ltx2.prompt.json")
+GRAPHS = {
+    path.stem: path
+    for path in sorted((Path(__file__).parents[2] / "graphs").glob("*.json"))
+    if not path.match("*.lock.json")
+}
+GRAPH = GRAPHS["t2v_ltx2"]
+PROMPTS = Path(__file__).with_name("prompts")
 
 
 def model_files() -> set[tuple[str, str]]:
-    """The model files that the graph's loaders name in `properties.models`: (directory, file)."""
-    subgraphs = load(GRAPH.read_bytes(), GRAPH.name).subgraphs.values()
-    return {(ref.directory, ref.name) for graph in subgraphs for node in graph.canvas.nodes for ref in node.models}
+    """The model files that the graphs' loaders name in `properties.models`: (directory, file)."""
+    return {
+        (ref.directory, ref.name)
+        for path in GRAPHS.values()
+        for graph in load(path.read_bytes(), path.name).subgraphs.values()
+        for node in graph.canvas.nodes
+        for ref in node.models
+    }
+
+
+def picture() -> bytes:
+    """What lies in the input folder under the name that the graphs' Load Image nodes hold."""
+    out = BytesIO()
+    Image.new("RGB", (64, 48), (90, 140, 200)).save(out, "PNG")
+    return out.getvalue()
 
 
 def missing(what: str) -> None:
@@ -51,7 +70,7 @@ def installed(profile: str) -> EditorVersion:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server() -> AsyncIterator[StandInServer]:
-    stand_in = StandInServer(installed("1.43").static, load_catalog(), model_files())
+    stand_in = StandInServer(installed("1.43").static, load_catalog(), model_files(), {"picture.png": picture()})
     yield stand_in
     await stand_in.stop()
 

@@ -1,16 +1,20 @@
-"""What the editor queued of graphs/t2v_ltx2.json, recorded by the editor suite: compared without a browser."""
+"""What the editor queued of each graph, recorded by the editor suite: compared without a browser."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, convert
 
-from .conftest import GOLDEN, GRAPH
+from .conftest import GRAPHS, PROMPTS
 
 
-def test_the_compiled_prompt_is_the_editors() -> None:
-    compiled = convert(GRAPH.read_bytes(), GRAPH.name, load_catalog(), Options()).graph.prompt()
-    assert prompt_to_json(compiled) == json.loads(GOLDEN.read_text("utf-8"))
+@pytest.mark.parametrize("path", GRAPHS.values(), ids=GRAPHS)
+def test_the_compiled_prompt_is_the_editors(path: Path) -> None:
+    compiled = convert(path.read_bytes(), path.name, load_catalog(), Options()).graph.prompt()
+    assert prompt_to_json(compiled) == json.loads((PROMPTS / path.name).read_text("utf-8"))
