@@ -99,6 +99,7 @@ class _Binder:
             specs=assigned.specs,
             models=node.models,
             json_path=node.json_path,
+            cuts=flat.cuts,
         )
 
     def _assign(self, node: GraphNode, node_class: NodeClass, reset: frozenset[str] = frozenset()) -> Assigned:

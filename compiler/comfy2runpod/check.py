@@ -107,7 +107,7 @@ def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
     link = as_link(value)
     match fault.kind:
         case "required_input_missing" if spec is not None:
-            return errors.RequiredInputMissing(at=at, type=spec.type)
+            return _missing(node, at, spec.type)
         case "value_smaller_than_min" | "value_bigger_than_max" if spec is not None:
             return errors.ValueOutOfBounds(at=at, value=value, minimum=spec.minimum, maximum=spec.maximum)
         case "value_not_in_list" if spec is not None:
@@ -134,7 +134,7 @@ def _raised(graph: BoundGraph, node: BoundNode, name: str, near: Suggestions) ->
     # What a class's own check fails at is a text: a file's name, a ratio.
     kind = spec.type if spec is not None and spec.type != "COMBO" else "STRING"
     if name not in node.inputs:
-        return errors.RequiredInputMissing(at=at, type=kind)
+        return _missing(node, at, kind)
     value = node.inputs[name]
     match value:
         case [str() as origin_id, _] if origin_id not in graph.nodes:
@@ -146,6 +146,11 @@ def _raised(graph: BoundGraph, node: BoundNode, name: str, near: Suggestions) ->
         case list():
             return errors.MalformedLink(at=at, value=value)
     return errors.WrongType(at=at, value=value, expected=kind)
+
+
+def _missing(node: BoundNode, at: Locus, kind: str) -> Diagnostic:
+    cut = node.cuts.get(at.input) if at.input is not None else None
+    return errors.RequiredInputMissing(at=at, type=kind, cut=cut)
 
 
 def _shown(node: BoundNode) -> str:

@@ -43,15 +43,20 @@ class Locus:
     input: str | None = None
     json_path: str | None = None
 
+    @property
+    def node_name(self) -> str:
+        """The node as people find it: `node 92:11 "Blur" (ImageBlur)`."""
+        name = f"node {shorten(self.node or '')}"
+        if self.title and self.title != self.class_type:
+            name += f' "{shorten(self.title, 60)}"'
+        if self.class_type:
+            name += f" ({shorten(self.class_type)})"
+        return name
+
     def __str__(self) -> str:
         parts = [self.file]
         if self.node is not None:
-            name = f"node {shorten(self.node)}"
-            if self.title and self.title != self.class_type:
-                name += f' "{shorten(self.title, 60)}"'
-            if self.class_type:
-                name += f" ({shorten(self.class_type)})"
-            parts.append(name)
+            parts.append(self.node_name)
         if self.input is not None:
             parts.append(f"input {shorten(self.input)}")
         if self.node is None and self.json_path is not None:

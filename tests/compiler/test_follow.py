@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 
 from comfy2runpod.catalog.classes import Catalog
@@ -18,7 +19,7 @@ TYPES = ("A", "B", "A,B", "*")
 
 
 def test_where_an_input_leads_does_not_depend_on_what_was_followed_before() -> None:
-    ends = {"FromNode": 0, "NoneType": 0, "LinkCycle": 0}
+    ends = Counter[str]()
     # Enough for the rare ones: a bypassed node in a circle with itself, asked for two types.
     for seed in range(8000):
         draw = random.Random(seed)
@@ -32,7 +33,7 @@ def test_where_an_input_leads_does_not_depend_on_what_was_followed_before() -> N
             alone = _told(Follower(NO_CLASSES, PROFILES["1.43"], inputs).end(root, node, index))
             assert _told(together.end(root, node, index)) == alone, (seed, node.id, index)
             ends[type(alone).__name__] += 1
-    assert min(ends.values()) > 1000
+    assert min(ends[kind] for kind in ("FromNode", "Nothing", "LinkCycle")) > 1000
 
 
 def _leaves(document: Document) -> Iterator[tuple[GraphNode, int]]:

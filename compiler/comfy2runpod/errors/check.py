@@ -7,28 +7,45 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from comfy2runpod.diagnostics import Diagnostic, chain, did_you_mean, nearest, shorten, show
+from comfy2runpod.ir.flat import Cut, CutBy
 from comfy2runpod.ir.json import Json
+
+_WAY_ENDS = {
+    CutBy.MUTED: "what it is linked to, {node}, is muted",
+    CutBy.BYPASSED: "its link ends at {node}: it is bypassed and has no input of this type to pass on",
+    CutBy.OPEN_INPUT: "its link leads to {node}, to whose input{slot} nothing is linked",
+    CutBy.EMPTY_SUBGRAPH: "its link leads to {node}, inside which nothing feeds the output{slot}",
+}
+_MEND_WAY = {
+    CutBy.MUTED: "In ComfyUI, select that node and press Ctrl+M to unmute it, or link another.",
+    CutBy.BYPASSED: "In ComfyUI, select that node and press Ctrl+B to end the bypass, or link another.",
+    CutBy.OPEN_INPUT: "Link that input, or link this one to another node.",
+    CutBy.EMPTY_SUBGRAPH: "Open that subgraph and link a node to that output, or link this input to another node.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequiredInputMissing(Diagnostic):
-    """A required input with neither a link nor a value."""
+    """A required input with neither a link nor a value, or with a link that `cut` ends on the way."""
 
     code: ClassVar[str] = "required-input-missing"
     type: str
+    cut: Cut | None
 
     @property
     def reason(self) -> str:
-        """What is missing."""
-        return f"The input (type {self.type}) is required and has neither a link nor a value."
+        """What is missing, and where the link ends if there is one."""
+        required = f"The input (type {self.type}) is required"
+        if self.cut is None:
+            return f"{required} and has neither a link nor a value."
+        end = self.cut.at
+        way = _WAY_ENDS[self.cut.by].format(node=end.node_name, slot=f" {end.input}" if end.input else "")
+        return f"{required}, and {way}."
 
     @property
     def remedy(self) -> str:
-        """Link it."""
-        return (
-            "Link it. If it looks linked on the canvas, the node it comes from is muted, or bypassed with nothing of "
-            "this type to pass on."
-        )
+        """Link it, or mend the way."""
+        return "Link it." if self.cut is None else _MEND_WAY[self.cut.by]
 
 
 @dataclass(frozen=True, kw_only=True)

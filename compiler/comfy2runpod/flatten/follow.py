@@ -16,7 +16,7 @@ from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile, Virtual, types_fit
 from comfy2runpod.errors import flatten as errors
 from comfy2runpod.flatten.scope import Inputs, Scope
 from comfy2runpod.ir.document import INPUT_PANEL, OUTPUT_PANEL, GraphLink, GraphNode, LinkId, Mode, NodeId, Subgraph
-from comfy2runpod.ir.flat import FromNode
+from comfy2runpod.ir.flat import CutBy, FromNode
 
 # What an output is bridged to that has no input of a fitting type.
 _NO_INPUT = -1
@@ -42,8 +42,18 @@ class FromPanel:
     name: str
 
 
-# None: nothing is linked, or what is does not run.
-End: TypeAlias = FromNode | FromPanel | Fault | None
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The way ends at a node that gives nothing; `slot` is the input or output that is to blame, if it is one."""
+
+    by: CutBy
+    scope: Scope
+    node: GraphNode
+    slot: str | None = None
+
+
+# None: nothing is linked, or a node that only the editor knows.
+End: TypeAlias = FromNode | FromPanel | Fault | Nothing | None
 
 
 class _Input(NamedTuple):
@@ -123,8 +133,11 @@ class Follower:
     def _next(self, scope: Scope, node: GraphNode, index: int, wanted: str | None) -> _Input | End:
         """The next input on the way, or its end."""
         inputs = self._inputs.of(node)
-        if not 0 <= index < len(inputs) or (link_id := inputs[index].link) is None:
-            return None
+        if not 0 <= index < len(inputs):
+            return Nothing(CutBy.BYPASSED, scope, node) if node.mode is Mode.BYPASS else None
+        link_id = inputs[index].link
+        if link_id is None:
+            return Nothing(CutBy.OPEN_INPUT, scope, node, inputs[index].name)
         link = scope.canvas.links.get(link_id)
         if link is None:
             return _broken(link_id, "is not in the graph's list of links")
@@ -146,31 +159,24 @@ class Follower:
             if virtual is Virtual.ABSENT:
                 return FromNode(scope.node_path(node.id), slot)
             # A PrimitiveNode's value has been written into what it feeds.
-            if virtual is Virtual.PRIMITIVE or node.mode is Mode.NEVER:
+            if virtual is Virtual.PRIMITIVE:
                 return None
+            if node.mode is Mode.NEVER:
+                return Nothing(CutBy.MUTED, scope, node)
             if node.mode is Mode.BYPASS:
                 output = (scope, node.id, slot)
                 chosen = self._bypass(node, slot, wanted)
                 if self._bridges.setdefault(output, chosen) != chosen:
                     self._several.add(output)
                 return _Input(scope, node, _NO_INPUT if chosen is None else chosen, None, output)
-            if virtual is Virtual.PASS_THROUGH:
-                return _Input(scope, node, slot, wanted)
             if virtual is not None:
-                return None
+                return _Input(scope, node, slot, wanted) if virtual is Virtual.PASS_THROUGH else None
             child = scope.children.get(node.id)
             if child is None or child.definition is None:
                 return FromNode(scope.node_path(node.id), slot)
-            definition = child.definition
-            link = self._panel_link(definition, slot)
-            if link is None:
-                return None
-            if link.origin_id == INPUT_PANEL:
-                name = definition.outputs[slot].name
-                return Fault(partial(errors.SubgraphPassesThrough, subgraph=definition.name, output=name))
-            inner = child.nodes.get(link.origin_id)
-            if inner is None:
-                return _absent(child, link)
+            link = self._panel_link(child.definition, slot)
+            if link is None or link.origin_id == INPUT_PANEL or (inner := child.nodes.get(link.origin_id)) is None:
+                return _no_inner(scope, node, child, child.definition, slot, link)
             scope, node, slot = child, inner, link.origin_slot
 
     def _panel_link(self, definition: Subgraph, slot: int) -> GraphLink | None:
@@ -232,6 +238,18 @@ class Follower:
             kind = declared.outputs[slot].type
             return "*" if kind == MATCHES_INPUT else kind
         return node.outputs[slot].type if 0 <= slot < len(node.outputs) else "*"
+
+
+def _no_inner(
+    scope: Scope, instance: GraphNode, child: Scope, definition: Subgraph, slot: int, link: GraphLink | None
+) -> Fault | Nothing:
+    """Why an output of a subgraph's instance leads to no node inside; `link` is what its panel shows."""
+    name = definition.outputs[slot].name if 0 <= slot < len(definition.outputs) else str(slot)
+    if link is None:
+        return Nothing(CutBy.EMPTY_SUBGRAPH, scope, instance, name)
+    if link.origin_id == INPUT_PANEL:
+        return Fault(partial(errors.SubgraphPassesThrough, subgraph=definition.name, output=name))
+    return _absent(child, link)
 
 
 def _broken(link_id: LinkId, missing: str) -> Fault:

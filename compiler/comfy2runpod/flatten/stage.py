@@ -15,11 +15,11 @@ from comfy2runpod.catalog.classes import DYNAMIC_COMBO, Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus
 from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile
 from comfy2runpod.errors import flatten as errors
-from comfy2runpod.flatten.follow import Fault, Follower, FromPanel
+from comfy2runpod.flatten.follow import Fault, Follower, FromPanel, Nothing
 from comfy2runpod.flatten.promoted import PromotedWidgets
 from comfy2runpod.flatten.scope import Inputs, Scope, Scopes
 from comfy2runpod.ir.document import INPUT_PANEL, Document, GraphNode, Mode
-from comfy2runpod.ir.flat import Exposed, FlatGraph, FlatNode, Origin
+from comfy2runpod.ir.flat import Cut, CutBy, Exposed, FlatGraph, FlatNode, Origin
 
 MAX_NODES = 200_000
 _OFF = {Mode.NEVER: "muted", Mode.BYPASS: "bypassed"}
@@ -102,15 +102,7 @@ class _Flattener:
         if not active and not self._found.has_errors:
             self._found.add(errors.NothingToRun(at=Locus(document.file), muted=self._off))
         self._found.finish()
-        flat = [
-            FlatNode(
-                id=scope.node_path(node.id),
-                node=node,
-                origins=dict(self._origins(scope, node)),
-                reset=self._reset(scope, node),
-            )
-            for scope, node in active
-        ]
+        flat = [self._flat_node(scope, node) for scope, node in active]
         warnings = self._found.finish()
         flat.sort(key=lambda node: natural_order(node.id))
         nodes = {node.id: node for node in flat}
@@ -118,6 +110,16 @@ class _Flattener:
         beside = {other.editor: other.nodes(nodes) for other in self._beside}
         graph = FlatGraph(file=document.file, document=document, nodes=nodes, exposed=exposed, beside=beside)
         return graph, warnings
+
+    def _flat_node(self, scope: Scope, node: GraphNode) -> FlatNode:
+        origins: dict[str, Origin] = {}
+        cuts: dict[str, Cut] = {}
+        for name, origin, cut in self._origins(scope, node):
+            if origin is not None:
+                origins[name] = origin
+            if cut is not None:
+                cuts[name] = cut
+        return FlatNode(scope.node_path(node.id), node, origins, self._reset(scope, node), cuts)
 
     def _unfold(self, root: Scope) -> Iterator[tuple[Scope, GraphNode]]:
         """All nodes that run, with the scope each stands in."""
@@ -174,34 +176,36 @@ class _Flattener:
     def _definition_names(self) -> tuple[str, ...]:
         return tuple(subgraph.name or subgraph.id for subgraph in self._document.subgraphs.values())
 
-    def _origins(self, scope: Scope, node: GraphNode) -> Iterator[tuple[str, Origin]]:
+    def _origins(self, scope: Scope, node: GraphNode) -> Iterator[tuple[str, Origin | None, Cut | None]]:
         for index, slot in enumerate(self._inputs.of(node)):
-            origin: Origin | None
             if slot.link is not None:
-                origin = self._origin(scope, node, index, slot.name)
-            elif scope.parent is None:
-                continue
-            else:
+                yield slot.name, *self._origin(scope, node, index, slot.name)
+            elif scope.parent is not None:
                 origin = self._promoted.shown_by(scope, node.id, slot.name)
                 for other in self._beside:
                     theirs = other.promoted.shown_by(scope, node.id, slot.name)
                     other.note(scope.node_path(node.id), slot.name, origin, theirs)
-            if origin is not None:
-                yield slot.name, origin
+                yield slot.name, origin, None
 
-    def _origin(self, scope: Scope, node: GraphNode, index: int, name: str) -> Origin | None:
+    def _origin(self, scope: Scope, node: GraphNode, index: int, name: str) -> tuple[Origin | None, Cut | None]:
         end = self._follower.end(scope, node, index)
         if isinstance(end, Fault):
             self._found.add(end.diagnostic(at=self._locus(scope, node, name)))
-            return None
+            return None, None
         if isinstance(end, FromPanel):
             path = scope.node_path(node.id)
             self._exposed.setdefault((end.inner.path, end.name), []).append((path, name))
             value = self._promoted.value_of(end.inner, end.slot)
             for other in self._beside:
                 other.note(path, name, value, other.promoted.value_of(end.inner, end.slot))
-            return value
-        return end
+            instance, parent = end.inner.instance, end.inner.parent
+            if instance is None or parent is None:
+                return value, None
+            # It stands only where the widget inside holds nothing either.
+            return value, Cut(CutBy.OPEN_INPUT, self._locus(parent, instance, end.name))
+        if isinstance(end, Nothing):
+            return None, Cut(end.by, self._locus(end.scope, end.node, end.slot))
+        return end, None
 
     def _reset(self, scope: Scope, node: GraphNode) -> frozenset[str]:
         """The dynamic combos of a node whose choice the editor loses: those that a subgraph's input is linked to."""
@@ -234,10 +238,11 @@ class _Flattener:
 
     def _locus(self, scope: Scope, node: GraphNode, slot: str | None = None) -> Locus:
         definition = self._document.subgraphs.get(node.type)
+        declared = self._catalog.get(node.type)
         return Locus(
             file=self._document.file,
             node=scope.node_path(node.id),
-            title=node.title or (definition.name if definition else None),
+            title=node.title or (definition.name if definition else declared.title if declared else None),
             class_type="subgraph" if self._is_instance(node) else node.type,
             input=slot,
             json_path=node.json_path,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from comfy2runpod.catalog.classes import InputSpec, NodeClass
 from comfy2runpod.ir.document import ModelRef
-from comfy2runpod.ir.flat import Exposed
+from comfy2runpod.ir.flat import Cut, Exposed
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import Prompt, PromptNode
 
 
 @dataclass(frozen=True, slots=True)
 class BoundNode:
-    """A node that runs. `inputs` is in the order in which the editor writes them: widgets first, then links."""
+    """A node that runs. `inputs` is in the order in which the editor writes them: widgets first, then links.
+
+    `cuts` says of linked inputs that no node feeds where their way ends.
+    """
 
     id: str
     title: str
@@ -23,6 +26,7 @@ class BoundNode:
     specs: Mapping[str, InputSpec]
     models: tuple[ModelRef, ...]
     json_path: str
+    cuts: Mapping[str, Cut] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TypeAlias
 
+from comfy2runpod.diagnostics import Locus
 from comfy2runpod.ir.document import Document, GraphNode
 from comfy2runpod.ir.json import Json
 
@@ -37,17 +39,36 @@ class FromInstance:
 Origin: TypeAlias = FromNode | FromWidget | FromInstance
 
 
+class CutBy(Enum):
+    """What ends the way of a link before it comes to a node that runs."""
+
+    MUTED = auto()
+    BYPASSED = auto()
+    OPEN_INPUT = auto()
+    EMPTY_SUBGRAPH = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Why a linked input gets nothing. `at` is where its way ends: the node, and its open input or empty output."""
+
+    by: CutBy
+    at: Locus
+
+
 @dataclass(frozen=True, slots=True)
 class FlatNode:
     """A node that runs. `id` is the path such as `92:11`; `origins` maps input name to where its value comes from.
 
-    `reset` are inputs whose saved choice the editor loses on load.
+    `cuts` says of linked inputs that get nothing, or no more than a widget's value, where their way ends. `reset` are
+    inputs whose saved choice the editor loses on load.
     """
 
     id: str
     node: GraphNode
     origins: Mapping[str, Origin]
     reset: frozenset[str] = frozenset()
+    cuts: Mapping[str, Cut] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
