@@ -18,11 +18,10 @@ from comfy2runpod.errors import flatten as errors
 from comfy2runpod.flatten.follow import Fault, Follower, FromPanel, Nothing
 from comfy2runpod.flatten.promoted import PromotedWidgets
 from comfy2runpod.flatten.scope import Inputs, Scope, Scopes
-from comfy2runpod.ir.document import INPUT_PANEL, Document, GraphNode, Mode
+from comfy2runpod.ir.document import INPUT_PANEL, OFF, Document, GraphNode
 from comfy2runpod.ir.flat import Cut, CutBy, Exposed, FlatGraph, FlatNode, Origin
 
 MAX_NODES = 200_000
-_OFF = {Mode.NEVER: "muted", Mode.BYPASS: "bypassed"}
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _UUID_LENGTH = 36
 
@@ -134,7 +133,7 @@ class _Flattener:
                     return
                 if self._is_instance(node):
                     waiting.extend(self._enter(scope, node))
-                elif node.mode in _OFF:
+                elif node.mode in OFF:
                     self._off += 1
                 elif node.type not in VIRTUAL_NODES:
                     yield scope, node
@@ -165,11 +164,11 @@ class _Flattener:
             for name in self._promoted.objects_shown(child):
                 shown = self._locus(scope, node, name)
                 self._found.add(errors.EditorCannotOpen(at=shown, editor=self._profile.name, widget=name))
-        if node.mode in _OFF:
+        if node.mode in OFF:
             if scope.parent is None:
                 self._off += len(child.nodes)
                 return
-            self._found.add(errors.InnerNodesStillRun(at=self._locus(scope, node), state=_OFF[node.mode]))
+            self._found.add(errors.InnerNodesStillRun(at=self._locus(scope, node), state=OFF[node.mode]))
         yield child
 
     @cached_property

@@ -15,6 +15,7 @@ from comfy2runpod.groups.classes import GroupClass
 from comfy2runpod.groups.values import Written
 from comfy2runpod.ir.document import (
     INPUT_PANEL,
+    OFF,
     OUTPUT_PANEL,
     Canvas,
     Document,
@@ -30,7 +31,6 @@ from comfy2runpod.ir.document import (
 
 # The node that stands inside for everything outside that a link is not followed to.
 _OUTSIDE: NodeId = "outside"
-_OFF = (Mode.NEVER, Mode.BYPASS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class _Kept(_Builder):
         return replace(node, inputs=slots, written=self.written.get(index, {}))
 
     def _runs(self, node: GraphNode) -> bool:
-        return node.type in self.catalog and node.mode not in _OFF
+        return node.type in self.catalog and node.mode not in OFF
 
     def _absent(self, node: GraphNode, node_id: NodeId) -> GraphNode:
         return replace(node, id=node_id, type=ABSENT, mode=Mode.ALWAYS, inputs=(), widgets_values=None, written={})

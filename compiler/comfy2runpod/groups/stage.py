@@ -20,6 +20,7 @@ from comfy2runpod.groups.classes import GroupClass, class_of_group
 from comfy2runpod.groups.inside import Inside, Instance, Surroundings, kept, unpacked
 from comfy2runpod.groups.values import Written, hand_in
 from comfy2runpod.ir.document import (
+    OFF,
     Document,
     GraphLink,
     GraphNode,
@@ -31,8 +32,6 @@ from comfy2runpod.ir.document import (
     Subgraph,
     group_name,
 )
-
-_OFF = {Mode.NEVER: "muted", Mode.BYPASS: "bypassed"}
 
 
 def unfold_groups(
@@ -107,7 +106,7 @@ class _Unfolder:
             for node in subgraph.canvas.nodes:
                 inner = f"{path}:{node.id}"
                 waiting.append((inner, node.type))
-                if self._name_of(node) is not None and node.mode not in _OFF:
+                if self._name_of(node) is not None and node.mode not in OFF:
                     at = replace(self._locus(node), node=inner)
                     self._found.add(errors.GroupNodeInside(at=at, inside="subgraph"))
 
@@ -121,7 +120,7 @@ class _Unfolder:
             return False
         group = self._groups.get(name)
         faults = tuple(self._faults(node, name, group))
-        for fault in faults if node.mode not in _OFF else ():
+        for fault in faults if node.mode not in OFF else ():
             self._found.add(fault)
         return not faults
 
@@ -193,15 +192,15 @@ class _Unfolder:
     def _inside(self, around: Surroundings, node: GraphNode) -> Inside:
         instance = around.laid[node.id]
         written: Written = {}
-        runs = self._profile.unpacks_groups or node.mode not in _OFF
+        runs = self._profile.unpacks_groups or node.mode not in OFF
         if runs:
 
             def at(name: str | None) -> Locus:
                 return replace(self._locus(node), input=name)
 
             written = hand_in(node, instance.definition, instance.made, self._catalog, self._profile, at, self._found)
-        if runs and node.mode in _OFF:
-            state = _OFF[node.mode]
+        if runs and node.mode in OFF:
+            state = OFF[node.mode]
             self._found.add(errors.GroupNodeStillRuns(at=self._locus(node), state=state, editor=self._profile.name))
         build = unpacked if self._profile.unpacks_groups else kept
         return build(around, instance, written, self._found if runs else Collector())

@@ -9,7 +9,7 @@ from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import group_nodes as errors
 from comfy2runpod.groups.classes import GroupClass, ShownWidget
-from comfy2runpod.ir.document import GraphNode, GroupDefinition
+from comfy2runpod.ir.document import OFF, GraphNode, GroupDefinition
 from comfy2runpod.ir.json import Json
 from comfy2runpod.widgets.assign import Assigned, PlaceKind, assign
 from comfy2runpod.widgets.fit import misfits, of_type
@@ -68,14 +68,12 @@ class _Handing:
 
     def judge(self, at: Callable[[str | None], Locus], found: Collector) -> None:
         """A list that was saved for other widgets is noticed by a control word or a type in the wrong place."""
-        handed = {shown.name for shown in self._group.widgets}
+        handed = {shown.name for shown in self._group.widgets if self._runs(shown)}
         for place, value in misfits(self._assigned):
             wrong = place.kind is PlaceKind.CONTROL or (place.spec is not None and not of_type(place.spec, value))
-            if (
-                wrong
-                and (place.kind is PlaceKind.CONTROL or place.name in handed)
-                and place.name not in self._instance.written
-            ):
+            # A control word is of no input: one in the wrong place matters if any value is handed in.
+            matters = bool(handed) if place.kind is PlaceKind.CONTROL else place.name in handed
+            if wrong and matters and place.name not in self._instance.written:
                 found.add(
                     errors.GroupValuesShifted(
                         at=at(place.name if place.kind is PlaceKind.INPUT else None),
@@ -137,7 +135,7 @@ class _Handing:
             if self._profile.unpacks_groups and self._nodes[shown.node].type == "PrimitiveNode"
         )
         for shown in (*self._group.deaf, *primitives):
-            for held in self._behind(shown):
+            for held in self._behind(shown) if self._runs(shown) else ():
                 if shown.name in self._assigned.values and held != self._values[shown.name]:
                     found.add(
                         errors.GroupValueIgnored(
@@ -147,6 +145,11 @@ class _Handing:
                             editor=self._profile.name,
                         )
                     )
+
+    def _runs(self, shown: ShownWidget) -> bool:
+        """Whether a widget that the group shows belongs to a node inside that runs, or feeds one."""
+        fed = self._group.primitives.get(shown.node, ())
+        return any(self._nodes[index].mode not in OFF for index in ([index for index, _ in fed] or [shown.node]))
 
     def _behind(self, shown: ShownWidget) -> tuple[Json, ...]:
         """The value that is queued for a widget that the group shows, in a tuple."""

@@ -40,6 +40,10 @@ class Mode(IntEnum):
     BYPASS = 4
 
 
+# The modes in which a node does not run, in the words of ComfyUI's menu.
+OFF = {Mode.NEVER: "muted", Mode.BYPASS: "bypassed"}
+
+
 @dataclass(frozen=True, slots=True)
 class InputSlot:
     """An input of a node or of a subgraph's instance. `widget` is the name of the widget it stands for."""
