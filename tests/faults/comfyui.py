@@ -1,0 +1,547 @@
+"""A stand-in for ComfyUI that misbehaves as a file says: how it is to behave may change while it runs.
+
+It speaks ComfyUI 0.20.1's protocol in ComfyUI's order of events, one prompt at a time, and saves a picture of noise for
+each SaveImage node. It validates nothing and runs no model. What it saw goes to a log file, which outlives it: as a
+program (`python comfyui.py --state DIR --port N …`) it takes the place of the worker's own ComfyUI, and may die.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiohttp import web
+from PIL import Image
+
+LOG = "log.jsonl"
+BEHAVIOUR = "behaviour.json"
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How it behaves. `times`: how many of the faulty acts happen before it is well again; 0 for all of them."""
+
+    websocket: str = "whole"
+    prompt: str = "taken"
+    run: str = "well"
+    history: str = "prompt"
+    file: str = "png"
+    upload: str = "taken"
+    start: str = "well"
+    stats: str = "well"
+    times: int = 0
+    seconds: float = 0.12
+    # Another prompt that runs before ours, as long as this.
+    busy_seconds: float = 0.0
+
+
+class State:
+    """A folder: how to behave, and what happened."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """From now on; the count of faulty acts begins anew."""
+        self.note("behaviour", **dataclasses.asdict(behaviour))
+        new = self.folder / "new.json"
+        new.write_text(json.dumps(dataclasses.asdict(behaviour)))
+        new.replace(self.folder / BEHAVIOUR)
+
+    @property
+    def behaviour(self) -> Behaviour:
+        try:
+            return Behaviour(**json.loads((self.folder / BEHAVIOUR).read_text()))
+        except FileNotFoundError:
+            return Behaviour()
+
+    def note(self, what: str, **more: Any) -> None:
+        with (self.folder / LOG).open("a") as log:
+            log.write(json.dumps({"what": what, "at": time.time(), **more}) + "\n")
+
+    def events(self) -> list[dict[str, Any]]:
+        """What happened since the behaviour was set last."""
+        try:
+            lines = (self.folder / LOG).read_text().splitlines()
+        except FileNotFoundError:
+            return []
+        events = [json.loads(line) for line in lines]
+        last = max((n for n, event in enumerate(events) if event["what"] == "behaviour"), default=0)
+        return events[last:]
+
+    def seen(self, what: str) -> list[dict[str, Any]]:
+        return [event for event in self.events() if event["what"] == what]
+
+    def faulty(self, act: str) -> bool:
+        """Whether an act is to go wrong once more; counted."""
+        times = self.behaviour.times
+        if times and len(self.seen(f"fault: {act}")) >= times:
+            return False
+        self.note(f"fault: {act}")
+        return True
+
+
+def picture(width: int = 64, height: int = 64) -> bytes:
+    """A PNG of noise, stored as it is: about three bytes a pixel."""
+    file = io.BytesIO()
+    noise = np.random.default_rng(1).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(file, "PNG", compress_level=0)
+    return file.getvalue()
+
+
+class ComfyUI:
+    """One server on loopback."""
+
+    def __init__(self, state: State, port: int = 0, outputs: Path | None = None, inputs: Path | None = None) -> None:
+        self.state = state
+        self.port = port
+        self._outputs, self._inputs = outputs, inputs
+        self._files: dict[tuple[str, str], bytes] = {}
+        self._history: dict[str, dict[str, Any]] = {}
+        self._pending: list[tuple[str, dict[str, Any], str]] = []
+        self._more = asyncio.Event()
+        self._running: tuple[str, asyncio.Task[None]] | None = None
+        self._interrupted = False
+        self._stopping = False
+        self._sockets: dict[str, web.WebSocketResponse] = {}
+        self._held: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        self._gap = asyncio.Event()
+        self._gap.set()
+        self._later: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        app = web.Application(client_max_size=256 << 20)
+        app.add_routes(
+            [
+                web.get("/", self._root),
+                web.post("/prompt", self._prompt),
+                web.get("/ws", self._ws),
+                web.get("/history/{id}", self._get_history),
+                web.get("/queue", self._get_queue),
+                web.post("/queue", self._delete),
+                web.post("/interrupt", self._interrupt),
+                web.post("/free", self._free),
+                web.post("/upload/image", self._upload),
+                web.get("/view", self._view),
+                web.get("/system_stats", self._stats),
+                web.get("/object_info", self._stats),
+            ]
+        )
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        self.port = self._runner.addresses[0][1]
+        self._worker = asyncio.create_task(self._work())
+        self.state.note("started", port=self.port)
+
+    async def stop(self) -> None:
+        self._stopping = True
+        self._worker.cancel()
+        for task in [*self._later, self._worker, *([self._running[1]] if self._running else [])]:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for socket in list(self._sockets.values()):
+            with contextlib.suppress(Exception):
+                if socket._req is not None and socket._req.transport is not None:
+                    socket._req.transport.abort()
+        await self._runner.cleanup()
+
+    # -- the queue -------------------------------------------------------------------------------------------------
+
+    async def _prompt(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        prompt_id = body.get("prompt_id") or os.urandom(8).hex()
+        how = self.state.behaviour
+        faulty = how.prompt != "taken" and self.state.faulty("prompt")
+        node_errors: dict[str, Any] = {}
+        if faulty:
+            fault = {
+                "type": "value_not_in_list",
+                "message": "Value not in list",
+                "details": "unet_name: 'a.safetensors' not in ['/opt/comfyui/models/unet/b.safetensors']",
+                "extra_info": {"input_name": "unet_name"},
+            }
+            some = {"30:1": {"errors": [fault], "dependent_outputs": ["20"], "class_type": "UNETLoader"}}
+            match how.prompt:
+                case "slow":
+                    await asyncio.sleep(0.8)
+                case "refused":
+                    error = {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation"}
+                    return web.json_response({"error": error, "node_errors": some}, status=400)
+                case "node_errors":
+                    node_errors = some
+                case "500":
+                    return web.Response(status=500, text="500 Internal Server Error")
+                case "html":
+                    return web.Response(status=200, text="<html>It works!</html>", content_type="text/html")
+                case "lost":
+                    assert request.transport is not None
+                    request.transport.abort()
+                    return web.Response()
+        self.state.note("prompt", id=prompt_id)
+        if how.busy_seconds:
+            self._pending.append(("another", {}, "another"))
+        self._pending.append((prompt_id, body["prompt"], body.get("client_id", "")))
+        self._more.set()
+        if faulty and how.prompt == "answer_lost":
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response({"prompt_id": prompt_id, "number": 0, "node_errors": node_errors})
+
+    async def _work(self) -> None:
+        while True:
+            await self._more.wait()
+            if not self._pending:
+                self._more.clear()
+                continue
+            prompt_id, prompt, client_id = self._pending.pop(0)
+            self._interrupted = False
+            task = asyncio.create_task(self._execute(prompt_id, prompt, client_id))
+            self._running = (prompt_id, task)
+            await asyncio.wait([task])
+            self._running = None
+
+    async def _execute(self, prompt_id: str, prompt: dict[str, Any], client_id: str) -> None:
+        how, here = self.state.behaviour, {"prompt_id": prompt_id}
+        if prompt_id == "another":
+            await asyncio.sleep(how.busy_seconds)
+            return
+        self.state.note("running", id=prompt_id)
+        try:
+            await self._send(client_id, "execution_start", here)
+            await self._send(client_id, "execution_cached", {**here, "nodes": []})
+            if how.websocket == "early":
+                await self._send(client_id, "executing", {**here, "node": None})
+            faulty = how.run != "well" and self.state.faulty("run")
+            nodes = list(prompt)[:2]
+            for node in nodes:
+                await self._send(client_id, "executing", {**here, "node": node, "display_node": node})
+                for step in range(3):
+                    await asyncio.sleep(how.seconds / 6)
+                    data = {**here, "node": node, "value": step + 1, "max": 3}
+                    await self._send(client_id, "progress", data)
+                    if faulty and node == nodes[-1] and step == 1:
+                        await self._go_wrong(how.run, prompt_id, client_id, prompt)
+            await self._finish(prompt_id, client_id, prompt)
+        except asyncio.CancelledError:
+            if self._interrupted:
+                await self._send(client_id, "execution_interrupted", here)
+                self._remember(prompt_id, "error", {}, [["execution_interrupted", here]])
+                await self._send(client_id, "executing", {**here, "node": None})
+                return
+            raise
+        except _Failed:
+            await self._send(client_id, "executing", {**here, "node": None})
+
+    async def _go_wrong(self, how: str, prompt_id: str, client_id: str, prompt: dict[str, Any]) -> None:
+        texts = {
+            "error": ("safetensors.SafetensorError", "Error while reading /opt/comfyui/models/loras/x.safetensors: no"),
+            "out_of_memory": ("torch.OutOfMemoryError", "Allocation on device 0 would exceed allowed memory."),
+            "disk_full": ("OSError", "[Errno 28] No space left on device: '/tmp/outputs/comfy2runpod/x.png'"),
+        }
+        match how:
+            case "hangs":
+                await asyncio.sleep(3600)
+            case "stuck":
+                # A node in native code: an interrupt sets a flag that nobody looks at.
+                while not self._stopping:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.sleep(3600)
+            case "slow":
+                await asyncio.sleep(2.5)
+            case "dies":
+                os._exit(9)
+            case "freezes":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case "interrupted":
+                await self._send(client_id, "execution_interrupted", {"prompt_id": prompt_id})
+                self._remember(prompt_id, "error", {}, [["execution_interrupted", {"prompt_id": prompt_id}]])
+                raise _Failed
+            case _:
+                kind, text = texts[how]
+                detail = {
+                    "prompt_id": prompt_id,
+                    "node_id": next(iter(prompt)),
+                    "node_type": "SamplerCustomAdvanced",
+                    "exception_type": kind,
+                    "exception_message": text,
+                    "traceback": ["File /opt/comfyui/execution.py"],
+                }
+                await self._send(client_id, "execution_error", detail)
+                self._remember(prompt_id, "error", {}, [["execution_error", detail]])
+                raise _Failed
+
+    async def _finish(self, prompt_id: str, client_id: str, prompt: dict[str, Any]) -> None:
+        how, here = self.state.behaviour, {"prompt_id": prompt_id}
+        outputs = {}
+        for node_id, node in prompt.items():
+            if node["class_type"] == "SaveImage" and (saved := self._save(node["inputs"]["filename_prefix"])):
+                outputs[node_id] = saved
+                await self._send(client_id, "executed", {**here, "node": node_id, "output": saved})
+        await self._send(client_id, "execution_success", here)
+
+        def remember() -> None:
+            if how.history != "lost":
+                self._remember(prompt_id, "success", outputs, [["execution_success", here]])
+            self._gap.set()
+
+        if how.history == "late":
+            self._in(0.8, remember)
+        else:
+            await asyncio.sleep(0.01)
+            remember()
+        await self._send(client_id, "executing", {**here, "node": None})
+        for kind, data in reversed(self._held.pop(client_id, [])):
+            await self._send_now(client_id, kind, data)
+
+    def _save(self, prefix: str) -> dict[str, Any]:
+        folder, _, stem = prefix.rpartition("/")
+        how = self.state.behaviour.file
+        content = {
+            "huge": lambda: picture(2000, 2000),
+            "empty": lambda: b"",
+            "half": lambda: picture()[:6000],
+            "text": lambda: b"<html><body>502 Bad Gateway</body></html>",
+            "video": lambda: b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + b"\0" * 4000,
+        }.get(how, picture)()
+        if how == "none":
+            return {}
+        items = []
+        for number in range(2 if how == "two" else 1):
+            name = f"{stem}_{number + 1:05}_.png"
+            if how != "gone":
+                self._files[folder, name] = content
+                if self._outputs is not None:
+                    (self._outputs / folder).mkdir(parents=True, exist_ok=True)
+                    (self._outputs / folder / name).write_bytes(content)
+            items.append({"filename": name, "subfolder": folder, "type": "temp" if how == "temp" else "output"})
+        return {"gifs" if how == "other_key" else "images": items}
+
+    def _remember(self, prompt_id: str, status: str, outputs: dict[str, Any], messages: list[Any]) -> None:
+        self._history[prompt_id] = {
+            "outputs": outputs,
+            "status": {"status_str": status, "completed": status == "success", "messages": messages},
+        }
+
+    def _in(self, seconds: float, act: Any) -> None:
+        async def later() -> None:
+            await asyncio.sleep(seconds)
+            result = act()
+            if asyncio.iscoroutine(result):
+                await result
+
+        task = asyncio.create_task(later())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    async def _ws(self, request: web.Request) -> web.StreamResponse:
+        how = self.state.behaviour.websocket
+        if how == "refused":
+            return web.Response(status=403)
+        if how == "mute":
+            await asyncio.sleep(30)
+        await self._gap.wait()
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self._sockets[request.query["clientId"]] = socket
+        self.state.note("connected")
+        with contextlib.suppress(ConnectionError):
+            await socket.send_json({"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 0}}}})
+        async for _ in socket:
+            pass
+        return socket
+
+    async def _send(self, client_id: str, kind: str, data: dict[str, Any]) -> None:
+        how = self.state.behaviour.websocket
+        ends = kind in ("execution_success", "execution_error") or (kind == "executing" and data["node"] is None)
+        if how == "silent" or (how == "no_finish" and ends):
+            return
+        if how == "reordered":
+            self._held.setdefault(client_id, []).append((kind, data))
+            return
+        if how == "late":
+            self._in(1.0, lambda: self._send_now(client_id, kind, data))
+            return
+        if how == "repeated":
+            await self._send_now(client_id, kind, data)
+            await self._send_now(client_id, kind, data)
+        if how == "foreign" and kind == "executing":
+            await self._send_now(client_id, "executing", {"prompt_id": "another", "node": None})
+            await self._send_now(client_id, "execution_error", {**data, "prompt_id": "another"})
+        await self._send_now(client_id, kind, data)
+        cut = kind == "progress" and data["value"] == 3
+        socket = self._sockets.get(client_id)
+        if socket is None:
+            return
+        if how == "gap" and cut and self._gap.is_set():
+            # The connection breaks, and comes back when all is over: the end is never told.
+            self._gap.clear()
+            await self._abort(client_id)
+        elif (how == "dropped" and cut) or how == "dropped_always":
+            with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+                await asyncio.wait_for(socket.close(), 0.2)
+        elif how == "reset" and cut:
+            await self._abort(client_id)
+
+    async def _abort(self, client_id: str) -> None:
+        socket = self._sockets.pop(client_id)
+        if socket._req is not None and socket._req.transport is not None:
+            socket._req.transport.abort()
+
+    async def _send_now(self, client_id: str, kind: str, data: dict[str, Any]) -> None:
+        socket = self._sockets.get(client_id)
+        if socket is None or socket.closed:
+            return
+        with contextlib.suppress(ConnectionError):
+            if self.state.behaviour.websocket == "odd":
+                await socket.send_bytes(b"\x00\x00\x00\x01\xff\xd8 a preview")
+                for frame in ("not JSON", "[" * 50_000, "null", "[]", '{"type": 3}', '{"type": "executing"}'):
+                    await socket.send_str(frame)
+                for odd in ([], None, "text", {"node": 3}, {"prompt_id": None, "node": None}):
+                    await socket.send_json({"type": "executing", "data": odd})
+                await socket.send_json({"type": "progress", "data": {"value": "x" * 200_000}})
+            await socket.send_json({"type": kind, "data": data})
+
+    # -- what is asked ---------------------------------------------------------------------------------------------
+
+    async def _root(self, _request: web.Request) -> web.Response:
+        return web.Response(text="ComfyUI")
+
+    async def _get_history(self, request: web.Request) -> web.Response:
+        prompt_id = request.match_info["id"]
+        entry = self._history.get(prompt_id)
+        how = self.state.behaviour.history
+        if how in ("garbled", "500", "reset", "list") and entry is not None and self.state.faulty("history"):
+            match how:
+                case "garbled":
+                    return web.Response(text='{"' + prompt_id + '": {"outputs": {', content_type="application/json")
+                case "500":
+                    return web.Response(status=500, text="500 Internal Server Error")
+                case "list":
+                    return web.json_response([1, 2, 3])
+                case _:
+                    assert request.transport is not None
+                    request.transport.abort()
+        return web.json_response({prompt_id: entry} if entry is not None else {})
+
+    async def _get_queue(self, _request: web.Request) -> web.Response:
+        running = [[0, self._running[0], {}, {}, ["20"]]] if self._running else []
+        late = self.state.behaviour.history == "late" and self._later
+        still = [[0, event["id"], {}, {}, ["20"]] for event in self.state.seen("prompt")] if late else []
+        pending = [[0, prompt_id, {}, {}, ["20"]] for prompt_id, _, _ in self._pending]
+        return web.json_response({"queue_running": running + still, "queue_pending": pending})
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        for prompt_id in (await request.json())["delete"]:
+            self.state.note("deleted", id=prompt_id)
+            self._pending = [entry for entry in self._pending if entry[0] != prompt_id]
+        return web.Response()
+
+    async def _interrupt(self, request: web.Request) -> web.Response:
+        prompt_id = (await request.json())["prompt_id"]
+        self.state.note("interrupted", id=prompt_id)
+        if self._running is not None and self._running[0] == prompt_id:
+            self._interrupted = True
+            self._running[1].cancel()
+        return web.Response()
+
+    async def _free(self, request: web.Request) -> web.Response:
+        self.state.note("freed", **(await request.json()))
+        return web.Response()
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        image, subfolder = form["image"], str(form.get("subfolder", ""))
+        content = image.file.read()  # type: ignore[union-attr]
+        how = self.state.behaviour.upload
+        # Emptying a file is how a worker without the folder takes a picture away again.
+        if content and how != "taken" and self.state.faulty("upload"):
+            match how:
+                case "slow":
+                    await asyncio.sleep(0.8)
+                case "500":
+                    return web.Response(status=500, text="500 Internal Server Error")
+                case "reset":
+                    assert request.transport is not None
+                    request.transport.abort()
+        name = image.filename  # type: ignore[union-attr]
+        self.state.note("uploaded", name=name, size=len(content))
+        if self._inputs is not None:
+            (self._inputs / subfolder).mkdir(parents=True, exist_ok=True)
+            (self._inputs / subfolder / name).write_bytes(content)
+        return web.json_response({"name": name, "subfolder": subfolder, "type": "input"})
+
+    async def _view(self, request: web.Request) -> web.StreamResponse:
+        content = self._files.get((request.query["subfolder"], request.query["filename"]))
+        self.state.note("viewed")
+        how = self.state.behaviour.file
+        if content is None:
+            return web.Response(status=404)
+        if how in ("reset", "500", "slow", "short") and self.state.faulty("file"):
+            if how == "500":
+                return web.Response(status=500, text="500 Internal Server Error")
+            response = web.StreamResponse(headers={"Content-Length": str(len(content))})
+            await response.prepare(request)
+            await response.write(content[:4000])
+            if how == "slow":
+                await asyncio.sleep(0.8)
+                await response.write(content[4000:])
+                return response
+            assert request.transport is not None
+            request.transport.abort() if how == "reset" else request.transport.close()
+            return response
+        return web.Response(body=content)
+
+    async def _stats(self, _request: web.Request) -> web.Response:
+        how = self.state.behaviour.stats
+        if how == "500" and self.state.faulty("stats"):
+            return web.Response(status=500, text="500 Internal Server Error")
+        if how == "slow" and self.state.faulty("stats"):
+            await asyncio.sleep(0.6)
+        return web.json_response({"system": {"comfyui_version": "0.20.1"}, "devices": []})
+
+
+class _Failed(Exception):
+    """The prompt has failed, and the history says so."""
+
+
+async def _main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--output-directory", type=Path)
+    parser.add_argument("--input-directory", type=Path)
+    options, _ = parser.parse_known_args()
+    state = State(options.state)
+    state.note("process", pid=os.getpid())
+    how = state.behaviour.start
+    if how != "well" and state.faulty("start"):
+        if how == "slow":
+            await asyncio.sleep(2)
+        if how == "exits":
+            print("RuntimeError: no CUDA GPUs are available in /opt/comfyui", flush=True)
+            sys.exit(1)
+        if how == "deaf":
+            await asyncio.sleep(3600)
+    await ComfyUI(state, options.port, options.output_directory, options.input_directory).start()
+    await asyncio.sleep(3600)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

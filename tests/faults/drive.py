@@ -1,0 +1,64 @@
+"""A worker process under test: somebody's handler in the real `runpod` loop, with a probe that tells what it holds.
+
+    python drive.py ours PACKAGE
+    python drive.py worker-comfyui CHECKOUT      (and what its start.sh does: ComfyUI started, its pid in a file)
+    python drive.py nothing -                    (a handler that does nothing)
+
+On SIGUSR1 the probe writes the names of tasks and threads to PROBE_FILE.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import runpy
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+
+def probe(_signal: int, _frame: object) -> None:
+    try:
+        tasks = [getattr(task.get_coro(), "__qualname__", "?") for task in asyncio.all_tasks()]
+    except RuntimeError:
+        tasks = []
+    held = {"tasks": sorted(tasks), "threads": sorted(thread.name for thread in threading.enumerate())}
+    new = Path(os.environ["PROBE_FILE"] + ".new")
+    new.write_text(json.dumps(held))
+    new.replace(os.environ["PROBE_FILE"])
+
+
+def main() -> None:
+    signal.signal(signal.SIGUSR1, probe)
+    if limit := os.environ.get("FAULT_FILE_SIZE"):
+        # The nearest to a full disk that needs no disk: a write beyond it fails.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    kind, folder = sys.argv[1], Path(sys.argv[2])
+    sys.argv[:] = ["handler.py"]
+    if kind == "ours":
+        sys.path.insert(0, str(folder))
+        runpy.run_path(str(folder / "handler.py"), run_name="__main__")
+        return
+    import runpod
+
+    if kind == "nothing":
+        runpod.serverless.start({"handler": lambda job: {"given": job["input"]}})
+        return
+    sys.path[:0] = [str(folder), str(folder / "src")]
+    import handler
+
+    handler.COMFY_HOST = os.environ["FAULT_COMFYUI"]
+    handler.COMFY_PID_FILE = os.environ["PROBE_FILE"] + ".pid"
+    if command := os.environ.get("FAULT_COMFYUI_COMMAND"):
+        process = subprocess.Popen(json.loads(command))
+        Path(handler.COMFY_PID_FILE).write_text(str(process.pid))
+    runpod.serverless.start({"handler": handler.handler})
+
+
+if __name__ == "__main__":
+    main()
