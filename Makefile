@@ -8,7 +8,7 @@ EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium demo test lint types imports unit drift generate goldens editor editor-cases parity fuzz bench lock clean
+.PHONY: help setup editors chromium demo test lint types imports unit drift generate goldens editor editor-cases parity fuzz faults bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -72,6 +72,9 @@ parity: setup editors chromium ## All templates, and COUNT changed graphs of SEE
 
 fuzz: setup ## The property tests with COUNT examples each, from SEED.
 	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/pytest -q -n 2 --hypothesis-seed=$(SEED) tests/properties
+
+faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui in its handler too, for docs/reliability.md.
+	$(BIN)/python -m tests.faults $(if $(RIVAL),--worker-comfyui $(RIVAL) --report docs/reliability.md)
 
 bench: setup ## Measure against the rivals; ratios, printed and written to benchmarks/results.md.
 	$(BIN)/python benchmarks/run.py

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import secrets
 import shutil
+import signal
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -17,12 +19,15 @@ from typing import Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from comfy2runpod_runtime.attempts import run_attempts
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
-from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
-from comfy2runpod_runtime.errors import ComfyUIUnavailable, InternalError, JobError, PackageError
+from comfy2runpod_runtime.comfyui.keeper import Keeper
+from comfy2runpod_runtime.delivered import Delivered
+from comfy2runpod_runtime.errors import InternalError, JobError, PackageError
+from comfy2runpod_runtime.failures import disk_full
 from comfy2runpod_runtime.inputs.fetch import FetchRules
 from comfy2runpod_runtime.inputs.take import TakeRules, take_images
-from comfy2runpod_runtime.job import Job, Timings, run_job
+from comfy2runpod_runtime.job import Job, Timings
 from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
 from comfy2runpod_runtime.outputs import Output
 from comfy2runpod_runtime.progress import ProgressUpdates
@@ -34,7 +39,7 @@ from comfy2runpod_runtime.validate import validate_request
 CONTRACT = 1
 # Random seeds stay where every JSON reader keeps them exactly.
 _SEEDS = 2**53
-_LOOK_SECONDS = 0.25
+_OURS = "The worker failed for a reason of its own; its log says more."
 # How long removing a job's input files may hold up the next job.
 _EMPTY_SECONDS = 5
 
@@ -84,7 +89,9 @@ class Endpoint(Generic[Request]):
         self._seeds = seeds
         self._outputs = outputs
         self._settings = Settings.read()
-        self._process = None if self._settings.comfyui_url else ComfyUIProcess(self._settings)
+        self._keeper = Keeper(self._settings, waits=_from_queue())
+        self._process = self._keeper.process
+        self._delivered = Delivered()
         # Where ComfyUI reads input files, if this worker can reach it but by HTTP.
         self._inputs = self._process.inputs if self._process is not None else self._settings.comfyui_input_dir
         self._rules = TakeRules(
@@ -99,13 +106,38 @@ class Endpoint(Generic[Request]):
         self._one_at_a_time = asyncio.Lock()
 
     async def handle(self, job: RawJob) -> JsonObject:
-        """Runs one job; a failure is an answer with `error`, never an exception."""
+        """Runs one job; a failure is an answer with `error`, never an exception.
+
+        From RunPod's queue, a job that is delivered again while it runs or after its success gets the first's answer.
+        """
+        if not _from_queue():
+            return await self._handle(job)
+        answer = await self._delivered.once(job, self._handle)
+        if self._keeper.unfit is not None:
+            answer["refresh_worker"] = True
+            self._leave(self._keeper.unfit)
+        return answer
+
+    def _leave(self, reason: str) -> None:
+        """Takes no further job: RunPod replaces the worker when it gets the answer, and the SDK's loop ends after it.
+
+        While a job is in work the SDK asks for no other, so none is lost.
+        """
+        log.error("This worker can serve no further job and leaves: %s", reason)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    async def _handle(self, job: RawJob) -> JsonObject:
         record = _Record(job_id=str(job.get("id", "")), prompt_id=str(uuid.uuid4()))
         try:
             answer = await self._run(job, record)
         except JobError as error:
             record.log(error.code, error.message)
             return error.to_answer()
+        except OSError as error:
+            found = disk_full(error) or InternalError(_OURS)
+            log.exception("job %s: %s", record.job_id, found.code)
+            record.log(found.code)
+            return found.to_answer()
         except asyncio.CancelledError:
             record.log("cancelled")
             raise
@@ -113,7 +145,7 @@ class Endpoint(Generic[Request]):
             # A bug must not reach the caller as a traceback, which the SDK would post: it tells paths.
             log.exception("job %s: internal error", record.job_id)
             record.log(InternalError.code)
-            return InternalError("The worker failed for a reason of its own; its log says more.").to_answer()
+            return InternalError(_OURS).to_answer()
         finally:
             self._clean(record.prompt_id)
         record.log("done")
@@ -131,15 +163,20 @@ class Endpoint(Generic[Request]):
         timings.done("prepare")
         progress = ProgressUpdates(job)
         try:
-            async with self._one_at_a_time, self._client() as client:
-                record.simulated = await self._ready(client)
+            async with self._one_at_a_time, self._keeper.client() as client:
+                record.simulated = await self._keeper.ready(client)
                 timings.done("wait")
-                work = Job(prompt, run, self._outputs)
-                try:
+
+                async def upload() -> None:
                     for name, picture in pictures.items():
                         await client.upload(picture, folder, files[name])
                         timings.done("upload")
-                    media = await run_job(work, client, self._settings, progress.send, timings, self._alive)
+
+                try:
+                    work = Job(prompt, run, self._outputs)
+                    work, media = await run_attempts(
+                        work, client, self._keeper, self._settings, progress.send, timings, upload
+                    )
                 finally:
                     if self._inputs is None:
                         await _emptied(client, folder, files.values())
@@ -147,7 +184,7 @@ class Endpoint(Generic[Request]):
             await progress.drain()
             raise
         await progress.drain()
-        return self._checked({**media, **run.seeds, "prompt_id": run.prompt_id})
+        return self._checked({**media, **run.seeds, "prompt_id": work.run.prompt_id})
 
     def serve(self) -> None:
         """Hands the endpoint to the RunPod SDK, which decides by its arguments how to run it."""
@@ -167,37 +204,13 @@ class Endpoint(Generic[Request]):
         Raises:
             ComfyUIUnavailable: it does not; the SDK then ends the worker.
         """
-        clock = asyncio.get_running_loop().time
-        give_up_at = clock() + self._settings.comfyui_start_timeout_seconds
-        async with self._client() as client:
-            while True:
-                try:
-                    await self._ready(client)
-                except ComfyUIUnavailable:
-                    # A ComfyUI that somebody else starts may still be on its way; our own has had its time.
-                    if self._process is not None or clock() > give_up_at:
-                        raise
-                    await asyncio.sleep(_LOOK_SECONDS)
-                else:
-                    return
+        async with self._keeper.client() as client:
+            await self._keeper.ready(client, self._settings.comfyui_start_timeout_seconds)
 
     def close(self) -> None:
         """Ends the worker's own ComfyUI."""
         if self._process is not None:
             self._process.stop()
-
-    def _client(self) -> ComfyUIClient:
-        url = self._settings.comfyui_url or (self._process.url if self._process is not None else "")
-        return ComfyUIClient(url, self._settings.request_timeout_seconds)
-
-    def _alive(self) -> bool:
-        return self._process is None or self._process.running
-
-    async def _ready(self, client: ComfyUIClient) -> str | None:
-        """Waits until ComfyUI answers; the simulator's version if that is what answers."""
-        if self._process is not None:
-            await self._process.ensure(client)
-        return (await client.stats()).simulator
 
     def _drawn(self, request: Request) -> dict[str, int]:
         """The seeds of a run: those given, and random ones for those left out. 0 is a seed like any other."""
@@ -217,6 +230,11 @@ class Endpoint(Generic[Request]):
         for root in roots:
             if root is not None:
                 shutil.rmtree(root / _folder(prompt_id), ignore_errors=True)
+
+
+def _from_queue() -> bool:
+    """Whether jobs come from RunPod's queue: only there do ids mean anything, and only there is a worker replaced."""
+    return "RUNPOD_WEBHOOK_GET_JOB" in os.environ
 
 
 def _folder(prompt_id: str) -> str:

@@ -3,7 +3,12 @@
     JobError
     ├── InvalidInput         invalid_input         the request; `details` names every field that is wrong
     ├── ComfyUIError         comfyui_error         ComfyUI refused the prompt, or a node failed
+    ├── OutOfMemory          out_of_memory         the GPU's memory is not enough, even after it was freed
+    ├── DiskFull             disk_full             ComfyUI's disk or the worker's takes no more
+    ├── JobStalled           stalled               nothing moved for too long, and the job was stopped
     ├── ComfyUIUnavailable   comfyui_unavailable   ComfyUI cannot be reached, or does not start
+    │   ├── ComfyUISilent                          a request was not answered in time: it may still arrive
+    │   └── ComfyUILost                            ComfyUI ended, or forgot the job: another run may succeed
     ├── OutputMissing        output_missing        the job ended without the file that it is to give
     ├── OutputInvalid        output_invalid        a file that is not whole, or not of its kind
     ├── OutputTooLarge       output_too_large      a result that RunPod would not carry
@@ -76,10 +81,36 @@ class ComfyUIError(JobError):
     code = "comfyui_error"
 
 
+class OutOfMemory(JobError):
+    """The GPU's memory is not enough for the job."""
+
+    code = "out_of_memory"
+
+
+class DiskFull(JobError):
+    """A disk takes no more: ComfyUI's, or the worker's."""
+
+    code = "disk_full"
+
+
+class JobStalled(JobError):
+    """ComfyUI ran the job, and nothing moved for longer than COMFYUI_STALL_SECONDS."""
+
+    code = "stalled"
+
+
 class ComfyUIUnavailable(JobError):
     """ComfyUI cannot be reached, or does not start."""
 
     code = "comfyui_unavailable"
+
+
+class ComfyUISilent(ComfyUIUnavailable):
+    """A request was not answered in time. It may have been heard."""
+
+
+class ComfyUILost(ComfyUIUnavailable):
+    """ComfyUI ended while the job ran, or no longer knows it. Nothing was delivered."""
 
 
 class OutputMissing(JobError):

@@ -17,16 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from comfy2runpod_runtime.comfyui.client import ComfyUIClient, Failure, History
+from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History
 from comfy2runpod_runtime.comfyui.events import Event, EventStream, NodeStarted, PromptEnded, StepDone
 from comfy2runpod_runtime.errors import (
-    ComfyUIError,
+    ComfyUILost,
     ComfyUIUnavailable,
     JobCancelled,
     JobError,
+    JobStalled,
     JobTimeout,
-    caller_safe,
 )
+from comfy2runpod_runtime.failures import failure_error
 from comfy2runpod_runtime.json_types import JsonObject
 from comfy2runpod_runtime.outputs import Collected, Output, answer_of
 from comfy2runpod_runtime.prompt import Prompt, Run, title_of
@@ -74,6 +75,7 @@ async def run_job(
     progress: Progress,
     timings: Timings,
     alive: Callable[[], bool] = lambda: True,
+    deadline: float | None = None,
 ) -> JsonObject:
     """Runs a prompt to its end.
 
@@ -84,6 +86,7 @@ async def run_job(
         progress: called with `{"node", "percent", "step"?, "of"?}` while it runs.
         timings: filled in.
         alive: False once the ComfyUI is known to be gone, so that nobody waits for it.
+        deadline: when it has to be done, by the loop's clock; None: JOB_TIMEOUT_SECONDS from now.
 
     Returns:
         The media part of the answer.
@@ -94,7 +97,8 @@ async def run_job(
     """
     prompt_id, client_id = job.run.prompt_id, uuid.uuid4().hex
     try:
-        async with asyncio.timeout(settings.job_timeout_seconds):
+        end = asyncio.get_running_loop().time() + settings.job_timeout_seconds if deadline is None else deadline
+        async with asyncio.timeout_at(end):
             async with EventStream(client.url, client_id) as events:
                 timings.done("connect")
                 await _queue(job, client, client_id)
@@ -107,7 +111,7 @@ async def run_job(
     except TimeoutError:
         await _give_up(client, prompt_id)
         raise JobTimeout(f"The job took longer than {settings.job_timeout_seconds:g} s and was stopped.") from None
-    except ComfyUIUnavailable:
+    except (ComfyUIUnavailable, JobStalled):
         # An answer was lost, so the prompt may still be there, and would keep the GPU from the next job.
         await _give_up(client, prompt_id)
         raise
@@ -138,10 +142,12 @@ async def _follow(
     """Waits until the history tells how the prompt ended."""
     clock = asyncio.get_running_loop().time
     missing, heard = 0, clock()
+    signs = _Signs(events, clock)
     wait = settings.poll_seconds if events.connected else _FIRST_POLL_SECONDS
     poll_at = clock() + wait
     while True:
         event = await events.next(poll_at - clock())
+        signs.note(event, prompt_id)
         ended = False
         if event is not None and event.prompt_id == prompt_id:
             reporter.report(event)
@@ -158,11 +164,13 @@ async def _follow(
             heard = clock()
         except ComfyUIUnavailable:
             if not alive():
-                raise ComfyUIUnavailable("ComfyUI ended while the job ran.") from None
+                raise ComfyUILost("ComfyUI ended while the job ran.") from None
             if clock() - heard > settings.comfyui_silence_seconds:
                 raise
         if missing >= _LOST_AFTER:
-            raise ComfyUIUnavailable("ComfyUI no longer knows the job: it was restarted or its queue was cleared.")
+            raise ComfyUILost("ComfyUI no longer knows the job: it was restarted or its queue was cleared.")
+        if signs.none_for() > settings.comfyui_stall_seconds:
+            raise JobStalled(f"ComfyUI made no progress for {settings.comfyui_stall_seconds:g} s and was stopped.")
         poll_at = clock() + wait
 
 
@@ -171,15 +179,7 @@ def _raise_failure(prompt: Prompt, history: History) -> None:
         return
     if history.interrupted:
         raise JobCancelled("ComfyUI was interrupted.")
-    raise ComfyUIError(_failure_text(prompt, history.failure))
-
-
-def _failure_text(prompt: Prompt, failure: Failure | None) -> str:
-    if failure is None:
-        return "ComfyUI ended the job with an error and gave no reason."
-    title = title_of(prompt, failure.node_id)
-    kind = failure.exception_type.rpartition(".")[2]
-    return f"{title} (node {failure.node_id}, {failure.class_type}) failed: {kind}: {caller_safe(failure.message, 300)}"
+    raise failure_error(prompt, history.failure)
 
 
 async def _collect(
@@ -209,6 +209,27 @@ async def _give_up(client: ComfyUIClient, prompt_id: str) -> None:
     with suppress(ComfyUIUnavailable, TimeoutError):
         async with asyncio.timeout(_CANCEL_SECONDS):
             await client.cancel(prompt_id)
+
+
+class _Signs:
+    """When a running prompt moved last. Silence says something only on a connection that has told of this prompt."""
+
+    def __init__(self, events: EventStream, clock: Callable[[], float]) -> None:
+        self._events = events
+        self._clock = clock
+        self._last = clock()
+        self._told = False
+
+    def note(self, event: Event | None, prompt_id: str) -> None:
+        if event is not None and event.prompt_id == prompt_id:
+            self._told = True
+            self._last = self._clock()
+        elif not self._events.connected:
+            self._told = False
+
+    def none_for(self) -> float:
+        """Seconds without a sign; 0 while nothing can be known."""
+        return self._clock() - self._last if self._told else 0.0
 
 
 class _Reporter:

@@ -41,6 +41,18 @@ class Settings(BaseSettings):
         description="How long ComfyUI may not answer while a job runs: loading a large model can make it deaf.",
         gt=0,
     )
+    comfyui_stall_seconds: float = Field(
+        600,
+        description="How long a running job may show no progress before it is stopped: a large model from a cold "
+        "volume, or a long video's decoding, has no steps. Counted only while events come.",
+        gt=0,
+    )
+    comfyui_interrupt_seconds: float = Field(
+        30,
+        description="How long ComfyUI may take to stop a job. After it, our own is ended and started anew, and a "
+        "worker whose ComfyUI is not its own leaves.",
+        gt=0,
+    )
     request_timeout_seconds: float = Field(30, description="How long one HTTP request to ComfyUI may take.", gt=0)
     job_timeout_seconds: float = Field(3600, description="How long a job may run before it is interrupted.", gt=0)
     poll_seconds: float = Field(

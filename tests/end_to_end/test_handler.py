@@ -154,5 +154,5 @@ async def test_a_comfyui_that_is_not_there_is_said_to_be_unavailable(
     handler: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = handler.endpoint._settings.model_copy(update={"comfyui_url": "http://127.0.0.1:9"})
-    monkeypatch.setattr(handler.endpoint, "_settings", settings)
+    monkeypatch.setattr(handler.endpoint._keeper, "_settings", settings)
     assert failure(await run(handler, **SMALL))["code"] == "comfyui_unavailable"

@@ -82,6 +82,11 @@ class State:
         last = max((n for n, event in enumerate(events) if event["what"] == "behaviour"), default=0)
         return events[last:]
 
+    def processes(self) -> list[int]:
+        """The process ids of the own ones that were started, in order."""
+        lines = map(json.loads, (self.folder / LOG).read_text().splitlines())
+        return [event["pid"] for event in lines if event["what"] == "process"]
+
     def seen(self, what: str) -> list[dict[str, Any]]:
         return [event for event in self.events() if event["what"] == what]
 
@@ -115,6 +120,7 @@ class ComfyUI:
         self._more = asyncio.Event()
         self._running: tuple[str, asyncio.Task[None]] | None = None
         self._interrupted = False
+        self._saved = 0
         self._stopping = False
         self._sockets: dict[str, web.WebSocketResponse] = {}
         self._held: dict[str, list[tuple[str, dict[str, Any]]]] = {}
@@ -177,8 +183,8 @@ class ComfyUI:
             }
             some = {"30:1": {"errors": [fault], "dependent_outputs": ["20"], "class_type": "UNETLoader"}}
             match how.prompt:
-                case "slow":
-                    await asyncio.sleep(0.8)
+                case "slow" | "slower":
+                    await asyncio.sleep(0.8 if how.prompt == "slow" else 1.7)
                 case "refused":
                     error = {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation"}
                     return web.json_response({"error": error, "node_errors": some}, status=400)
@@ -313,6 +319,7 @@ class ComfyUI:
         how = self.state.behaviour.file
         content = {
             "huge": lambda: picture(2000, 2000),
+            "large": lambda: picture(800, 800),
             "empty": lambda: b"",
             "half": lambda: picture()[:6000],
             "text": lambda: b"<html><body>502 Bad Gateway</body></html>",
@@ -321,8 +328,9 @@ class ComfyUI:
         if how == "none":
             return {}
         items = []
-        for number in range(2 if how == "two" else 1):
-            name = f"{stem}_{number + 1:05}_.png"
+        for _ in range(2 if how == "two" else 1):
+            self._saved += 1
+            name = f"{stem}_{self._saved:05}_.png"
             if how != "gone":
                 self._files[folder, name] = content
                 if self._outputs is not None:
@@ -493,15 +501,17 @@ class ComfyUI:
         how = self.state.behaviour.file
         if content is None:
             return web.Response(status=404)
-        if how in ("reset", "500", "slow", "short") and self.state.faulty("file"):
+        if how in ("reset", "500", "slow", "slower", "short") and self.state.faulty("file"):
             if how == "500":
                 return web.Response(status=500, text="500 Internal Server Error")
             response = web.StreamResponse(headers={"Content-Length": str(len(content))})
             await response.prepare(request)
             await response.write(content[:4000])
-            if how == "slow":
-                await asyncio.sleep(0.8)
-                await response.write(content[4000:])
+            if how in ("slow", "slower"):
+                for start in range(4000, len(content), 2000):
+                    await asyncio.sleep(0.1 if how == "slow" else 0.5)
+                    with contextlib.suppress(ConnectionError):
+                        await response.write(content[start : start + 2000])
                 return response
             assert request.transport is not None
             request.transport.abort() if how == "reset" else request.transport.close()

@@ -44,18 +44,20 @@ def main() -> None:
         sys.path.insert(0, str(folder))
         runpy.run_path(str(folder / "handler.py"), run_name="__main__")
         return
-    import runpod
+    import runpod  # noqa: PLC0415 - it reads the environment at import
 
     if kind == "nothing":
         runpod.serverless.start({"handler": lambda job: {"given": job["input"]}})
         return
     sys.path[:0] = [str(folder), str(folder / "src")]
-    import handler
+    import handler  # noqa: PLC0415 - found only now
 
     handler.COMFY_HOST = os.environ["FAULT_COMFYUI"]
     handler.COMFY_PID_FILE = os.environ["PROBE_FILE"] + ".pid"
     if command := os.environ.get("FAULT_COMFYUI_COMMAND"):
         process = subprocess.Popen(json.loads(command))
+        # As bash does in start.sh: a dead ComfyUI is no zombie, whose pid would seem to live.
+        threading.Thread(target=process.wait, name="reaper", daemon=True).start()
         Path(handler.COMFY_PID_FILE).write_text(str(process.pid))
     runpod.serverless.start({"handler": handler.handler})
 

@@ -21,9 +21,9 @@ from typing import Any
 
 from PIL import Image
 
-from .comfyui import Behaviour, ComfyUI, State, picture
+from .comfyui import ComfyUI, State
 from .runpod_queue import Queue
-from .table import STOPPED, SUCCESS, UNFIT, Fault
+from .table import STOPPED, SUCCESS, UNFIT, WELL, Fault
 
 HERE = Path(__file__).parent
 GENERATED = HERE.parents[1] / "generated"
@@ -32,9 +32,10 @@ PACKAGES = {False: "t2i_klein_4b", True: "i2i_klein_9b"}
 SETTINGS = {
     "POLL_SECONDS": "0.3",
     "PROGRESS_SECONDS": "0.05",
-    "REQUEST_TIMEOUT_SECONDS": "2",
-    "COMFYUI_SILENCE_SECONDS": "2",
-    "COMFYUI_STALL_SECONDS": "4",
+    "REQUEST_TIMEOUT_SECONDS": "3",
+    "COMFYUI_SILENCE_SECONDS": "3",
+    "COMFYUI_STALL_SECONDS": "5",
+    "COMFYUI_INTERRUPT_SECONDS": "1",
     "COMFYUI_START_TIMEOUT_SECONDS": "8",
     "JOB_TIMEOUT_SECONDS": "30",
     # The same for worker-comfyui, as far as it has any.
@@ -51,6 +52,9 @@ class Rival:
     patience_seconds: float = 25.0
 
 
+OURS = Rival()
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What came of a fault. `result`: as in the table, or `hangs`, `broken` (a result that is none), `dead`."""
@@ -61,6 +65,7 @@ class Outcome:
     next: bool | None = None
     left: tuple[str, ...] = ()
     leaves: bool = False
+    eats: bool = False
     runs: int = 0
     interrupted: bool = False
 
@@ -71,13 +76,17 @@ class Outcome:
         wanted, got = fault.expected, self.result
         if kind != "ours" and wanted not in (SUCCESS, STOPPED, UNFIT) and got == "error":
             got = wanted
+        if kind != "ours" and fault.theirs == got:
+            wanted = got
         if got != wanted:
             found.append(f"{self.result} instead of {wanted}" + (f" ({self.told[:160]})" if self.told else ""))
-        if fault.leaves and not self.leaves:
+        if fault.leaves and not self.leaves and (kind == "ours" or not self.next):
             found.append("the worker stays, and cannot serve")
+        if fault.leaves and self.leaves and self.eats:
+            found.append("the worker says that it leaves, and takes another job")
         if self.leaves and not fault.leaves:
             found.append("the worker leaves, and need not")
-        if self.next is False:
+        elif self.next is False:
             found.append("the next job fails")
         if fault.expected == STOPPED and not self.interrupted:
             found.append("ComfyUI is not told to stop")
@@ -102,6 +111,7 @@ class Session:
         self.process: asyncio.subprocess.Process | None = None
         self.broken = False
         self.base: Held | None = None
+        self.jobs: dict[str, dict[str, Any]] = {}
         self._count = 0
 
     async def start(self) -> None:
@@ -170,7 +180,7 @@ class Session:
     def submit(self, job_id: str = "") -> str:
         self._count += 1
         job_id = job_id or f"{self.fault.name}-{self._count}"
-        self.queue.jobs.append({"id": job_id, "input": self._input()})
+        self.queue.jobs.append(self.jobs.setdefault(job_id, {"id": job_id, "input": self._input()}))
         return job_id
 
     def _input(self) -> dict[str, Any]:
@@ -321,7 +331,7 @@ def judge(body: dict[str, Any] | None) -> tuple[str, str]:
         for text in texts:
             with Image.open(io.BytesIO(base64.b64decode(text))) as opened:
                 opened.load()
-    except Exception as error:
+    except (OSError, TypeError, ValueError, SyntaxError) as error:
         return "broken", f"a broken picture as a success ({type(error).__name__})"
     if len(json.dumps(body)) > 10_000_000:
         return "broken", "a result of over 10 MB, which RunPod refuses"
@@ -332,56 +342,69 @@ async def cause(fault: Fault, session: Session) -> Outcome:
     """One fault, then a job that finds all well, on the same worker."""
     began = time.monotonic()
     session.state.behave(fault.behaviour)
-    kind, _, place = fault.act.partition(":")
-    if kind == "kill_idle":
-        process = [event for event in _all_events(session.state) if event["what"] == "process"][-1]
-        os.kill(process["pid"], signal.SIGKILL)
-        await asyncio.sleep(0.2)
-    if kind == "down_idle" and session.comfyui is not None:
-        await session.comfyui.stop()
+    await _before(fault, session)
     job = session.submit(fault.name)
-    if kind in ("cancel", "sigterm", "down"):
-        await session.seen(place or "running")
-        await asyncio.sleep(0.05)
-        if kind == "cancel":
-            session.queue.to_stop.append(job)
-        elif kind == "sigterm" and session.process is not None:
-            session.process.send_signal(signal.SIGTERM)
-        elif session.comfyui is not None:
-            await session.comfyui.stop()
+    await _meanwhile(fault, session, job)
     stopped = fault.expected == STOPPED
     body = await session.result(job, patience=2.5 if stopped else None)
-    seconds = time.monotonic() - began
     result, told = judge(body)
-    leaves = body is not None and bool(body.get("stopPod"))
-    if stopped and result == "hangs":
-        result = STOPPED
-    if kind == "duplicate":
-        session.submit(job)
-        again = await session.result(job, count=2)
-        if again != body:
-            result, told = "another answer", str(again)[:200]
-    if kind == "sigterm" and session.process is not None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(session.process.wait(), 10)
-        if session.process.returncode != 0:
-            told = f"the worker ended with {session.process.returncode}"
-            result = "dead" if session.process.returncode is not None else "worker does not end"
-    events = session.state.events()
-    if body is None and not stopped and not session.alive:
+    if body is None and not session.alive:
         result = "dead"
-    outcome = Outcome(
-        result,
-        round(seconds, 2),
-        told,
-        leaves=leaves,
+    elif body is None and stopped:
+        result = STOPPED
+    outcome = Outcome(result, round(time.monotonic() - began, 2), told)
+    if fault.act == "duplicate" and result == SUCCESS:
+        session.submit(job)
+        if await session.result(job, count=2) != body:
+            outcome = replace(outcome, result="another answer")
+    events = session.state.events()
+    outcome = replace(
+        outcome,
+        leaves=body is not None and bool(body.get("stopPod")),
         runs=sum(event["what"] == "running" for event in events),
         interrupted=any(event["what"] in ("interrupted", "deleted") for event in events),
     )
-    if kind in ("sigterm", "down", "down_idle") or fault.leaves:
-        session.broken = True
-        return outcome
-    session.state.behave(Behaviour())
+    return await _after(fault, session, outcome)
+
+
+async def _before(fault: Fault, session: Session) -> None:
+    if fault.act == "kill_idle":
+        os.kill(session.state.processes()[-1], signal.SIGKILL)
+        await asyncio.sleep(0.2)
+    if fault.act == "down_idle" and session.comfyui is not None:
+        await session.comfyui.stop()
+
+
+async def _meanwhile(fault: Fault, session: Session, job: str) -> None:
+    kind, _, place = fault.act.partition(":")
+    if kind not in ("cancel", "sigterm", "down"):
+        return
+    await session.seen(place or "running")
+    await asyncio.sleep(0.05)
+    if kind == "cancel":
+        session.queue.to_stop.append(job)
+    elif kind == "sigterm" and session.process is not None:
+        session.process.send_signal(signal.SIGTERM)
+    elif session.comfyui is not None:
+        await session.comfyui.stop()
+
+
+async def _after(fault: Fault, session: Session, outcome: Outcome) -> Outcome:
+    """What the worker is like after it: gone, as it should be, or fit for the next job."""
+    assert session.process is not None
+    session.broken = True
+    if fault.leaves and outcome.leaves:
+        other = session.submit()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(session.process.wait(), 4)
+        return replace(outcome, eats=session.alive or other in session.queue.taken)
+    if fault.act == "sigterm":
+        with suppress(TimeoutError):
+            await asyncio.wait_for(session.process.wait(), 10)
+        code = session.process.returncode
+        return outcome if code == 0 else replace(outcome, result=f"ends with {code}")
+    if session.comfyui is None or fault.act not in ("down", "down_idle"):
+        session.state.behave(WELL)
     good = judge(await session.result(session.submit()))[0] == SUCCESS
     session.broken = not good
     return replace(outcome, next=good, left=await session.left() if good else ())
@@ -399,11 +422,7 @@ async def cause_at_start(fault: Fault, session: Session) -> Outcome:
     return Outcome(result, round(time.monotonic() - began, 2), told)
 
 
-def _all_events(state: State) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (state.folder / "log.jsonl").read_text().splitlines()]
-
-
-async def run(faults: tuple[Fault, ...], folder: Path, rival: Rival = Rival(), lanes: int = 4) -> dict[str, Outcome]:
+async def run(faults: tuple[Fault, ...], folder: Path, rival: Rival = OURS, lanes: int = 4) -> dict[str, Outcome]:
     """Causes faults, in so many lanes at once; those that need no worker of their own share one in their lane."""
     together = [fault for fault in faults if not fault.alone]
     batches = [[fault] for fault in faults if fault.alone]

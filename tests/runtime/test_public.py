@@ -29,8 +29,10 @@ def test_importing_it_loads_no_heavy_library() -> None:
 
 def test_every_error_has_a_code_of_its_own_and_stands_in_the_tree() -> None:
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, JobError)]
-    codes = {kind.code for kind in kinds if kind is not JobError}
-    assert len(codes) == len(kinds) - 1
+    # A kind without a code of its own is one of its parent's, told apart only inside the worker.
+    own = [kind for kind in kinds if kind is not JobError and "code" in vars(kind)]
+    codes = {kind.code for kind in own}
+    assert len(codes) == len(own)
     assert errors.__doc__ is not None
     assert all(code in errors.__doc__ for code in codes)
 

@@ -24,6 +24,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ERROR_CODES = (
     ("invalid_input", "The input is not one that this endpoint takes.", "Correct the fields that the details name."),
     ("comfyui_error", "ComfyUI refused the prompt, or a node failed.", "Try again; report it with the prompt_id."),
+    ("out_of_memory", "The GPU's memory is too small for the job.", "Ask for a smaller size or less at once."),
+    ("stalled", "The job made no progress for too long and was stopped.", "Try again; report it with the prompt_id."),
+    ("disk_full", "A disk of the worker is full.", "Try again: another worker takes the job."),
     ("comfyui_unavailable", "ComfyUI cannot be reached on the worker.", "Try again: another worker takes the job."),
     ("output_missing", "The job ended without its file.", "Try again; report it with the prompt_id."),
     ("output_invalid", "The file is not whole.", "Try again; report it with the prompt_id."),

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import cast
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
 import httpx
 
-from comfy2runpod_runtime.errors import ComfyUIError, ComfyUIUnavailable, OutputMissing, caller_safe
+from comfy2runpod_runtime.errors import ComfyUIError, ComfyUISilent, ComfyUIUnavailable, OutputMissing, caller_safe
 from comfy2runpod_runtime.json_types import Json, JsonObject
 from comfy2runpod_runtime.prompt import Prompt, title_of
 
 # How many of a refused prompt's faults a message holds.
 _REASONS = 5
+# A request that failed on its way, or was answered by a fault of the server's, is sent again.
+_TRIES = 3
+_AGAIN_SECONDS = 0.3
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,15 @@ class ComfyUIClient:
             ComfyUIUnavailable: no answer.
         """
         body = {"prompt": prompt, "prompt_id": prompt_id, "client_id": client_id}
-        response = await self._request("POST", "/prompt", body)
+
+        async def post() -> httpx.Response | None:
+            # The answer to an earlier try may be what was lost: it is not to run twice.
+            return None if tried and await self._knows(prompt_id) else await self._request("POST", "/prompt", body)
+
+        tried: list[Exception] = []
+        response = await _again(post, tried)
+        if response is None:
+            return
         answer = _json_object(response)
         node_errors = answer.get("node_errors")
         # ComfyUI answers 200 and drops the outputs whose nodes are wrong: half a result is none.
@@ -107,6 +121,11 @@ class ComfyUIClient:
         entry = _json_object(response).get(prompt_id)
         return _history(entry) if isinstance(entry, dict) else None
 
+    async def _knows(self, prompt_id: str) -> bool:
+        with suppress(ComfyUIUnavailable):
+            return await self.is_queued(prompt_id) or await self.history(prompt_id) is not None
+        return False
+
     async def is_queued(self, prompt_id: str) -> bool:
         """Whether a prompt waits or runs."""
         queue = _json_object(await self._request("GET", "/queue"))
@@ -118,6 +137,10 @@ class ComfyUIClient:
         await self._request("POST", "/queue", {"delete": [prompt_id]})
         await self._request("POST", "/interrupt", {"prompt_id": prompt_id})
 
+    async def free(self) -> None:
+        """Unloads the models and frees their memory, before the next prompt."""
+        await self._request("POST", "/free", {"unload_models": True, "free_memory": True})
+
     async def upload(self, content: bytes, subfolder: str, name: str) -> None:
         """Puts a file into ComfyUI's input folder, in place of one of that name.
 
@@ -126,10 +149,15 @@ class ComfyUIClient:
             ComfyUIUnavailable: no answer.
         """
         form = {"type": "input", "subfolder": subfolder, "overwrite": "true"}
-        try:
-            response = await self._http.post("/upload/image", data=form, files={"image": (name, content, "image/png")})
-        except httpx.HTTPError as error:
-            raise _unavailable(error) from error
+
+        async def post() -> httpx.Response:
+            files = {"image": (name, content, "image/png")}
+            try:
+                return await self._http.post("/upload/image", data=form, files=files)
+            except httpx.HTTPError as error:
+                raise _unavailable(error) from error
+
+        response = await _again(post)
         if response.status_code != httpx.codes.OK:
             status = response.status_code
             raise ComfyUIError(f"ComfyUI does not take an input file of {len(content):,} bytes (HTTP {status}).")
@@ -154,15 +182,20 @@ class ComfyUIClient:
         Raises:
             OutputMissing: ComfyUI does not have it.
         """
-        size = 0
-        async with self._stream(file) as response:
-            if response.status_code != httpx.codes.OK:
-                raise OutputMissing(f"ComfyUI says that it saved {file.filename}, but does not give it.")
-            with target.open("wb") as out:
-                async for chunk in response.aiter_bytes(1 << 20):
-                    out.write(chunk)
-                    size += len(chunk)
-        return size
+
+        async def once() -> int:
+            size = 0
+            async with self._stream(file) as response:
+                _raise_server_fault(response)
+                if response.status_code != httpx.codes.OK:
+                    raise OutputMissing(f"ComfyUI says that it saved {file.filename}, but does not give it.")
+                with target.open("wb") as out:
+                    async for chunk in response.aiter_bytes(1 << 20):
+                        out.write(chunk)
+                        size += len(chunk)
+            return size
+
+        return await _again(once)
 
     @asynccontextmanager
     async def _stream(self, file: SavedFile) -> AsyncIterator[httpx.Response]:
@@ -175,13 +208,36 @@ class ComfyUIClient:
 
     async def _request(self, method: str, path: str, body: object = None) -> httpx.Response:
         try:
-            return await self._http.request(method, path, json=body)
+            response = await self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise _unavailable(error) from error
+        _raise_server_fault(response)
+        return response
+
+
+async def _again(act: Callable[[], Awaitable[Result]], tried: list[Exception] | None = None) -> Result:
+    """Does something until ComfyUI takes it, a few times. What was not answered in time may still arrive: no more."""
+    failed = [] if tried is None else tried
+    while True:
+        try:
+            return await act()
+        except ComfyUISilent:
+            raise
+        except ComfyUIUnavailable as error:
+            failed.append(error)
+            if len(failed) == _TRIES:
+                raise
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def _unavailable(error: httpx.HTTPError) -> ComfyUIUnavailable:
-    return ComfyUIUnavailable(f"ComfyUI does not answer ({type(error).__name__}).")
+    kind = ComfyUISilent if isinstance(error, httpx.TimeoutException) else ComfyUIUnavailable
+    return kind(f"ComfyUI does not answer ({type(error).__name__}).")
+
+
+def _raise_server_fault(response: httpx.Response) -> None:
+    if response.is_server_error:
+        raise ComfyUIUnavailable(f"ComfyUI answered HTTP {response.status_code}.")
 
 
 def _json_object(response: httpx.Response) -> JsonObject:

@@ -85,6 +85,13 @@ class ComfyUIProcess:
             else:
                 return
 
+    def kill(self, reason: str) -> None:
+        """Ends one that does not do what it is told, at once; its last words go to our log."""
+        log.error("ComfyUI is ended: %s. Its last lines:\n%s", reason, "\n".join(self._tail))
+        if self._process is not None:
+            self._process.kill()
+        self.stop()
+
     def stop(self) -> None:
         """Ends it: asked first, then killed."""
         process, self._process = self._process, None

@@ -1,0 +1,85 @@
+"""The one owner of what the worker has to do with ComfyUI: whether it is there, free, and worth another job."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from comfy2runpod_runtime.comfyui.client import ComfyUIClient
+from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
+from comfy2runpod_runtime.errors import ComfyUIUnavailable
+from comfy2runpod_runtime.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.25
+_SOON_SECONDS = 1.0
+
+
+class Keeper:
+    """The worker's own ComfyUI, or one that somebody else keeps.
+
+    `unfit` says why this worker can serve no further job; None while it can.
+    """
+
+    def __init__(self, settings: Settings, *, waits: bool) -> None:
+        # A worker of an endpoint waits for what somebody else restarts; whoever runs a job by hand is told at once.
+        self._patience_seconds = settings.comfyui_silence_seconds if waits else _SOON_SECONDS
+        self._settings = settings
+        self.process = None if settings.comfyui_url else ComfyUIProcess(settings)
+        self.unfit: str | None = None
+
+    def client(self) -> ComfyUIClient:
+        """A client for one job."""
+        url = self._settings.comfyui_url or (self.process.url if self.process is not None else "")
+        return ComfyUIClient(url, self._settings.request_timeout_seconds)
+
+    @property
+    def alive(self) -> bool:
+        """False once it is known to be gone."""
+        return self.process is None or self.process.running
+
+    async def ready(self, client: ComfyUIClient, patience_seconds: float | None = None) -> str | None:
+        """Waits until ComfyUI answers; the simulator's version if that is what answers.
+
+        Raises:
+            ComfyUIUnavailable: our own does not start, or another's does not answer in time.
+        """
+        clock = asyncio.get_running_loop().time
+        give_up_at = clock() + (self._patience_seconds if patience_seconds is None else patience_seconds)
+        while True:
+            try:
+                if self.process is not None:
+                    await self.process.ensure(client)
+                return (await client.stats()).simulator
+            except ComfyUIUnavailable as error:
+                # What somebody else starts may still be on its way; our own has had its time.
+                if self.process is not None or clock() > give_up_at:
+                    self.unfit = error.message
+                    raise
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def free_of(self, client: ComfyUIClient, prompt_id: str) -> None:
+        """Sees to it that a prompt that was given up keeps nothing from the next one.
+
+        It has been interrupted. A ComfyUI that does not let go of it is ended if it is ours; else this worker is unfit.
+        """
+        clock = asyncio.get_running_loop().time
+        give_up_at = clock() + self._settings.comfyui_interrupt_seconds
+        while self.alive:
+            try:
+                busy, reason = await client.is_queued(prompt_id), "it goes on with a job that was stopped"
+            except ComfyUIUnavailable as error:
+                busy, reason = True, error.message
+            if not busy:
+                return
+            if clock() > give_up_at:
+                await self._end(reason)
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _end(self, reason: str) -> None:
+        if self.process is None:
+            self.unfit = reason
+        else:
+            await asyncio.to_thread(self.process.kill, reason)

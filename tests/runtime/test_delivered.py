@@ -1,0 +1,79 @@
+"""A job that RunPod's queue delivers twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from comfy2runpod_runtime.delivered import Delivered
+
+
+class Runs:
+    """A handler whose jobs end when they are told to."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.go = asyncio.Event()
+        self.answer: dict[str, Any] = {"image": "…"}
+
+    async def __call__(self, job: Any) -> Any:
+        self.ids.append(job["id"])
+        await self.go.wait()
+        return dict(self.answer)
+
+
+async def test_while_it_runs_the_second_waits_for_the_first() -> None:
+    delivered, runs = Delivered(), Runs()
+    job = {"id": "a", "input": {"prompt": "x"}}
+    both = asyncio.gather(delivered.once(job, runs), delivered.once(dict(job), runs))
+    await asyncio.sleep(0)
+    runs.go.set()
+    assert await both == [{"image": "…"}, {"image": "…"}]
+    assert runs.ids == ["a"]
+
+
+async def test_after_a_failure_it_is_run_again() -> None:
+    delivered, runs = Delivered(), Runs()
+    runs.go.set()
+    runs.answer = {"error": "{}"}
+    job = {"id": "a", "input": {}}
+    assert await delivered.once(job, runs) == {"error": "{}"}
+    runs.answer = {"image": "…"}
+    assert await delivered.once(job, runs) == {"image": "…"}
+    assert runs.ids == ["a", "a"]
+
+
+async def test_a_cancelled_first_leaves_the_second_to_run() -> None:
+    delivered, runs = Delivered(), Runs()
+    job = {"id": "a", "input": {}}
+    first = asyncio.create_task(delivered.once(job, runs))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(delivered.once(job, runs))
+    await asyncio.sleep(0)
+    first.cancel()
+    runs.go.set()
+    assert await second == {"image": "…"}
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert runs.ids == ["a", "a"]
+
+
+async def test_the_same_id_with_another_input_is_another_job_and_few_answers_are_kept() -> None:
+    delivered, runs = Delivered(), Runs()
+    runs.go.set()
+    await delivered.once({"id": "a", "input": 1}, runs)
+    await delivered.once({"id": "a", "input": 2}, runs)
+    assert runs.ids == ["a", "a"]
+    for name in "bcdefg":
+        await delivered.once({"id": name, "input": 1}, runs)
+    assert len(delivered._answers) == 4
+
+
+async def test_what_the_sdk_takes_out_of_an_answer_is_there_the_next_time() -> None:
+    delivered, runs = Delivered(), Runs()
+    runs.go.set()
+    job = {"id": "a", "input": {}}
+    (await delivered.once(job, runs)).clear()
+    assert await delivered.once(job, runs) == {"image": "…"}
