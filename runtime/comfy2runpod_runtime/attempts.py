@@ -23,6 +23,8 @@ from comfy2runpod_runtime.settings import Settings
 log = logging.getLogger(__name__)
 
 _RUNS = 2
+# ComfyUI frees memory between two prompts, on its own thread, a moment after it was told.
+_FREE_SECONDS = 0.5
 
 
 async def run_attempts(
@@ -61,6 +63,7 @@ async def run_attempts(
                 raise
             with suppress(ComfyUIUnavailable):
                 await client.free()
+            await asyncio.sleep(_FREE_SECONDS)
             reason = error
         except asyncio.CancelledError:
             await asyncio.shield(_freed(job, client, keeper))

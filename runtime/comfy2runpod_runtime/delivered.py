@@ -12,7 +12,7 @@ from comfy2runpod_runtime.json_types import JsonObject
 RawJob: TypeAlias = Mapping[str, object]
 
 # Each may hold ten megabytes of text.
-_KEPT = 4
+_KEPT = 2
 
 
 class Delivered:

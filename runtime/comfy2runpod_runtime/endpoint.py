@@ -112,10 +112,14 @@ class Endpoint(Generic[Request]):
         """
         if not _from_queue():
             return await self._handle(job)
-        answer = await self._delivered.once(job, self._handle)
+        try:
+            answer = await self._delivered.once(job, self._handle)
+        finally:
+            # Also after a cancelled job, whose answer nobody gets.
+            if self._keeper.unfit is not None:
+                self._leave(self._keeper.unfit)
         if self._keeper.unfit is not None:
             answer["refresh_worker"] = True
-            self._leave(self._keeper.unfit)
         return answer
 
     def _leave(self, reason: str) -> None:

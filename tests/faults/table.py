@@ -246,6 +246,14 @@ FAULTS = (
         Behaviour(file="slower"),
         act="cancel:viewed",
     ),
+    Fault(
+        "cancel-stuck",
+        "The job is cancelled while a node hangs that hears no interrupt; ComfyUI is the worker's own.",
+        STOPPED,
+        Behaviour(run="stuck"),
+        act="cancel:running",
+        own=True,
+    ),
     # The queue's side.
     Fault(
         "sigterm",

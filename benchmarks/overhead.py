@@ -1,0 +1,70 @@
+"""What a handler adds to the SDK's own time for a job: ours, worker-comfyui's, and one that does nothing.
+
+    python benchmarks/overhead.py --worker-comfyui CHECKOUT [--rounds 60]
+
+All three run at the same time in worker loops of their own, beside stand-ins whose jobs take no time; in
+each round each gets one job, one after the other. Measured from the moment when RunPod's queue hands out the job to the
+moment when it has the result. Medians, and ratios of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.faults.comfyui import Behaviour
+from tests.faults.harness import OURS, Rival, Session
+from tests.faults.table import SUCCESS, Fault
+
+JOB = Fault("job", "Nothing goes wrong.", SUCCESS, Behaviour(seconds=0.0))
+
+
+async def measure(checkout: Path, rounds: int, folder: Path) -> dict[str, list[float]]:
+    rivals = (Rival("nothing"), OURS, Rival("worker-comfyui", checkout))
+    sessions = {rival.kind: Session(folder / rival.kind, rival, JOB) for rival in rivals}
+    times: dict[str, list[float]] = {kind: [] for kind in sessions}
+    try:
+        for session in sessions.values():
+            session.state.behave(JOB.behaviour)
+            await session.start()
+        for number in range(rounds + 1):
+            for kind, session in sessions.items():
+                job = session.submit()
+                body = await session.result(job)
+                if body is None or "error" in body:
+                    raise SystemExit(f"{kind}: {body}")
+                done = next(at for posted, at, _ in session.queue.results if posted == job)
+                # The first job of each warms it up.
+                if number:
+                    times[kind].append(done - session.queue.taken[job])
+                # The SDK's loop looks for a job once a second while one is in work: all are idle again in time.
+            await asyncio.sleep(1.2)
+    finally:
+        for session in sessions.values():
+            await session.close()
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--worker-comfyui", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=60)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="overhead-") as folder:
+        times = asyncio.run(measure(options.worker_comfyui.resolve(), options.rounds, Path(folder)))
+    medians = {kind: statistics.median(values) for kind, values in times.items()}
+    base = medians["nothing"]
+    for kind, median in medians.items():
+        print(f"{kind:16} {median * 1000:6.1f} ms a job, {(median - base) * 1000:6.1f} ms beyond the SDK's own")
+    added = {kind: median - base for kind, median in medians.items()}
+    print(f"ours adds {added['ours'] / added['worker-comfyui']:.2f} of what worker-comfyui adds")
+
+
+if __name__ == "__main__":
+    main()
