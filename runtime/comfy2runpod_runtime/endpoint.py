@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import os
-import secrets
 import shutil
 import signal
 import time
@@ -32,13 +31,12 @@ from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
 from comfy2runpod_runtime.outputs import Output
 from comfy2runpod_runtime.progress import ProgressUpdates
 from comfy2runpod_runtime.prompt import Prompt, PromptTemplate, Run
+from comfy2runpod_runtime.seeds import drawn_seed
 from comfy2runpod_runtime.settings import Settings
 from comfy2runpod_runtime.validate import validate_request
 
 # What a package and this runtime agree on; a package says which it was made for.
 CONTRACT = 1
-# Random seeds stay where every JSON reader keeps them exactly.
-_SEEDS = 2**53
 _OURS = "The worker failed for a reason of its own; its log says more."
 # How long removing a job's input files may hold up the next job.
 _EMPTY_SECONDS = 5
@@ -219,7 +217,7 @@ class Endpoint(Generic[Request]):
     def _drawn(self, request: Request) -> dict[str, int]:
         """The seeds of a run: those given, and random ones for those left out. 0 is a seed like any other."""
         given = {name: getattr(request, name) for name in self._seeds}
-        return {name: secrets.randbelow(_SEEDS) if value is None else value for name, value in given.items()}
+        return {name: drawn_seed(self._request, name) if value is None else value for name, value in given.items()}
 
     def _checked(self, answer: JsonObject) -> JsonObject:
         try:

@@ -55,6 +55,12 @@ async def test_the_same_seed_repeats_the_picture_and_another_changes_it(handler:
     assert first.tobytes() == again.tobytes() != other.tobytes()
 
 
+async def test_a_seed_that_was_drawn_can_be_sent_again(handler: ModuleType) -> None:
+    # Seeds above 2**32 are refused; eight random ones of 53 bits would all but surely be.
+    for seed in [(await run(handler, width=64, height=64))["seed"] for _ in range(8)]:
+        assert (await run(handler, width=64, height=64, seed=seed))["seed"] == seed
+
+
 @pytest.mark.parametrize(
     ("job_input", "field"),
     [({"width": 63}, "width"), ({"height": 2049}, "height"), ({"steps": 0}, "steps"), ({"seed": 2**32}, "seed")],

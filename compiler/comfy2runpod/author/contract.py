@@ -52,12 +52,13 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file that a worker needs, and which one exactly: by whatever of these is known."""
+    """A file that a worker needs, and which one exactly: by whatever of these is known; and its licence."""
 
     url: str
     revision: str | None
     size: int | None
     sha256: str | None
+    licence: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,7 @@ def contract_of(files: Mapping[str, str], name: str) -> Contract:
                     revision=cast("str | None", entry.get("revision")),
                     size=cast("int | None", entry.get("size") or entry.get("approximate_size")),
                     sha256=cast("str | None", entry.get("sha256")),
+                    licence=cast("str | None", entry.get("licence")),
                 )
                 for entry in cast("list[JsonObject]", parsed[MODELS]["models"])
             },

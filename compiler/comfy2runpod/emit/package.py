@@ -25,6 +25,7 @@ from comfy2runpod.ir.prompt import Prompt, prompt_to_json
 # The agreement between a package and the runtime; the runtime refuses a package of another one.
 CONTRACT = 1
 LOCK_VERSION = 1
+_GIGABYTE = 1e9
 
 _TEMPLATES = {
     "schema.py": "schema.py.j2",
@@ -75,6 +76,7 @@ def lock_json(models: tuple[Model, ...]) -> JsonObject:
             "size": model.size,
             "approximate_size": model.approximate_size,
             "sha256": model.sha256,
+            "licence": model.licence,
         }
         for model in models
         if model.url
@@ -118,6 +120,7 @@ def _context(interface: Interface) -> dict[str, object]:
             | {"ImageInput" for view, _ in fields if view.marker is not None}
         ),
         "images": [view for view, _ in fields if view.kind == "image"],
+        "models": [(model, size_text(model)) for model in interface.models],
         "error_codes": ERROR_CODES,
         "example": example,
         "example_json": json.dumps(example, indent=2, ensure_ascii=False),
@@ -131,10 +134,19 @@ def _context(interface: Interface) -> dict[str, object]:
     }
 
 
+def size_text(model: Model) -> str:
+    """A model file's size in words: exact if the lock knows it, else about what the author wrote."""
+    size = model.size or model.approximate_size
+    if size is None:
+        return "not told"
+    text = f"{size / _GIGABYTE:.2f} GB" if size >= _GIGABYTE else f"{size / 1e6:.0f} MB"
+    return text if model.size else f"about {text}"
+
+
 def container_disk_gb(interface: Interface) -> int:
     """GB of a worker's own disk: the note's, and room for every model, because without a volume they land there."""
     models = sum(model.size or model.approximate_size or 0 for model in interface.models)
-    return interface.runpod.container_disk_gb + math.ceil(models / 1e9)
+    return interface.runpod.container_disk_gb + math.ceil(models / _GIGABYTE)
 
 
 def _hub(interface: Interface) -> JsonObject:

@@ -34,7 +34,7 @@ INPUT_KEYS = (
     "max_length", "choices", "max_bytes", "max_pixels", "formats",
 )  # fmt: skip
 OUTPUT_KEYS = ("from", "title", "description", "many")
-MODEL_KEYS = ("size", "url", "directory")
+MODEL_KEYS = ("size", "url", "directory", "licence")
 _RUNPOD = ("gpu", "container_disk", "execution_timeout")
 
 
@@ -191,6 +191,7 @@ class _Reader:
                 size=self._optional(fields, "size", f"{key}.", self._size),
                 url=self._optional(fields, "url", f"{key}.", self._text),
                 directory=self._optional(fields, "directory", f"{key}.", self._text),
+                licence=self._optional(fields, "licence", f"{key}.", self._line),
             )
 
     def _mapping(self, raw: Yaml, key: str, allowed: tuple[str, ...] | None) -> Mapping[str, Yaml]:
@@ -215,6 +216,12 @@ class _Reader:
             return raw
         self._wrong(key, "a text", raw)
         return ""
+
+    def _line(self, raw: Yaml, key: str) -> str:
+        text = " ".join(self._text(raw, key).split())
+        if isinstance(raw, str) and not text:
+            self._wrong(key, "a text that is not empty", raw)
+        return text
 
     def _texts(self, raw: Yaml, key: str) -> tuple[str, ...]:
         if isinstance(raw, str):

@@ -88,4 +88,5 @@ def _model(file: str, directory: str, ref: ModelRef | None, annotation: Annotati
         approximate_size=note.size if note is not None else None,
         sha256=sha256.lower() if sha256 else None,
         node_ids=(node.id,),
+        licence=note.licence if note is not None else None,
     )

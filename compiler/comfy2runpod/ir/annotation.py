@@ -52,12 +52,13 @@ class OutputAnnotation:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnnotation:
-    """What the author knows of a model file: its size in bytes, approximately, and where it comes from."""
+    """What the author knows of a model file: its size in bytes, approximately, where it comes from, and its licence."""
 
     file: str
     size: int | None
     url: str | None
     directory: str | None
+    licence: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

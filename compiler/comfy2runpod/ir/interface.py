@@ -139,6 +139,7 @@ class Model:
 
     `directory` is the folder under ComfyUI's `models`. `size` (bytes), `sha256` and a commit as `revision` come from
     the lock; until it is made, `revision` is the branch of the URL and `approximate_size` what the author wrote.
+    `licence` is the author's word on it, one line; None if there is none.
     """
 
     file: str
@@ -151,6 +152,7 @@ class Model:
     approximate_size: int | None
     sha256: str | None
     node_ids: tuple[str, ...]
+    licence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,11 +101,11 @@ class Engine:
             self.send(kind, data, work.client_id)
 
         tell("execution_start", {})
-        mark = fingerprint(self.inputs.by_content(work.prompt, self.catalog))
+        content = self.inputs.by_content(work.prompt, self.catalog)
         outputs: dict[str, JsonObject] = {}
         succeeded = False
         order = list(_order(work.prompt, work.outputs))
-        whole = mark + repr([work.prompt[o].inputs.get("filename_prefix") for o in work.outputs]).encode()
+        whole = fingerprint(content) + repr([work.prompt[o].inputs.get("filename_prefix") for o in work.outputs]).encode()
         if self._last is not None and self._last[0] == whole:
             tell("execution_cached", {"nodes": list(order)})
             outputs = self._last[1] if work.client_id is not None else {}
@@ -117,7 +117,7 @@ class Engine:
             values: dict[str, tuple[Value, ...]] = {}
             try:
                 for node_id in order:
-                    await self._node(work, node_id, values, mark, outputs)
+                    await self._node(work, node_id, values, content, outputs)
                 succeeded = True
             except _Failed as failed:
                 tell(failed.kind, failed.data)
@@ -140,7 +140,7 @@ class Engine:
         work: Submission,
         node_id: str,
         values: dict[str, tuple[Value, ...]],
-        mark: bytes,
+        content: Prompt,
         outputs: dict[str, JsonObject],
     ) -> None:
         node = work.prompt[node_id]
@@ -166,7 +166,11 @@ class Engine:
                     given[name] = await asyncio.to_thread(self.inputs.picture, value)
             values[node_id] = evaluate(node_class, given)
             await self._steps(work, node_id, given)
-            saved = await asyncio.to_thread(self._save, node.class_type, given, mark)
+            saved = None
+            if node_class.output_node:
+                # What a node saves depends on what it needs, and not on what else the prompt saves.
+                mark = fingerprint({needed: content[needed] for needed in _order(work.prompt, (node_id,))})
+                saved = await asyncio.to_thread(self._save, node.class_type, given, mark)
         except NodeError as error:
             detail: JsonObject = {
                 "node_id": node_id,

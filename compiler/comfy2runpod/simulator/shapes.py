@@ -309,6 +309,18 @@ def _value(given: Inputs) -> tuple[Value, ...]:
     return (Constant(given.constant("value")),)
 
 
+def _concatenated(given: Inputs) -> tuple[Value, ...]:
+    parts = (str(given.get(name, Constant).value) for name in ("string_a", "string_b"))
+    return (Constant(str(given.constant("delimiter")).join(parts)),)
+
+
+_TRIMS = {"Both": str.strip, "Left": str.lstrip, "Right": str.rstrip}
+
+
+def _trimmed(given: Inputs) -> tuple[Value, ...]:
+    return (Constant(_TRIMS[str(given.constant("mode"))](str(given.get("string", Constant).value))),)
+
+
 def _same_images(given: Inputs) -> tuple[Value, ...]:
     return (given.get("image", Images),)
 
@@ -358,6 +370,8 @@ RULES: Mapping[str, Rule] = {
     "PrimitiveString": _value,
     "PrimitiveStringMultiline": _value,
     "PrimitiveBoolean": _value,
+    "StringConcatenate": _concatenated,
+    "StringTrim": _trimmed,
     "SaveVideo": _saved,
     "SaveImage": _saved,
     "PreviewImage": _saved,
