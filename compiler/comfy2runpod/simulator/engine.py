@@ -105,7 +105,9 @@ class Engine:
         outputs: dict[str, JsonObject] = {}
         succeeded = False
         order = list(_order(work.prompt, work.outputs))
-        whole = fingerprint(content) + repr([work.prompt[o].inputs.get("filename_prefix") for o in work.outputs]).encode()
+        whole = (
+            fingerprint(content) + repr([work.prompt[o].inputs.get("filename_prefix") for o in work.outputs]).encode()
+        )
         if self._last is not None and self._last[0] == whole:
             tell("execution_cached", {"nodes": list(order)})
             outputs = self._last[1] if work.client_id is not None else {}
