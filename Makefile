@@ -59,7 +59,7 @@ generate: setup ## Compile the graphs into generated/.
 	$(BIN)/comfy2runpod compile $(GRAPHS)
 
 goldens: setup ## Write the golden files anew; read the diff before you commit it.
-	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler
+	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler tests/end_to_end/test_picture_table.py
 
 editor: setup editors chromium ## The tests that drive the real editor headless (CHROMIUM= names another browser).
 	$(BIN)/pytest -q tests/editor

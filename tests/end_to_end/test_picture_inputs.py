@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import random
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -280,9 +282,11 @@ REFUSED: dict[str, tuple[object, str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 async def test_what_is_no_such_picture_is_refused_with_the_reason(
-    handler: ModuleType, simulator: Simulator, case: str
+    handler: ModuleType, simulator: Simulator, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     value, reason = REFUSED[case]
+    began = time.monotonic()
     queued, files = simulator.prompts_received, left(simulator)
     error = failure(await run(handler, value))
     assert error["code"] == "invalid_input"
@@ -292,6 +296,8 @@ async def test_what_is_no_such_picture_is_refused_with_the_reason(
     assert len(detail["message"]) < 200  # type: ignore[index]
     assert not any(secret in str(error) for secret in ("secret", "127.", "169.254", "passwd", "/tmp"))
     assert (simulator.prompts_received, left(simulator)) == (queued, files)
+    assert list(tmp_path.iterdir()) == []
+    assert time.monotonic() - began < 10
 
 
 async def test_no_broken_file_is_more_than_refused(handler: ModuleType, simulator: Simulator) -> None:

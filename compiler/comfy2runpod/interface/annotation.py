@@ -220,7 +220,7 @@ class _Reader:
     def _line(self, raw: Yaml, key: str) -> str:
         text = " ".join(self._text(raw, key).split())
         if isinstance(raw, str) and not text:
-            self._wrong(key, "a text that is not empty", raw)
+            self.found.add(errors.WrongForm(at=self.at(key), expected="a text", found="an empty one"))
         return text
 
     def _texts(self, raw: Yaml, key: str) -> tuple[str, ...]:
