@@ -82,7 +82,7 @@ NEGATIVE = (
             [(True, "input.codec", "added, required")],
         ),
         ("  video:\n", "  film:\n", [(True, "output.video", "removed"), (False, "output.film", "added, string")]),
-        ("container_disk: 20GB", "container_disk: 30GB", [(False, "runpod.container_disk", "container disk 62 -> 72")]),
+        ("container_disk: 20GB", "container_disk: 30GB", [(False, "runpod.container_disk", "container disk 66 -> 76")]),
         (
             "execution_timeout: 30m",
             "execution_timeout: 10m",
