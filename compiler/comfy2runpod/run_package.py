@@ -72,7 +72,7 @@ def run_package(package: Path, job_input: Json, comfyui: str | None) -> Answer:
             problem = "its handler did not start; the reason stands above"
             raise RunError(CannotRun(at=Locus(package.as_posix()), problem=problem))
         answer = cast(JsonObject, json.loads(taken.read_text("utf-8")))
-    return _opened(answer, _media_types(package))
+    return _opened(answer, _file_fields(package))
 
 
 def media_fields(package: Path) -> frozenset[str]:
@@ -95,15 +95,13 @@ def _comfyui(url: str | None) -> Iterator[str]:
         yield simulator.url
 
 
-def _media_types(package: Path) -> dict[str, str]:
-    """The media type of each output field that holds a file, by the package's own schema."""
+def _file_fields(package: Path) -> frozenset[str]:
+    """The fields of an answer that hold a file themselves, by the package's own schema."""
     schema = json.loads((package / "docs" / "output.schema.json").read_text("utf-8"))
-    return {
-        name: field["contentMediaType"] for name, field in schema["properties"].items() if "contentMediaType" in field
-    }
+    return frozenset(name for name, field in schema["properties"].items() if "contentMediaType" in field)
 
 
-def _opened(answer: JsonObject, media_types: dict[str, str]) -> Answer:
+def _opened(answer: JsonObject, file_fields: frozenset[str]) -> Answer:
     if "error" in answer:
         error = answer["error"]
         with suppress(ValueError):
@@ -112,8 +110,8 @@ def _opened(answer: JsonObject, media_types: dict[str, str]) -> Answer:
     media: dict[str, bytes] = {}
     rest: JsonObject = {}
     for name, value in answer.items():
-        if name in media_types and isinstance(value, str):
-            rest[name] = _file(media, name, media_types[name], value)
+        if name in file_fields and isinstance(value, str):
+            rest[name] = _file(media, name, str(answer.get("media_type")), value)
         elif isinstance(value, dict) and "data" in value:
             rest[name] = _with_file(media, name, value)
         elif isinstance(value, list):

@@ -89,6 +89,9 @@ class Output(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     video: Annotated[str, Field(description="The video (video/mp4), base64.")]
+    media_type: Annotated[str, Field(description="The file's media type, told by its content.")]
+    bytes: Annotated[int, Field(description="The file's size in bytes.")]
+    sha256: Annotated[str, Field(description="The file's sha256, in hexadecimal.")]
     width: Annotated[int, Field(description="Width in pixels, measured on the decoded frames.")]
     height: Annotated[int, Field(description="Height in pixels, measured on the decoded frames.")]
     frame_count: Annotated[int, Field(description="Number of frames, counted while decoding.")]

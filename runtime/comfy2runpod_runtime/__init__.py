@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING
 from comfy2runpod_runtime.errors import JobError, PackageError, SettingsError
 from comfy2runpod_runtime.fields import ImageInput, Stepped
 from comfy2runpod_runtime.prompt import Prompt, PromptNode, Run, round_down, round_up, set_member
+from comfy2runpod_runtime.requests import ImageOptions
 
 if TYPE_CHECKING:
     from comfy2runpod_runtime.endpoint import CONTRACT, Endpoint
-    from comfy2runpod_runtime.outputs import Audio, Image, Output, Video
+    from comfy2runpod_runtime.outputs import Animation, Audio, Drawing, Image, Model3D, Output, Text, Video
 
 __all__ = [
     "CONTRACT",
+    "Animation",
     "Audio",
+    "Drawing",
     "Endpoint",
     "Image",
     "ImageInput",
+    "ImageOptions",
     "JobError",
+    "Model3D",
     "Output",
     "PackageError",
     "Prompt",
@@ -29,6 +34,7 @@ __all__ = [
     "Run",
     "SettingsError",
     "Stepped",
+    "Text",
     "Video",
     "round_down",
     "round_up",

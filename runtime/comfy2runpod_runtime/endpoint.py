@@ -31,12 +31,13 @@ from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
 from comfy2runpod_runtime.outputs import Output
 from comfy2runpod_runtime.progress import ProgressUpdates
 from comfy2runpod_runtime.prompt import Prompt, PromptTemplate, Run
+from comfy2runpod_runtime.requests import ImageOptions, wanted_of
 from comfy2runpod_runtime.seeds import drawn_seed
 from comfy2runpod_runtime.settings import Settings
 from comfy2runpod_runtime.validate import validate_request
 
 # What a package and this runtime agree on; a package says which it was made for.
-CONTRACT = 1
+CONTRACT = 2
 _OURS = "The worker failed for a reason of its own; its log says more."
 # How long removing a job's input files may hold up the next job.
 _EMPTY_SECONDS = 5
@@ -156,6 +157,8 @@ class Endpoint(Generic[Request]):
     async def _run(self, job: RawJob, record: _Record) -> JsonObject:
         timings = record.timings
         request = validate_request(self._request, job.get("input"))
+        fallback = ImageOptions(format=self._settings.output_format, quality=self._settings.output_quality)
+        wanted = wanted_of(request, [output.name for output in self._outputs], fallback)
         pictures = await take_images(request, self._rules)
         folder = _folder(record.prompt_id)
         files = {name: f"{name}.png" for name in pictures}
@@ -175,7 +178,7 @@ class Endpoint(Generic[Request]):
                         timings.done("upload")
 
                 try:
-                    work = Job(prompt, run, self._outputs)
+                    work = Job(prompt, run, self._outputs, wanted)
                     work, media = await run_attempts(
                         work, client, self._keeper, self._settings, progress.send, timings, upload
                     )

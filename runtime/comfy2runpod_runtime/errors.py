@@ -46,12 +46,20 @@ class FieldFault:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class OutputFault:
+    """Why one of several outputs was not made."""
+
+    output: str
+    message: str
+
+
 class JobError(Exception):
     """The base of all; `code` is stable, the message may change."""
 
     code: ClassVar[str] = "internal_error"
 
-    def __init__(self, message: str, details: Sequence[FieldFault] = ()) -> None:
+    def __init__(self, message: str, details: Sequence[FieldFault | OutputFault] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.details = tuple(details)
@@ -60,7 +68,12 @@ class JobError(Exception):
         """The error as data."""
         answer: JsonObject = {"code": self.code, "message": self.message}
         if self.details:
-            answer["details"] = [{"field": fault.field, "message": fault.message} for fault in self.details]
+            answer["details"] = [
+                {"field": fault.field, "message": fault.message}
+                if isinstance(fault, FieldFault)
+                else {"output": fault.output, "message": fault.message}
+                for fault in self.details
+            ]
         return answer
 
     def to_answer(self) -> JsonObject:
@@ -76,9 +89,15 @@ class InvalidInput(JobError):
 
 
 class ComfyUIError(JobError):
-    """ComfyUI refused the prompt, or a node failed."""
+    """ComfyUI refused the prompt, or a node failed: those in `nodes`, as far as it is known which."""
 
     code = "comfyui_error"
+
+    def __init__(
+        self, message: str, details: Sequence[FieldFault | OutputFault] = (), nodes: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, details)
+        self.nodes = tuple(nodes)
 
 
 class OutOfMemory(JobError):

@@ -11,26 +11,32 @@ import logging
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from comfy2runpod_runtime.collect import Downloads, finished
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History
-from comfy2runpod_runtime.comfyui.events import Event, EventStream, NodeStarted, PromptEnded, StepDone
+from comfy2runpod_runtime.comfyui.events import Event, EventStream, NodeSaved, NodeStarted, PromptEnded, StepDone
 from comfy2runpod_runtime.errors import (
+    ComfyUIError,
     ComfyUILost,
     ComfyUIUnavailable,
     JobCancelled,
     JobError,
     JobStalled,
     JobTimeout,
+    OutputFault,
+    OutputInvalid,
+    OutputMissing,
 )
 from comfy2runpod_runtime.failures import failure_error
 from comfy2runpod_runtime.json_types import JsonObject
-from comfy2runpod_runtime.outputs import Collected, Output, answer_of
-from comfy2runpod_runtime.prompt import Prompt, Run, title_of
+from comfy2runpod_runtime.outputs import Output, Result, answer_of
+from comfy2runpod_runtime.prompt import Prompt, Run, ancestors, pruned, title_of
+from comfy2runpod_runtime.requests import Wanted
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -61,11 +67,17 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one run needs: the patched prompt under its id, and the outputs that it is to give."""
+    """What one run needs: the patched prompt, its run, the endpoint's outputs, and what the request wants of them."""
 
     prompt: Prompt
     run: Run
     outputs: tuple[Output, ...]
+    wanted: Wanted
+
+    @property
+    def asked(self) -> tuple[Output, ...]:
+        """The outputs that the request wants."""
+        return tuple(output for output in self.outputs if output.name in self.wanted.outputs)
 
 
 async def run_job(
@@ -83,7 +95,7 @@ async def run_job(
         job: what to run.
         client: where to run it.
         settings: every wait's bound.
-        progress: called with `{"node", "percent", "step"?, "of"?}` while it runs.
+        progress: called with `{"node", "percent", "step"?, "of"?, "outputs"?}` while it runs.
         timings: filled in.
         alive: False once the ComfyUI is known to be gone, so that nobody waits for it.
         deadline: when it has to be done, by the loop's clock; None: JOB_TIMEOUT_SECONDS from now.
@@ -92,36 +104,128 @@ async def run_job(
         The media part of the answer.
 
     Raises:
-        JobError: whatever went wrong, with its code.
+        JobError: whatever went wrong, with its code; of several outputs, `details` names those that failed.
         asyncio.CancelledError: the job was cancelled; ComfyUI has been told.
     """
-    prompt_id, client_id = job.run.prompt_id, uuid.uuid4().hex
-    try:
-        end = asyncio.get_running_loop().time() + settings.job_timeout_seconds if deadline is None else deadline
-        async with asyncio.timeout_at(end):
-            async with EventStream(client.url, client_id) as events:
-                timings.done("connect")
-                await _queue(job, client, client_id)
-                timings.done("queue")
-                reporter = _Reporter(job.prompt, progress, settings.progress_seconds)
-                history = await _follow(prompt_id, client, events, settings, reporter, alive)
-                timings.done("run")
-            _raise_failure(job.prompt, history)
-            return await _collect(job, client, history, settings, timings)
-    except TimeoutError:
-        await _give_up(client, prompt_id)
-        raise JobTimeout(f"The job took longer than {settings.job_timeout_seconds:g} s and was stopped.") from None
-    except (ComfyUIUnavailable, JobStalled):
-        # An answer was lost, so the prompt may still be there, and would keep the GPU from the next job.
-        await _give_up(client, prompt_id)
-        raise
-    except asyncio.CancelledError:
-        await asyncio.shield(_give_up(client, prompt_id))
-        raise
+    with tempfile.TemporaryDirectory(prefix="comfy2runpod-") as folder:
+        running = _Running(job, client, settings, progress, timings, alive, Downloads(client, Path(folder)))
+        try:
+            end = asyncio.get_running_loop().time() + settings.job_timeout_seconds if deadline is None else deadline
+            async with asyncio.timeout_at(end):
+                return await running.to_its_end()
+        except TimeoutError:
+            await _give_up(client, running.prompt_id)
+            raise JobTimeout(f"The job took longer than {settings.job_timeout_seconds:g} s and was stopped.") from None
+        except (ComfyUIUnavailable, JobStalled):
+            # An answer was lost, so the prompt may still be there, and would keep the GPU from the next job.
+            await _give_up(client, running.prompt_id)
+            raise
+        except asyncio.CancelledError:
+            await asyncio.shield(_give_up(client, running.prompt_id))
+            raise
 
 
-async def _queue(job: Job, client: ComfyUIClient, client_id: str) -> None:
-    sending = asyncio.create_task(client.queue(job.prompt, job.run.prompt_id, client_id))
+class _Running:
+    """One job on its way. A branch that fails is left out and the rest queued again, where the caller allows it."""
+
+    def __init__(
+        self,
+        job: Job,
+        client: ComfyUIClient,
+        settings: Settings,
+        progress: Progress,
+        timings: Timings,
+        alive: Callable[[], bool],
+        downloads: Downloads,
+    ) -> None:
+        self._job = job
+        self._client = client
+        self._settings = settings
+        self._progress = progress
+        self._timings = timings
+        self._alive = alive
+        self._downloads = downloads
+        self._needs = {output.name: ancestors(job.prompt, output.node) for output in job.asked}
+        self._found: dict[str, tuple[Path | str, ...]] = {}
+        self._failed: dict[str, JobError] = {}
+        self.prompt_id = job.run.prompt_id
+
+    async def to_its_end(self) -> JsonObject:
+        client_id = uuid.uuid4().hex
+        async with EventStream(self._client.url, client_id) as events:
+            self._timings.done("connect")
+            while left := [output for output in self._job.asked if output.name not in {*self._found, *self._failed}]:
+                await self._once(left, events, client_id)
+                # ComfyUI answers for an id once: what is queued again gets one of its own.
+                self.prompt_id = str(uuid.uuid4())
+        self._timings.done("collect")
+        results: list[Result] = []
+        for output in self._job.asked:
+            try:
+                results += await finished(output, self._found.get(output.name, ()), self._job.wanted)
+            except OutputInvalid as error:
+                self._fail([output], error)
+        if not results:
+            raise next(iter(self._failed.values()))
+        self._timings.sizes.update({result.output.name: result.size for result in results})
+        self._timings.done("measure")
+        limit = self._settings.max_inline_bytes
+        answer = await asyncio.to_thread(answer_of, self._job.outputs, results, self._failed, limit)
+        self._timings.done("encode")
+        return answer
+
+    async def _once(self, left: list[Output], events: EventStream, client_id: str) -> None:
+        """Runs the part of the prompt that these outputs need; afterwards each is found or failed, or may be tried."""
+        prompt = self._job.prompt
+        if len(left) < len(self._job.outputs):
+            prompt = pruned(prompt, [output.node for output in left])
+        try:
+            await _queue(prompt, self.prompt_id, self._client, client_id)
+        except ComfyUIError as error:
+            self._fail(left, error, error.nodes)
+            return
+        self._timings.done("queue")
+        reporter = _Reporter(prompt, self._progress, self._settings.progress_seconds, self._needs, {*self._found})
+        history = await _follow(self.prompt_id, self._client, events, self._settings, reporter, self._alive)
+        self._timings.done("run")
+        if history.interrupted:
+            raise JobCancelled("ComfyUI was interrupted.")
+        if not history.succeeded:
+            # What was saved before a node failed is whole.
+            if len(self._job.asked) > 1 and self._job.wanted.allow_partial:
+                for output in left:
+                    if output.is_saved(history):
+                        await self._fetch(output, history)
+            nodes = () if history.failure is None else (history.failure.node_id,)
+            unsaved = [output for output in left if output.name not in self._found]
+            self._fail(unsaved, failure_error(prompt, history.failure), nodes)
+            return
+        for output in left:
+            await self._fetch(output, history)
+
+    async def _fetch(self, output: Output, history: History) -> None:
+        try:
+            title = title_of(self._job.prompt, output.node)
+            self._found[output.name] = await self._downloads.fetch(output, history, title)
+        except OutputMissing as error:
+            self._fail([output], error)
+
+    def _fail(self, left: list[Output], error: JobError, nodes: Iterable[str] = ()) -> None:
+        """Notes which outputs a failure takes along: those that need one of the nodes, or all if none is known to."""
+        # A node that another made at run time (`7.0.0.3`) stands for that one.
+        failing = {node.split(".", maxsplit=1)[0] for node in nodes}
+        hit = [output for output in left if failing & self._needs[output.name]] or left
+        if len(self._job.asked) == 1:
+            raise error
+        if not self._job.wanted.allow_partial:
+            names = ", ".join(output.name for output in hit)
+            faults = [OutputFault(output.name, error.message) for output in hit]
+            raise type(error)(f"{error.message} Not made for that reason: {names}.", faults)
+        self._failed.update({output.name: error for output in hit})
+
+
+async def _queue(prompt: Prompt, prompt_id: str, client: ComfyUIClient, client_id: str) -> None:
+    sending = asyncio.create_task(client.queue(prompt, prompt_id, client_id))
     try:
         await asyncio.shield(sending)
     except asyncio.CancelledError:
@@ -174,36 +278,6 @@ async def _follow(
         poll_at = clock() + wait
 
 
-def _raise_failure(prompt: Prompt, history: History) -> None:
-    if history.succeeded:
-        return
-    if history.interrupted:
-        raise JobCancelled("ComfyUI was interrupted.")
-    raise failure_error(prompt, history.failure)
-
-
-async def _collect(
-    job: Job, client: ComfyUIClient, history: History, settings: Settings, timings: Timings
-) -> JsonObject:
-    with tempfile.TemporaryDirectory(prefix="comfy2runpod-") as folder:
-        collected = []
-        for output in job.outputs:
-            for index, file in enumerate(output.wanted(history.files, title_of(job.prompt, output.node))):
-                path = Path(folder) / f"{output.name}-{index}{Path(file.filename).suffix}"
-                size = await client.download(file, path)
-                timings.sizes[path.stem] = size
-                collected.append((output, path, size))
-        timings.done("collect")
-        measured = [
-            Collected(output, path, size, await asyncio.to_thread(output.measure, path))
-            for output, path, size in collected
-        ]
-        timings.done("measure")
-        answer = await asyncio.to_thread(answer_of, job.outputs, tuple(measured), settings.max_inline_bytes)
-        timings.done("encode")
-        return answer
-
-
 async def _give_up(client: ComfyUIClient, prompt_id: str) -> None:
     """Tells ComfyUI to stop; a ComfyUI that no longer listens is not a reason to fail differently."""
     with suppress(ComfyUIUnavailable, TimeoutError):
@@ -235,20 +309,39 @@ class _Signs:
 class _Reporter:
     """Turns events into progress. Each update is an HTTP request to RunPod, so they are spaced."""
 
-    def __init__(self, prompt: Prompt, progress: Progress, spacing_seconds: float) -> None:
+    def __init__(
+        self,
+        prompt: Prompt,
+        progress: Progress,
+        spacing_seconds: float,
+        needs: Mapping[str, frozenset[str]],
+        done: set[str],
+    ) -> None:
         self._prompt = prompt
         self._progress = progress
         self._spacing = spacing_seconds
         self._started: set[str] = set()
         self._next_at = 0.0
+        self._states = {name: "done" if name in done else "waiting" for name in needs} if len(needs) > 1 else {}
+        # Which outputs a node belongs to, and to no others: a model that all of them share starts none.
+        shared = frozenset.intersection(*needs.values()) if needs else frozenset()
+        self._own = {name: nodes - shared for name, nodes in needs.items()}
 
     def report(self, event: Event) -> None:
         match event:
             case NodeStarted(node_id=str() as node_id):
                 self._started.add(node_id)
+                self._mark(node_id, "running")
                 self._tell(node_id, {})
             case StepDone(node_id=node_id, step=step, of=of):
                 self._tell(node_id, {"step": step, "of": of})
+            case NodeSaved(node_id=node_id):
+                self._mark(node_id, "done")
+
+    def _mark(self, node_id: str, state: str) -> None:
+        for name, own in self._own.items():
+            if name in self._states and node_id in own and self._states[name] != "done":
+                self._states[name] = state
 
     def _tell(self, node_id: str, more: Mapping[str, int]) -> None:
         now = time.monotonic()
@@ -256,4 +349,5 @@ class _Reporter:
             return
         self._next_at = now + self._spacing
         percent = min(99, round(100 * len(self._started) / max(1, len(self._prompt))))
-        self._progress({"node": title_of(self._prompt, node_id), "percent": percent, **more})
+        outputs: JsonObject = {"outputs": {**self._states}} if self._states else {}
+        self._progress({"node": title_of(self._prompt, node_id), "percent": percent, **more, **outputs})

@@ -6,6 +6,7 @@ A container's header says little: a truncated mp4 opens well and fails only when
 from __future__ import annotations
 
 import base64
+import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,8 @@ from PIL import UnidentifiedImageError
 from comfy2runpod_runtime.errors import OutputInvalid
 from comfy2runpod_runtime.json_types import JsonObject
 
+# What is taken for good enough by most: smaller than PNG by far, and hardly told from it.
+_QUALITY = 90
 _CHUNK = 3 << 18  # a multiple of three: each chunk's base64 stands alone
 
 # FFmpeg's name of a container -> the media type of a video in it, and of a sound alone.
@@ -78,7 +81,38 @@ class AudioMeasures:
         return {"duration_seconds": self.duration_seconds}
 
 
-Measures: TypeAlias = VideoMeasures | ImageMeasures | AudioMeasures
+@dataclass(frozen=True, slots=True)
+class AnimationMeasures:
+    """Measured on the decoded frames; duration in seconds, as the file gives it for each frame."""
+
+    width: int
+    height: int
+    frame_count: int
+    duration_seconds: float
+    media_type: str
+
+    def to_json(self) -> JsonObject:
+        """The measured fields of an answer."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "frame_count": self.frame_count,
+            "duration_seconds": self.duration_seconds,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class NoMeasures:
+    """A whole file on which nothing is measured: a 3D model, a drawing."""
+
+    media_type: str
+
+    def to_json(self) -> JsonObject:
+        """Nothing."""
+        return {}
+
+
+Measures: TypeAlias = VideoMeasures | ImageMeasures | AudioMeasures | AnimationMeasures | NoMeasures
 
 
 def measure_video(path: Path) -> VideoMeasures:
@@ -127,6 +161,26 @@ def measure_image(path: Path) -> ImageMeasures:
         raise OutputInvalid(f"{path.name} is not a whole picture ({type(error).__name__}).") from error
 
 
+def measure_animation(path: Path) -> AnimationMeasures:
+    """Decodes every frame of an animated picture.
+
+    Raises:
+        OutputInvalid: it is no picture, or not whole.
+    """
+    try:
+        with Pictures.open(path) as picture:
+            frames = getattr(picture, "n_frames", 1)
+            milliseconds = 0.0
+            for index in range(frames):
+                picture.seek(index)
+                picture.load()
+                milliseconds += picture.info.get("duration", 0)
+            media_type = Pictures.MIME.get(picture.format or "", _UNKNOWN)
+            return AnimationMeasures(picture.width, picture.height, frames, round(milliseconds / 1000, 2), media_type)
+    except (UnidentifiedImageError, OSError, SyntaxError, EOFError, Pictures.DecompressionBombError) as error:
+        raise OutputInvalid(f"{path.name} is not a whole animated picture ({type(error).__name__}).") from error
+
+
 def measure_audio(path: Path) -> AudioMeasures:
     """Decodes every sample.
 
@@ -146,6 +200,31 @@ def measure_audio(path: Path) -> AudioMeasures:
     if not seconds:
         raise OutputInvalid(f"{path.name} holds no sound.")
     return AudioMeasures(round(seconds, 2), media_type)
+
+
+def reencoded(path: Path, kind: str, quality: int | None) -> Path:
+    """A picture as `png`, `jpeg` or `webp`, beside the file; without metadata.
+
+    JPEG has no alpha: what is transparent is laid over white.
+    """
+    target = path.with_suffix(f".as-{kind}")
+    with Pictures.open(path) as picture:
+        pixels = picture.convert("RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB")
+    if kind == "jpeg" and pixels.mode == "RGBA":
+        white = Pictures.new("RGBA", pixels.size, "white")
+        pixels = Pictures.alpha_composite(white, pixels).convert("RGB")
+    # Nothing of the file's own goes along: ComfyUI writes the whole prompt into its pictures.
+    if kind == "png":
+        pixels.save(target, "PNG")
+    else:
+        pixels.save(target, kind.upper(), quality=_QUALITY if quality is None else quality)
+    return target
+
+
+def sha256_of(path: Path) -> str:
+    """The file's sha256, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def encoded(path: Path) -> str:

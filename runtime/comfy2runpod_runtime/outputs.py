@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
-from comfy2runpod_runtime.comfyui.client import SavedFile
-from comfy2runpod_runtime.errors import OutputInvalid, OutputMissing, OutputTooLarge
-from comfy2runpod_runtime.json_types import JsonObject
-from comfy2runpod_runtime.media import Measures, encoded, measure_audio, measure_image, measure_video
+from comfy2runpod_runtime.comfyui.client import History, SavedFile
+from comfy2runpod_runtime.documents import measure_drawing, measure_model3d
+from comfy2runpod_runtime.errors import JobError, OutputInvalid, OutputMissing, OutputTooLarge
+from comfy2runpod_runtime.json_types import Json, JsonObject
+from comfy2runpod_runtime.media import (
+    Measures,
+    encoded,
+    measure_animation,
+    measure_audio,
+    measure_image,
+    measure_video,
+    sha256_of,
+)
+
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +47,24 @@ class Output:
     def _decode(self, path: Path) -> Measures:
         raise NotImplementedError
 
-    def wanted(self, files: Mapping[str, tuple[SavedFile, ...]], title: str) -> tuple[SavedFile, ...]:
+    def is_saved(self, history: History) -> bool:
+        """Whether a prompt that has ended left anything for this output."""
+        return bool(history.files.get(self.node))
+
+    def wanted(self, history: History, title: str) -> tuple[SavedFile, ...]:
         """The files that this output is made of.
 
         Raises:
             OutputMissing: the node saved none, or more than one where one is expected.
         """
-        saved = files.get(self.node, ())
+        return self._one_or_many(history.files.get(self.node, ()), title, "file")
+
+    def _one_or_many(self, saved: tuple[Thing, ...], title: str, what: str) -> tuple[Thing, ...]:
         if not saved:
             raise OutputMissing(f"The job ended, but {title} (node {self.node}) saved nothing for {self.name}.")
         if len(saved) > 1 and not self.many:
             raise OutputMissing(
-                f"{title} (node {self.node}) saved {len(saved)} files for {self.name}; one is expected."
+                f"{title} (node {self.node}) saved {len(saved)} {what}s for {self.name}; one is expected."
             )
         return saved
 
@@ -72,6 +90,16 @@ class Image(Output):
 
 
 @dataclass(frozen=True, slots=True)
+class Animation(Output):
+    """A picture of several frames."""
+
+    media_type: str = "image/webp"
+
+    def _decode(self, path: Path) -> Measures:
+        return measure_animation(path)
+
+
+@dataclass(frozen=True, slots=True)
 class Audio(Output):
     """A sound."""
 
@@ -82,36 +110,120 @@ class Audio(Output):
 
 
 @dataclass(frozen=True, slots=True)
+class Model3D(Output):
+    """A 3D model."""
+
+    media_type: str = "model/gltf-binary"
+
+    def _decode(self, path: Path) -> Measures:
+        return measure_model3d(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing(Output):
+    """A drawing made of lines."""
+
+    media_type: str = "image/svg+xml"
+
+    def _decode(self, path: Path) -> Measures:
+        return measure_drawing(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Output):
+    """A text that a node shows; no file."""
+
+    media_type: str = "text/plain"
+
+    def is_saved(self, history: History) -> bool:
+        """Whether the node showed a text."""
+        return bool(history.texts.get(self.node))
+
+    def texts(self, history: History, title: str) -> tuple[str, ...]:
+        """The texts that the node showed.
+
+        Raises:
+            OutputMissing: none, or more than one where one is expected.
+        """
+        return self._one_or_many(history.texts.get(self.node, ()), title, "text")
+
+
+@dataclass(frozen=True, slots=True)
 class Collected:
-    """A downloaded and measured file of an output."""
+    """A downloaded and measured file of an output, as it will be sent; `size` in bytes."""
 
     output: Output
     path: Path
     size: int
     measures: Measures
 
+    def to_json(self, data_key: str) -> JsonObject:
+        """The file and what is known of it."""
+        return {
+            data_key: encoded(self.path),
+            "media_type": self.measures.media_type,
+            "bytes": self.size,
+            "sha256": sha256_of(self.path),
+            **self.measures.to_json(),
+        }
 
-def answer_of(outputs: tuple[Output, ...], collected: tuple[Collected, ...], limit: int) -> JsonObject:
-    """The media part of an answer: flat for a single file, an object (or a list of them) for each output otherwise.
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A text of an output."""
+
+    output: Output
+    text: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of the text."""
+        return len(self.text.encode())
+
+
+Result: TypeAlias = Collected | Shown
+
+
+def is_flat(outputs: Sequence[Output]) -> bool:
+    """Whether an answer holds its only output's fields side by side."""
+    return len(outputs) == 1 and not outputs[0].many
+
+
+def answer_of(
+    declared: Sequence[Output], results: Sequence[Result], failed: Mapping[str, JobError], limit: int
+) -> JsonObject:
+    """The media part of an answer: flat for a single file, else an object (or a list of them) for each output made.
+
+    Args:
+        declared: all outputs of the endpoint, in its order.
+        results: what was made of those that were wanted.
+        failed: why others were not, where the caller takes what there is.
+        limit: bytes that an answer may carry, before base64.
 
     Raises:
-        OutputTooLarge: the files together are larger than the answer may carry; known before anything is encoded.
+        OutputTooLarge: known before anything is encoded.
     """
-    size = sum(item.size for item in collected)
+    size = sum(item.size for item in results)
     if size > limit:
         raise OutputTooLarge(
             f"The result has {size:,} bytes; the answer can carry {limit:,}. Ask for a smaller size or fewer frames, "
-            "or raise MAX_INLINE_BYTES of the endpoint if it is called with /runsync, which carries 20 MB."
+            "or for pictures as jpeg or webp, or raise MAX_INLINE_BYTES of the endpoint if it is called with /runsync, "
+            "which carries 20 MB."
         )
-    if len(outputs) == 1 and not outputs[0].many:
-        (item,) = collected
-        return {item.output.name: encoded(item.path), **item.measures.to_json()}
+    if is_flat(declared):
+        (item,) = results
+        return {item.output.name: item.text} if isinstance(item, Shown) else item.to_json(item.output.name)
     answer: JsonObject = {}
-    for output in outputs:
-        objects: list[JsonObject] = [
-            {"data": encoded(item.path), "media_type": output.media_type, **item.measures.to_json()}
-            for item in collected
+    for output in declared:
+        objects: list[Json] = [
+            {"text": item.text} if isinstance(item, Shown) else item.to_json("data")
+            for item in results
             if item.output is output
         ]
-        answer[output.name] = [*objects] if output.many else objects[0]
+        if objects:
+            answer[output.name] = objects if output.many else objects[0]
+    if failed:
+        answer["failed"] = [
+            {"output": name, "code": error.code, "message": error.message} for name, error in failed.items()
+        ]
     return answer

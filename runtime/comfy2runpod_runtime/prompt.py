@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NotRequired, TypeAlias, TypedDict, cast
@@ -61,6 +61,28 @@ class PromptTemplate:
     def copy(self) -> Prompt:
         """A fresh prompt to write into."""
         return cast(Prompt, json.loads(self._text))
+
+
+def ancestors(prompt: Prompt, node_id: str) -> frozenset[str]:
+    """The nodes that a node needs, itself among them."""
+    found: set[str] = set()
+    waiting = [node_id]
+    while waiting:
+        current = waiting.pop()
+        if current in found or current not in prompt:
+            continue
+        found.add(current)
+        for value in prompt[current]["inputs"].values():
+            match value:
+                case [str() as origin, int()]:
+                    waiting.append(origin)
+    return frozenset(found)
+
+
+def pruned(prompt: Prompt, node_ids: Iterable[str]) -> Prompt:
+    """The part of a prompt that these nodes need."""
+    kept = frozenset().union(*(ancestors(prompt, node_id) for node_id in node_ids))
+    return {node_id: node for node_id, node in prompt.items() if node_id in kept}
 
 
 def title_of(prompt: Prompt, node_id: str) -> str:

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from comfy2runpod_runtime.errors import SettingsError
 from comfy2runpod_runtime.json_types import shorten
+from comfy2runpod_runtime.requests import ImageFormat
 
 # RunPod carries 10 MB for /run; base64 makes 4 bytes of 3, and the JSON around it takes a little.
 _INLINE_BYTES = 7_400_000
@@ -65,6 +66,13 @@ class Settings(BaseSettings):
         _INLINE_BYTES,
         description="The largest result that is answered inline, before base64. The default fits /run's 10 MB.",
         gt=0,
+    )
+    output_format: ImageFormat | None = Field(
+        None,
+        description="What pictures are encoded as where a request does not say; unset: as they were saved.",
+    )
+    output_quality: int | None = Field(
+        None, description="The quality of jpeg and webp where a request does not say; 90 if unset.", ge=1, le=100
     )
     max_input_bytes: int = Field(
         50_000_000,

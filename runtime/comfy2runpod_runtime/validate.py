@@ -27,6 +27,7 @@ _EXPECTED = {
     "list_type": "an array",
     "dict_type": "an object",
     "model_type": "an object",
+    "model_attributes_type": "an object",
 }
 _ONE_SIDED = {
     "greater_than_equal": "must be at least {ge}",
@@ -75,6 +76,8 @@ def _message(model: type[BaseModel], name: str, detail: ErrorDetails) -> str:
             near = _nearest_field(model, name.casefold())
             hint = f"did you mean {near}?" if near else f"the fields are {', '.join(model.model_fields)}"
             return f"is not a field of this endpoint; {hint}"
+        case "too_short" if isinstance(value, list):
+            return "must not be empty"
         case "missing":
             return "is required"
         case "string_too_short" if context["min_length"] == 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import math
 from types import ModuleType
 
@@ -28,11 +30,13 @@ async def test_the_caller_gets_the_size_and_length_asked_for(
     handler: ModuleType, width: int, height: int, frame_count: int
 ) -> None:
     answer = await run(handler, prompt="a cat", width=width, height=height, frame_count=frame_count, seed=1)
+    whole = base64.b64decode(str(answer["video"]))
     video = measure(str(answer.pop("video")))
     assert answer.pop("prompt_id")
     seconds = round(frame_count / 24, 2)
     assert answer == {
         "width": width, "height": height, "frame_count": frame_count, "duration_seconds": seconds, "seed": 1,
+        "media_type": "video/mp4", "bytes": len(whole), "sha256": hashlib.sha256(whole).hexdigest(),
     }  # fmt: skip
     assert (video.width, video.height, video.frames, video.rate) == (width, height, frame_count, 24)
     assert video.sound_seconds == pytest.approx(frame_count / 24, abs=0.1)

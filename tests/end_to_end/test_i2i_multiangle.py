@@ -152,3 +152,24 @@ async def test_what_the_server_would_let_through_is_refused(
     assert error["code"] == "invalid_input"
     assert [detail["field"] for detail in error["details"]] == [field]  # type: ignore[attr-defined]
     assert simulator.prompts_received == before
+
+
+async def test_a_subset_of_the_angles_runs_only_what_they_need(
+    handler: ModuleType, queued: list[dict[str, Any]]
+) -> None:
+    answer = await run(handler, seed=7, outputs=["left_90", "close_up"])
+    assert set(answer) & set(ANGLES) == {"left_90", "close_up"}
+    (prompt,) = queued
+    classes = [node["class_type"] for node in prompt.values()]
+    assert (classes.count("KSampler"), classes.count("SaveImage"), classes.count("UNETLoader")) == (2, 2, 1)
+    assert words(prompt, "left_90") == ANGLES["left_90"]
+    # An angle does not depend on which others are asked for.
+    assert answer["close_up"]["data"] == (await run(handler, seed=7, outputs=["close_up"]))["close_up"]["data"]
+
+
+async def test_angles_are_encoded_as_asked(handler: ModuleType) -> None:
+    plain = await run(handler, seed=7, outputs=["aerial"])
+    small = await run(handler, seed=7, outputs=["aerial"], output={"format": "webp", "quality": 80})
+    assert picture(small["aerial"]).format == "WEBP"
+    assert small["aerial"]["media_type"] == "image/webp"
+    assert small["aerial"]["bytes"] < plain["aerial"]["bytes"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import io
 import json
 import logging
@@ -29,6 +30,9 @@ async def test_the_answer_holds_the_video_and_what_was_measured_on_it(handle: Ha
     video = base64.b64decode(answer.pop("video"), validate=True)
     (prompt_id,) = comfyui.prompts
     assert answer == {
+        "media_type": "video/mp4",
+        "bytes": len(video),
+        "sha256": hashlib.sha256(video).hexdigest(),
         "width": 128,
         "height": 64,
         "frame_count": 25,
@@ -268,7 +272,7 @@ async def test_the_log_has_one_line_a_job_and_says_simulated(
     assert [line["result"] for line in lines] == ["done", "done", "comfyui_error"]
     assert ["SIMULATED" in line for line in lines] == [False, True, True]
     assert [line["prompt_id"] for line in lines] == list(comfyui.prompts)
-    assert lines[0]["bytes"]["video-0"] > 1000
+    assert lines[0]["bytes"]["video"] > 1000
     assert {"prepare", "wait", "queue", "run", "collect", "measure", "encode"} <= lines[0].keys()
 
 
@@ -313,12 +317,17 @@ async def test_an_answer_that_breaks_the_packages_promise_is_not_given(
 
 
 def test_a_package_of_another_contract_is_refused() -> None:
-    with pytest.raises(PackageError, match=r"contract 2, this runtime has 1: compile the graph again"):
-        _endpoint((), BaseModel, contract=2)
+    with pytest.raises(PackageError, match=r"contract 1, this runtime has 2: compile the graph again"):
+        _endpoint((), BaseModel, contract=1)
 
 
 def test_a_package_without_a_prompt_is_refused(tmp_path: Path) -> None:
-    arguments: dict[str, Any] = {"contract": 1, "request": BaseModel, "answer": BaseModel, "patch": _patch_nothing}
+    arguments: dict[str, Any] = {
+        "contract": CONTRACT,
+        "request": BaseModel,
+        "answer": BaseModel,
+        "patch": _patch_nothing,
+    }
     with pytest.raises(PackageError, match=r"workflow_api\.json cannot be read"):
         Endpoint(package=tmp_path, seeds=(), outputs=(), **arguments)
     (tmp_path / "workflow_api.json").write_text('{"nodes": []}')
@@ -343,7 +352,14 @@ async def test_several_outputs_are_objects_and_many_files_a_list(
     monkeypatch.setenv("COMFYUI_URL", comfyui.url)
     endpoint = _endpoint((Image(name="pictures", node="9", many=True),), Anything)
     answer = await endpoint.handle({"id": "job-1", "input": {}})
-    one = {"data": base64.b64encode(png).decode(), "media_type": "image/png", "width": 40, "height": 30}
+    one = {
+        "data": base64.b64encode(png).decode(),
+        "media_type": "image/png",
+        "bytes": len(png),
+        "sha256": hashlib.sha256(png).hexdigest(),
+        "width": 40,
+        "height": 30,
+    }
     assert answer["pictures"] == [one, one]
 
 

@@ -14,11 +14,15 @@ from comfy2runpod.ir.json import Json
 
 @dataclass(frozen=True, slots=True)
 class SavedMedia:
-    """What a Save node writes: its kind, its media type, and the input that holds the file name's prefix."""
+    """What a node leaves behind: its kind, its media type, and the input that holds the file name's prefix.
+
+    `shown` is for nodes that only show something: they are outputs if the note says so.
+    """
 
     kind: MediaKind
     media_type: str
     prefix_input: str = "filename_prefix"
+    shown: bool = False
 
 
 SAVE_NODES: Mapping[str, SavedMedia] = {
@@ -28,6 +32,11 @@ SAVE_NODES: Mapping[str, SavedMedia] = {
     "SaveAudio": SavedMedia(MediaKind.AUDIO, "audio/flac"),
     "SaveAudioMP3": SavedMedia(MediaKind.AUDIO, "audio/mpeg"),
     "SaveAudioOpus": SavedMedia(MediaKind.AUDIO, "audio/ogg"),
+    "SaveAnimatedPNG": SavedMedia(MediaKind.ANIMATION, "image/png"),
+    "SaveAnimatedWEBP": SavedMedia(MediaKind.ANIMATION, "image/webp"),
+    "SaveGLB": SavedMedia(MediaKind.MODEL3D, "model/gltf-binary"),
+    "SaveSVGNode": SavedMedia(MediaKind.DRAWING, "image/svg+xml"),
+    "PreviewAny": SavedMedia(MediaKind.TEXT, "text/plain", shown=True),
 }
 
 # Nodes whose output 0 is their input `value` unchanged: what is linked to it bounds the value too.

@@ -11,19 +11,21 @@ from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, openapi, output
 from comfy2runpod.emit.views import (
     assignment,
     field_view,
+    file_facts,
     is_flat,
-    measures,
     output_view,
     patch_imports,
     seed_names,
     stepped,
+    takes_choice,
+    takes_image_options,
 )
 from comfy2runpod.ir.interface import ChoiceField, ImageField, Interface, Model, SeedField, TextField
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
 
 # The agreement between a package and the runtime; the runtime refuses a package of another one.
-CONTRACT = 1
+CONTRACT = 2
 LOCK_VERSION = 1
 _GIGABYTE = 1e9
 
@@ -106,7 +108,9 @@ def _context(interface: Interface) -> dict[str, object]:
         "fields": fields,
         "outputs": outputs,
         "flat": is_flat(interface),
-        "measures": {output.name: measures(output.kind) for output in interface.outputs},
+        "facts": {output.name: file_facts(output) for output in interface.outputs},
+        "image_options": takes_image_options(interface),
+        "choice": takes_choice(interface),
         "seeds": seeds,
         "assignments": [
             (field, [(target, assignment(field, target)) for target in field.targets]) for field in interface.fields
@@ -114,10 +118,11 @@ def _context(interface: Interface) -> dict[str, object]:
         "prefixes": [output for output in interface.outputs if output.prefix_input is not None],
         "patch_imports": patch_imports(interface),
         "handler_classes": sorted({"Endpoint", *(output.handler_class for output in outputs)}),
-        "has_literal": any(isinstance(field, ChoiceField) for field in interface.fields),
+        "has_literal": takes_choice(interface) or any(isinstance(field, ChoiceField) for field in interface.fields),
         "schema_imports": sorted(
             {"Stepped" for _, step in fields if step is not None}
             | {"ImageInput" for view, _ in fields if view.marker is not None}
+            | ({"ImageOptions"} if takes_image_options(interface) else set())
         ),
         "images": [view for view, _ in fields if view.kind == "image"],
         "models": [(model, size_text(model)) for model in interface.models],

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from comfy2runpod import __version__
-from comfy2runpod.emit.views import MAX_LISTED, described, is_flat, measures, seed_names
+from comfy2runpod.emit.views import (
+    IMAGE_TYPES,
+    MAX_LISTED,
+    described,
+    file_facts,
+    is_flat,
+    seed_names,
+    takes_choice,
+    takes_image_options,
+)
 from comfy2runpod.ir.interface import (
     BooleanField,
     ChoiceField,
@@ -11,6 +20,7 @@ from comfy2runpod.ir.interface import (
     ImageField,
     IntegerField,
     Interface,
+    MediaKind,
     NumberField,
     Output,
     SeedField,
@@ -37,6 +47,7 @@ ERROR_CODES = (
     ("internal_error", "The worker failed for a reason of its own.", "Report it with the time and the job's id."),
 )
 
+_JSON_TYPES = {"int": "integer", "float": "number", "str": "string"}
 _STATES = ["IN_QUEUE", "IN_PROGRESS", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"]
 
 
@@ -47,10 +58,57 @@ def input_schema(interface: Interface) -> JsonObject:
         "title": "Input",
         "description": f"What {interface.title} takes.",
         "type": "object",
-        "properties": {field.name: _field(field) for field in interface.fields},
+        "properties": {**{field.name: _field(field) for field in interface.fields}, **_reserved(interface)},
         "required": [field.name for field in interface.fields if field.required],
         "additionalProperties": False,
     }
+
+
+def _reserved(interface: Interface) -> JsonObject:
+    """The keys that a request takes beside its fields, as far as they mean something here."""
+    keys: JsonObject = {}
+    if takes_image_options(interface):
+        keys["output"] = {
+            "title": "Output",
+            "description": "How pictures are encoded. What is left out is the endpoint's own choice.",
+            "type": ["object", "null"],
+            "default": None,
+            "properties": {
+                "format": {
+                    "title": "Format",
+                    "description": "What pictures are encoded as; left out, as they were saved. JPEG has no alpha: "
+                    "what is transparent is laid over white.",
+                    "enum": ["png", "jpeg", "webp", None],
+                    "default": None,
+                },
+                "quality": {
+                    "title": "Quality",
+                    "description": "Of jpeg and webp; left out, 90.",
+                    "type": ["integer", "null"],
+                    "minimum": 1,
+                    "maximum": 100,
+                    "default": None,
+                },
+            },
+            "additionalProperties": False,
+        }
+    if takes_choice(interface):
+        keys["outputs"] = {
+            "title": "Outputs",
+            "description": "Which outputs are made; left out, all. Only the part of the workflow that they need runs.",
+            "type": ["array", "null"],
+            "items": {"type": "string", "enum": [output.name for output in interface.outputs]},
+            "minItems": 1,
+            "uniqueItems": True,
+            "default": None,
+        }
+        keys["allow_partial"] = {
+            "title": "Allow partial",
+            "description": "Whether an answer may lack outputs that failed; `failed` then says which and why.",
+            "type": "boolean",
+            "default": False,
+        }
+    return keys
 
 
 def output_schema(interface: Interface) -> JsonObject:
@@ -61,6 +119,11 @@ def output_schema(interface: Interface) -> JsonObject:
         properties |= {output.name: _data(output), **_measured(output)}
     else:
         properties |= {output.name: _media(output) for output in interface.outputs}
+    # Of several outputs, a request may want some, and some may fail.
+    left_out = set(properties) if takes_choice(interface) else set()
+    if takes_choice(interface):
+        properties["failed"] = _failed(interface)
+        left_out.add("failed")
     for name in seed_names(interface):
         properties[name] = {"type": "integer", "description": "The seed that was used."}
     properties["prompt_id"] = {"type": "string", "description": "The run's id in ComfyUI, for questions about it."}
@@ -70,9 +133,24 @@ def output_schema(interface: Interface) -> JsonObject:
         "description": f"What {interface.title} gives back.",
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [name for name in properties if name not in left_out],
         "additionalProperties": False,
     }
+
+
+def _failed(interface: Interface) -> JsonObject:
+    one: JsonObject = {
+        "type": "object",
+        "properties": {
+            "output": {"type": "string", "enum": [output.name for output in interface.outputs]},
+            "code": {"type": "string", "enum": [code for code, _, _ in ERROR_CODES]},
+            "message": {"type": "string"},
+        },
+        "required": ["output", "code", "message"],
+        "additionalProperties": False,
+    }
+    description = "Outputs that failed, where the request allows that."
+    return {"type": "array", "items": one, "minItems": 1, "description": description}
 
 
 def _field(field: Field) -> JsonObject:
@@ -132,6 +210,8 @@ def _steps(field: IntegerField) -> JsonObject:
 
 
 def _data(output: Output) -> JsonObject:
+    if output.kind is MediaKind.TEXT:
+        return {"type": "string", "description": output.description or "The text."}
     return {
         "type": "string",
         "contentEncoding": "base64",
@@ -141,19 +221,20 @@ def _data(output: Output) -> JsonObject:
 
 
 def _measured(output: Output) -> JsonObject:
-    return {
-        measure.name: {
-            "type": "integer" if measure.python_type == "int" else "number",
-            "description": measure.description,
-        }
-        for measure in measures(output.kind)
+    facts: JsonObject = {
+        fact.name: {"type": _JSON_TYPES[fact.python_type], "description": fact.description}
+        for fact in file_facts(output)
     }
+    if output.kind is not MediaKind.TEXT:
+        types: list[Json] = [*IMAGE_TYPES] if output.kind is MediaKind.IMAGE else [output.media_type]
+        facts["media_type"] = {"type": "string", "enum": types, "description": "The file's media type."}
+        facts["sha256"] = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The file's sha256."}
+    return facts
 
 
 def _media(output: Output) -> JsonObject:
     properties: JsonObject = {
-        "data": _data(output),
-        "media_type": {"type": "string", "const": output.media_type},
+        "text" if output.kind is MediaKind.TEXT else "data": _data(output),
         **_measured(output),
     }
     one: JsonObject = {
@@ -234,8 +315,8 @@ def _components(interface: Interface) -> JsonObject:
     codes: list[Json] = [code for code, _, _ in ERROR_CODES]
     fault: JsonObject = {
         "type": "object",
-        "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-        "required": ["field", "message"],
+        "properties": {"field": {"type": "string"}, "output": {"type": "string"}, "message": {"type": "string"}},
+        "required": ["message"],
     }
     return {
         "Input": _without_dialect(input_schema(interface)),

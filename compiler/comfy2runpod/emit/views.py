@@ -29,7 +29,18 @@ MAX_LISTED = 512
 _FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 _GIVEN = "Base64, a data URL, or an https URL at a public address."
 
-_TS = {MediaKind.VIDEO: "Video", MediaKind.IMAGE: "Image", MediaKind.AUDIO: "Audio"}
+# The runtime's class for a kind of output, and the media type that it expects unless it is told another.
+_HANDLERS = {
+    MediaKind.VIDEO: ("Video", "video/mp4"),
+    MediaKind.IMAGE: ("Image", "image/png"),
+    MediaKind.AUDIO: ("Audio", "audio/flac"),
+    MediaKind.ANIMATION: ("Animation", "image/webp"),
+    MediaKind.MODEL3D: ("Model3D", "model/gltf-binary"),
+    MediaKind.DRAWING: ("Drawing", "image/svg+xml"),
+    MediaKind.TEXT: ("Text", "text/plain"),
+}
+# What an image output may be encoded as on request.
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,15 @@ _MEASURES = {
         MeasureView("frame_count", "int", "number", "Number of frames, counted while decoding."),
         MeasureView("duration_seconds", "float", "number", "Frames by frame rate, in seconds, to two decimals."),
     ),
+    MediaKind.ANIMATION: (
+        MeasureView("width", "int", "number", "Width in pixels, measured on the decoded frames."),
+        MeasureView("height", "int", "number", "Height in pixels, measured on the decoded frames."),
+        MeasureView("frame_count", "int", "number", "Number of frames, counted while decoding."),
+        MeasureView("duration_seconds", "float", "number", "The frames' own durations together, in seconds."),
+    ),
+    MediaKind.MODEL3D: (),
+    MediaKind.DRAWING: (),
+    MediaKind.TEXT: (),
     MediaKind.IMAGE: (
         MeasureView("width", "int", "number", "Width in pixels, measured on the decoded picture."),
         MeasureView("height", "int", "number", "Height in pixels, measured on the decoded picture."),
@@ -97,9 +117,26 @@ def is_flat(interface: Interface) -> bool:
     return len(interface.outputs) == 1 and not interface.outputs[0].many
 
 
-def measures(kind: MediaKind) -> tuple[MeasureView, ...]:
-    """What is measured on a file of a kind."""
-    return _MEASURES[kind]
+def takes_image_options(interface: Interface) -> bool:
+    """Whether a request may say how pictures are encoded."""
+    return any(output.kind is MediaKind.IMAGE for output in interface.outputs)
+
+
+def takes_choice(interface: Interface) -> bool:
+    """Whether a request may say which outputs it wants."""
+    return len(interface.outputs) > 1
+
+
+def file_facts(output: Output) -> tuple[MeasureView, ...]:
+    """What an answer says of a file: what is known of every one, and what is measured on one of its kind."""
+    if output.kind is MediaKind.TEXT:
+        return ()
+    return (
+        MeasureView("media_type", "str", "string", "The file's media type, told by its content."),
+        MeasureView("bytes", "int", "number", "The file's size in bytes."),
+        MeasureView("sha256", "str", "string", "The file's sha256, in hexadecimal."),
+        *_MEASURES[output.kind],
+    )
 
 
 def seed_names(interface: Interface) -> tuple[str, ...]:
@@ -207,9 +244,9 @@ def stepped(field: Field) -> tuple[int, int] | None:
 
 def output_view(output: Output) -> OutputView:
     """One output."""
-    defaults = {MediaKind.VIDEO: "video/mp4", MediaKind.IMAGE: "image/png", MediaKind.AUDIO: "audio/flac"}
+    handler, media_type = _HANDLERS[output.kind]
     arguments = f"name={python_literal(output.name)}, node={python_literal(output.node_id)}"
-    if output.media_type != defaults[output.kind]:
+    if output.media_type != media_type:
         arguments += f", media_type={python_literal(output.media_type)}"
     if output.many:
         arguments += ", many=True"
@@ -217,7 +254,7 @@ def output_view(output: Output) -> OutputView:
         name=output.name,
         title=output.title,
         description=output.description,
-        handler_class=_TS[output.kind],
+        handler_class=handler,
         arguments=arguments,
         media_type=output.media_type,
         kind=output.kind.value,

@@ -35,7 +35,11 @@ _DEFAULT_GPU = ("ADA_24",)
 _DEFAULT_DISK_GB = 20
 _DEFAULT_TIMEOUT_SECONDS = 600
 # What an answer holds beside its outputs; an output of that name would hide it.
-_ANSWER_NAMES = frozenset({"prompt_id", "width", "height", "frame_count", "duration_seconds"})
+_ANSWER_NAMES = frozenset(
+    {"prompt_id", "width", "height", "frame_count", "duration_seconds", "media_type", "bytes", "sha256", "failed"}
+)
+# What every request may say beside its fields.
+_REQUEST_NAMES = frozenset({"output", "outputs", "allow_partial"})
 
 
 def make_interface(
@@ -101,7 +105,7 @@ class _Maker:
         seen: set[str] = set()
         for note in self._derived_inputs() if notes is None else notes:
             at = self._at(f"inputs.{note.name}")
-            if not _good_name(note.name) or note.name in seen:
+            if not _good_name(note.name) or note.name in seen or note.name in _REQUEST_NAMES:
                 self.found.add(errors.BadName(at=at, name=note.name, what="a field"))
                 continue
             seen.add(note.name)
@@ -117,7 +121,8 @@ class _Maker:
         saving = [node for node in self._graph.nodes.values() if node.node_class.name in SAVE_NODES]
         notes = self._annotation.outputs
         if notes is None:
-            notes = tuple(self._derived_outputs(saving))
+            saved = [node for node in saving if not SAVE_NODES[node.node_class.name].shown]
+            notes = tuple(self._derived_outputs(saved))
         if not notes:
             self.found.add(errors.NoOutput(at=Locus(self._document.file), save_classes=tuple(SAVE_NODES)))
         taken: set[str] = {note.name for note in self._annotation.inputs or ()} & {"seed"}

@@ -113,6 +113,10 @@ class MediaKind(StrEnum):
     VIDEO = "video"
     IMAGE = "image"
     AUDIO = "audio"
+    ANIMATION = "animation"
+    MODEL3D = "model3d"
+    DRAWING = "drawing"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, as_link, prompt_to_json
 from comfy2runpod.simulator.input_files import InputFiles, reads_picture
-from comfy2runpod.simulator.media import fingerprint, save_image, save_video
+from comfy2runpod.simulator.media import fingerprint
+from comfy2runpod.simulator.saving import saved
 from comfy2runpod.simulator.shapes import evaluate
-from comfy2runpod.simulator.values import Clip, Constant, Images, NodeError, Sigmas, Value
+from comfy2runpod.simulator.values import Constant, NodeError, Sigmas, Value
 from comfy2runpod.verdict import converted
 
 Send: TypeAlias = Callable[[str, JsonObject, str | None], None]
@@ -210,22 +211,11 @@ class Engine:
     def _save(self, class_type: str, given: Mapping[str, Value], mark: bytes) -> JsonObject | None:
         prefix = given.get("filename_prefix")
         name = str(prefix.value) if isinstance(prefix, Constant) else "ComfyUI"
-        if class_type == "SaveVideo":
-            clip = given.get("video")
-            if isinstance(clip, Clip):
-                path, entry = self._place(name, "mp4")
-                save_video(clip, mark, path)
-                return {"images": [entry], "animated": [True]}
-        if class_type == "SaveImage":
-            images = given.get("images")
-            if isinstance(images, Images):
-                entries: list[Json] = []
-                for index in range(images.frames):
-                    path, entry = self._place(name, "png")
-                    save_image(images, index, mark, path)
-                    entries.append(entry)
-                return {"images": entries}
-        return None
+
+        def place(suffix: str) -> tuple[Path, JsonObject]:
+            return self._place(name, suffix)
+
+        return saved(class_type, given, mark, place)
 
     def _place(self, prefix: str, suffix: str) -> tuple[Path, JsonObject]:
         """The next free name, as ComfyUI counts them: `prefix_00001_.png`."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -14,6 +16,12 @@ from PIL import Image, ImageDraw, ImageFont
 from comfy2runpod.ir.prompt import Prompt
 from comfy2runpod.simulator.values import Clip, Images, NodeError, Sound
 
+# By a file's ending: encoder, layout and sample format.
+_SOUNDS = {
+    "flac": ("flac", "stereo", "s16"),
+    "mp3": ("libmp3lame", "stereo", "fltp"),
+    "opus": ("libopus", "stereo", "flt"),
+}
 _BAR = 8
 _SAMPLES = 1024
 
@@ -32,16 +40,79 @@ def save_image(images: Images, index: int, mark: bytes, path: Path) -> None:
     _picture(images.width, images.height, hashlib.sha256(mark + bytes([index % 256])).digest()).save(path)
 
 
-def save_video(clip: Clip, mark: bytes, path: Path) -> None:
-    """An mp4 (h264, and aac if there is sound): a picture with a bar that moves over it.
+def save_animation(images: Images, fps: float, mark: bytes, path: Path) -> None:
+    """An animated PNG or WebP, by the path's ending, with a bar that moves.
+
+    Raises:
+        NodeError: the rate is none.
+    """
+    if fps <= 0:
+        raise NodeError("ZeroDivisionError", "float division by zero")
+    frames = [Image.fromarray(frame.to_ndarray(format="rgb24")) for frame in _frames(images, mark)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=int(1000 / fps), lossless=True)
+
+
+def save_sound(sound: Sound, mark: bytes, path: Path) -> None:
+    """A flac, mp3 or ogg (Opus) file, by the path's ending: a tone.
+
+    Raises:
+        NodeError: the encoder refuses the rate or the length, as it would on the real server.
+    """
+    codec, layout, kind = _SOUNDS[path.suffix.removeprefix(".")]
+    # What the real node resamples to, which Opus alone needs.
+    rate = 48000 if codec == "libopus" else sound.rate
+    try:
+        with av.open(path, "w") as container:
+            stream = cast(av.AudioStream, container.add_stream(codec, rate=rate))
+            stream.layout = "stereo"
+            resampler = av.AudioResampler(format=kind, layout=layout, rate=rate)
+            for samples in _samples(sound.seconds, rate, mark):
+                for frame in resampler.resample(samples):
+                    container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    except (av.FFmpegError, ValueError, OverflowError) as error:
+        raise NodeError(f"{type(error).__module__}.{type(error).__name__}", str(error)) from error
+
+
+def save_shape(mark: bytes, path: Path) -> None:
+    """A GLB: one triangle, named for what it is."""
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, mark[0] / 255]], np.float32)
+    binary = corners.tobytes()
+    scene = {
+        "asset": {"version": "2.0", "generator": "comfy2runpod simulator"},
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"name": "SIMULATED: no model was run", "mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
+        "accessors": [
+            {
+                "bufferView": 0,
+                "componentType": 5126,
+                "count": 3,
+                "type": "VEC3",
+                "min": corners.min(0).tolist(),
+                "max": corners.max(0).tolist(),
+            }
+        ],
+        "bufferViews": [{"buffer": 0, "byteLength": len(binary)}],
+        "buffers": [{"byteLength": len(binary)}],
+    }
+    text = json.dumps(scene).encode()
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
+    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+
+
+def save_video(clip: Clip, mark: bytes, path: Path, codec: str = "libx264") -> None:
+    """An mp4 or webm, by the path's ending, with sound if there is any: a picture with a bar that moves over it.
 
     Raises:
         NodeError: the encoder refuses the size or the rate, as it would on the real server.
     """
     rate = Fraction(round(clip.fps * 1000), 1000)
+    options = {"preset": "ultrafast", "tune": "zerolatency"} if codec == "libx264" else {"cpu-used": "8"}
     try:
-        with av.open(path, "w", format="mp4") as container:
-            video = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "tune": "zerolatency"})
+        with av.open(path, "w") as container:
+            video = cast(av.VideoStream, container.add_stream(codec, rate=rate, options=options))
             video.width, video.height = clip.images.width, clip.images.height
             video.pix_fmt = "yuv420p"
             sound = _sound_stream(container, clip.sound)

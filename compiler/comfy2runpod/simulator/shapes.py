@@ -6,6 +6,7 @@ not know it, and guesses nothing.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, TypeVar
@@ -24,6 +25,7 @@ from comfy2runpod.simulator.values import (
     Mask,
     NodeError,
     Opaque,
+    Shape,
     Sigmas,
     Sound,
     Value,
@@ -325,6 +327,41 @@ def _same_images(given: Inputs) -> tuple[Value, ...]:
     return (given.get("image", Images),)
 
 
+def _empty_audio(given: Inputs) -> tuple[Value, ...]:
+    return (Sound(given.number("duration", 60), given.whole("sample_rate", 44100)),)
+
+
+def _mesh(_given: Inputs) -> tuple[Value, ...]:
+    return (Shape(),)
+
+
+def _opaque(kind: str) -> Rule:
+    def rule(_given: Inputs) -> tuple[Value, ...]:
+        return (Opaque(kind),)
+
+    return rule
+
+
+def _shown(given: Inputs) -> tuple[Value, ...]:
+    return (Constant(shown_text(given.any("source"))),)
+
+
+def shown_text(value: Value) -> str:
+    """What PreviewAny shows of a value.
+
+    Raises:
+        NodeError: of something that is no plain value, whose text only the real one knows.
+    """
+    match value:
+        case Constant(str() as text):
+            return text
+        case Constant(bool() | int() | float() as plain):
+            return str(plain)
+        case Constant(other):
+            return json.dumps(other, indent=4)
+    raise NodeError("NotImplementedError", "The simulator does not know how ComfyUI shows this as text.")
+
+
 def _saved(_given: Inputs) -> tuple[Value, ...]:
     return ()
 
@@ -372,7 +409,20 @@ RULES: Mapping[str, Rule] = {
     "PrimitiveBoolean": _value,
     "StringConcatenate": _concatenated,
     "StringTrim": _trimmed,
+    "EmptyAudio": _empty_audio,
+    "EmptyLatentHunyuan3Dv2": _opaque("LATENT"),
+    "VAEDecodeHunyuan3D": _opaque("VOXEL"),
+    "VoxelToMesh": _mesh,
+    "VoxelToMeshBasic": _mesh,
+    "PreviewAny": _shown,
     "SaveVideo": _saved,
+    "SaveWEBM": _saved,
     "SaveImage": _saved,
+    "SaveAnimatedPNG": _saved,
+    "SaveAnimatedWEBP": _saved,
+    "SaveAudio": _saved,
+    "SaveAudioMP3": _saved,
+    "SaveAudioOpus": _saved,
+    "SaveGLB": _saved,
     "PreviewImage": _saved,
 }

@@ -84,6 +84,11 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """A 3D model."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sigmas:
     """A schedule of so many steps."""
 
@@ -120,6 +125,7 @@ Value: TypeAlias = (
     | AVLatent
     | Sound
     | Clip
+    | Shape
     | Sigmas
     | Conditioning
     | Opaque

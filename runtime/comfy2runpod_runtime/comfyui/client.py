@@ -47,12 +47,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A finished prompt: the files of each node, and whether it succeeded."""
+    """A finished prompt: the files and texts of each node, and whether it succeeded."""
 
     succeeded: bool
     interrupted: bool
     failure: Failure | None
     files: dict[str, tuple[SavedFile, ...]]
+    texts: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class ComfyUIClient:
             return
         if response.status_code == httpx.codes.OK:
             await self.cancel(prompt_id)
-        raise ComfyUIError(_refusal(prompt, answer))
+        raise ComfyUIError(_refusal(prompt, answer), nodes=list(node_errors) if isinstance(node_errors, dict) else ())
 
     async def history(self, prompt_id: str) -> History | None:
         """What became of a prompt; None while it waits or runs."""
@@ -293,14 +294,20 @@ def _history(entry: JsonObject) -> History:
                 )
             case ["execution_interrupted", _]:
                 interrupted = True
-    outputs = entry.get("outputs")
-    files = {
-        node_id: tuple(_files(output))
-        for node_id, output in (outputs if isinstance(outputs, dict) else {}).items()
-        if isinstance(output, dict)
+    told = entry.get("outputs")
+    outputs = {
+        key: output for key, output in (told if isinstance(told, dict) else {}).items() if isinstance(output, dict)
     }
-    succeeded = status.get("status_str") == "success" and failure is None and not interrupted
-    return History(succeeded=succeeded, interrupted=interrupted, failure=failure, files=files)
+    return History(
+        succeeded=status.get("status_str") == "success" and failure is None and not interrupted,
+        interrupted=interrupted,
+        failure=failure,
+        files={node_id: tuple(_files(output)) for node_id, output in outputs.items()},
+        texts={
+            node_id: tuple(text for text in _list(output.get("text")) if isinstance(text, str))
+            for node_id, output in outputs.items()
+        },
+    )
 
 
 def _files(output: JsonObject) -> list[SavedFile]:

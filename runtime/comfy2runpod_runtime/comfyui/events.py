@@ -52,7 +52,15 @@ class PromptEnded:
     prompt_id: str
 
 
-Event: TypeAlias = NodeStarted | StepDone | PromptEnded
+@dataclass(frozen=True, slots=True)
+class NodeSaved:
+    """A node has saved its files."""
+
+    prompt_id: str
+    node_id: str
+
+
+Event: TypeAlias = NodeStarted | StepDone | NodeSaved | PromptEnded
 
 
 class EventStream:
@@ -143,6 +151,8 @@ def parse_event(data: bytes | str) -> Event | None:
     match message:
         case {"type": "executing", "data": {"prompt_id": str() as prompt_id, "node": (str() | None) as node}}:
             return NodeStarted(prompt_id, node) if node is not None else PromptEnded(prompt_id)
+        case {"type": "executed", "data": {"prompt_id": str() as prompt_id, "node": str() as node}}:
+            return NodeSaved(prompt_id, node)
         case {
             "type": "progress",
             "data": {

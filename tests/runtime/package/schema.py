@@ -29,6 +29,9 @@ class Output(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     video: str
+    media_type: str
+    bytes: int
+    sha256: str
     width: int
     height: int
     frame_count: int

@@ -7,7 +7,7 @@ import base64
 import json
 import time
 from pathlib import Path
-from typing import NotRequired, TypedDict, cast
+from typing import Literal, NotRequired, TypedDict, cast
 
 import httpx
 
@@ -26,6 +26,8 @@ class CloseUpFile(TypedDict):
 
     data: str
     media_type: str
+    bytes: int
+    sha256: str
     width: int
     height: int
 
@@ -35,6 +37,8 @@ class WideAngleFile(TypedDict):
 
     data: str
     media_type: str
+    bytes: int
+    sha256: str
     width: int
     height: int
 
@@ -44,6 +48,8 @@ class AerialFile(TypedDict):
 
     data: str
     media_type: str
+    bytes: int
+    sha256: str
     width: int
     height: int
 
@@ -53,6 +59,8 @@ class LowAngleFile(TypedDict):
 
     data: str
     media_type: str
+    bytes: int
+    sha256: str
     width: int
     height: int
 
@@ -62,6 +70,8 @@ class Right45File(TypedDict):
 
     data: str
     media_type: str
+    bytes: int
+    sha256: str
     width: int
     height: int
 
@@ -71,6 +81,8 @@ class Right90File(TypedDict):
 
     data: str
     media_type: str
+    bytes: int
+    sha256: str
     width: int
     height: int
 
@@ -80,6 +92,8 @@ class Left45File(TypedDict):
 
     data: str
     media_type: str
+    bytes: int
+    sha256: str
     width: int
     height: int
 
@@ -89,6 +103,8 @@ class Left90File(TypedDict):
 
     data: str
     media_type: str
+    bytes: int
+    sha256: str
     width: int
     height: int
 
@@ -96,14 +112,14 @@ class Left90File(TypedDict):
 class Output(TypedDict):
     """A finished job's output."""
 
-    close_up: CloseUpFile
-    wide_angle: WideAngleFile
-    aerial: AerialFile
-    low_angle: LowAngleFile
-    right_45: Right45File
-    right_90: Right90File
-    left_45: Left45File
-    left_90: Left90File
+    close_up: NotRequired[CloseUpFile]
+    wide_angle: NotRequired[WideAngleFile]
+    aerial: NotRequired[AerialFile]
+    low_angle: NotRequired[LowAngleFile]
+    right_45: NotRequired[Right45File]
+    right_90: NotRequired[Right90File]
+    left_45: NotRequired[Left45File]
+    left_90: NotRequired[Left90File]
     seed: int
     prompt_id: str
 

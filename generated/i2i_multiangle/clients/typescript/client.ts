@@ -20,6 +20,8 @@ export interface Input {
 export interface CloseUpFile {
   data: string;
   media_type: string;
+  bytes: number;
+  sha256: string;
   width: number;
   height: number;
 }
@@ -28,6 +30,8 @@ export interface CloseUpFile {
 export interface WideAngleFile {
   data: string;
   media_type: string;
+  bytes: number;
+  sha256: string;
   width: number;
   height: number;
 }
@@ -36,6 +40,8 @@ export interface WideAngleFile {
 export interface AerialFile {
   data: string;
   media_type: string;
+  bytes: number;
+  sha256: string;
   width: number;
   height: number;
 }
@@ -44,6 +50,8 @@ export interface AerialFile {
 export interface LowAngleFile {
   data: string;
   media_type: string;
+  bytes: number;
+  sha256: string;
   width: number;
   height: number;
 }
@@ -52,6 +60,8 @@ export interface LowAngleFile {
 export interface Right45File {
   data: string;
   media_type: string;
+  bytes: number;
+  sha256: string;
   width: number;
   height: number;
 }
@@ -60,6 +70,8 @@ export interface Right45File {
 export interface Right90File {
   data: string;
   media_type: string;
+  bytes: number;
+  sha256: string;
   width: number;
   height: number;
 }
@@ -68,6 +80,8 @@ export interface Right90File {
 export interface Left45File {
   data: string;
   media_type: string;
+  bytes: number;
+  sha256: string;
   width: number;
   height: number;
 }
@@ -76,6 +90,8 @@ export interface Left45File {
 export interface Left90File {
   data: string;
   media_type: string;
+  bytes: number;
+  sha256: string;
   width: number;
   height: number;
 }

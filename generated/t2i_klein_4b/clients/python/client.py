@@ -26,6 +26,9 @@ class Output(TypedDict):
     """A finished job's output."""
 
     image: str
+    media_type: str
+    bytes: int
+    sha256: str
     width: int
     height: int
     seed: int

@@ -22,6 +22,12 @@ export interface Input {
 export interface Output {
   /** The image (image/png), base64. */
   image: string;
+  /** The file's media type, told by its content. */
+  media_type: string;
+  /** The file's size in bytes. */
+  bytes: number;
+  /** The file's sha256, in hexadecimal. */
+  sha256: string;
   /** Width in pixels, measured on the decoded picture. */
   width: number;
   /** Height in pixels, measured on the decoded picture. */

@@ -27,6 +27,9 @@ class Output(TypedDict):
     """A finished job's output."""
 
     video: str
+    media_type: str
+    bytes: int
+    sha256: str
     width: int
     height: int
     frame_count: int

@@ -24,6 +24,12 @@ export interface Input {
 export interface Output {
   /** The video (video/mp4), base64. */
   video: string;
+  /** The file's media type, told by its content. */
+  media_type: string;
+  /** The file's size in bytes. */
+  bytes: number;
+  /** The file's sha256, in hexadecimal. */
+  sha256: string;
   /** Width in pixels, measured on the decoded frames. */
   width: number;
   /** Height in pixels, measured on the decoded frames. */

@@ -1,0 +1,59 @@
+"""What a prompt that has ended left behind -> an endpoint's outputs: downloaded, measured, encoded as it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History, SavedFile
+from comfy2runpod_runtime.media import ImageMeasures, reencoded
+from comfy2runpod_runtime.outputs import Collected, Image, Output, Result, Shown, Text
+from comfy2runpod_runtime.requests import Wanted
+
+
+class Downloads:
+    """The files of one job, in a folder of its own."""
+
+    def __init__(self, client: ComfyUIClient, folder: Path) -> None:
+        self._client = client
+        self._folder = folder
+
+    async def fetch(self, output: Output, history: History, title: str) -> tuple[Path | str, ...]:
+        """Downloads the files of an output; the texts of one that has no files.
+
+        Raises:
+            OutputMissing: the node saved nothing, or too much.
+            ComfyUIUnavailable: ComfyUI does not answer.
+        """
+        if isinstance(output, Text):
+            return output.texts(history, title)
+        saved = output.wanted(history, title)
+        return tuple([await self._one(output, index, file) for index, file in enumerate(saved)])
+
+    async def _one(self, output: Output, index: int, file: SavedFile) -> Path:
+        path = self._folder / f"{output.name}-{index}{Path(file.filename).suffix}"
+        await self._client.download(file, path)
+        return path
+
+
+async def finished(output: Output, found: tuple[Path | str, ...], wanted: Wanted) -> tuple[Result, ...]:
+    """Measures what was fetched, and encodes pictures anew where the request wants them otherwise.
+
+    Raises:
+        OutputInvalid: a file is not whole, or not what the endpoint promises.
+    """
+    return tuple(
+        [
+            Shown(output, item) if isinstance(item, str) else await asyncio.to_thread(_finished, output, item, wanted)
+            for item in found
+        ]
+    )
+
+
+def _finished(output: Output, path: Path, wanted: Wanted) -> Collected:
+    measures = output.measure(path)
+    if isinstance(output, Image) and isinstance(measures, ImageMeasures) and wanted.format is not None:
+        # A PNG that is wanted as a PNG too: what ComfyUI writes into it is not for callers.
+        path = reencoded(path, wanted.format, wanted.quality)
+        measures = ImageMeasures(measures.width, measures.height, f"image/{wanted.format}")
+    return Collected(output, path, path.stat().st_size, measures)
