@@ -8,7 +8,7 @@ EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium demo test lint types imports unit drift generate goldens editor editor-cases parity fuzz faults bench lock clean
+.PHONY: help setup editors chromium demo test lint types imports unit drift generate goldens editor editor-cases parity fuzz fuzz-input faults soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -75,6 +75,15 @@ fuzz: setup ## The property tests with COUNT examples each, from SEED.
 
 faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui in its handler too, for docs/reliability.md.
 	$(BIN)/python -m tests.faults $(if $(RIVAL),--worker-comfyui $(RIVAL) --report docs/reliability.md)
+
+fuzz-input: setup ## Any input to the handler, COUNT of them from SEED: each answered, by a result or a code.
+	$(BIN)/python -m tests.faults.fuzz --count $(COUNT) --seed $(SEED)
+
+settings: setup ## Write docs/settings.md from the worker's settings.
+	$(BIN)/python scripts/settings_table.py
+
+soak: setup ## 10,000 jobs in a row with random faults: none lost, none doubled, nothing grows; docs/soak.svg.
+	$(BIN)/python -m tests.faults.soak --plot docs/soak.svg
 
 bench: setup ## Measure against the rivals; ratios, printed and written to benchmarks/results.md.
 	$(BIN)/python benchmarks/run.py

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import os
@@ -27,6 +28,8 @@ from PIL import Image
 
 LOG = "log.jsonl"
 BEHAVIOUR = "behaviour.json"
+# How many files it keeps: in a long run, its memory is not what is measured.
+_KEPT = 50
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class State:
         return True
 
 
+@functools.cache
 def picture(width: int = 64, height: int = 64) -> bytes:
     """A PNG of noise, stored as it is: about three bytes a pixel."""
     file = io.BytesIO()
@@ -333,6 +337,8 @@ class ComfyUI:
             name = f"{stem}_{self._saved:05}_.png"
             if how != "gone":
                 self._files[folder, name] = content
+                while len(self._files) > _KEPT:
+                    del self._files[next(iter(self._files))]
                 if self._outputs is not None:
                     (self._outputs / folder).mkdir(parents=True, exist_ok=True)
                     (self._outputs / folder / name).write_bytes(content)

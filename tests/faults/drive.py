@@ -3,6 +3,7 @@
     python drive.py ours PACKAGE
     python drive.py worker-comfyui CHECKOUT      (and what its start.sh does: ComfyUI started, its pid in a file)
     python drive.py nothing -                    (a handler that does nothing)
+    python drive.py leaky -                      (a handler that leaves everything behind, to try the probe)
 
 On SIGUSR1 the probe writes the names of tasks and threads to PROBE_FILE.
 """
@@ -15,8 +16,10 @@ import os
 import resource
 import runpy
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -30,6 +33,25 @@ def probe(_signal: int, _frame: object) -> None:
     new = Path(os.environ["PROBE_FILE"] + ".new")
     new.write_text(json.dumps(held))
     new.replace(os.environ["PROBE_FILE"])
+
+
+_LEFT: list[object] = []
+
+
+async def leaky(job: dict[str, object]) -> dict[str, object]:
+    """Leaves a task, a thread, a socket to ComfyUI, an open file and a file on disk."""
+    _LEFT.append(asyncio.create_task(asyncio.sleep(3600)))
+    thread = threading.Thread(target=threading.Event().wait, name="left-behind", daemon=True)
+    thread.start()
+    host, _, port = os.environ["FAULT_COMFYUI"].partition(":")
+    _LEFT.append(socket.create_connection((host, int(port))))
+    handle, name = tempfile.mkstemp(prefix="left-")
+    _LEFT.append((thread, handle, name))
+    return {"image": PIXEL}
+
+
+# One white pixel.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
 
 
 def main() -> None:
@@ -48,6 +70,9 @@ def main() -> None:
 
     if kind == "nothing":
         runpod.serverless.start({"handler": lambda job: {"given": job["input"]}})
+        return
+    if kind == "leaky":
+        runpod.serverless.start({"handler": leaky})
         return
     sys.path[:0] = [str(folder), str(folder / "src")]
     import handler  # noqa: PLC0415 - found only now

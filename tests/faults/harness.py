@@ -118,7 +118,7 @@ class Session:
         await self.queue.start()
         inputs = self.folder / "comfyui" / "input"
         if self.fault.own:
-            port = _free_port()
+            port = free_port()
             main = self.folder / "comfyui" / "main.py"
             main.write_text(
                 f"import runpy, sys\nsys.argv += ['--state', {str(self.state.folder)!r}]\n"
@@ -285,7 +285,7 @@ class Held:
         return (*found, *(f"file {re.sub('[0-9a-f-]{36}', '…', name)}" for name in self.temporary - base.temporary))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
         return port

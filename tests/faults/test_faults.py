@@ -9,13 +9,15 @@ import asyncio
 import dataclasses
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from .harness import Outcome, run
-from .table import FAULTS, Fault
+from .harness import HERE, Outcome, Rival, run
+from .table import FAULTS, SUCCESS, Fault
 
 SHORT = tuple(fault for fault in FAULTS if not fault.long)
 
@@ -41,3 +43,26 @@ def test_fault(outcomes: dict[str, Outcome], fault: Fault) -> None:
 
 def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 40
+
+
+def test_many_jobs_with_random_faults_are_each_answered_once() -> None:
+    """A slice of `make soak`, in a process of its own."""
+    command = [sys.executable, "-m", "tests.faults.soak", "--jobs", "250", "--seed", "7"]
+    done = subprocess.run(command, cwd=HERE.parents[1], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "none lost, none doubled" in done.stdout
+
+
+def test_any_input_is_answered() -> None:
+    """A slice of `make fuzz-input`, in a process of its own."""
+    command = [sys.executable, "-m", "tests.faults.fuzz", "--count", "300", "--seed", "3"]
+    done = subprocess.run(command, cwd=HERE.parents[1], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_a_handler_leaves_behind_is_seen(tmp_path: Path) -> None:
+    fault = Fault("leaky", "Nothing, but for the handler.", SUCCESS)
+    outcome = asyncio.run(run((fault,), tmp_path, Rival("leaky")))["leaky"]
+    kinds = {left.split(" ", maxsplit=1)[1 if left[0].isdigit() else 0] for left in outcome.left}
+    assert kinds == {"task", "thread", "sockets to ComfyUI", "open files", "file"}, outcome
+    assert len(outcome.faults(fault)) == len(outcome.left) > 5

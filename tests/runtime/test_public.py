@@ -6,6 +6,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,13 @@ def test_a_setting_that_is_empty_counts_as_unset(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("COMFYUI_URL", "")
     monkeypatch.setenv("COMFYUI_PORT", "")
     assert (Settings.read().comfyui_url, Settings.read().comfyui_port) == (None, 8188)
+
+
+def test_the_page_of_the_settings_is_what_they_are() -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", "import settings_table; print(settings_table.table(), end='')"]
+    made = subprocess.run(command, cwd=root / "scripts", capture_output=True, text=True, check=True).stdout
+    assert (root / "docs" / "settings.md").read_text("utf-8") == made, "run `make settings`"
 
 
 def test_every_setting_is_described() -> None:
