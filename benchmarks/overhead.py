@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import statistics
 import sys
 import tempfile
@@ -22,7 +23,13 @@ from tests.faults.comfyui import Behaviour
 from tests.faults.harness import OURS, Rival, Session
 from tests.faults.table import SUCCESS, Fault
 
-JOB = Fault("job", "Nothing goes wrong.", SUCCESS, Behaviour(seconds=0.0))
+JOB = Fault(
+    "job",
+    "Nothing goes wrong.",
+    SUCCESS,
+    Behaviour(seconds=0.0, history_seconds=0.0),
+    {"STARTS_FILE": "starts.jsonl", "PROGRESS_SECONDS": "1"},
+)
 
 
 async def measure(checkout: Path, rounds: int, folder: Path) -> dict[str, list[float]]:
@@ -42,9 +49,10 @@ async def measure(checkout: Path, rounds: int, folder: Path) -> dict[str, list[f
                 done = next(at for posted, at, _ in session.queue.results if posted == job)
                 # The first job of each warms it up.
                 if number:
-                    times[kind].append(done - session.queue.taken[job])
+                    lines = (session.folder / "starts.jsonl").read_text().splitlines()
+                    times[kind].append(done - dict(map(json.loads, lines))[job])
                 # The SDK's loop looks for a job once a second while one is in work: all are idle again in time.
-            await asyncio.sleep(1.2)
+            await asyncio.sleep(0.2)
     finally:
         for session in sessions.values():
             await session.close()

@@ -36,7 +36,9 @@ async def run_attempts(
     timings: Timings,
     prepare: Callable[[], Awaitable[None]],
 ) -> tuple[Job, JsonObject]:
-    """Runs a job, once more if that can help. `prepare` brings its input files to ComfyUI before each run.
+    """Runs a job on a ComfyUI that is ready, and once more if that can help.
+
+    `prepare` brings its input files to ComfyUI before each run.
 
     Returns:
         The job as it ran, under the id of its last run, and the media part of the answer.
@@ -47,7 +49,8 @@ async def run_attempts(
     """
     deadline = asyncio.get_running_loop().time() + settings.job_timeout_seconds
     for number in range(1, _RUNS + 1):
-        await keeper.ready(client)
+        if number > 1:
+            await keeper.ready(client)
         try:
             await prepare()
             return job, await run_job(job, client, settings, progress, timings, lambda: keeper.alive, deadline)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Mapping
 
 from comfy2runpod_runtime.json_types import JsonObject
 
 _DRAIN_SECONDS = 5.0
+# An update costs a thread, a session and a request of the SDK's, and the result waits for it: a job that is over by
+# then has none.
+_QUIET_SECONDS = 0.1
 
 
 class ProgressUpdates:
@@ -17,11 +21,12 @@ class ProgressUpdates:
 
     def __init__(self, job: Mapping[str, object]) -> None:
         self._job = dict(job)
+        self._quiet_until = time.monotonic() + _QUIET_SECONDS
         self._sending: list[threading.Thread] = []
 
     def send(self, update: JsonObject) -> None:
         """Posts an update, on a thread that the SDK starts for it."""
-        if "RUNPOD_WEBHOOK_GET_JOB" not in os.environ:
+        if "RUNPOD_WEBHOOK_GET_JOB" not in os.environ or time.monotonic() < self._quiet_until:
             return
         import runpod  # noqa: PLC0415 - a heavy import, and only a worker needs it
 

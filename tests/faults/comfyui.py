@@ -46,6 +46,8 @@ class Behaviour:
     stats: str = "well"
     times: int = 0
     seconds: float = 0.12
+    # From the success event to the history's entry.
+    history_seconds: float = 0.01
     # Another prompt that runs before ours, as long as this.
     busy_seconds: float = 0.0
 
@@ -56,6 +58,8 @@ class State:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._version = 0
+        self._behaviour: dict[str, Any] = {}
 
     def behave(self, behaviour: Behaviour) -> None:
         """From now on; the count of faulty acts begins anew."""
@@ -67,9 +71,12 @@ class State:
     @property
     def behaviour(self) -> Behaviour:
         try:
-            return Behaviour(**json.loads((self.folder / BEHAVIOUR).read_text()))
+            version = (self.folder / BEHAVIOUR).stat().st_mtime_ns
+            if version != self._version:
+                self._version, self._behaviour = version, json.loads((self.folder / BEHAVIOUR).read_text())
         except FileNotFoundError:
             return Behaviour()
+        return Behaviour(**self._behaviour)
 
     def note(self, what: str, **more: Any) -> None:
         with (self.folder / LOG).open("a") as log:
@@ -312,7 +319,7 @@ class ComfyUI:
         if how.history == "late":
             self._in(0.8, remember)
         else:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(how.history_seconds)
             remember()
         await self._send(client_id, "executing", {**here, "node": None})
         for kind, data in reversed(self._held.pop(client_id, [])):
