@@ -175,14 +175,16 @@ async def drive(queue: Queue, simulator: Simulator, folder: Path, until: int, st
         await runner.cleanup()
 
 
-async def test_the_real_worker_loop_runs_jobs_and_reports_progress(simulator: Simulator, tmp_path: Path) -> None:
+async def test_the_real_worker_loop_runs_jobs_and_reports_progress(tmp_path: Path) -> None:
     jobs: list[dict[str, object]] = [
         {"id": "good", "input": SMALL},
         {"id": "bad", "input": {"prompt": "a", "width": 1}},
         {"id": "again", "input": SMALL},
     ]
     queue = Queue(jobs)
-    await drive(queue, simulator, tmp_path, 3)
+    # Long enough that there is something to report: a job that is over at once has no progress.
+    with running_simulator(load_catalog(), seconds_per_step=0.05) as steady:
+        await drive(queue, steady, tmp_path, 3)
     assert dict(queue.results["good"]["output"])["width"] == 128  # type: ignore[call-overload]
     assert failure({"error": queue.results["bad"]["error"]})["code"] == "invalid_input"
     assert "output" in queue.results["again"]
