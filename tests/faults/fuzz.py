@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import importlib
 import json
 import logging
 import sys
@@ -131,9 +132,6 @@ def with_atheris(fuzzed: Fuzzed, count: int, number: int) -> None:
             value = {"prompt": data.decode("utf-8", "replace"), "image": base64.b64encode(data).decode()}
         fuzzed.give(value)
 
-    with atheris.instrument_imports(include=["comfy2runpod_runtime"]):
-        for name in [name for name in sys.modules if name.startswith("comfy2runpod_runtime.validate")]:
-            del sys.modules[name]
     atheris.Setup([sys.argv[0], f"-runs={count}", f"-seed={number}", "-max_len=4096"], each)
     atheris.Fuzz()
 
@@ -145,6 +143,12 @@ def main() -> int:
     parser.add_argument("--atheris", action="store_true")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    if options.atheris:
+        import atheris  # noqa: PLC0415 - no dependency
+
+        # Before the handler brings it: what is imported already is not looked into.
+        with atheris.instrument_imports(include=["comfy2runpod_runtime"]):
+            importlib.import_module("comfy2runpod_runtime.endpoint")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, worker(Path(folder), PACKAGE) as (endpoint, state):
         fuzzed = Fuzzed(endpoint, state)
