@@ -7,7 +7,8 @@ import math
 
 from comfy2runpod import __version__
 from comfy2runpod.emit.environment import environment, template_text
-from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, openapi, output_schema
+from comfy2runpod.emit.openapi import openapi
+from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.emit.views import (
     assignment,
     field_view,
@@ -60,7 +61,7 @@ def emit(interface: Interface, prompt: Prompt) -> dict[str, str]:
         ".runpod/tests.json": _json(_hub_tests(interface)),
         "docs/input.schema.json": _json(input_schema(interface)),
         "docs/output.schema.json": _json(output_schema(interface)),
-        "docs/openapi.json": _json(openapi(interface)),
+        "docs/openapi.json": _json(openapi(interface, example_input(interface))),
     }
     return dict(sorted(files.items()))
 

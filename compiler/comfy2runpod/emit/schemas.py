@@ -1,8 +1,7 @@
-"""The interface as JSON Schema 2020-12 and OpenAPI 3.1."""
+"""The interface as JSON Schema 2020-12."""
 
 from __future__ import annotations
 
-from comfy2runpod import __version__
 from comfy2runpod.emit.views import (
     IMAGE_TYPES,
     MAX_LISTED,
@@ -48,13 +47,13 @@ ERROR_CODES = (
 )
 
 _JSON_TYPES = {"int": "integer", "float": "number", "str": "string"}
-_STATES = ["IN_QUEUE", "IN_PROGRESS", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"]
 
 
 def input_schema(interface: Interface) -> JsonObject:
     """The schema of a job's `input`."""
     return {
         "$schema": DIALECT,
+        "$id": f"urn:comfy2runpod:{interface.name}:input",
         "title": "Input",
         "description": f"What {interface.title} takes.",
         "type": "object",
@@ -129,6 +128,7 @@ def output_schema(interface: Interface) -> JsonObject:
     properties["prompt_id"] = {"type": "string", "description": "The run's id in ComfyUI, for questions about it."}
     return {
         "$schema": DIALECT,
+        "$id": f"urn:comfy2runpod:{interface.name}:output",
         "title": "Output",
         "description": f"What {interface.title} gives back.",
         "type": "object",
@@ -244,134 +244,3 @@ def _media(output: Output) -> JsonObject:
         "additionalProperties": False,
     }
     return {"type": "array", "items": one, "minItems": 1} if output.many else one
-
-
-def openapi(interface: Interface) -> JsonObject:
-    """RunPod's operations of the endpoint, with this package's own types."""
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": interface.title,
-            "version": __version__,
-            "description": interface.description or interface.title,
-        },
-        "servers": [
-            {
-                "url": "https://api.runpod.ai/v2/{endpoint_id}",
-                "variables": {"endpoint_id": {"default": "ENDPOINT_ID", "description": "The endpoint's id in RunPod."}},
-            }
-        ],
-        "security": [{"apiKey": []}],
-        "paths": _paths(),
-        "components": {
-            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "description": "A RunPod API key."}},
-            "schemas": _components(interface),
-        },
-    }
-
-
-def _paths() -> JsonObject:
-    job_id: Json = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-    return {
-        "/run": {"post": _operation("run", "Queue a job; ask for its status later.", body=True)},
-        "/runsync": {"post": _operation("runsync", "Run a job and wait for its end.", body=True)},
-        "/status/{id}": {
-            "parameters": [job_id],
-            "get": _operation("status", "How far a job is, and its result when it has ended.", body=False),
-        },
-        "/cancel/{id}": {
-            "parameters": [job_id],
-            "post": _operation("cancel", "Stop a job, or take it out of the queue.", body=False),
-        },
-        "/health": {
-            "get": {
-                "operationId": "health",
-                "summary": "Workers and queue of the endpoint.",
-                "responses": {"200": {"description": "Counts.", **_content({"type": "object"})}},
-            }
-        },
-    }
-
-
-def _operation(name: str, summary: str, *, body: bool) -> JsonObject:
-    operation: JsonObject = {
-        "operationId": name,
-        "summary": summary,
-        "responses": {
-            "200": {"description": "The job.", **_content({"$ref": "#/components/schemas/Job"})},
-            "401": {"description": "The API key is missing or not valid."},
-        },
-    }
-    if body:
-        operation["requestBody"] = {"required": True, **_content({"$ref": "#/components/schemas/Request"})}
-    return operation
-
-
-def _content(schema: JsonObject) -> JsonObject:
-    return {"content": {"application/json": {"schema": schema}}}
-
-
-def _components(interface: Interface) -> JsonObject:
-    codes: list[Json] = [code for code, _, _ in ERROR_CODES]
-    fault: JsonObject = {
-        "type": "object",
-        "properties": {"field": {"type": "string"}, "output": {"type": "string"}, "message": {"type": "string"}},
-        "required": ["message"],
-    }
-    return {
-        "Input": _without_dialect(input_schema(interface)),
-        "Output": _without_dialect(output_schema(interface)),
-        "Error": {
-            "title": "Error",
-            "description": "What the JSON text in a failed job's `error` holds.",
-            "type": "object",
-            "properties": {
-                "code": {"type": "string", "enum": codes},
-                "message": {"type": "string"},
-                "details": {"type": "array", "items": fault},
-            },
-            "required": ["code", "message"],
-        },
-        "Request": {
-            "title": "Request",
-            "type": "object",
-            "properties": {
-                "input": {"$ref": "#/components/schemas/Input"},
-                "webhook": {"type": "string", "format": "uri", "description": "Called when the job has ended."},
-                "policy": {
-                    "type": "object",
-                    "properties": {
-                        "executionTimeout": {"type": "integer", "description": "Milliseconds that a job may run."},
-                        "ttl": {"type": "integer", "description": "Milliseconds after which it is dropped."},
-                        "lowPriority": {"type": "boolean"},
-                    },
-                },
-            },
-            "required": ["input"],
-        },
-        "Job": {
-            "title": "Job",
-            "type": "object",
-            "properties": {
-                "id": {"type": "string"},
-                "status": {"type": "string", "enum": list(_STATES)},
-                "delayTime": {"type": "integer", "description": "Milliseconds in the queue."},
-                "executionTime": {"type": "integer", "description": "Milliseconds on the worker."},
-                "output": {
-                    "description": "The result of a COMPLETED job; progress while it is IN_PROGRESS.",
-                    "anyOf": [{"$ref": "#/components/schemas/Output"}, {"type": "object"}],
-                },
-                "error": {
-                    "type": "string",
-                    "contentMediaType": "application/json",
-                    "contentSchema": {"$ref": "#/components/schemas/Error"},
-                    "description": "Why a job FAILED, as JSON text.",
-                },
-            },
-            "required": ["id", "status"],
-        },
-    }
-
-
-def _without_dialect(schema: JsonObject) -> JsonObject:
-    return {key: value for key, value in schema.items() if key != "$schema"}

@@ -98,3 +98,21 @@ class NotAPackage(Diagnostic):
         return (
             "Name a graph, a package such as generated/t2v_ltx2, or a folder of packages; compile it again if need be."
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CannotListen(Diagnostic):
+    """An address that cannot be listened on."""
+
+    code: ClassVar[str] = "cannot-listen"
+    problem: str
+
+    @property
+    def reason(self) -> str:
+        """The system's reason."""
+        return f"The address cannot be listened on: {self.problem}."
+
+    @property
+    def remedy(self) -> str:
+        """Choose another."""
+        return "Choose another --port (0 takes any free one) or --host, or end what uses it."

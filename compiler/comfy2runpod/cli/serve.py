@@ -1,0 +1,88 @@
+"""serve: packages as endpoints on this machine, with their pages."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from comfy2runpod.cli.exits import UnreachableError
+from comfy2runpod.diagnostics import Locus
+from comfy2runpod.errors.files import CannotListen
+from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, read_package
+
+
+@click.command("serve")
+@click.argument("packages", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one.")
+@click.option("--comfyui", metavar="URL", help="A running ComfyUI. Default: the simulator, which runs no model.")
+@click.option("--api-key", default=API_KEY, show_default=True, help="What callers send as bearer.")
+@click.option(
+    "--seconds-per-step", type=click.FloatRange(0), default=0.0, help="How long a step of the simulator takes."
+)
+def serve_command(
+    packages: tuple[Path, ...], host: str, port: int, comfyui: str | None, api_key: str, seconds_per_step: float
+) -> None:
+    """Serve PACKAGES on this machine: RunPod's operations, each package's own handler behind them, and its page.
+
+    A job goes to http://HOST:PORT/v2/<package>/run with `Authorization: Bearer local`, as it goes to RunPod.
+    """
+    read = [read_package(folder) for folder in packages]
+    _check_names(read)
+    if not _is_loopback(host):
+        click.echo(
+            f"warning: {host} is not loopback: whoever reaches this machine and knows the API key can run jobs on it.",
+            err=True,
+        )
+    server = LocalServer(
+        read, host=host, port=port, comfyui=comfyui, api_key=api_key, seconds_per_step=seconds_per_step
+    )
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(server, read))
+    click.echo("Ended.")
+
+
+COMMANDS = (serve_command,)
+
+
+async def _serve(server: LocalServer, packages: list[Package]) -> None:
+    try:
+        url = await server.__aenter__()
+    except OSError as error:
+        at = Locus(f"{server.host}:{server.port}")
+        raise UnreachableError(CannotListen(at=at, problem=error.strerror or str(error))) from error
+    try:
+        click.echo(f"Serving on {url} until Ctrl+C, with `Authorization: Bearer {server.api_key}`:")
+        for package in packages:
+            click.echo(f"  {package.title}\n    page {url}/{package.name}/\n    API  {url}/v2/{package.name}")
+        if server.comfyui is None:
+            click.echo("SIMULATED: placeholder media of the size that the prompt implies; no model is run.")
+        ended = asyncio.Event()
+        # Its workers are processes of their own, which would outlive it.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+        await ended.wait()
+    finally:
+        await server.__aexit__()
+
+
+def _check_names(packages: list[Package]) -> None:
+    seen: dict[str, Path] = {}
+    for package in packages:
+        other = seen.setdefault(package.name, package.folder)
+        if other is not package.folder:
+            raise click.BadParameter(
+                f"two packages are named {package.name}: {other} and {package.folder}; serve them one at a time.",
+                param_hint="PACKAGES",
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

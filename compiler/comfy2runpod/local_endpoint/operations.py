@@ -1,0 +1,181 @@
+"""RunPod's operations of one endpoint, for callers: the paths, answers and refusals that openapi.json declares."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from aiohttp import web
+
+from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.local_endpoint.jobs import LIVE, Job, Jobs, QueueFull, State
+from comfy2runpod.local_endpoint.requests import RUN_BYTES, RUNSYNC_BYTES, BadRequest, read_request, read_wait
+from comfy2runpod.local_endpoint.worker import Worker
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_BEARER = "bearer "
+_STREAM_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """The operations of one endpoint, whose callers must give the key."""
+
+    jobs: Jobs
+    worker: Worker
+    api_key: str
+
+    def routes(self, name: str) -> list[web.RouteDef]:
+        """All routes, below /v2/<name>."""
+        base = f"/v2/{name}"
+        return [
+            web.post(f"{base}/run", self._known(self._run)),
+            web.post(f"{base}/runsync", self._known(self._runsync)),
+            web.get(f"{base}/status/{{id}}", self._known(self._status), allow_head=False),
+            web.get(f"{base}/stream/{{id}}", self._known(self._stream), allow_head=False),
+            web.post(f"{base}/cancel/{{id}}", self._known(self._cancel)),
+            web.post(f"{base}/retry/{{id}}", self._known(self._retry)),
+            web.post(f"{base}/purge-queue", self._known(self._purge)),
+            web.get(f"{base}/health", self._known(self._health), allow_head=False),
+        ]
+
+    def _known(self, handler: Handler) -> Handler:
+        """The handler, for callers that give the key."""
+
+        async def checked(request: web.Request) -> web.StreamResponse:
+            given = request.headers.get("Authorization", "")
+            key = given[len(_BEARER) :] if given.lower().startswith(_BEARER) else ""
+            if not hmac.compare_digest(key.encode(), self.api_key.encode()):
+                return refusal(401, "The API key is missing or not valid: send `Authorization: Bearer KEY`.")
+            return await handler(request)
+
+        return checked
+
+    async def _run(self, request: web.Request) -> web.Response:
+        job = await self._queued(request, RUN_BYTES, sync=False)
+        if isinstance(job, web.Response):
+            return job
+        return _json({"id": job.id, "status": State.IN_QUEUE.value})
+
+    async def _runsync(self, request: web.Request) -> web.Response:
+        try:
+            seconds = read_wait(request.query.get("wait"))
+        except BadRequest as error:
+            return refusal(400, str(error))
+        job = await self._queued(request, RUNSYNC_BYTES, sync=True)
+        if isinstance(job, web.Response):
+            return job
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not job.ended:
+                    await _change(job)
+        return _json(job.to_json())
+
+    async def _queued(self, request: web.Request, most: int, *, sync: bool) -> Job | web.Response:
+        body = await _body(request, most)
+        if body is None:
+            return refusal(413, f"The body is larger than the {most:,} bytes that this operation takes.")
+        try:
+            return self.jobs.add(read_request(body, sync=sync))
+        except BadRequest as error:
+            return refusal(400, str(error))
+        except QueueFull:
+            return _full()
+
+    async def _status(self, request: web.Request) -> web.Response:
+        job = self.jobs.get(request.match_info["id"])
+        return _unknown() if job is None else _json(job.to_json())
+
+    async def _stream(self, request: web.Request) -> web.Response:
+        """The parts that came since the last call; waits a moment for one. A worker of ours streams none."""
+        job = self.jobs.get(request.match_info["id"])
+        if job is None:
+            return _unknown()
+        if not job.stream and not job.ended:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_change(job), _STREAM_SECONDS)
+        parts: list[Json] = [{"output": part} for part in job.stream]
+        job.stream.clear()
+        return _json({"status": job.state.value, "stream": parts})
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        job = self.jobs.get(request.match_info["id"])
+        if job is None:
+            return _unknown()
+        self.jobs.cancel(job)
+        return _json({"id": job.id, "status": job.state.value})
+
+    async def _retry(self, request: web.Request) -> web.Response:
+        job = self.jobs.get(request.match_info["id"])
+        if job is None:
+            return _unknown()
+        try:
+            if not self.jobs.retry(job):
+                return refusal(
+                    409, f"Only a job that FAILED or TIMED_OUT can be retried; this one is {job.state.value}."
+                )
+        except QueueFull:
+            return _full()
+        return _json({"id": job.id, "status": job.state.value})
+
+    async def _purge(self, _request: web.Request) -> web.Response:
+        return _json({"removed": self.jobs.purge(), "status": "completed"})
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        self.jobs.sweep()
+        states = ("idle", "initializing", "ready", "running", "throttled", "unhealthy")
+        state = self.worker.state
+        workers: JsonObject = {name: int(name == state) for name in states}
+        workers["ready"] = int(state in ("idle", "running"))
+        counts: JsonObject = {
+            "completed": self.jobs.counts.get(State.COMPLETED, 0),
+            "failed": self.jobs.counts.get(State.FAILED, 0),
+            "inProgress": self.jobs.running(),
+            "inQueue": self.jobs.waiting(),
+            "retried": self.jobs.retried,
+        }
+        return _json({"jobs": counts, "workers": workers})
+
+
+def refusal(status: int, message: str) -> web.Response:
+    """A request that is not answered, and why."""
+    headers = {"WWW-Authenticate": "Bearer"} if status == web.HTTPUnauthorized.status_code else {}
+    return web.json_response({"error": message}, status=status, headers=headers)
+
+
+async def _change(job: Job) -> None:
+    job.changed.clear()
+    if job.state in LIVE:
+        await job.changed.wait()
+
+
+async def _body(request: web.Request, most: int) -> bytes | None:
+    """The whole body, or None as soon as it is known to be too large."""
+    if (request.content_length or 0) > most:
+        return None
+    parts, size = [], 0
+    async for part in request.content.iter_chunked(1 << 16):
+        size += len(part)
+        if size > most:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _json(value: JsonObject) -> web.Response:
+    return web.json_response(value)
+
+
+def _unknown() -> web.Response:
+    return refusal(404, "There is no such job: the id is wrong, or its result is no longer kept.")
+
+
+def _full() -> web.Response:
+    answer = refusal(429, "Too many jobs wait. Send it again later.")
+    answer.headers["Retry-After"] = "5"
+    return answer

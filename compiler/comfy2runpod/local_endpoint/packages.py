@@ -1,0 +1,54 @@
+"""A package as the local server needs it: its folder, its name, and what its documents say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from comfy2runpod.diagnostics import Locus
+from comfy2runpod.errors.files import CannotRun
+from comfy2runpod.run_package import RunError
+
+_HUB_TESTS = ".runpod/tests.json"
+# RunPod's default where a package does not say.
+_EXECUTION_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A compiled package on disk."""
+
+    folder: Path
+    title: str
+    description: str
+    execution_seconds: float
+
+    @property
+    def name(self) -> str:
+        """What stands in the URL."""
+        return self.folder.name
+
+
+def read_package(folder: Path) -> Package:
+    """A package's folder.
+
+    Raises:
+        RunError: it is not a compiled package.
+    """
+    place = folder.resolve()
+    if not (place / "handler.py").is_file():
+        raise RunError(CannotRun(at=Locus(folder.as_posix()), problem="there is no handler.py in it"))
+    try:
+        info = json.loads((place / "docs" / "openapi.json").read_text("utf-8"))["info"]
+        title, description = str(info["title"]), str(info["description"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RunError(CannotRun(at=Locus(folder.as_posix()), problem="its docs/openapi.json cannot be read")) from None
+    return Package(place, title, description, _execution_seconds(place))
+
+
+def _execution_seconds(place: Path) -> float:
+    try:
+        return float(json.loads((place / _HUB_TESTS).read_text("utf-8"))["tests"][0]["timeout"]) / 1000
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return _EXECUTION_SECONDS

@@ -1,0 +1,99 @@
+"""A caller's body, read as the OpenAPI document declares it: every fault is a text for the answer 400."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import cast
+
+from comfy2runpod.ir.json import Json, JsonObject, json_type
+from comfy2runpod.local_endpoint.jobs import Request
+
+# RunPod's own limits of a request's size.
+RUN_BYTES = 10_000_000
+RUNSYNC_BYTES = 20_000_000
+_LONGEST_MS = 7 * 24 * 3600 * 1000
+WAIT_DEFAULT_MS = 90_000
+WAIT_MOST_MS = 300_000
+# As openapi.json has it.
+_WEBHOOK = re.compile(r"https?://[!-~]+")
+S3_KEYS = ("accessId", "accessSecret", "bucketName", "endpointUrl")
+
+
+class BadRequest(Exception):
+    """A request that is answered 400; the text says why."""
+
+
+def read_request(body: bytes, *, sync: bool) -> Request:
+    """The body of /run and /runsync.
+
+    Raises:
+        BadRequest: it is not JSON, or a key has a wrong type.
+    """
+    value = _parsed(body)
+    if not isinstance(value, dict):
+        raise BadRequest(f"The body must be an object with `input`, not {json_type(value)}.")
+    if not isinstance(value.get("input"), dict):
+        raise BadRequest("`input` is required and must be an object.")
+    webhook = value.get("webhook")
+    if "webhook" in value and not (isinstance(webhook, str) and _WEBHOOK.fullmatch(webhook)):
+        raise BadRequest("`webhook` must be an http or https URL.")
+    policy = _object(value, "policy")
+    s3 = _object(value, "s3Config")
+    for key, text in s3.items():
+        if key in S3_KEYS and not isinstance(text, str):
+            raise BadRequest(f"`s3Config.{key}` must be a text, not {json_type(text)}.")
+    low = policy.get("lowPriority", False)
+    if not isinstance(low, bool):
+        raise BadRequest(f"`policy.lowPriority` must be a boolean, not {json_type(low)}.")
+    return Request(
+        input=value["input"],
+        extras={"s3Config": s3} if s3 else {},
+        webhook=webhook if isinstance(webhook, str) else None,
+        execution_seconds=_seconds(policy, "executionTimeout"),
+        ttl_seconds=_seconds(policy, "ttl"),
+        low_priority=low,
+        sync=sync,
+    )
+
+
+def read_wait(text: str | None) -> float:
+    """The seconds that /runsync waits, of its `wait` in milliseconds.
+
+    Raises:
+        BadRequest: it is no number of milliseconds that RunPod takes.
+    """
+    if text is None:
+        return WAIT_DEFAULT_MS / 1000
+    short = text.isascii() and text.isdigit() and len(text) <= len(str(WAIT_MOST_MS))
+    if not short or not 1 <= int(text) <= WAIT_MOST_MS:
+        raise BadRequest(f"`wait` must be from 1 to {WAIT_MOST_MS} milliseconds.")
+    return int(text) / 1000
+
+
+def _parsed(body: bytes) -> Json:
+    try:
+        return cast(Json, json.loads(body))
+    except (ValueError, RecursionError):
+        raise BadRequest("The body is not JSON.") from None
+
+
+def _object(value: JsonObject, key: str) -> JsonObject:
+    found = value.get(key)
+    if found is None and key not in value:
+        return {}
+    if not isinstance(found, dict):
+        raise BadRequest(f"`{key}` must be an object, not {json_type(found)}.")
+    return found
+
+
+def _seconds(policy: JsonObject, key: str) -> float | None:
+    value = policy.get(key)
+    if key not in policy:
+        return None
+    # To JSON Schema, 5.0 is a whole number.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _LONGEST_MS:
+        raise BadRequest(f"`policy.{key}` must be from 1 to {_LONGEST_MS} milliseconds.")
+    return value / 1000

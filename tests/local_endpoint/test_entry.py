@@ -1,0 +1,88 @@
+"""The Python entry of the local endpoint, and the command."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from comfy2runpod.local_endpoint import LocalEndpoint, running_endpoint
+from comfy2runpod.run_package import RunError
+
+from .conftest import KEY, SMALL
+
+
+def test_what_is_no_package_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no handler\.py"):
+        LocalEndpoint(tmp_path)
+
+
+def test_an_endpoint_on_a_thread_serves_callers_that_are_not_async(package: Path, tmp_path: Path) -> None:
+    with running_endpoint(LocalEndpoint(package, worker_log=tmp_path / "log")) as url:
+        answer = httpx.post(f"{url}/runsync", json={"input": SMALL}, headers=KEY, timeout=30).json()
+    assert answer["status"] == "COMPLETED"
+
+
+def serve(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", "from comfy2runpod.cli import main; main()", "serve", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_process(package: Path) -> None:
+    with serve(str(package), "--port", "0") as process:
+        try:
+            first, *more = [process.stdout.readline() for _ in range(5)]
+            assert more[-1].startswith("SIMULATED")
+            url = first.split()[2]
+            assert "Bearer local" in first
+            answer = httpx.post(f"{url}/v2/small/runsync", json={"input": SMALL}, headers=KEY, timeout=30).json()
+            assert answer["status"] == "COMPLETED"
+        finally:
+            process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Ended." in out
+    for _ in range(50):
+        left = [c for p in Path("/proc").glob("[0-9]*") if str(package) in (c := _command(p))]
+        if not left:
+            break
+        time.sleep(0.1)
+    assert left == []
+
+
+def _command(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def test_an_address_that_is_taken_is_said_as_one(package: Path) -> None:
+    with running_endpoint(LocalEndpoint(package)) as url:
+        port = url.split(":")[2].split("/")[0]
+        with serve(str(package), "--port", port) as process:
+            _, said = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert "cannot be listened on" in said
+    assert "--port" in said
+
+
+def test_two_packages_of_one_name_and_a_folder_that_is_none_are_refused(package: Path, tmp_path: Path) -> None:
+    twin = tmp_path / package.name
+    twin.mkdir()
+    for name in ("handler.py", "docs/openapi.json"):
+        (twin / name).parent.mkdir(exist_ok=True)
+        (twin / name).write_text((package / name).read_text())
+    for arguments, code, text in (
+        ((str(package), str(twin)), 2, "are named small"),
+        ((str(tmp_path),), 3, "handler.py"),
+    ):
+        with serve(*arguments) as process:
+            _, said = process.communicate(timeout=20)
+        assert process.returncode == code
+        assert text in said
