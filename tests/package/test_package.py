@@ -221,7 +221,7 @@ def test_a_pictures_limits_stand_in_every_schema() -> None:
     assert said.items() <= of_docs.items()
     for name in ("docs/API.md", "docs/index.html"):
         assert "PNG, at most 5 MB and 2.5 megapixels" in files[name]
-    assert "def picture(path: Path) -> str:" in files["clients/python/client.py"]
+    assert "PictureLimits(5000000, 2500000, " in files["clients/python/nasty_client/client.py"]
     assert "export function picture(bytes: Uint8Array): string" in files["clients/typescript/client.ts"]
 
 

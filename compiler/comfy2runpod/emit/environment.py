@@ -48,6 +48,12 @@ def template_text(name: str) -> str:
     return resources.files("comfy2runpod").joinpath("templates", name).read_text("utf-8")
 
 
+@lru_cache(maxsize=8)
+def client_text(name: str) -> str:
+    """A module of the Python client that is the same for every package."""
+    return resources.files("comfy2runpod").joinpath("client", name).read_text("utf-8")
+
+
 def python_literal(value: Json) -> str:
     """A value as Python source."""
     if isinstance(value, str):

@@ -6,7 +6,8 @@ import json
 import math
 
 from comfy2runpod import __version__
-from comfy2runpod.emit.environment import environment, template_text
+from comfy2runpod.emit.client_types import has_choice, has_literal, shapes
+from comfy2runpod.emit.environment import client_text, environment, template_text
 from comfy2runpod.emit.openapi import openapi
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.emit.views import (
@@ -40,17 +41,27 @@ _TEMPLATES = {
     ".github/workflows/docker-build.yml": "docker-build.yml.j2",
     "docs/API.md": "API.md.j2",
     "docs/index.html": "index.html.j2",
-    "clients/python/client.py": "client.py.j2",
+    "clients/python/pyproject.toml": "client-pyproject.toml.j2",
+    "clients/python/{name}_client/__init__.py": "client-init.py.j2",
+    "clients/python/{name}_client/client.py": "client.py.j2",
     "clients/typescript/client.ts": "client.ts.j2",
     "clients/typescript/package.json": "client-package.json.j2",
     "clients/typescript/tsconfig.json": "client-tsconfig.json.j2",
 }
 
+# What every package's Python client shares.
+_CLIENT_MODULES = ("errors.py", "flow.py", "media.py", "pictures.py", "transport.py")
+
 
 def emit(interface: Interface, prompt: Prompt) -> dict[str, str]:
     """The package's files: path to text. Pure, and the same for the same interface and prompt."""
     context = _context(interface)
-    files = {path: environment().get_template(name).render(context) for path, name in _TEMPLATES.items()}
+    files = {
+        path.format(name=interface.name): environment().get_template(name).render(context)
+        for path, name in _TEMPLATES.items()
+    }
+    # The same for every package: what it has to do with this one is in client.py.
+    files |= {f"clients/python/{interface.name}_client/{name}": client_text(name) for name in _CLIENT_MODULES}
     files |= {
         "workflow_api.json": _json(prompt_to_json(prompt)),
         "models.lock.json": _json(lock_json(interface.models)),
@@ -101,6 +112,7 @@ def _context(interface: Interface) -> dict[str, object]:
     fields = [(field_view(field), stepped(field)) for field in interface.fields]
     outputs = [output_view(output) for output in interface.outputs]
     seeds = seed_names(interface)
+    client_shapes = (*shapes("Input", input_schema(interface)), *shapes("Output", output_schema(interface)))
     example = example_input(interface)
     return {
         "version": __version__,
@@ -109,6 +121,10 @@ def _context(interface: Interface) -> dict[str, object]:
         "fields": fields,
         "outputs": outputs,
         "flat": is_flat(interface),
+        "shapes": client_shapes,
+        "client_literals": has_literal(client_shapes),
+        "client_choices": has_choice(client_shapes),
+        "pictures": [field for field in interface.fields if isinstance(field, ImageField)],
         "facts": {output.name: file_facts(output) for output in interface.outputs},
         "image_options": takes_image_options(interface),
         "choice": takes_choice(interface),

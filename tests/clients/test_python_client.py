@@ -1,0 +1,214 @@
+"""The generated Python client against a real endpoint on loopback, and against answers that no good endpoint gives."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from comfy2runpod.client import errors
+from comfy2runpod.emit.schemas import ERROR_CODES
+from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
+
+PACKAGES = Path(__file__).parents[2] / "generated"
+
+
+def client_of(package: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(PACKAGES / package / "clients" / "python"))
+    return importlib.import_module(f"{package}_client")
+
+
+@pytest.fixture(scope="module")
+def angles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("worker") / "log"
+    with running_endpoint(LocalEndpoint(PACKAGES / "i2i_multiangle", worker_log=log)) as url:
+        yield url
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "me.png"
+    Image.new("RGB", (48, 32), "red").save(path)
+    return path
+
+
+def test_a_picture_goes_there_and_the_angles_come_back(
+    angles: str, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = client_of("i2i_multiangle", monkeypatch)
+    told: list[Any] = []
+    with package.Client(angles, API_KEY) as client:
+        wanted = {"image": picture, "seed": 7, "outputs": ["aerial", "left_90"], "output": {"format": "webp"}}
+        output = client.run(wanted, on_progress=told.append)
+        saved = client.save(output, tmp_path / "results")
+    assert (output["seed"], set(output) & {"aerial", "left_90", "close_up"}) == (7, {"aerial", "left_90"})
+    assert {name: [path.name for path in paths] for name, paths in saved.items()} == {
+        "aerial": ["aerial.webp"],
+        "left_90": ["left_90.webp"],
+    }
+    content = saved["aerial"][0].read_bytes()
+    assert hashlib.sha256(content).hexdigest() == output["aerial"]["sha256"]
+    with Image.open(saved["aerial"][0]) as made:
+        assert (made.format, made.size) == ("WEBP", (output["aerial"]["width"], output["aerial"]["height"]))
+    assert told[0].state in ("IN_QUEUE", "IN_PROGRESS")
+
+
+async def test_the_same_on_asyncio(angles: str, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = client_of("i2i_multiangle", monkeypatch)
+    async with package.AsyncioClient(angles, API_KEY) as client:
+        output = await client.run({"image": picture.read_bytes(), "outputs": ["close_up"]})
+    assert output["close_up"]["media_type"] == "image/png"
+
+
+def test_what_the_endpoint_refuses_is_an_exception_of_its_code(
+    angles: str, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = client_of("i2i_multiangle", monkeypatch)
+    with package.Client(angles, API_KEY) as client:
+        with pytest.raises(package.InvalidInput) as refused:
+            client.run({"image": picture, "steps": 0})
+        assert [(one.field, one.output) for one in refused.value.details] == [("steps", None)]
+        broken = importlib.import_module("i2i_multiangle_client.errors").InputRefused
+        with pytest.raises(broken, match="neither base64"):
+            client.run({"image": "not a picture"})
+        with pytest.raises(broken, match="cannot be read"):
+            client.run({"image": picture.with_name("absent.png")})
+    with package.Client(angles, "wrong") as client, pytest.raises(package.CallError, match="API key is not valid"):
+        client.run({"image": picture})
+
+
+def test_every_code_has_a_class() -> None:
+    assert list(errors.BY_CODE) == [code for code, _, _ in ERROR_CODES]
+
+
+@pytest.mark.parametrize("wrong", ['{"promt": "a cat"}', '{"prompt": 5}', '{"prompt": "a", "width": "64"}', "{}"])
+def test_a_wrong_request_does_not_pass_the_type_checker(wrong: str, tmp_path: Path) -> None:
+    for request, passes in (('{"prompt": "a cat", "width": 64}', True), (wrong, False)):
+        module = tmp_path / "caller.py"
+        module.write_text(f'from t2i_klein_4b_client import Client\nClient("x", "k").run({request})\n')
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(module)],
+            env={"MYPYPATH": str(PACKAGES / "t2i_klein_4b" / "clients" / "python"), "PATH": "/usr/bin:/bin"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode == 0) is passes, done.stdout
+
+
+Answer = tuple[int, dict[str, str], dict[str, Any]] | None
+
+
+class StandIn:
+    """An endpoint that gives the answers that a test wrote down, in order; None closes the connection."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[Answer]] = {}
+        self.asked: list[str] = []
+
+    def answer(self, path: str) -> Answer:
+        self.asked.append(path)
+        left = self.answers[path]
+        return left.pop(0) if len(left) > 1 else left[0]
+
+
+@pytest.fixture
+def standin() -> Iterator[tuple[StandIn, str]]:
+    state = StandIn()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            answer = state.answer(self.path)
+            if answer is None:
+                self.close_connection = True
+                return
+            status, headers, body = answer
+            text = json.dumps(body).encode()
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(text))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield state, f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+QUEUED: Answer = (200, {}, {"id": "j", "status": "IN_QUEUE"})
+DONE: Answer = (200, {}, {"status": "COMPLETED", "output": {"image": "YQ==", "seed": 1, "prompt_id": "p"}})
+LATE: Answer = (200, {}, {"status": "COMPLETED", "output": {"node": "KSampler", "percent": 50}})
+ERROR = '{"code": "out_of_memory", "message": "too large"}'
+
+
+@pytest.mark.parametrize(
+    ("run", "status", "expected", "runs"),
+    [
+        ([QUEUED], [DONE], None, 1),
+        ([(429, {"Retry-After": "0"}, {}), QUEUED], [DONE], None, 2),
+        ([(429, {}, {})], [DONE], "RateLimited", 1),
+        ([(500, {}, {})], [DONE], "SubmissionUnknown", 1),
+        ([None], [DONE], "SubmissionUnknown", 1),
+        ([(401, {}, {})], [DONE], "Unauthorized", 1),
+        ([(404, {}, {})], [DONE], "EndpointNotFound", 1),
+        ([(400, {}, {"error": "no"})], [DONE], "InputRefused", 1),
+        ([QUEUED], [(502, {}, {}), None, DONE], None, 1),
+        ([QUEUED], [LATE, DONE], None, 1),
+        ([QUEUED], [LATE], "ResultGone", 1),
+        ([QUEUED], [(404, {}, {})], "ResultGone", 1),
+        ([QUEUED], [(200, {}, {"status": "FAILED", "error": ERROR})], "OutOfMemory", 1),
+        ([QUEUED], [(200, {}, {"status": "FAILED", "error": "the worker died"})], "JobFailed", 1),
+        ([QUEUED], [(200, {}, {"status": "CANCELLED"})], "Cancelled", 1),
+        ([QUEUED], [(200, {}, {"status": "TIMED_OUT"})], "Timeout", 1),
+        ([QUEUED], [(200, {}, {"status": "IN_PROGRESS"})], "CallTimeout", 1),
+    ],
+)
+def test_answers_that_no_good_endpoint_gives(
+    standin: tuple[StandIn, str],
+    monkeypatch: pytest.MonkeyPatch,
+    run: list[Answer],
+    status: list[Answer],
+    expected: str | None,
+    runs: int,
+) -> None:
+    state, url = standin
+    package = client_of("t2i_klein_4b", monkeypatch)
+    state.answers = {"/run": run, "/status/j": status, "/cancel/j": [(200, {}, {"id": "j", "status": "CANCELLED"})]}
+    options = package.Options(poll_seconds=(0.01, 0.02), retry_seconds=1, call_seconds=4)
+    call: Callable[[], Any]
+    with package.Client(url, "key", options) as client:
+        call = lambda: client.run({"prompt": "a cat"})  # noqa: E731
+        if expected is None:
+            assert call()["prompt_id"] == "p"
+        else:
+            with pytest.raises(package.CallError) as failed:
+                call()
+            assert type(failed.value).__name__ == expected
+    # What may have been queued is not sent again; a job that nobody waits for any more is stopped.
+    assert state.asked.count("/run") == runs
+    assert ("/cancel/j" in state.asked) is (expected in ("ResultGone", "CallTimeout"))
