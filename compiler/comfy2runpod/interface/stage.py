@@ -121,8 +121,9 @@ class _Maker:
         saving = [node for node in self._graph.nodes.values() if node.node_class.name in SAVE_NODES]
         notes = self._annotation.outputs
         if notes is None:
+            # A text that is only shown is meant for the canvas, unless there is nothing else.
             saved = [node for node in saving if not SAVE_NODES[node.node_class.name].shown]
-            notes = tuple(self._derived_outputs(saved))
+            notes = tuple(self._derived_outputs(saved or saving))
         if not notes:
             self.found.add(errors.NoOutput(at=Locus(self._document.file), save_classes=tuple(SAVE_NODES)))
         taken: set[str] = {note.name for note in self._annotation.inputs or ()} & {"seed"}

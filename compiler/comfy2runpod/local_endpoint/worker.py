@@ -100,6 +100,9 @@ class Worker:
             if process is not None and process.returncode is not None:
                 self._failed_starts = 0 if self._asked else self._failed_starts + 1
                 self._process = None
+                # The SDK pings from a process of its own, which would go on for a worker that is gone.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 self.jobs.lost(f"The worker ended with code {process.returncode}; its log says more.")
             if self._process is None and self.jobs.waiting():
                 if self._failed_starts < _MOST_FAILED_STARTS:
