@@ -66,7 +66,7 @@ def test_a_picture_goes_there_and_the_angles_come_back(
 
 async def test_the_same_on_asyncio(angles: str, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = client_of("i2i_multiangle", monkeypatch)
-    async with package.AsyncioClient(angles, API_KEY) as client:
+    async with package.AsyncClient(angles, API_KEY) as client:
         output = await client.run({"image": picture.read_bytes(), "outputs": ["close_up"]})
     assert output["close_up"]["media_type"] == "image/png"
 

@@ -157,7 +157,7 @@ class _Maker:
 
     def _derived_inputs(self) -> Iterator[InputAnnotation]:
         """Fields for what the author exposed without a note: subgraph inputs and App mode's choice, models aside."""
-        names: set[str] = set()
+        names: set[str] = {*_REQUEST_NAMES}
         sources = [(e.label or e.name, f"{e.path}.{e.name}") for e in self._graph.exposed if ":" not in e.path]
         sources += [(name, f"{node_id}.{name}") for node_id, name in self._document.app_inputs]
         reached: set[tuple[str, str]] = set()

@@ -1,0 +1,42 @@
+"""The packages' own generated clients."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from .fault_server import FaultServer, fault_server
+
+GENERATED = Path(__file__).parents[2] / "generated"
+
+
+def client_of(package: str) -> ModuleType:
+    folder = str(GENERATED / package / "clients" / "python")
+    sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(f"{package}_client")
+    finally:
+        sys.path.remove(folder)
+
+
+@pytest.fixture(scope="session")
+def video() -> ModuleType:
+    """The client of generated/t2v_ltx2."""
+    return client_of("t2v_ltx2")
+
+
+@pytest.fixture(scope="session")
+def edit() -> ModuleType:
+    """The client of generated/i2i_klein_9b."""
+    return client_of("i2i_klein_9b")
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with fault_server() as running:
+        yield running
