@@ -27,6 +27,10 @@ _SUFFIXES = {
     "audio/flac": "flac",
     "audio/mpeg": "mp3",
     "audio/ogg": "opus",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/svg+xml": "svg",
+    "model/gltf-binary": "glb",
 }
 
 

@@ -220,7 +220,7 @@ class _Running:
         if not self._job.wanted.allow_partial:
             names = ", ".join(output.name for output in hit)
             faults = [OutputFault(output.name, error.message) for output in hit]
-            raise type(error)(f"{error.message} Not made for that reason: {names}.", faults)
+            raise type(error)(f"{error.message.rstrip('.')}. Not made for that reason: {names}.", faults)
         self._failed.update({output.name: error for output in hit})
 
 

@@ -120,6 +120,7 @@ def test_pictures_are_encoded_as_asked(
             # ComfyUI writes the whole prompt into its files; callers do not get it.
             assert not {"prompt", "workflow"} & set(picture.info)
         assert told["media_type"] == f"image/{asked}"
+        assert told["data"] == f"plain.{'jpg' if asked == 'jpeg' else asked}"
         sizes[quality] = told["bytes"]
     assert sizes[20] == sizes[95] if asked == "png" else sizes[20] < sizes[95]
 
