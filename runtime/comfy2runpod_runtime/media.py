@@ -36,14 +36,13 @@ _UNKNOWN = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
-class VideoMeasures:
-    """Measured on the decoded frames; duration is frames by rate, in seconds."""
+class MovingMeasures:
+    """Measured on the decoded frames of a video or an animated picture; duration in seconds."""
 
     width: int
     height: int
     frame_count: int
     duration_seconds: float
-    has_audio: bool
     media_type: str
 
     def to_json(self) -> JsonObject:
@@ -82,26 +81,6 @@ class AudioMeasures:
 
 
 @dataclass(frozen=True, slots=True)
-class AnimationMeasures:
-    """Measured on the decoded frames; duration in seconds, as the file gives it for each frame."""
-
-    width: int
-    height: int
-    frame_count: int
-    duration_seconds: float
-    media_type: str
-
-    def to_json(self) -> JsonObject:
-        """The measured fields of an answer."""
-        return {
-            "width": self.width,
-            "height": self.height,
-            "frame_count": self.frame_count,
-            "duration_seconds": self.duration_seconds,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class NoMeasures:
     """A whole file on which nothing is measured: a 3D model, a drawing."""
 
@@ -112,11 +91,11 @@ class NoMeasures:
         return {}
 
 
-Measures: TypeAlias = VideoMeasures | ImageMeasures | AudioMeasures | AnimationMeasures | NoMeasures
+Measures: TypeAlias = MovingMeasures | ImageMeasures | AudioMeasures | NoMeasures
 
 
-def measure_video(path: Path) -> VideoMeasures:
-    """Decodes every frame and sample.
+def measure_video(path: Path) -> MovingMeasures:
+    """Decodes every frame and sample; duration is frames by rate.
 
     Raises:
         OutputInvalid: it is no video, or not whole.
@@ -129,13 +108,11 @@ def measure_video(path: Path) -> VideoMeasures:
             stream.thread_type = "AUTO"
             rate = stream.average_rate or Fraction(0)
             streams = [stream, *container.streams.audio[:1]]
-            frames, width, height, samples = 0, 0, 0, 0
+            frames, width, height = 0, 0, 0
             for frame in container.decode(*streams):
                 if isinstance(frame, av.VideoFrame):
                     frames += 1
                     width, height = frame.width, frame.height
-                elif isinstance(frame, av.AudioFrame):
-                    samples += frame.samples
             announced, media_type = stream.frames, _media_type(container, 0)
     except av.FFmpegError as error:
         raise OutputInvalid(f"{path.name} is not a whole video ({type(error).__name__}).") from error
@@ -143,7 +120,7 @@ def measure_video(path: Path) -> VideoMeasures:
         raise OutputInvalid(f"{path.name} holds no frames.")
     if frames < announced:
         raise OutputInvalid(f"{path.name} is not a whole video: {frames} of its {announced} frames are there.")
-    return VideoMeasures(width, height, frames, round(float(frames / rate), 2), samples > 0, media_type)
+    return MovingMeasures(width, height, frames, round(float(frames / rate), 2), media_type)
 
 
 def measure_image(path: Path) -> ImageMeasures:
@@ -161,8 +138,8 @@ def measure_image(path: Path) -> ImageMeasures:
         raise OutputInvalid(f"{path.name} is not a whole picture ({type(error).__name__}).") from error
 
 
-def measure_animation(path: Path) -> AnimationMeasures:
-    """Decodes every frame of an animated picture.
+def measure_animation(path: Path) -> MovingMeasures:
+    """Decodes every frame of an animated picture; duration is that of its frames together.
 
     Raises:
         OutputInvalid: it is no picture, or not whole.
@@ -176,7 +153,7 @@ def measure_animation(path: Path) -> AnimationMeasures:
                 picture.load()
                 milliseconds += picture.info.get("duration", 0)
             media_type = Pictures.MIME.get(picture.format or "", _UNKNOWN)
-            return AnimationMeasures(picture.width, picture.height, frames, round(milliseconds / 1000, 2), media_type)
+            return MovingMeasures(picture.width, picture.height, frames, round(milliseconds / 1000, 2), media_type)
     except (UnidentifiedImageError, OSError, SyntaxError, EOFError, Pictures.DecompressionBombError) as error:
         raise OutputInvalid(f"{path.name} is not a whole animated picture ({type(error).__name__}).") from error
 

@@ -42,6 +42,9 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_process(packag
             assert "Bearer local" in first
             answer = httpx.post(f"{url}/v2/small/runsync", json={"input": SMALL}, headers=KEY, timeout=30).json()
             assert answer["status"] == "COMPLETED"
+            page = httpx.get(f"{url}/small/")
+            assert (page.status_code, page.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
+            assert page.text == (package / "docs" / "index.html").read_text()
         finally:
             process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=20)

@@ -13,7 +13,7 @@ import click
 from comfy2runpod.cli.exits import UnreachableError
 from comfy2runpod.diagnostics import Locus
 from comfy2runpod.errors.files import CannotListen
-from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, read_package
+from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, package_pages, read_package
 
 
 @click.command("serve")
@@ -40,7 +40,13 @@ def serve_command(
             err=True,
         )
     server = LocalServer(
-        read, host=host, port=port, comfyui=comfyui, api_key=api_key, seconds_per_step=seconds_per_step
+        read,
+        host=host,
+        port=port,
+        comfyui=comfyui,
+        api_key=api_key,
+        seconds_per_step=seconds_per_step,
+        pages={path: page for package in read for path, page in package_pages(package).items()},
     )
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(server, read))
