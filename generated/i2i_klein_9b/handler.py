@@ -12,7 +12,7 @@ from schema import Input, Output
 
 endpoint = Endpoint(
     package=Path(__file__).parent,
-    contract=2,
+    contract=3,
     request=Input,
     answer=Output,
     patch=patch,

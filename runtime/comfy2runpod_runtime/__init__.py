@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from comfy2runpod_runtime.answers import AnswerFile, inline_or_url
 from comfy2runpod_runtime.errors import JobError, PackageError, SettingsError
 from comfy2runpod_runtime.fields import ImageInput, Stepped
 from comfy2runpod_runtime.prompt import Prompt, PromptNode, Run, round_down, round_up, set_member
-from comfy2runpod_runtime.requests import ImageOptions
+from comfy2runpod_runtime.requests import ImageOptions, OutputOptions
 
 if TYPE_CHECKING:
     from comfy2runpod_runtime.endpoint import CONTRACT, Endpoint
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTRACT",
     "Animation",
+    "AnswerFile",
     "Audio",
     "Drawing",
     "Endpoint",
@@ -28,6 +30,7 @@ __all__ = [
     "JobError",
     "Model3D",
     "Output",
+    "OutputOptions",
     "PackageError",
     "Prompt",
     "PromptNode",
@@ -36,6 +39,7 @@ __all__ = [
     "Stepped",
     "Text",
     "Video",
+    "inline_or_url",
     "round_down",
     "round_up",
     "set_member",

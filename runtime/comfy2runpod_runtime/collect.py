@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History, SavedFile
-from comfy2runpod_runtime.media import ImageMeasures, reencoded
+from comfy2runpod_runtime.media import ImageMeasures, extension_of, reencoded, sha256_of
 from comfy2runpod_runtime.outputs import Collected, Image, Output, Result, Shown, Text
 from comfy2runpod_runtime.requests import Wanted
 
@@ -44,16 +44,20 @@ async def finished(output: Output, found: tuple[Path | str, ...], wanted: Wanted
     """
     return tuple(
         [
-            Shown(output, item) if isinstance(item, str) else await asyncio.to_thread(_finished, output, item, wanted)
-            for item in found
+            Shown(output, item)
+            if isinstance(item, str)
+            else await asyncio.to_thread(_finished, output, index, item, wanted)
+            for index, item in enumerate(found)
         ]
     )
 
 
-def _finished(output: Output, path: Path, wanted: Wanted) -> Collected:
+def _finished(output: Output, index: int, path: Path, wanted: Wanted) -> Collected:
     measures = output.measure(path)
     if isinstance(output, Image) and isinstance(measures, ImageMeasures) and wanted.format is not None:
         # A PNG that is wanted as a PNG too: what ComfyUI writes into it is not for callers.
         path = reencoded(path, wanted.format, wanted.quality)
         measures = ImageMeasures(measures.width, measures.height, f"image/{wanted.format}")
-    return Collected(output, path, path.stat().st_size, measures)
+    place = f"_{index + 1:02d}" if output.many else ""
+    name = f"{output.name}{place}{extension_of(measures.media_type)}"
+    return Collected(output, path, name, path.stat().st_size, sha256_of(path), measures)

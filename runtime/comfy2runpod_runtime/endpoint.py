@@ -22,6 +22,7 @@ from comfy2runpod_runtime.attempts import run_attempts
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.keeper import Keeper
 from comfy2runpod_runtime.delivered import Delivered
+from comfy2runpod_runtime.delivery.outgoing import Deliveries, Outgoing
 from comfy2runpod_runtime.errors import InternalError, JobError, PackageError
 from comfy2runpod_runtime.failures import disk_full
 from comfy2runpod_runtime.inputs.fetch import FetchRules
@@ -31,13 +32,13 @@ from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
 from comfy2runpod_runtime.outputs import Output
 from comfy2runpod_runtime.progress import ProgressUpdates
 from comfy2runpod_runtime.prompt import Prompt, PromptTemplate, Run
-from comfy2runpod_runtime.requests import ImageOptions, wanted_of
+from comfy2runpod_runtime.requests import ImageOptions, Wanted, wanted_of
 from comfy2runpod_runtime.seeds import drawn_seed
 from comfy2runpod_runtime.settings import Settings
 from comfy2runpod_runtime.validate import validate_request
 
 # What a package and this runtime agree on; a package says which it was made for.
-CONTRACT = 2
+CONTRACT = 3
 _OURS = "The worker failed for a reason of its own; its log says more."
 # How long removing a job's input files may hold up the next job.
 _EMPTY_SECONDS = 5
@@ -91,6 +92,7 @@ class Endpoint(Generic[Request]):
         self._keeper = Keeper(self._settings, waits=_from_queue())
         self._process = self._keeper.process
         self._delivered = Delivered()
+        self._deliveries = Deliveries(self._settings)
         # Where ComfyUI reads input files, if this worker can reach it but by HTTP.
         self._inputs = self._process.inputs if self._process is not None else self._settings.comfyui_input_dir
         self._rules = TakeRules(
@@ -155,10 +157,16 @@ class Endpoint(Generic[Request]):
         return answer
 
     async def _run(self, job: RawJob, record: _Record) -> JsonObject:
-        timings = record.timings
         request = validate_request(self._request, job.get("input"))
         fallback = ImageOptions(format=self._settings.output_format, quality=self._settings.output_quality)
         wanted = wanted_of(request, [output.name for output in self._outputs], fallback)
+        async with await self._deliveries.of(job, wanted.delivery) as outgoing:
+            return await self._made(job, request, wanted, outgoing, record)
+
+    async def _made(
+        self, job: RawJob, request: Request, wanted: Wanted, outgoing: Outgoing, record: _Record
+    ) -> JsonObject:
+        timings = record.timings
         pictures = await take_images(request, self._rules)
         folder = _folder(record.prompt_id)
         files = {name: f"{name}.png" for name in pictures}
@@ -178,7 +186,7 @@ class Endpoint(Generic[Request]):
                         timings.done("upload")
 
                 try:
-                    work = Job(prompt, run, self._outputs, wanted)
+                    work = Job(prompt, run, self._outputs, wanted, outgoing)
                     work, media = await run_attempts(
                         work, client, self._keeper, self._settings, progress.send, timings, upload
                     )

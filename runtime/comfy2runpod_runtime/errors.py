@@ -12,6 +12,7 @@
     ├── OutputMissing        output_missing        the job ended without the file that it is to give
     ├── OutputInvalid        output_invalid        a file that is not whole, or not of its kind
     ├── OutputTooLarge       output_too_large      a result that RunPod would not carry
+    ├── DeliveryFailed       delivery_failed       a result that the bucket did not take
     ├── JobTimeout           timeout               the job took longer than it may
     ├── JobCancelled         cancelled             ComfyUI was interrupted from elsewhere
     ├── ModelUnavailable     model_unavailable     a model file cannot be had, or is not what the lock says
@@ -148,6 +149,12 @@ class OutputTooLarge(JobError):
     """A result that RunPod would not carry."""
 
     code = "output_too_large"
+
+
+class DeliveryFailed(JobError):
+    """The bucket did not take a result."""
+
+    code = "delivery_failed"
 
 
 class JobTimeout(JobError):

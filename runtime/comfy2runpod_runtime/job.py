@@ -20,6 +20,7 @@ from typing import TypeAlias
 from comfy2runpod_runtime.collect import Downloads, finished
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History
 from comfy2runpod_runtime.comfyui.events import Event, EventStream, NodeSaved, NodeStarted, PromptEnded, StepDone
+from comfy2runpod_runtime.delivery.outgoing import Outgoing
 from comfy2runpod_runtime.errors import (
     ComfyUIError,
     ComfyUILost,
@@ -67,12 +68,13 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one run needs: the patched prompt, its run, the endpoint's outputs, and what the request wants of them."""
+    """What one run needs: the patched prompt, its run, the outputs, what is wanted of them, and how they leave."""
 
     prompt: Prompt
     run: Run
     outputs: tuple[Output, ...]
     wanted: Wanted
+    outgoing: Outgoing
 
     @property
     def asked(self) -> tuple[Output, ...]:
@@ -169,10 +171,9 @@ class _Running:
             raise next(iter(self._failed.values()))
         self._timings.sizes.update({result.output.name: result.size for result in results})
         self._timings.done("measure")
-        limit = self._settings.max_inline_bytes
-        answer = await asyncio.to_thread(answer_of, self._job.outputs, results, self._failed, limit)
-        self._timings.done("encode")
-        return answer
+        parts = await self._job.outgoing.hand_over(results, self._job.run.prompt_id)
+        self._timings.done("deliver")
+        return answer_of(self._job.outputs, parts, self._failed)
 
     async def _once(self, left: list[Output], events: EventStream, client_id: str) -> None:
         """Runs the part of the prompt that these outputs need; afterwards each is found or failed, or may be tried."""

@@ -34,6 +34,24 @@ _CONTAINERS = {
 }
 _UNKNOWN = "application/octet-stream"
 
+_EXTENSIONS = {
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+    "video/ogg": ".ogv",
+    "audio/mp4": ".m4a",
+    "audio/webm": ".weba",
+    "audio/ogg": ".ogg",
+    "audio/flac": ".flac",
+    "audio/mpeg": ".mp3",
+    "audio/wav": ".wav",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "image/gif": ".gif",
+    "image/svg+xml": ".svg",
+    "model/gltf-binary": ".glb",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class MovingMeasures:
@@ -196,6 +214,11 @@ def reencoded(path: Path, kind: str, quality: int | None) -> Path:
     else:
         pixels.save(target, kind.upper(), quality=_QUALITY if quality is None else quality)
     return target
+
+
+def extension_of(media_type: str) -> str:
+    """What the name of a file of this type ends in."""
+    return _EXTENSIONS.get(media_type, ".bin")
 
 
 def sha256_of(path: Path) -> str:

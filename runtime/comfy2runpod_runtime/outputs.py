@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 
 from comfy2runpod_runtime.comfyui.client import History, SavedFile
 from comfy2runpod_runtime.documents import measure_drawing, measure_model3d
-from comfy2runpod_runtime.errors import JobError, OutputInvalid, OutputMissing, OutputTooLarge
+from comfy2runpod_runtime.errors import JobError, OutputInvalid, OutputMissing
 from comfy2runpod_runtime.json_types import Json, JsonObject
 from comfy2runpod_runtime.media import (
     Measures,
@@ -18,7 +18,6 @@ from comfy2runpod_runtime.media import (
     measure_audio,
     measure_image,
     measure_video,
-    sha256_of,
 )
 
 Thing = TypeVar("Thing")
@@ -149,21 +148,37 @@ class Text(Output):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A result as it stands in an answer; a flat one calls `data` or `text` by the output's name."""
+
+    output: Output
+    fields: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
 class Collected:
-    """A downloaded and measured file of an output, as it will be sent; `size` in bytes."""
+    """A downloaded and measured file of an output, as it will be sent; `size` in bytes, `file_name` for storage."""
 
     output: Output
     path: Path
+    file_name: str
     size: int
+    sha256: str
     measures: Measures
 
-    def to_json(self, data_key: str) -> JsonObject:
-        """The file and what is known of it."""
+    def inline(self) -> Part:
+        """The file itself, and what is known of it."""
+        return Part(self.output, {"data": encoded(self.path), **self._facts()})
+
+    def elsewhere(self, where: JsonObject) -> Part:
+        """Where the file is, and what is known of it."""
+        return Part(self.output, {**where, **self._facts()})
+
+    def _facts(self) -> JsonObject:
         return {
-            data_key: encoded(self.path),
             "media_type": self.measures.media_type,
             "bytes": self.size,
-            "sha256": sha256_of(self.path),
+            "sha256": self.sha256,
             **self.measures.to_json(),
         }
 
@@ -180,6 +195,10 @@ class Shown:
         """Bytes of the text."""
         return len(self.text.encode())
 
+    def inline(self) -> Part:
+        """The text."""
+        return Part(self.output, {"text": self.text})
+
 
 Result: TypeAlias = Collected | Shown
 
@@ -189,37 +208,20 @@ def is_flat(outputs: Sequence[Output]) -> bool:
     return len(outputs) == 1 and not outputs[0].many
 
 
-def answer_of(
-    declared: Sequence[Output], results: Sequence[Result], failed: Mapping[str, JobError], limit: int
-) -> JsonObject:
+def answer_of(declared: Sequence[Output], parts: Sequence[Part], failed: Mapping[str, JobError]) -> JsonObject:
     """The media part of an answer: flat for a single file, else an object (or a list of them) for each output made.
 
     Args:
         declared: all outputs of the endpoint, in its order.
-        results: what was made of those that were wanted.
+        parts: what was made of those that were wanted.
         failed: why others were not, where the caller takes what there is.
-        limit: bytes that an answer may carry, before base64.
-
-    Raises:
-        OutputTooLarge: known before anything is encoded.
     """
-    size = sum(item.size for item in results)
-    if size > limit:
-        raise OutputTooLarge(
-            f"The result has {size:,} bytes; the answer can carry {limit:,}. Ask for a smaller size or fewer frames, "
-            "or for pictures as jpeg or webp, or raise MAX_INLINE_BYTES of the endpoint if it is called with /runsync, "
-            "which carries 20 MB."
-        )
     if is_flat(declared):
-        (item,) = results
-        return {item.output.name: item.text} if isinstance(item, Shown) else item.to_json(item.output.name)
+        (part,) = parts
+        return {part.output.name if key in ("data", "text") else key: value for key, value in part.fields.items()}
     answer: JsonObject = {}
     for output in declared:
-        objects: list[Json] = [
-            {"text": item.text} if isinstance(item, Shown) else item.to_json("data")
-            for item in results
-            if item.output is output
-        ]
+        objects: list[Json] = [part.fields for part in parts if part.output is output]
         if objects:
             answer[output.name] = objects if output.many else objects[0]
     if failed:

@@ -11,13 +11,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
 
 ImageFormat = Literal["png", "jpeg", "webp"]
+Delivery = Literal["inline", "url"]
 
 
-class ImageOptions(BaseModel):
-    """How the pictures of an answer are encoded. What is left out is the endpoint's own choice."""
+class OutputOptions(BaseModel):
+    """How the files of an answer are given back. What is left out is the endpoint's own choice."""
 
     # Not strict as a whole: a strict model would take no object of a job's JSON, only an instance of itself.
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    delivery: Annotated[Delivery | None, Field(title="Delivery")] = None
+
+
+class ImageOptions(OutputOptions):
+    """How they are given back, and how pictures are encoded."""
 
     format: Annotated[ImageFormat | None, Field(title="Format")] = None
     quality: Annotated[int | None, Field(strict=True, ge=1, le=100, title="Quality")] = None
@@ -31,6 +38,7 @@ class Wanted:
     allow_partial: bool
     format: ImageFormat | None
     quality: int | None
+    delivery: Delivery | None
 
 
 def wanted_of(request: BaseModel, outputs: Sequence[str], fallback: ImageOptions) -> Wanted:
@@ -44,10 +52,11 @@ def wanted_of(request: BaseModel, outputs: Sequence[str], fallback: ImageOptions
     if twice:
         message = f"names {', '.join(twice)} twice"
         raise InvalidInput(f"The input was refused. outputs: {message}.", [FieldFault("outputs", message)])
-    options = getattr(request, "output", None) or ImageOptions()
+    options = getattr(request, "output", None) or OutputOptions()
     return Wanted(
         outputs=tuple(name for name in outputs if name in names),
         allow_partial=bool(getattr(request, "allow_partial", False)),
-        format=options.format or fallback.format,
-        quality=options.quality or fallback.quality,
+        format=getattr(options, "format", None) or fallback.format,
+        quality=getattr(options, "quality", None) or fallback.quality,
+        delivery=options.delivery,
     )

@@ -8,15 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from comfy2runpod_runtime.errors import SettingsError
 from comfy2runpod_runtime.json_types import shorten
-from comfy2runpod_runtime.requests import ImageFormat
+from comfy2runpod_runtime.requests import Delivery, ImageFormat
 
 # RunPod carries 10 MB for /run; base64 makes 4 bytes of 3, and the JSON around it takes a little.
 _INLINE_BYTES = 7_400_000
+# The longest that a URL signed by SigV4 may work.
+_WEEK_SECONDS = 7 * 24 * 3600
 
 
 class Settings(BaseSettings):
@@ -74,6 +76,27 @@ class Settings(BaseSettings):
     output_quality: int | None = Field(
         None, description="The quality of jpeg and webp where a request does not say; 90 if unset.", ge=1, le=100
     )
+    output_delivery: Delivery | None = Field(
+        None,
+        description="How files are given back where a request does not say: inline (base64) or url (from the bucket). "
+        "Unset: inline as long as they fit; if they do not and there is a bucket, by URL.",
+    )
+    bucket_endpoint_url: str | None = Field(
+        None,
+        description="S3-compatible storage for results, without the bucket's name, such as "
+        "https://s3.eu-central-1.amazonaws.com. This and the next three are set together.",
+    )
+    bucket_access_key_id: SecretStr | None = Field(None, description="The key that may write to and read from it.")
+    bucket_secret_access_key: SecretStr | None = Field(None, description="Its secret.")
+    bucket_name: str | None = Field(None, description="The bucket. It has to exist.")
+    bucket_region: str | None = Field(None, description="Its region, if the storage asks for one; us-east-1 if unset.")
+    bucket_prefix: str = Field(
+        "comfy2runpod", description="What keys begin with: prefix/prompt id/output.extension, of a list output_01.…"
+    )
+    bucket_url_seconds: int = Field(
+        86_400, description="How long the URL of a result works; the object itself stays.", ge=60, le=_WEEK_SECONDS
+    )
+    bucket_timeout_seconds: float = Field(600, description="How long the upload of one file may take.", gt=0)
     max_input_bytes: int = Field(
         50_000_000,
         description="The largest file of an input, given or fetched; a field's own limit counts if it is smaller.",
@@ -101,7 +124,7 @@ class Settings(BaseSettings):
         Path("/runpod-volume/huggingface-cache/hub"), description="RunPod's cache of Hugging Face repositories."
     )
 
-    @field_validator("comfyui_url")
+    @field_validator("comfyui_url", "bucket_endpoint_url")
     @classmethod
     def _is_http(cls, value: str | None) -> str | None:
         if value is None:
@@ -110,6 +133,21 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be a URL such as http://127.0.0.1:8188")
         return value
+
+    @model_validator(mode="after")
+    def _bucket_is_whole(self) -> Settings:
+        parts = {
+            "BUCKET_ENDPOINT_URL": self.bucket_endpoint_url,
+            "BUCKET_ACCESS_KEY_ID": self.bucket_access_key_id,
+            "BUCKET_SECRET_ACCESS_KEY": self.bucket_secret_access_key,
+            "BUCKET_NAME": self.bucket_name,
+        }
+        missing = [name for name, value in parts.items() if value is None]
+        if missing and len(missing) < len(parts):
+            raise ValueError(f"a bucket needs {', '.join(missing)} too")
+        if missing and self.output_delivery == "url":
+            raise ValueError(f"OUTPUT_DELIVERY=url needs a bucket: {', '.join(missing)}")
+        return self
 
     @classmethod
     def read(cls) -> Settings:
@@ -122,7 +160,7 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             faults = "; ".join(
-                f"{str(fault['loc'][0]).upper()}: {shorten(fault['msg'])}"
+                f"{str(fault['loc'][0]).upper()}: {shorten(fault['msg'])}" if fault["loc"] else shorten(fault["msg"])
                 for fault in error.errors(include_url=False, include_input=False)
             )
         raise SettingsError(f"Environment variables that do not fit: {faults}.")

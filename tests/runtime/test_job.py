@@ -273,7 +273,7 @@ async def test_the_log_has_one_line_a_job_and_says_simulated(
     assert ["SIMULATED" in line for line in lines] == [False, True, True]
     assert [line["prompt_id"] for line in lines] == list(comfyui.prompts)
     assert lines[0]["bytes"]["video"] > 1000
-    assert {"prepare", "wait", "queue", "run", "collect", "measure", "encode"} <= lines[0].keys()
+    assert {"prepare", "wait", "queue", "run", "collect", "measure", "deliver"} <= lines[0].keys()
 
 
 def _patch_nothing(_prompt: object, _request: object, _run: object) -> None:

@@ -131,6 +131,10 @@ class OutputTooLarge(JobFailed):
     """The result is larger than an answer may be: ask for less, or for a URL."""
 
 
+class DeliveryFailed(JobFailed):
+    """The bucket did not take the result: try again, or look at the bucket's keys."""
+
+
 class Timeout(JobFailed):
     """The job took longer than the endpoint lets it."""
 
@@ -157,6 +161,7 @@ BY_CODE: Mapping[str, type[JobFailed]] = {
     "output_missing": OutputMissing,
     "output_invalid": OutputInvalid,
     "output_too_large": OutputTooLarge,
+    "delivery_failed": DeliveryFailed,
     "timeout": Timeout,
     "cancelled": Cancelled,
     "model_unavailable": ModelUnavailable,

@@ -80,7 +80,8 @@ def _type(key: str, schema: JsonObject, found: list[Shape | Choice]) -> _Type:
     if schema.get("x-media") == "image":
         return _Type("Picture", "Picture")
     options = schema.get("anyOf", schema.get("oneOf"))
-    if isinstance(options, list):
+    # Beside a type, they say which members come together.
+    if isinstance(options, list) and "type" not in schema:
         return _union([_type(key, option, found) for option in options if isinstance(option, dict)])
     values = [schema["const"]] if "const" in schema else schema.get("enum")
     # Whole numbers of a list stay numbers: a hundred of them are no type that anyone reads.

@@ -14,6 +14,7 @@ from comfy2runpod.emit.views import (
     assignment,
     field_view,
     file_facts,
+    gives_files,
     is_flat,
     output_view,
     patch_imports,
@@ -27,7 +28,7 @@ from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
 
 # The agreement between a package and the runtime; the runtime refuses a package of another one.
-CONTRACT = 2
+CONTRACT = 3
 LOCK_VERSION = 1
 _GIGABYTE = 1e9
 
@@ -127,6 +128,7 @@ def _context(interface: Interface) -> dict[str, object]:
         "pictures": [field for field in interface.fields if isinstance(field, ImageField)],
         "facts": {output.name: file_facts(output) for output in interface.outputs},
         "image_options": takes_image_options(interface),
+        "files": gives_files(interface),
         "choice": takes_choice(interface),
         "seeds": seeds,
         "assignments": [
@@ -140,6 +142,8 @@ def _context(interface: Interface) -> dict[str, object]:
             {"Stepped" for _, step in fields if step is not None}
             | {"ImageInput" for view, _ in fields if view.marker is not None}
             | ({"ImageOptions"} if takes_image_options(interface) else set())
+            | ({"OutputOptions"} if gives_files(interface) and not takes_image_options(interface) else set())
+            | ({"inline_or_url" if is_flat(interface) else "AnswerFile"} if gives_files(interface) else set())
         ),
         "images": [view for view, _ in fields if view.kind == "image"],
         "models": [(model, size_text(model)) for model in interface.models],

@@ -7,6 +7,7 @@ from comfy2runpod.emit.views import (
     MAX_LISTED,
     described,
     file_facts,
+    gives_files,
     is_flat,
     seed_names,
     takes_choice,
@@ -39,14 +40,53 @@ ERROR_CODES = (
     ("comfyui_unavailable", "ComfyUI cannot be reached on the worker.", "Try again: another worker takes the job."),
     ("output_missing", "The job ended without its file.", "Try again; report it with the prompt_id."),
     ("output_invalid", "The file is not whole.", "Try again; report it with the prompt_id."),
-    ("output_too_large", "The result is larger than an answer may be.", "Ask for a smaller size or a shorter result."),
+    (
+        "output_too_large",
+        "The result is larger than an answer may be.",
+        "Ask for less, for webp, or for delivery by url.",
+    ),
+    ("delivery_failed", "The bucket did not take the result.", "Try again; check s3Config or tell the operator."),
     ("timeout", "The job took longer than it may.", "Ask for less, or raise the endpoint's time limit."),
     ("cancelled", "The job was stopped.", "Send it again if it is still wanted."),
     ("model_unavailable", "A model file cannot be had.", "Tell whoever runs the endpoint."),
     ("internal_error", "The worker failed for a reason of its own.", "Report it with the time and the job's id."),
 )
 
+# Members of `output`.
+_DELIVERY: JsonObject = {
+    "delivery": {
+        "title": "Delivery",
+        "description": "inline: base64 in the answer. url: an address that needs no log-in and expires, if the "
+        "endpoint has a bucket or the job brings one (s3Config). Left out: the endpoint's choice.",
+        "enum": ["inline", "url", None],
+        "default": None,
+    },
+}
+_PICTURES: JsonObject = {
+    "format": {
+        "title": "Format",
+        "description": "What pictures are encoded as; left out, as they were saved. JPEG has no alpha: what is "
+        "transparent is laid over white.",
+        "enum": ["png", "jpeg", "webp", None],
+        "default": None,
+    },
+    "quality": {
+        "title": "Quality",
+        "description": "Of jpeg and webp; left out, 90.",
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "maximum": 100,
+        "default": None,
+    },
+}
+
 _JSON_TYPES = {"int": "integer", "float": "number", "str": "string"}
+
+# What stands in the place of a file that is delivered by URL.
+_ADDRESS: JsonObject = {
+    "url": {"type": "string", "format": "uri", "description": "Where the file is, for a GET without a log-in."},
+    "expires_at": {"type": "string", "format": "date-time", "description": "Until when the URL works (UTC)."},
+}
 
 
 def input_schema(interface: Interface) -> JsonObject:
@@ -66,29 +106,15 @@ def input_schema(interface: Interface) -> JsonObject:
 def _reserved(interface: Interface) -> JsonObject:
     """The keys that a request takes beside its fields, as far as they mean something here."""
     keys: JsonObject = {}
-    if takes_image_options(interface):
+    if gives_files(interface):
+        pictures = takes_image_options(interface)
         keys["output"] = {
             "title": "Output",
-            "description": "How pictures are encoded. What is left out is the endpoint's own choice.",
+            "description": f"How files are given back{', and pictures encoded' if pictures else ''}. What is left out "
+            "is the endpoint's own choice.",
             "type": ["object", "null"],
             "default": None,
-            "properties": {
-                "format": {
-                    "title": "Format",
-                    "description": "What pictures are encoded as; left out, as they were saved. JPEG has no alpha: "
-                    "what is transparent is laid over white.",
-                    "enum": ["png", "jpeg", "webp", None],
-                    "default": None,
-                },
-                "quality": {
-                    "title": "Quality",
-                    "description": "Of jpeg and webp; left out, 90.",
-                    "type": ["integer", "null"],
-                    "minimum": 1,
-                    "maximum": 100,
-                    "default": None,
-                },
-            },
+            "properties": {**_DELIVERY, **(_PICTURES if pictures else {})},
             "additionalProperties": False,
         }
     if takes_choice(interface):
@@ -115,11 +141,13 @@ def output_schema(interface: Interface) -> JsonObject:
     properties: JsonObject = {}
     if is_flat(interface):
         (output,) = interface.outputs
-        properties |= {output.name: _data(output), **_measured(output)}
+        properties |= {output.name: _data(output), **_address(output), **_measured(output)}
     else:
         properties |= {output.name: _media(output) for output in interface.outputs}
     # Of several outputs, a request may want some, and some may fail.
     left_out = set(properties) if takes_choice(interface) else set()
+    one_form = _one_form(interface.outputs[0], interface.outputs[0].name) if is_flat(interface) else {}
+    left_out |= {interface.outputs[0].name, *_ADDRESS} if one_form else set()
     if takes_choice(interface):
         properties["failed"] = _failed(interface)
         left_out.add("failed")
@@ -134,6 +162,7 @@ def output_schema(interface: Interface) -> JsonObject:
         "type": "object",
         "properties": properties,
         "required": [name for name in properties if name not in left_out],
+        **one_form,
         "additionalProperties": False,
     }
 
@@ -233,14 +262,26 @@ def _measured(output: Output) -> JsonObject:
 
 
 def _media(output: Output) -> JsonObject:
-    properties: JsonObject = {
-        "text" if output.kind is MediaKind.TEXT else "data": _data(output),
-        **_measured(output),
-    }
+    data = "text" if output.kind is MediaKind.TEXT else "data"
+    one_form = _one_form(output, data)
+    properties: JsonObject = {data: _data(output), **_address(output), **_measured(output)}
+    alternatives = {data, *_ADDRESS} if one_form else set()
     one: JsonObject = {
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [name for name in properties if name not in alternatives],
+        **one_form,
         "additionalProperties": False,
     }
     return {"type": "array", "items": one, "minItems": 1} if output.many else one
+
+
+def _address(output: Output) -> JsonObject:
+    return {} if output.kind is MediaKind.TEXT else {**_ADDRESS}
+
+
+def _one_form(output: Output, data: str) -> JsonObject:
+    """A file comes in one of two forms, a text only in one."""
+    if output.kind is MediaKind.TEXT:
+        return {}
+    return {"oneOf": [{"required": [data]}, {"required": [*_ADDRESS]}]}

@@ -122,6 +122,11 @@ def takes_image_options(interface: Interface) -> bool:
     return any(output.kind is MediaKind.IMAGE for output in interface.outputs)
 
 
+def gives_files(interface: Interface) -> bool:
+    """Whether a request may say how files are given back."""
+    return any(output.kind is not MediaKind.TEXT for output in interface.outputs)
+
+
 def takes_choice(interface: Interface) -> bool:
     """Whether a request may say which outputs it wants."""
     return len(interface.outputs) > 1

@@ -36,7 +36,19 @@ _DEFAULT_DISK_GB = 20
 _DEFAULT_TIMEOUT_SECONDS = 600
 # What an answer holds beside its outputs; an output of that name would hide it.
 _ANSWER_NAMES = frozenset(
-    {"prompt_id", "width", "height", "frame_count", "duration_seconds", "media_type", "bytes", "sha256", "failed"}
+    {
+        "prompt_id",
+        "width",
+        "height",
+        "frame_count",
+        "duration_seconds",
+        "media_type",
+        "bytes",
+        "sha256",
+        "url",
+        "expires_at",
+        "failed",
+    }
 )
 # What every request may say beside its fields.
 _REQUEST_NAMES = frozenset({"output", "outputs", "allow_partial"})

@@ -11,8 +11,9 @@ from .pictures import Picture, PictureLimits
 
 
 class OutputOptions(TypedDict):
-    """How pictures are encoded. What is left out is the endpoint's own choice."""
+    """How files are given back, and pictures encoded. What is left out is the endpoint's own choice."""
 
+    delivery: NotRequired[Literal["inline", "url", None]]
     format: NotRequired[Literal["png", "jpeg", "webp", None]]
     quality: NotRequired[int | None]
 
@@ -31,7 +32,9 @@ class Input(TypedDict):
 class Output(TypedDict):
     """What Flux.2 Klein 9B image edit gives back."""
 
-    image_edited: str
+    image_edited: NotRequired[str]
+    url: NotRequired[str]
+    expires_at: NotRequired[str]
     media_type: Literal["image/png", "image/jpeg", "image/webp"]
     bytes: int
     sha256: str

@@ -11,8 +11,9 @@ from .pictures import Picture, PictureLimits
 
 
 class OutputOptions(TypedDict):
-    """How pictures are encoded. What is left out is the endpoint's own choice."""
+    """How files are given back, and pictures encoded. What is left out is the endpoint's own choice."""
 
+    delivery: NotRequired[Literal["inline", "url", None]]
     format: NotRequired[Literal["png", "jpeg", "webp", None]]
     quality: NotRequired[int | None]
 
@@ -44,7 +45,9 @@ class Input(TypedDict):
 class CloseUpFile(TypedDict):
     """One file, and what was measured on it."""
 
-    data: str
+    data: NotRequired[str]
+    url: NotRequired[str]
+    expires_at: NotRequired[str]
     media_type: Literal["image/png", "image/jpeg", "image/webp"]
     bytes: int
     sha256: str
@@ -55,7 +58,9 @@ class CloseUpFile(TypedDict):
 class WideAngleFile(TypedDict):
     """One file, and what was measured on it."""
 
-    data: str
+    data: NotRequired[str]
+    url: NotRequired[str]
+    expires_at: NotRequired[str]
     media_type: Literal["image/png", "image/jpeg", "image/webp"]
     bytes: int
     sha256: str
@@ -66,7 +71,9 @@ class WideAngleFile(TypedDict):
 class AerialFile(TypedDict):
     """One file, and what was measured on it."""
 
-    data: str
+    data: NotRequired[str]
+    url: NotRequired[str]
+    expires_at: NotRequired[str]
     media_type: Literal["image/png", "image/jpeg", "image/webp"]
     bytes: int
     sha256: str
@@ -77,7 +84,9 @@ class AerialFile(TypedDict):
 class LowAngleFile(TypedDict):
     """One file, and what was measured on it."""
 
-    data: str
+    data: NotRequired[str]
+    url: NotRequired[str]
+    expires_at: NotRequired[str]
     media_type: Literal["image/png", "image/jpeg", "image/webp"]
     bytes: int
     sha256: str
@@ -88,7 +97,9 @@ class LowAngleFile(TypedDict):
 class Right45File(TypedDict):
     """One file, and what was measured on it."""
 
-    data: str
+    data: NotRequired[str]
+    url: NotRequired[str]
+    expires_at: NotRequired[str]
     media_type: Literal["image/png", "image/jpeg", "image/webp"]
     bytes: int
     sha256: str
@@ -99,7 +110,9 @@ class Right45File(TypedDict):
 class Right90File(TypedDict):
     """One file, and what was measured on it."""
 
-    data: str
+    data: NotRequired[str]
+    url: NotRequired[str]
+    expires_at: NotRequired[str]
     media_type: Literal["image/png", "image/jpeg", "image/webp"]
     bytes: int
     sha256: str
@@ -110,7 +123,9 @@ class Right90File(TypedDict):
 class Left45File(TypedDict):
     """One file, and what was measured on it."""
 
-    data: str
+    data: NotRequired[str]
+    url: NotRequired[str]
+    expires_at: NotRequired[str]
     media_type: Literal["image/png", "image/jpeg", "image/webp"]
     bytes: int
     sha256: str
@@ -121,7 +136,9 @@ class Left45File(TypedDict):
 class Left90File(TypedDict):
     """One file, and what was measured on it."""
 
-    data: str
+    data: NotRequired[str]
+    url: NotRequired[str]
+    expires_at: NotRequired[str]
     media_type: Literal["image/png", "image/jpeg", "image/webp"]
     bytes: int
     sha256: str
@@ -151,6 +168,7 @@ CodeChoice: TypeAlias = Literal[
     "output_missing",
     "output_invalid",
     "output_too_large",
+    "delivery_failed",
     "timeout",
     "cancelled",
     "model_unavailable",

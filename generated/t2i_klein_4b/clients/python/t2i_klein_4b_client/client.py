@@ -10,8 +10,9 @@ from .media import OutputSpec
 
 
 class OutputOptions(TypedDict):
-    """How pictures are encoded. What is left out is the endpoint's own choice."""
+    """How files are given back, and pictures encoded. What is left out is the endpoint's own choice."""
 
+    delivery: NotRequired[Literal["inline", "url", None]]
     format: NotRequired[Literal["png", "jpeg", "webp", None]]
     quality: NotRequired[int | None]
 
@@ -30,7 +31,9 @@ class Input(TypedDict):
 class Output(TypedDict):
     """What Flux.2 Klein 4B text to image gives back."""
 
-    image: str
+    image: NotRequired[str]
+    url: NotRequired[str]
+    expires_at: NotRequired[str]
     media_type: Literal["image/png", "image/jpeg", "image/webp"]
     bytes: int
     sha256: str

@@ -9,6 +9,12 @@ from . import transport
 from .media import OutputSpec
 
 
+class OutputOptions(TypedDict):
+    """How files are given back. What is left out is the endpoint's own choice."""
+
+    delivery: NotRequired[Literal["inline", "url", None]]
+
+
 class Input(TypedDict):
     """What LTX-2 19B text to video takes."""
 
@@ -18,12 +24,15 @@ class Input(TypedDict):
     height: NotRequired[int]
     frame_count: NotRequired[int]
     seed: NotRequired[int | None]
+    output: NotRequired[OutputOptions | None]
 
 
 class Output(TypedDict):
     """What LTX-2 19B text to video gives back."""
 
-    video: str
+    video: NotRequired[str]
+    url: NotRequired[str]
+    expires_at: NotRequired[str]
     media_type: Literal["video/mp4"]
     bytes: int
     sha256: str

@@ -1,0 +1,39 @@
+"""What the generated models of answers share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def inline_or_url(model: Model, data: str) -> Model:
+    """A file's model as it is, if it holds either the file, under the name `data`, or its `url` and `expires_at`.
+
+    Raises:
+        ValueError: it holds both, neither, or half of an address.
+    """
+    inline = getattr(model, data) is not None
+    address = [getattr(model, name) is not None for name in ("url", "expires_at")]
+    if any(address) == inline or any(address) != all(address):
+        raise ValueError(f"either {data}, or url and expires_at")
+    return model
+
+
+class AnswerFile(BaseModel):
+    """A file of an answer, and what is known of every file; subclasses add what is measured on their kind."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    data: Annotated[str | None, Field(description="The file, base64.")] = None
+    url: Annotated[str | None, Field(description="Where it is, if it was delivered by URL.")] = None
+    expires_at: Annotated[str | None, Field(description="Until when the URL works (UTC).")] = None
+    media_type: Annotated[str, Field(description="The file's media type, told by its content.")]
+    bytes: Annotated[int, Field(description="The file's size in bytes.")]
+    sha256: Annotated[str, Field(description="The file's sha256, in hexadecimal.")]
+
+    @model_validator(mode="after")
+    def _in_one_form(self) -> Self:
+        return inline_or_url(self, "data")

@@ -1,0 +1,135 @@
+"""The files of one job on their way to its caller: in the answer, or uploaded and named by URLs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from comfy2runpod_runtime.delivery.bucket import Bucket, BucketAccess, Stored
+from comfy2runpod_runtime.delivery.s3_config import job_bucket
+from comfy2runpod_runtime.errors import FieldFault, InvalidInput, OutputTooLarge
+from comfy2runpod_runtime.outputs import Collected, Part, Result
+from comfy2runpod_runtime.requests import Delivery
+from comfy2runpod_runtime.settings import Settings
+
+_UPLOADS_AT_ONCE = 3
+
+
+class Outgoing:
+    """How the files of one job leave.
+
+    Args:
+        delivery: how the request or the endpoint wants it; None: inline as long as that fits.
+        bucket: where files can be uploaded, if anywhere.
+        max_inline_bytes: what an answer may carry, before base64.
+    """
+
+    def __init__(self, delivery: Delivery | None, bucket: Bucket | None, max_inline_bytes: int) -> None:
+        self._delivery = delivery
+        self._bucket = bucket
+        self._limit = max_inline_bytes
+        self._stored: dict[str, Stored] = {}
+        self._at_once = asyncio.Semaphore(_UPLOADS_AT_ONCE)
+
+    @property
+    def early(self) -> bool:
+        """Whether files can leave before the job ends: RunPod's updates carry URLs, but no files."""
+        return self._delivery == "url"
+
+    async def hand_over(self, results: Sequence[Result], prompt_id: str) -> tuple[Part, ...]:
+        """Each result as it stands in the answer.
+
+        Raises:
+            OutputTooLarge: it fits no answer and may not or cannot go by URL; known before anything is encoded.
+            DeliveryFailed: the storage did not take a file.
+        """
+        size = sum(item.size for item in results)
+        bucket = self._bucket
+        if bucket is None or self._delivery == "inline" or (self._delivery is None and size <= self._limit):
+            if size > self._limit:
+                raise self._too_large(size)
+            return await asyncio.to_thread(lambda: tuple(item.inline() for item in results))
+        uploads = [asyncio.create_task(self._part(bucket, item, prompt_id)) for item in results]
+        try:
+            return tuple(await asyncio.gather(*uploads))
+        except BaseException:
+            for upload in uploads:
+                upload.cancel()
+            await asyncio.gather(*uploads, return_exceptions=True)
+            raise
+
+    async def __aenter__(self) -> Outgoing:
+        """The job begins."""
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Of a job that failed or was stopped, what was uploaded is removed: nobody gets its URLs."""
+        if kind is not None and self._bucket is not None and self._stored:
+            await asyncio.shield(self._bucket.remove(self._stored))
+
+    async def _part(self, bucket: Bucket, item: Result, prompt_id: str) -> Part:
+        if not isinstance(item, Collected):
+            return item.inline()
+        key = bucket.key(prompt_id, item.file_name)
+        async with self._at_once:
+            if key not in self._stored:
+                self._stored[key] = await bucket.put(item.path, key, item.measures.media_type, item.sha256)
+        return item.elsewhere(self._stored[key].to_json())
+
+    def _too_large(self, size: int) -> OutputTooLarge:
+        ways = ["ask for a smaller size or fewer frames", "for pictures as jpeg or webp"]
+        ways.append(
+            "or for delivery by url"
+            if self._bucket is not None
+            else "or have a bucket set up for the endpoint (BUCKET_ENDPOINT_URL), or its MAX_INLINE_BYTES raised if it "
+            "is called with /runsync, which carries 20 MB"
+        )
+        text = ", ".join(ways)
+        return OutputTooLarge(
+            f"The result has {size:,} bytes; the answer can carry {self._limit:,}. {text[:1].upper()}{text[1:]}."
+        )
+
+
+class Deliveries:
+    """How this worker's jobs are delivered."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        access = _own(settings)
+        self._bucket = None if access is None else Bucket(access)
+
+    async def of(self, job: Mapping[str, object], asked: Delivery | None) -> Outgoing:
+        """How a job is delivered: by its request, its own bucket, and the endpoint's settings, in this order.
+
+        Raises:
+            InvalidInput: its bucket cannot be used, or there is none for the URLs that it asks for.
+        """
+        raw = job.get("s3Config")
+        bucket = self._bucket if raw is None else Bucket(await job_bucket(raw, self._settings))
+        if asked == "url" and bucket is None:
+            field, why = "output.delivery", "this endpoint has no bucket; leave it out, or send s3Config along"
+            raise InvalidInput(f"The input was refused. {field}: {why}.", [FieldFault(field, why)])
+        # Who brings a bucket wants the files in it.
+        own = self._settings.output_delivery if raw is None else "url"
+        return Outgoing(asked or own, bucket, self._settings.max_inline_bytes)
+
+
+def _own(settings: Settings) -> BucketAccess | None:
+    url, key, secret, name = (
+        settings.bucket_endpoint_url,
+        settings.bucket_access_key_id,
+        settings.bucket_secret_access_key,
+        settings.bucket_name,
+    )
+    if url is None or key is None or secret is None or name is None:
+        return None
+    return BucketAccess(
+        endpoint_url=url,
+        name=name,
+        access_key_id=key.get_secret_value(),
+        secret_access_key=secret.get_secret_value(),
+        region=settings.bucket_region,
+        prefix=settings.bucket_prefix,
+        url_seconds=settings.bucket_url_seconds,
+        upload_seconds=settings.bucket_timeout_seconds,
+    )

@@ -1,0 +1,88 @@
+"""A job's own bucket: the `s3Config` that RunPod lets a caller send beside the input.
+
+The worker connects to where it says, so it is held to the rules of every address that callers give: https, and public.
+The storage has to prove its name by its certificate, which a machine inside our network cannot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from comfy2runpod_runtime.delivery.bucket import BucketAccess
+from comfy2runpod_runtime.errors import FieldFault, InvalidInput
+from comfy2runpod_runtime.inputs.addresses import is_public
+from comfy2runpod_runtime.settings import Settings
+from comfy2runpod_runtime.validate import validate_request
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+_ENDPOINT = "endpointUrl"
+
+
+class S3Config(BaseModel):
+    """What RunPod documents for `s3Config`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    access_id: _Text = Field(alias="accessId", repr=False)
+    access_secret: _Text = Field(alias="accessSecret", repr=False)
+    bucket_name: _Text = Field(alias="bucketName")
+    endpoint_url: _Text = Field(alias=_ENDPOINT)
+
+
+async def job_bucket(raw: object, settings: Settings) -> BucketAccess:
+    """The bucket that a job brings along.
+
+    Raises:
+        InvalidInput: a part is missing or wrong, or it leads somewhere that is not reached from here.
+    """
+    try:
+        given = validate_request(S3Config, raw)
+    except InvalidInput as error:
+        faults = [FieldFault(_place(fault.field), fault.message) for fault in error.details if hasattr(fault, "field")]
+        text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+        raise InvalidInput(f"The input was refused. {text}.", faults) from None
+    await _check(given.endpoint_url, settings)
+    return BucketAccess(
+        endpoint_url=given.endpoint_url,
+        name=given.bucket_name,
+        access_key_id=given.access_id,
+        secret_access_key=given.access_secret,
+        region=settings.bucket_region,
+        prefix=settings.bucket_prefix,
+        url_seconds=settings.bucket_url_seconds,
+        upload_seconds=settings.bucket_timeout_seconds,
+    )
+
+
+async def _check(url: str, settings: Settings) -> None:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise _refused("is not a valid URL") from None
+    allowed = ("https", "http") if settings.fetch_allow_http else ("https",)
+    if parts.scheme not in allowed or not host:
+        raise _refused(f"must be a URL with {' or '.join(allowed)}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise _refused("must be a URL without user, query or fragment")
+    try:
+        async with asyncio.timeout(settings.fetch_timeout_seconds):
+            found = await asyncio.get_running_loop().getaddrinfo(host, port or 443, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise _refused("names a host that has no address") from None
+    if not settings.fetch_allow_private_addresses and not all(is_public(str(address[0])) for *_, address in found):
+        raise _refused("names a host that is not at a public address")
+
+
+def _place(field: str) -> str:
+    return "s3Config" if field == "input" else f"s3Config.{field}"
+
+
+def _refused(why: str) -> InvalidInput:
+    place = _place(_ENDPOINT)
+    return InvalidInput(f"The input was refused. {place}: {why}.", [FieldFault(place, why)])
