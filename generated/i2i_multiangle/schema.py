@@ -62,7 +62,10 @@ class Input(BaseModel):
         ),
     ] = None
 
-    output: Annotated[ImageOptions | None, Field(strict=False, title="Output", description="How files are given back.")] = None
+    output: Annotated[
+        ImageOptions | None,
+        Field(strict=False, title="Output", description="How files are given back."),
+    ] = None
     outputs: Annotated[
         list[Literal["close_up", "wide_angle", "aerial", "low_angle", "right_45", "right_90", "left_45", "left_90"]] | None,
         Field(min_length=1, title="Outputs", description="Which outputs are made; all if left out."),
@@ -70,6 +73,7 @@ class Input(BaseModel):
     allow_partial: Annotated[
         bool, Field(title="Allow partial", description="Whether an answer may lack outputs that failed.")
     ] = False
+
 
 class CloseUpFile(AnswerFile):
     """One file of close_up, and what was measured on it."""

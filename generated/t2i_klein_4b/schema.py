@@ -66,7 +66,11 @@ class Input(BaseModel):
         ),
     ] = None
 
-    output: Annotated[ImageOptions | None, Field(strict=False, title="Output", description="How files are given back.")] = None
+    output: Annotated[
+        ImageOptions | None,
+        Field(strict=False, title="Output", description="How files are given back."),
+    ] = None
+
 
 class Output(BaseModel):
     """A finished job's output."""

@@ -82,7 +82,11 @@ class Input(BaseModel):
         ),
     ] = None
 
-    output: Annotated[OutputOptions | None, Field(strict=False, title="Output", description="How files are given back.")] = None
+    output: Annotated[
+        OutputOptions | None,
+        Field(strict=False, title="Output", description="How files are given back."),
+    ] = None
+
 
 class Output(BaseModel):
     """A finished job's output."""

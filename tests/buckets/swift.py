@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
-import httpx
 from botocore.config import Config
 
 _BINARIES = ("swift-ring-builder", "swift-proxy-server", "swift-object-server", "memcached")
@@ -89,7 +89,7 @@ class Swift:
             "BUCKET_NAME": bucket,
         }
 
-    def client(self):
+    def client(self) -> Any:
         """The test's own way in."""
         return boto3.client(
             "s3",

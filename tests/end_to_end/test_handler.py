@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from comfy2runpod.simulator import Simulator
+from comfy2runpod_runtime.delivery.outgoing import Deliveries
 
 from .conftest import failure, measure
 
@@ -148,7 +149,7 @@ async def test_a_prompt_that_comfyui_refuses_names_the_node(
 
 async def test_a_result_too_large_to_answer_says_so(handler: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = handler.endpoint._settings.model_copy(update={"max_inline_bytes": 1000})
-    monkeypatch.setattr(handler.endpoint, "_settings", settings)
+    monkeypatch.setattr(handler.endpoint, "_deliveries", Deliveries(settings))
     error = failure(await run(handler, **SMALL))
     assert error["code"] == "output_too_large"
     assert "the answer can carry 1,000" in str(error["message"])

@@ -11,7 +11,7 @@ import pytest
 from .conftest import Handle, error_of
 from .standin import StandIn
 
-FIELDS = "prompt, negative_prompt, width, height, frame_count, cfg, style, hd, seed"
+FIELDS = "prompt, negative_prompt, width, height, frame_count, cfg, style, hd, seed, output"
 
 
 def _id(value: object) -> str:

@@ -317,7 +317,7 @@ async def test_an_answer_that_breaks_the_packages_promise_is_not_given(
 
 
 def test_a_package_of_another_contract_is_refused() -> None:
-    with pytest.raises(PackageError, match=r"contract 1, this runtime has 2: compile the graph again"):
+    with pytest.raises(PackageError, match=r"contract 1, this runtime has 3: compile the graph again"):
         _endpoint((), BaseModel, contract=1)
 
 

@@ -9,7 +9,7 @@ from comfy2runpod_runtime import Endpoint, Video
 
 endpoint = Endpoint(
     package=Path(__file__).parent,
-    contract=2,
+    contract=3,
     request=Input,
     answer=Output,
     patch=patch,

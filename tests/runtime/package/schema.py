@@ -1,10 +1,10 @@
 """A small package as comfy2runpod generates them, for the runtime's own tests: its schema."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from comfy2runpod_runtime import Stepped
+from comfy2runpod_runtime import OutputOptions, Stepped, inline_or_url
 
 
 class Input(BaseModel):
@@ -21,6 +21,7 @@ class Input(BaseModel):
     style: Literal["plain", "ink", "oil paint"] = "plain"
     hd: bool = False
     seed: Annotated[int | None, Field(ge=0, le=18446744073709551615)] = None
+    output: Annotated[OutputOptions | None, Field(strict=False)] = None
 
 
 class Output(BaseModel):
@@ -28,7 +29,9 @@ class Output(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    video: str
+    video: str | None = None
+    url: str | None = None
+    expires_at: str | None = None
     media_type: str
     bytes: int
     sha256: str
@@ -38,3 +41,7 @@ class Output(BaseModel):
     duration_seconds: float
     seed: int
     prompt_id: str
+
+    @model_validator(mode="after")
+    def _in_one_form(self) -> Self:
+        return inline_or_url(self, "video")
