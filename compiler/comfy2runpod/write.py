@@ -1,4 +1,4 @@
-"""The only writer to disk: a package appears whole, or what was there before stays."""
+"""The only writer to disk: a folder appears whole, or what was there before stays."""
 
 from __future__ import annotations
 
@@ -30,18 +30,33 @@ def write_package(files: Mapping[str, str], folder: Path) -> None:
     Raises:
         WriteError: the folder cannot be written, or holds something that is not a package; it is as it was.
     """
+    write_folder({name: text.encode("utf-8") for name, text in files.items()}, folder, MARKER, "a package")
+
+
+def write_folder(files: Mapping[str, bytes], folder: Path, marker: str, kind: str) -> None:
+    """Writes files into a new folder that then takes the place of an old one of the same kind.
+
+    Args:
+        files: path in the folder to bytes.
+        folder: where it goes.
+        marker: the file that tells that a folder is one of ours.
+        kind: what such a folder is, in words.
+
+    Raises:
+        WriteError: the folder cannot be written, or holds something else; it is as it was.
+    """
     try:
-        if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).exists():
-            raise _error(folder, "it holds files that are not a package")
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).exists():
+            raise _error(folder, f"it holds files that are not {kind}")
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:
         raise _error(folder, error.strerror or str(error)) from error
     try:
-        for name, text in sorted(files.items()):
+        for name, data in sorted(files.items()):
             path = fresh / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
+            path.write_bytes(data)
             path.chmod(0o755 if path.suffix in _EXECUTABLE else 0o644)
         fresh.chmod(0o755)
         _replace(fresh, folder)

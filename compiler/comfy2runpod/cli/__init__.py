@@ -8,6 +8,7 @@ from comfy2runpod.cli import annotate as _annotate
 from comfy2runpod.cli import catalog as _catalog
 from comfy2runpod.cli import compile as _compile
 from comfy2runpod.cli import diff as _diff
+from comfy2runpod.cli import docs as _docs
 from comfy2runpod.cli import inspect as _inspect
 from comfy2runpod.cli import run as _run
 from comfy2runpod.cli import serve as _serve
@@ -15,6 +16,6 @@ from comfy2runpod.cli.app import cli, main
 
 __all__ = ["cli", "main"]
 
-for _module in (_compile, _inspect, _annotate, _diff, _run, _serve, _catalog):
+for _module in (_compile, _inspect, _annotate, _diff, _run, _serve, _docs, _catalog):
     for _command in _module.COMMANDS:
         cli.add_command(_command)

@@ -14,9 +14,8 @@ from comfy2runpod.author.contract_diff import Change, diff_contracts
 from comfy2runpod.catalog.text import aligned
 from comfy2runpod.cli.exits import REFUSED
 from comfy2runpod.cli.graphs import Settings, graph_options, lock_of, read_file, shown
+from comfy2runpod.cli.packages import package_folders
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
-from comfy2runpod.diagnostics import CompileError, Locus
-from comfy2runpod.errors.files import NotAPackage
 from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.write import MARKER
 
@@ -65,10 +64,7 @@ def _contracts(path: Path, settings: Settings) -> _Side:
         return _Side(shown(path), contract_of(result.files, shown(path)), {})
     if (path / MARKER).exists():
         return _Side(shown(path), _package(path), {})
-    packages = {folder.name: _package(folder) for folder in sorted(path.iterdir()) if (folder / MARKER).exists()}
-    if not packages:
-        raise CompileError([NotAPackage(at=Locus(shown(path)), problem=f"neither it nor a folder in it has {MARKER}")])
-    return _Side(shown(path), None, packages)
+    return _Side(shown(path), None, {folder.name: _package(folder) for folder in package_folders(path)})
 
 
 def _package(folder: Path) -> Contract:

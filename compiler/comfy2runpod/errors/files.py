@@ -101,6 +101,25 @@ class NotAPackage(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OtherVersion(Diagnostic):
+    """A package of another version of the compiler."""
+
+    code: ClassVar[str] = "package-of-another-version"
+    found: str
+    ours: str
+
+    @property
+    def reason(self) -> str:
+        """Which, and which is ours."""
+        return f"This package was compiled by {self.found}; this is {self.ours}."
+
+    @property
+    def remedy(self) -> str:
+        """Compile it."""
+        return "Compile its graph again, or leave the package out."
+
+
+@dataclass(frozen=True, kw_only=True)
 class CannotListen(Diagnostic):
     """An address that cannot be listened on."""
 

@@ -1,0 +1,33 @@
+"""docs: the API documents of packages as one static site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from comfy2runpod.cli.packages import read_docs
+from comfy2runpod.docs_site import SITE_MARKER, site_files
+from comfy2runpod.write import write_folder
+
+
+@click.command("docs")
+@click.argument("packages", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("site"), show_default=True,
+    help="The site's folder. One that docs wrote before is replaced whole.",
+)  # fmt: skip
+def docs_command(packages: tuple[Path, ...], output: Path) -> None:
+    """Make a static site of the API documents of PACKAGES: each a package, or a folder of packages.
+
+    An index, each package's own pages and schemas, and a reference of its OpenAPI document. The pages load nothing from
+    the network, and work from files as well as below any path of a server.
+    """
+    found = read_docs(packages)
+    write_folder(site_files(found), output, SITE_MARKER, "a site of comfy2runpod")
+    click.echo(f"{output}: {len(found)} package{'' if len(found) == 1 else 's'}; open {output / 'index.html'}")
+    for package in found:
+        click.echo(f"  {package.name}  {package.title}")
+
+
+COMMANDS = (docs_command,)
