@@ -1,26 +1,28 @@
-// Draws the document that stands in the page. Colours follow the system's, in the site's own palette.
+// Draws the document that stands in the page, in the site's own colours. site.css mends what Redoc's theme cannot.
 "use strict";
 
 (() => {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const palette = dark.matches
-    ? { ink: "#e8ebf2", soft: "#a4adbf", paper: "#12161f", edge: "#2f3747", tint: "#1a202c", accent: "#8fb0ff" }
-    : { ink: "#1c2330", soft: "#566074", paper: "#ffffff", edge: "#d9dee8", tint: "#f3f5f9", accent: "#2453c9" };
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const [ink, soft, tint, edge, accent] = ["ink", "soft", "tint", "edge", "accent"].map(colour);
   const text = "system-ui, sans-serif";
-  const code = "ui-monospace, monospace";
   const theme = {
     colors: {
-      primary: { main: palette.accent },
-      text: { primary: palette.ink, secondary: palette.soft },
-      border: { dark: palette.edge, light: palette.edge },
+      primary: { main: accent },
+      success: { main: colour("good") },
+      error: { main: colour("bad") },
+      text: { primary: ink, secondary: soft },
+      border: { dark: edge, light: edge },
     },
+    schema: { linesColor: edge, nestedBackground: tint },
     typography: {
       fontFamily: text,
       headings: { fontFamily: text },
-      code: { fontFamily: code, color: palette.ink, backgroundColor: palette.tint },
-      links: { color: palette.accent },
+      code: { fontFamily: "ui-monospace, monospace", color: ink, backgroundColor: tint },
+      links: { color: accent },
     },
-    sidebar: { backgroundColor: palette.tint, textColor: palette.ink },
+    sidebar: { backgroundColor: tint, textColor: ink },
+    rightPanel: { servers: { overlay: { backgroundColor: tint, textColor: ink }, url: { backgroundColor: tint } } },
   };
   const options = { theme, sanitize: true, nativeScrollbars: true, expandResponses: "200", jsonSampleExpandLevel: 3 };
   Redoc.init(JSON.parse(document.getElementById("document").textContent), options, document.getElementById("redoc"));
