@@ -39,8 +39,12 @@ def package_folders(path: Path) -> tuple[Path, ...]:
     return folders
 
 
-def read_docs(paths: Sequence[Path]) -> tuple[PackageDocs, ...]:
+def read_docs(paths: Sequence[Path], *, any_version: bool = False) -> tuple[PackageDocs, ...]:
     """The documents of packages, and of those in folders of packages. A package that is named twice counts once.
+
+    Args:
+        paths: the folders.
+        any_version: whether packages of another version of the compiler are taken.
 
     Raises:
         CompileError: packages are broken or of another version, all of them told; or there are none.
@@ -52,7 +56,7 @@ def read_docs(paths: Sequence[Path]) -> tuple[PackageDocs, ...]:
     for resolved, folder in folders.items():
         try:
             package = package_docs(_files(folder), resolved.name, shown(folder))
-            wrong += _other_version(package, folder)
+            wrong += [] if any_version else _other_version(package, folder)
             found.append(package)
         except CompileError as error:
             wrong += error.diagnostics

@@ -11,9 +11,11 @@ from pathlib import Path
 import click
 
 from comfy2runpod.cli.exits import UnreachableError
+from comfy2runpod.cli.packages import check_names, read_docs
 from comfy2runpod.diagnostics import Locus
+from comfy2runpod.docs_site import site_files
 from comfy2runpod.errors.files import CannotListen
-from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, package_pages, read_package
+from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, pages_of, read_package
 
 
 @click.command("serve")
@@ -28,12 +30,13 @@ from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, package_p
 def serve_command(
     packages: tuple[Path, ...], host: str, port: int, comfyui: str | None, api_key: str, seconds_per_step: float
 ) -> None:
-    """Serve PACKAGES on this machine: RunPod's operations, each package's own handler behind them, and its page.
+    """Serve PACKAGES on this machine: RunPod's operations, each package's own handler behind them, and its pages.
 
-    A job goes to http://HOST:PORT/v2/<package>/run with `Authorization: Bearer local`, as it goes to RunPod.
+    At / is the site that `docs` makes. A job goes to http://HOST:PORT/v2/<package>/run with `Authorization: Bearer
+    local`, as it goes to RunPod.
     """
     read = [read_package(folder) for folder in packages]
-    _check_names(read)
+    check_names([(package.name, package.folder) for package in read])
     if not _is_loopback(host):
         click.echo(
             f"warning: {host} is not loopback: whoever reaches this machine and knows the API key can run jobs on it.",
@@ -46,7 +49,7 @@ def serve_command(
         comfyui=comfyui,
         api_key=api_key,
         seconds_per_step=seconds_per_step,
-        pages={path: page for package in read for path, page in package_pages(package).items()},
+        pages=pages_of(site_files(read_docs(packages, any_version=True))),
     )
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(server, read))
@@ -74,17 +77,6 @@ async def _serve(server: LocalServer, packages: list[Package]) -> None:
         await ended.wait()
     finally:
         await server.__aexit__()
-
-
-def _check_names(packages: list[Package]) -> None:
-    seen: dict[str, Path] = {}
-    for package in packages:
-        other = seen.setdefault(package.name, package.folder)
-        if other is not package.folder:
-            raise click.BadParameter(
-                f"two packages are named {package.name}: {other} and {package.folder}; serve them one at a time.",
-                param_hint="PACKAGES",
-            )
 
 
 def _is_loopback(host: str) -> bool:

@@ -47,18 +47,6 @@ def read_package(folder: Path) -> Package:
     return Package(place, title, description, _execution_seconds(place))
 
 
-def package_pages(package: Package) -> dict[str, tuple[str, bytes]]:
-    """The package's page and the documents that it links to: their paths on a server, media types and bytes."""
-    docs = package.folder / "docs"
-    linked = ("openapi.json", "input.schema.json", "output.schema.json")
-    files = {"": ("index.html", "text/html"), **{name: (name, "application/json") for name in linked}}
-    return {
-        f"{package.name}/{path}": (media_type, (docs / name).read_bytes())
-        for path, (name, media_type) in files.items()
-        if (docs / name).is_file()
-    }
-
-
 def _execution_seconds(place: Path) -> float:
     try:
         return float(json.loads((place / _HUB_TESTS).read_text("utf-8"))["tests"][0]["timeout"]) / 1000

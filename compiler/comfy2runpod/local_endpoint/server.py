@@ -189,6 +189,7 @@ async def _simulator(seconds_per_step: float) -> AsyncIterator[str]:
 
 def _page(media_type: str, content: bytes) -> Handler:
     async def answer(_request: web.Request) -> web.StreamResponse:
-        return web.Response(body=content, content_type=media_type, charset="utf-8")
+        charset = "utf-8" if media_type.startswith("text/") or media_type == "application/json" else None
+        return web.Response(body=content, content_type=media_type, charset=charset)
 
     return answer
