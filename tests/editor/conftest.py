@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 from PIL import Image
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.load import load
-from parity.editor import Editor, find_chromium
+from parity.editor import Editor
 from parity.server import StandInServer
 from parity.versions import VERSIONS, EditorVersion
+from tests.browser import chromium, missing
 
 GRAPHS = {
     path.stem: path
@@ -42,22 +41,6 @@ def picture() -> bytes:
     out = BytesIO()
     Image.new("RGB", (64, 48), (90, 140, 200)).save(out, "PNG")
     return out.getvalue()
-
-
-def missing(what: str) -> None:
-    """Skips the test; fails it where the editor must be there, as in CI: nothing is to be skipped there unseen."""
-    if os.environ.get("EDITOR_REQUIRED"):
-        pytest.fail(what)
-    pytest.skip(what)
-
-
-def chromium() -> Path:
-    """The browser."""
-    found = find_chromium()
-    if found is None:
-        missing("no Chromium found: `make chromium` installs Debian's, or name one in CHROMIUM")
-    assert found is not None
-    return found
 
 
 def installed(profile: str) -> EditorVersion:
