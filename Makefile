@@ -8,7 +8,7 @@ EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium demo test lint types imports unit drift generate goldens editor editor-cases parity fuzz fuzz-input faults soak settings bench lock clean
+.PHONY: help setup editors chromium demo site redoc test lint types imports unit drift generate goldens editor editor-cases parity fuzz fuzz-input faults soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -35,6 +35,12 @@ chromium: ## Install Debian's Chromium if there is none and we are root; the edi
 demo: setup ## Compile graphs/t2v_ltx2.json, run its handler on the simulator, and measure the video.
 	$(BIN)/comfy2runpod compile graphs/t2v_ltx2.json
 	$(BIN)/comfy2runpod run generated/t2v_ltx2 --input @generated/t2v_ltx2/test_input.json -o demo
+
+site: setup ## The API documents of generated/ as a static site, in site/.
+	$(BIN)/comfy2runpod docs generated/ -o site
+
+redoc: ## Bring Redoc anew from npm, checked by its hash.
+	$(PYTHON) scripts/bring_redoc.py
 
 test: setup lint types imports drift unit ## Everything that CI checks.
 
@@ -96,4 +102,4 @@ lock: ## Refresh the locked development dependencies (needs uv).
 	  --output-file requirements/editor-$$editor.lock || exit 1; done
 
 clean: ## Remove what the commands made.
-	rm -rf $(VENV) demo dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) demo dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

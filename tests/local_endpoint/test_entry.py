@@ -45,6 +45,15 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_process(packag
             page = httpx.get(f"{url}/small/")
             assert (page.status_code, page.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
             assert page.text == (package / "docs" / "index.html").read_text()
+            for path, media_type, said in (
+                ("", "text/html", 'href="small/reference.html"'),
+                ("small/reference.html", "text/html", 'src="../site-assets/redoc.standalone.js"'),
+                ("site-assets/redoc.standalone.js", "text/javascript", "Redoc"),
+                ("small/API.md", "text/markdown", "## Errors"),
+            ):
+                answer = httpx.get(f"{url}/{path}")
+                assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, media_type)
+                assert said in answer.text
         finally:
             process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=20)
