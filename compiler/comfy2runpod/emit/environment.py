@@ -86,7 +86,8 @@ def docstring(text: str) -> str:
 
 def json_text(value: Json) -> str:
     """A value as JSON on one line."""
-    return json.dumps(value, ensure_ascii=isinstance(value, str) and _has_surrogates(value))
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(value) if _has_surrogates(text) else text
 
 
 def camel(name: str) -> str:

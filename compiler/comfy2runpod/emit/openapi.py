@@ -173,19 +173,26 @@ def _links() -> JsonObject:
 
 
 _NAMES = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 409: "NotNow", 413: "TooLarge", 429: "TooMany"}
+# HTTP status, why a request is answered by it, and what the caller can do about it.
+REFUSALS = (
+    (
+        400,
+        "The request is not one that RunPod takes. (A wrong `input` is seen by the worker: the job FAILS.)",
+        "Send JSON, an object with `input`.",
+    ),
+    (401, "The API key is missing or not valid.", "Send `Authorization: Bearer` with a RunPod API key."),
+    (404, "There is no such job: the id is wrong, or its result is no longer kept.", "Check the id; send it again."),
+    (409, "The job is in a state that does not allow it.", "Retry only what FAILED or TIMED_OUT."),
+    (413, "The request is larger than this operation takes.", "Give files by URL, or use `/runsync`."),
+    (429, "Too many requests, or too many jobs wait.", "Send it again later, more slowly."),
+)
 
 
 def _refusals() -> JsonObject:
-    texts = {
-        "BadRequest": "The request is not one that RunPod takes. (A wrong `input` is not seen here: the job FAILS with "
-        "`invalid_input`.)",
-        "Unauthorized": "The API key is missing or not valid.",
-        "NotFound": "There is no such job: the id is wrong, or its result is no longer kept.",
-        "NotNow": "The job is in a state that does not allow it.",
-        "TooLarge": "The request is larger than this operation takes.",
-        "TooMany": "Too many requests, or too many jobs wait. Send it again later, more slowly.",
+    return {
+        _NAMES[status]: {"description": f"{why} {remedy}", **_content(_ref("Refusal"))}
+        for status, why, remedy in REFUSALS
     }
-    return {name: {"description": text, **_content(_ref("Refusal"))} for name, text in texts.items()}
 
 
 def _content(schema: JsonObject, example: Json = None) -> JsonObject:

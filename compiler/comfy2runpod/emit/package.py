@@ -8,7 +8,7 @@ import math
 from comfy2runpod import __version__
 from comfy2runpod.emit.client_types import has_choice, has_literal, shapes
 from comfy2runpod.emit.environment import client_text, environment, template_text
-from comfy2runpod.emit.openapi import openapi
+from comfy2runpod.emit.openapi import REFUSALS, openapi
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.emit.views import (
     assignment,
@@ -31,6 +31,9 @@ from comfy2runpod.ir.prompt import Prompt, prompt_to_json
 CONTRACT = 3
 LOCK_VERSION = 1
 _GIGABYTE = 1e9
+_EXAMPLE_URL = "https://example.com/picture.png"
+# Of media types whose second half is no file's extension.
+_EXTENSIONS = {"audio/mpeg": "mp3", "image/jpeg": "jpg", "image/svg+xml": "svg", "model/gltf-binary": "glb"}
 
 _TEMPLATES = {
     "schema.py": "schema.py.j2",
@@ -109,6 +112,26 @@ def example_input(interface: Interface) -> JsonObject:
     return example
 
 
+def _call_input(interface: Interface) -> JsonObject:
+    """The shortest example: only what is required, and pictures by URL."""
+    given = {field.name: field_view(field).example for field in interface.fields if field.required}
+    pictures = [field.name for field in interface.fields if isinstance(field, ImageField)]
+    return {name: _EXAMPLE_URL if name in pictures else value for name, value in given.items()}
+
+
+def _first_output(interface: Interface) -> dict[str, object]:
+    """The first output, and where in a job's answer its file or text, and its URL, stand."""
+    first = output_view(interface.outputs[0])
+    inside = f".output.{first.name}" + ("[0]" if first.many else "")
+    key = "text" if first.kind == "text" else "data"
+    return {
+        "first": first,
+        "first_value": inside if is_flat(interface) else f"{inside}.{key}",
+        "first_url": ".output.url" if is_flat(interface) else f"{inside}.url",
+        "first_extension": _EXTENSIONS.get(first.media_type) or first.media_type.partition("/")[2],
+    }
+
+
 def _context(interface: Interface) -> dict[str, object]:
     fields = [(field_view(field), stepped(field)) for field in interface.fields]
     outputs = [output_view(output) for output in interface.outputs]
@@ -148,6 +171,9 @@ def _context(interface: Interface) -> dict[str, object]:
         "images": [view for view, _ in fields if view.kind == "image"],
         "models": [(model, size_text(model)) for model in interface.models],
         "error_codes": ERROR_CODES,
+        "refusals": REFUSALS,
+        "call_input": _call_input(interface),
+        **_first_output(interface),
         "example": example,
         "example_json": json.dumps(example, indent=2, ensure_ascii=False),
         "curl_json": json.dumps({"input": example}, ensure_ascii=True).replace("'", "\\u0027"),
