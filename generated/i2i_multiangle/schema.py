@@ -35,7 +35,7 @@ class Input(BaseModel):
         Field(
             max_length=1000,
             title="Style",
-            description="Words that are added to the text of every angle, such as \"soft studio light\". May be empty.",
+            description='Words that are added to the text of every angle, such as "soft studio light". May be empty.',
         ),
     ] = ""
 

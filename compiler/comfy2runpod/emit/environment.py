@@ -55,8 +55,10 @@ def client_text(name: str) -> str:
 
 
 def python_literal(value: Json) -> str:
-    """A value as Python source."""
+    """A value as Python source, in the quotes that need the fewest escapes."""
     if isinstance(value, str):
+        if '"' in value and "'" not in value:
+            return repr(value)
         return json.dumps(value, ensure_ascii=_has_surrogates(value))
     return repr(value)
 
