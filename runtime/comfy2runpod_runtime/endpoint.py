@@ -176,7 +176,8 @@ class Endpoint(Generic[Request]):
         timings.done("prepare")
         progress = ProgressUpdates(job)
         try:
-            async with self._one_at_a_time, self._keeper.client() as client:
+            async with self._one_at_a_time:
+                client = await self._keeper.client()
                 record.simulated = await self._keeper.ready(client)
                 timings.done("wait")
 
@@ -217,8 +218,8 @@ class Endpoint(Generic[Request]):
         Raises:
             ComfyUIUnavailable: it does not; the SDK then ends the worker.
         """
-        async with self._keeper.client() as client:
-            await self._keeper.ready(client, self._settings.comfyui_start_timeout_seconds)
+        client = await self._keeper.client()
+        await self._keeper.ready(client, self._settings.comfyui_start_timeout_seconds)
 
     def close(self) -> None:
         """Ends the worker's own ComfyUI."""

@@ -19,7 +19,15 @@ from typing import TypeAlias
 
 from comfy2runpod_runtime.collect import Downloads, finished
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History
-from comfy2runpod_runtime.comfyui.events import Event, EventStream, NodeSaved, NodeStarted, PromptEnded, StepDone
+from comfy2runpod_runtime.comfyui.events import (
+    Event,
+    EventStream,
+    NodeSaved,
+    NodeStarted,
+    PromptEnded,
+    PromptEnding,
+    StepDone,
+)
 from comfy2runpod_runtime.delivery.outgoing import Outgoing
 from comfy2runpod_runtime.errors import (
     ComfyUIError,
@@ -153,11 +161,10 @@ class _Running:
         self.prompt_id = job.run.prompt_id
 
     async def to_its_end(self) -> JsonObject:
-        client_id = uuid.uuid4().hex
-        async with EventStream(self._client.url, client_id) as events:
+        async with self._client.events() as events:
             self._timings.done("connect")
             while left := [output for output in self._job.asked if output.name not in {*self._found, *self._failed}]:
-                await self._once(left, events, client_id)
+                await self._once(left, events)
                 # ComfyUI answers for an id once: what is queued again gets one of its own.
                 self.prompt_id = str(uuid.uuid4())
         self._timings.done("collect")
@@ -175,13 +182,13 @@ class _Running:
         self._timings.done("deliver")
         return answer_of(self._job.outputs, parts, self._failed)
 
-    async def _once(self, left: list[Output], events: EventStream, client_id: str) -> None:
+    async def _once(self, left: list[Output], events: EventStream) -> None:
         """Runs the part of the prompt that these outputs need; afterwards each is found or failed, or may be tried."""
         prompt = self._job.prompt
         if len(left) < len(self._job.outputs):
             prompt = pruned(prompt, [output.node for output in left])
         try:
-            await _queue(prompt, self.prompt_id, self._client, client_id)
+            await _queue(prompt, self.prompt_id, self._client, events.client_id)
         except ComfyUIError as error:
             self._fail(left, error, error.nodes)
             return
@@ -257,9 +264,13 @@ async def _follow(
         if event is not None and event.prompt_id == prompt_id:
             reporter.report(event)
             ended = isinstance(event, PromptEnded)
+            if isinstance(event, PromptEnding):
+                # An event says when the history is written. Should it be lost, this is soon enough.
+                wait = _FIRST_POLL_SECONDS
+                poll_at = min(poll_at, clock() + wait)
         if not ended and clock() < poll_at:
             continue
-        # The history is written a moment after the event: soon looked at, then less and less often.
+        # Should it not be there yet: soon looked at again, then less and less often.
         wait = _FIRST_POLL_SECONDS if ended else min(2 * wait, settings.poll_seconds)
         try:
             history = await client.history(prompt_id)

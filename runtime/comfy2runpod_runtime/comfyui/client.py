@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar, cast
+from typing import TypedDict, TypeVar, Unpack, cast
 from urllib.parse import urlsplit
 
-import httpx
+import aiohttp
+from aiohttp import ClientResponse
 
+from comfy2runpod_runtime.comfyui.events import EventStream
 from comfy2runpod_runtime.errors import ComfyUIError, ComfyUISilent, ComfyUIUnavailable, OutputMissing, caller_safe
 from comfy2runpod_runtime.json_types import Json, JsonObject
 from comfy2runpod_runtime.prompt import Prompt, title_of
@@ -22,8 +25,25 @@ _REASONS = 5
 # A request that failed on its way, or was answered by a fault of the server's, is sent again.
 _TRIES = 3
 _AGAIN_SECONDS = 0.3
+_OK, _SERVER_FAULT = 200, 500
+_SLOWEST_BYTES_A_SECOND = 1_000_000
 
 Result = TypeVar("Result")
+
+
+class _RequestOptions(TypedDict, total=False):
+    json: object
+    data: aiohttp.FormData
+    params: dict[str, str]
+    timeout: aiohttp.ClientTimeout
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, read whole."""
+
+    status: int
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +85,22 @@ class SystemStats:
 
 
 class ComfyUIClient:
-    """One ComfyUI server. `transport` takes httpx's place on the wire in tests."""
+    """One ComfyUI server: its HTTP interface, and its events. Made on the loop that uses it, and kept from job to job.
 
-    def __init__(self, url: str, timeout_seconds: float, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    An HTTP connection and the websocket outlive the job, so that the next one opens neither.
+    """
+
+    def __init__(self, url: str, timeout_seconds: float) -> None:
         self.url = url.rstrip("/")
-        parts = urlsplit(self.url)
-        self._http = httpx.AsyncClient(
-            base_url=self.url,
-            timeout=timeout_seconds,
-            transport=transport,
-            # Loading the certificates costs more than all of a job's requests together; plain HTTP needs none.
-            verify=parts.scheme == "https",
+        self._timeout_seconds = timeout_seconds
+        self._events: EventStream | None = None
+        # Not over the whole of a download, which may take long: from byte to byte.
+        bound = aiohttp.ClientTimeout(total=None, sock_connect=timeout_seconds, sock_read=timeout_seconds)
+        self._http = aiohttp.ClientSession(
+            timeout=bound,
+            cookie_jar=aiohttp.DummyCookieJar(),
             # A proxy of the environment leads to the outside, and would not find a ComfyUI on this machine.
-            trust_env=parts.hostname not in ("127.0.0.1", "localhost", "::1"),
+            trust_env=urlsplit(self.url).hostname not in ("127.0.0.1", "localhost", "::1"),
         )
 
     async def __aenter__(self) -> ComfyUIClient:
@@ -88,7 +111,33 @@ class ComfyUIClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Closes the connections."""
-        await self._http.aclose()
+        await self._hang_up()
+        await self._http.close()
+
+    @property
+    def listening(self) -> bool:
+        """Whether the connection of an earlier job still tells of this ComfyUI: then it has not ended since."""
+        return self._events is not None and self._events.usable
+
+    @asynccontextmanager
+    async def events(self) -> AsyncIterator[EventStream]:
+        """The events of one job, over the connection of the last one if that can be trusted."""
+        if not self.listening:
+            await self._hang_up()
+        # With an id of its own: ComfyUI forgets an id when an old connection of that id ends.
+        stream = self._events = self._events or EventStream(self.url)
+        try:
+            await stream.start()
+            yield stream
+        finally:
+            stream.rest()
+            if not stream.connected:
+                await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        stream, self._events = self._events, None
+        if stream is not None:
+            await stream.close()
 
     async def queue(self, prompt: Prompt, prompt_id: str, client_id: str) -> None:
         """Queues a prompt under our own id.
@@ -99,7 +148,7 @@ class ComfyUIClient:
         """
         body = {"prompt": prompt, "prompt_id": prompt_id, "client_id": client_id}
 
-        async def post() -> httpx.Response | None:
+        async def post() -> Answer | None:
             # The answer to an earlier try may be what was lost: it is not to run twice.
             return None if tried and await self._knows(prompt_id) else await self._request("POST", "/prompt", body)
 
@@ -110,9 +159,9 @@ class ComfyUIClient:
         answer = _json_object(response)
         node_errors = answer.get("node_errors")
         # ComfyUI answers 200 and drops the outputs whose nodes are wrong: half a result is none.
-        if response.status_code == httpx.codes.OK and not node_errors:
+        if response.status == _OK and not node_errors:
             return
-        if response.status_code == httpx.codes.OK:
+        if response.status == _OK:
             await self.cancel(prompt_id)
         raise ComfyUIError(_refusal(prompt, answer), nodes=list(node_errors) if isinstance(node_errors, dict) else ())
 
@@ -151,17 +200,21 @@ class ComfyUIClient:
         """
         form = {"type": "input", "subfolder": subfolder, "overwrite": "true"}
 
-        async def post() -> httpx.Response:
-            files = {"image": (name, content, "image/png")}
-            try:
-                return await self._http.post("/upload/image", data=form, files=files)
-            except httpx.HTTPError as error:
-                raise _unavailable(error) from error
+        async def post() -> Answer:
+            data = aiohttp.FormData(form)
+            data.add_field("image", content, filename=name, content_type="image/png")
+            # A server that takes nothing is noticed by no read: the whole of it is bounded.
+            bound = self._timeout_seconds + len(content) / _SLOWEST_BYTES_A_SECOND
+            async with self._answers(
+                "POST", "/upload/image", data=data, timeout=aiohttp.ClientTimeout(bound)
+            ) as answer:
+                return Answer(answer.status, await answer.read())
 
         response = await _again(post)
-        if response.status_code != httpx.codes.OK:
-            status = response.status_code
-            raise ComfyUIError(f"ComfyUI does not take an input file of {len(content):,} bytes (HTTP {status}).")
+        if response.status != _OK:
+            raise ComfyUIError(
+                f"ComfyUI does not take an input file of {len(content):,} bytes (HTTP {response.status})."
+            )
         answer = _json_object(response)
         if (answer.get("name"), answer.get("subfolder")) != (name, subfolder):
             raise ComfyUIError("ComfyUI keeps an input file under another name than the one it was given.")
@@ -184,14 +237,16 @@ class ComfyUIClient:
             OutputMissing: ComfyUI does not have it.
         """
 
+        params = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
+
         async def once() -> int:
             size = 0
-            async with self._stream(file) as response:
-                _raise_server_fault(response)
-                if response.status_code != httpx.codes.OK:
+            async with self._answers("GET", "/view", params=params) as answer:
+                _raise_server_fault(answer.status)
+                if answer.status != _OK:
                     raise OutputMissing(f"ComfyUI says that it saved {file.filename}, but does not give it.")
                 with target.open("wb") as out:
-                    async for chunk in response.aiter_bytes(1 << 20):
+                    async for chunk in answer.content.iter_chunked(1 << 20):
                         out.write(chunk)
                         size += len(chunk)
             return size
@@ -199,21 +254,21 @@ class ComfyUIClient:
         return await _again(once)
 
     @asynccontextmanager
-    async def _stream(self, file: SavedFile) -> AsyncIterator[httpx.Response]:
-        params = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
+    async def _answers(
+        self, method: str, path: str, **options: Unpack[_RequestOptions]
+    ) -> AsyncIterator[ClientResponse]:
         try:
-            async with self._http.stream("GET", "/view", params=params) as response:
-                yield response
-        except httpx.HTTPError as error:
+            async with self._http.request(method, self.url + path, allow_redirects=False, **options) as answer:
+                yield answer
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise _unavailable(error) from error
 
-    async def _request(self, method: str, path: str, body: object = None) -> httpx.Response:
-        try:
-            response = await self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise _unavailable(error) from error
-        _raise_server_fault(response)
-        return response
+    async def _request(self, method: str, path: str, body: object = None) -> Answer:
+        options = _RequestOptions() if body is None else _RequestOptions(json=body)
+        async with self._answers(method, path, **options) as response:
+            answer = Answer(response.status, await response.read())
+        _raise_server_fault(answer.status)
+        return answer
 
 
 async def _again(act: Callable[[], Awaitable[Result]], tried: list[Exception] | None = None) -> Result:
@@ -231,23 +286,23 @@ async def _again(act: Callable[[], Awaitable[Result]], tried: list[Exception] | 
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
-def _unavailable(error: httpx.HTTPError) -> ComfyUIUnavailable:
-    kind = ComfyUISilent if isinstance(error, httpx.TimeoutException) else ComfyUIUnavailable
+def _unavailable(error: aiohttp.ClientError | TimeoutError) -> ComfyUIUnavailable:
+    kind = ComfyUISilent if isinstance(error, TimeoutError) else ComfyUIUnavailable
     return kind(f"ComfyUI does not answer ({type(error).__name__}).")
 
 
-def _raise_server_fault(response: httpx.Response) -> None:
-    if response.is_server_error:
-        raise ComfyUIUnavailable(f"ComfyUI answered HTTP {response.status_code}.")
+def _raise_server_fault(status: int) -> None:
+    if status >= _SERVER_FAULT:
+        raise ComfyUIUnavailable(f"ComfyUI answered HTTP {status}.")
 
 
-def _json_object(response: httpx.Response) -> JsonObject:
+def _json_object(response: Answer) -> JsonObject:
     try:
-        answer = response.json()
+        answer = json.loads(response.body)
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise ComfyUIUnavailable(f"ComfyUI answered HTTP {response.status_code} without JSON.")
+        raise ComfyUIUnavailable(f"ComfyUI answered HTTP {response.status} without JSON.")
     return cast(JsonObject, answer)
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TypeAlias
 
 import websocket
@@ -25,6 +26,8 @@ _FIRST_CONNECTION_SECONDS = 1.0
 _RECONNECT_SECONDS = 1.0
 _CLOSE_SECONDS = 2.0
 _MAX_WAITING = 1000
+# What stands between the worker and ComfyUI may drop a connection that nobody used for minutes.
+_TRUSTED_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,15 @@ class StepDone:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptEnding:
+    """The prompt succeeded, failed or was interrupted; the history is written next."""
+
+    prompt_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class PromptEnded:
-    """The prompt succeeded, failed or was interrupted: look at the history."""
+    """The prompt has ended, and the history is written."""
 
     prompt_id: str
 
@@ -60,18 +70,22 @@ class NodeSaved:
     node_id: str
 
 
-Event: TypeAlias = NodeStarted | StepDone | NodeSaved | PromptEnded
+Event: TypeAlias = NodeStarted | StepDone | NodeSaved | PromptEnding | PromptEnded
 
 
 class EventStream:
-    """Events of one client id, for as long as the context is open."""
+    """Events of one client id, from job to job: for as long as the connection holds, or a job listens."""
 
-    def __init__(self, url: str, client_id: str) -> None:
+    def __init__(self, url: str) -> None:
+        self.client_id = uuid.uuid4().hex
         scheme, _, rest = url.partition("://")
-        self._url = f"{'wss' if scheme == 'https' else 'ws'}://{rest}/ws?clientId={client_id}"
+        self._url = f"{'wss' if scheme == 'https' else 'ws'}://{rest}/ws?clientId={self.client_id}"
         self._queue: asyncio.Queue[Event] = asyncio.Queue(_MAX_WAITING)
         self._stop = threading.Event()
+        # Whether a lost connection is to be made anew: only while a job listens.
+        self._wanted = threading.Event()
         self._connected = threading.Event()
+        self._heard = time.monotonic()
         self._connection = websocket.WebSocket()
         self._thread: threading.Thread | None = None
 
@@ -80,17 +94,27 @@ class EventStream:
         """Whether events come at the moment, as far as is known."""
         return self._connected.is_set()
 
-    async def __aenter__(self) -> EventStream:
-        """Starts to listen; waits a moment for the connection."""
-        loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._read, args=(loop,), name="comfyui-events", daemon=True)
-        self._thread.start()
-        await asyncio.to_thread(self._connected.wait, _FIRST_CONNECTION_SECONDS)
-        return self
+    @property
+    def usable(self) -> bool:
+        """Whether the connection holds, and was heard of lately: what stands between may drop a silent one unsaid."""
+        return self.connected and time.monotonic() - self._heard < _TRUSTED_SECONDS
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def start(self) -> None:
+        """Starts to listen, if it does not; waits a moment for the connection. What is left of another job is gone."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._wanted.set()
+        if self._thread is None:
+            loop = asyncio.get_running_loop()
+            self._thread = threading.Thread(target=self._read, args=(loop,), name="comfyui-events", daemon=True)
+            self._thread.start()
+            await asyncio.to_thread(self._connected.wait, _FIRST_CONNECTION_SECONDS)
+
+    def rest(self) -> None:
+        """The job is over: the connection is kept, but not made anew once it is lost."""
+        self._wanted.clear()
+
+    async def close(self) -> None:
         """Stops listening and waits for the thread; one that hangs in a connection attempt ends by itself later."""
         self._stop.set()
         self._connection.abort()  # type: ignore[no-untyped-call]
@@ -107,11 +131,12 @@ class EventStream:
             return None
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        while not self._stop.is_set():
+        while self._wanted.is_set() and not self._stop.is_set():
             self._connection = connection = websocket.WebSocket()
             try:
                 connection.connect(self._url, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
                 connection.settimeout(_CONNECT_SECONDS)
+                self._heard = time.monotonic()
                 self._connected.set()
                 self._receive(connection, loop)
             except (websocket.WebSocketException, OSError, ValueError):
@@ -127,6 +152,7 @@ class EventStream:
                 opcode, data = connection.recv_data()
             except websocket.WebSocketTimeoutException:
                 continue
+            self._heard = time.monotonic()
             if opcode == websocket.ABNF.OPCODE_CLOSE:
                 raise websocket.WebSocketConnectionClosedException("closed by ComfyUI")
             event = parse_event(data) if opcode == websocket.ABNF.OPCODE_TEXT else None
@@ -167,5 +193,5 @@ def parse_event(data: bytes | str) -> Event | None:
             "type": "execution_success" | "execution_error" | "execution_interrupted",
             "data": {"prompt_id": str() as prompt_id},
         }:
-            return PromptEnded(prompt_id)
+            return PromptEnding(prompt_id)
     return None

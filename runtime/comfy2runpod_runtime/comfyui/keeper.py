@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
@@ -14,6 +16,14 @@ log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.25
 _SOON_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    loop: asyncio.AbstractEventLoop
+    client: ComfyUIClient
+    # Held, since what is not held is ended at once.
+    opened: AsyncGenerator[ComfyUIClient, None]
 
 
 class Keeper:
@@ -28,11 +38,23 @@ class Keeper:
         self._settings = settings
         self.process = None if settings.comfyui_url else ComfyUIProcess(settings)
         self.unfit: str | None = None
+        self._kept: _Kept | None = None
+        # Who answered at the last look: the simulator's version, or None.
+        self._simulator: str | None = None
 
-    def client(self) -> ComfyUIClient:
-        """A client for one job."""
+    async def client(self) -> ComfyUIClient:
+        """The client of this loop, kept until the loop ends."""
+        loop = asyncio.get_running_loop()
+        if self._kept is None or self._kept.loop is not loop:
+            opened = self._opened()
+            self._kept = _Kept(loop, await anext(opened), opened)
+        return self._kept.client
+
+    async def _opened(self) -> AsyncGenerator[ComfyUIClient, None]:
+        """Whoever ends a loop ends its generators first: the connections are closed on the loop that they live on."""
         url = self._settings.comfyui_url or (self.process.url if self.process is not None else "")
-        return ComfyUIClient(url, self._settings.request_timeout_seconds)
+        async with ComfyUIClient(url, self._settings.request_timeout_seconds) as client:
+            yield client
 
     @property
     def alive(self) -> bool:
@@ -42,21 +64,26 @@ class Keeper:
     async def ready(self, client: ComfyUIClient, patience_seconds: float | None = None) -> str | None:
         """Waits until ComfyUI answers; the simulator's version if that is what answers.
 
+        It is not asked while the connection of the last job's events holds: then it lives, and is the one that it was.
+
         Raises:
             ComfyUIUnavailable: our own does not start, or another's does not answer in time.
         """
+        if self.alive and client.listening:
+            return self._simulator
         clock = asyncio.get_running_loop().time
         give_up_at = clock() + (self._patience_seconds if patience_seconds is None else patience_seconds)
         while True:
             try:
-                if self.process is not None:
-                    await self.process.ensure(client)
-                return (await client.stats()).simulator
+                stats = await (client.stats() if self.process is None else self.process.ensure(client))
             except ComfyUIUnavailable as error:
                 # What somebody else starts may still be on its way; our own has had its time.
                 if self.process is not None or clock() > give_up_at:
                     self.unfit = error.message
                     raise
+            else:
+                self._simulator = stats.simulator
+                return self._simulator
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def free_of(self, client: ComfyUIClient, prompt_id: str) -> None:

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from pathlib import Path
 
-from comfy2runpod_runtime.comfyui.client import ComfyUIClient
+from comfy2runpod_runtime.comfyui.client import ComfyUIClient, SystemStats
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
 from comfy2runpod_runtime.settings import Settings
 
@@ -59,8 +59,8 @@ class ComfyUIProcess:
         """Whether the process lives."""
         return self._process is not None and self._process.poll() is None
 
-    async def ensure(self, client: ComfyUIClient) -> None:
-        """Starts it if it does not run, and waits until it answers.
+    async def ensure(self, client: ComfyUIClient) -> SystemStats:
+        """Starts it if it does not run, and waits until it answers; what it says of itself.
 
         Raises:
             ComfyUIUnavailable: it ended, or did not answer in time.
@@ -74,7 +74,7 @@ class ComfyUIProcess:
                 log.error("ComfyUI ended while it started:\n%s", "\n".join(self._tail))
                 raise ComfyUIUnavailable("ComfyUI ended while it started; the worker's log has its last lines.")
             try:
-                await client.stats()
+                return await client.stats()
             except ComfyUIUnavailable:
                 if asyncio.get_running_loop().time() > deadline:
                     limit = self._settings.comfyui_start_timeout_seconds
@@ -82,8 +82,6 @@ class ComfyUIProcess:
                     await asyncio.to_thread(self.stop)
                     raise ComfyUIUnavailable(f"ComfyUI did not answer within {limit:g} s.") from None
                 await asyncio.sleep(_LOOK_SECONDS)
-            else:
-                return
 
     def kill(self, reason: str) -> None:
         """Ends one that does not do what it is told, at once; its last words go to our log."""
