@@ -53,7 +53,9 @@ async def run_attempts(
             await keeper.ready(client)
         try:
             await prepare()
-            return job, await run_job(job, client, settings, progress, timings, lambda: keeper.alive, deadline)
+            media = await run_job(
+                job, client, keeper.folder, settings, progress, timings, lambda: keeper.alive, deadline
+            )
         except (JobTimeout, JobStalled, ComfyUIUnavailable) as error:
             await _freed(job, client, keeper)
             # Our own is started anew by then; of another's, only one that forgot the job is worth a second try.
@@ -71,6 +73,8 @@ async def run_attempts(
         except asyncio.CancelledError:
             await asyncio.shield(_freed(job, client, keeper))
             raise
+        else:
+            return job, media
         log.warning("prompt %s: run again after %s: %s", job.run.prompt_id, reason.code, reason.message)
         # ComfyUI remembers a prompt by its id, and how it ended.
         job = replace(job, run=replace(job.run, prompt_id=str(uuid.uuid4())))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import TracebackType
 
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History, SavedFile
 from comfy2runpod_runtime.media import ImageMeasures, extension_of, reencoded, sha256_of
@@ -12,11 +13,23 @@ from comfy2runpod_runtime.requests import Wanted
 
 
 class Downloads:
-    """The files of one job, in a folder of its own."""
+    """The files of one job, in a folder that no other job uses at the time; gone when the context ends."""
 
     def __init__(self, client: ComfyUIClient, folder: Path) -> None:
         self._client = client
         self._folder = folder
+
+    def __enter__(self) -> Downloads:
+        """Sees to the folder: what cleans up after others may have taken it."""
+        self._folder.mkdir(exist_ok=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Removes the files."""
+        for path in self._folder.iterdir():
+            path.unlink()
 
     async def fetch(self, output: Output, history: History, title: str) -> tuple[Path | str, ...]:
         """Downloads the files of an output; the texts of one that has no files.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -93,6 +92,7 @@ class Job:
 async def run_job(
     job: Job,
     client: ComfyUIClient,
+    folder: Path,
     settings: Settings,
     progress: Progress,
     timings: Timings,
@@ -104,6 +104,7 @@ async def run_job(
     Args:
         job: what to run.
         client: where to run it.
+        folder: for its files; no other job uses it at the time.
         settings: every wait's bound.
         progress: called with `{"node", "percent", "step"?, "of"?, "outputs"?}` while it runs.
         timings: filled in.
@@ -117,8 +118,8 @@ async def run_job(
         JobError: whatever went wrong, with its code; of several outputs, `details` names those that failed.
         asyncio.CancelledError: the job was cancelled; ComfyUI has been told.
     """
-    with tempfile.TemporaryDirectory(prefix="comfy2runpod-") as folder:
-        running = _Running(job, client, settings, progress, timings, alive, Downloads(client, Path(folder)))
+    with Downloads(client, folder) as downloads:
+        running = _Running(job, client, settings, progress, timings, alive, downloads)
         try:
             end = asyncio.get_running_loop().time() + settings.job_timeout_seconds if deadline is None else deadline
             async with asyncio.timeout_at(end):

@@ -177,6 +177,11 @@ class ComfyUI:
                     socket._req.transport.abort()
         await self._runner.cleanup()
 
+    async def hang_up(self) -> None:
+        """Closes every websocket."""
+        for socket in list(self._sockets.values()):
+            await socket.close()
+
     # -- the queue -------------------------------------------------------------------------------------------------
 
     async def _prompt(self, request: web.Request) -> web.StreamResponse:

@@ -371,6 +371,9 @@ async def _before(fault: Fault, session: Session) -> None:
     if fault.act == "kill_idle":
         os.kill(session.state.processes()[-1], signal.SIGKILL)
         await asyncio.sleep(0.2)
+    if fault.act == "hang_up" and session.comfyui is not None:
+        await session.comfyui.hang_up()
+        await asyncio.sleep(0.2)
     if fault.act == "down_idle" and session.comfyui is not None:
         await session.comfyui.stop()
 

@@ -69,7 +69,9 @@ _LONG = frozenset(
 
 
 def _websocket(name: str, what: str, how: str, seconds: float = WELL.seconds) -> Fault:
-    return Fault(f"websocket-{name}", what, SUCCESS, Behaviour(websocket=how, seconds=seconds))
+    # Over the connection that an earlier job left, nothing can be refused.
+    act = "hang_up" if how in ("refused", "mute") else ""
+    return Fault(f"websocket-{name}", what, SUCCESS, Behaviour(websocket=how, seconds=seconds), act=act)
 
 
 FAULTS = (
@@ -137,7 +139,14 @@ FAULTS = (
         Behaviour(prompt="answer_lost", times=1),
     ),
     Fault("prompt-slow", "Queueing takes 0.8 s.", SUCCESS, Behaviour(prompt="slow")),
-    Fault("stats-500", "The first look at ComfyUI is answered by 500.", SUCCESS, Behaviour(stats="500", times=1)),
+    Fault(
+        "stats-500",
+        "The first look at ComfyUI is answered by 500.",
+        SUCCESS,
+        Behaviour(stats="500", times=1),
+        act="hang_up",
+    ),
+    Fault("events-lost-idle", "The websocket closes between two jobs.", SUCCESS, act="hang_up"),
     # Running.
     Fault("node-fails", "A node fails; its message holds a path of the host.", "comfyui_error", Behaviour(run="error")),
     Fault("interrupted", "The job is interrupted from elsewhere.", "cancelled", Behaviour(run="interrupted")),

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import logging
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ async def test_an_answer_that_is_not_comfyuis_is_said(handle: Handle, comfyui: S
 
 async def test_a_comfyui_that_does_not_answer_is_said_at_once(handle: Handle) -> None:
     error = error_of(await handle(ASK, COMFYUI_URL="http://127.0.0.1:9"))
-    assert error == {"code": "comfyui_unavailable", "message": "ComfyUI does not answer (ConnectError)."}
+    assert error == {"code": "comfyui_unavailable", "message": "ComfyUI does not answer: there is no connection."}
 
 
 async def test_a_silent_comfyui_ends_the_job_after_the_bound(handle: Handle, comfyui: StandIn) -> None:
@@ -191,14 +192,40 @@ async def test_one_job_at_a_time(load: Load, comfyui: StandIn) -> None:
     assert comfyui.most_running == 1
 
 
-async def test_a_job_leaves_no_thread_and_no_task(handle: Handle, comfyui: StandIn) -> None:
-    await handle(ASK)
-    before = len(asyncio.all_tasks())
+async def test_a_job_leaves_no_thread_and_no_task(load: Load, comfyui: StandIn) -> None:
+    endpoint = load(COMFYUI_URL=comfyui.url)
+    await endpoint.handle({"id": "1", "input": ASK})
+    tasks, threads = len(asyncio.all_tasks()), _listening()
     comfyui.outcome = "error"
-    await handle(ASK)
-    assert [thread for thread in threading.enumerate() if thread.name == "comfyui-events"] == []
+    await endpoint.handle({"id": "2", "input": ASK})
+    assert _listening() == threads
+    assert len(threads) == 1
     await asyncio.sleep(0.05)
-    assert len(asyncio.all_tasks()) <= before
+    assert len(asyncio.all_tasks()) <= tasks
+
+
+def _listening() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "comfyui-events"]
+
+
+def test_nothing_is_left_once_the_loop_has_ended(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    async def two_jobs() -> list[str]:
+        async with StandIn() as comfyui:
+            endpoint = load(COMFYUI_URL=comfyui.url)
+            for number in range(2):
+                assert "error" not in await endpoint.handle({"id": str(number), "input": ASK})
+            assert _listening()
+            (folder,) = tmp_path.iterdir()
+            assert list(folder.iterdir()) == []
+            return comfyui.requests
+
+    requests = asyncio.run(two_jobs())
+    # The second job finds the connections of the first, and with them a ComfyUI that lives.
+    assert (requests.count("GET ws"), requests.count("GET system_stats")) == (1, 1)
+    assert _listening() == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -287,8 +287,10 @@ async def _again(act: Callable[[], Awaitable[Result]], tried: list[Exception] | 
 
 
 def _unavailable(error: aiohttp.ClientError | TimeoutError) -> ComfyUIUnavailable:
-    kind = ComfyUISilent if isinstance(error, TimeoutError) else ComfyUIUnavailable
-    return kind(f"ComfyUI does not answer ({type(error).__name__}).")
+    if isinstance(error, TimeoutError):
+        return ComfyUISilent("ComfyUI does not answer in time.")
+    what = "there is no connection" if isinstance(error, aiohttp.ClientConnectorError) else "the connection broke"
+    return ComfyUIUnavailable(f"ComfyUI does not answer: {what}.")
 
 
 def _raise_server_fault(status: int) -> None:

@@ -104,7 +104,7 @@ class EventStream:
         while not self._queue.empty():
             self._queue.get_nowait()
         self._wanted.set()
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             loop = asyncio.get_running_loop()
             self._thread = threading.Thread(target=self._read, args=(loop,), name="comfyui-events", daemon=True)
             self._thread.start()
@@ -140,7 +140,9 @@ class EventStream:
                 self._connected.set()
                 self._receive(connection, loop)
             except (websocket.WebSocketException, OSError, ValueError):
-                self._stop.wait(_RECONNECT_SECONDS)
+                self._connected.clear()
+                if self._wanted.is_set():
+                    self._stop.wait(_RECONNECT_SECONDS)
             finally:
                 self._connected.clear()
                 # Not close(): it leaves the socket open once the server has closed, and else waits for its consent.

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
@@ -22,8 +24,9 @@ _SOON_SECONDS = 1.0
 class _Kept:
     loop: asyncio.AbstractEventLoop
     client: ComfyUIClient
+    folder: Path
     # Held, since what is not held is ended at once.
-    opened: AsyncGenerator[ComfyUIClient, None]
+    opened: AsyncGenerator[tuple[ComfyUIClient, Path], None]
 
 
 class Keeper:
@@ -47,14 +50,22 @@ class Keeper:
         loop = asyncio.get_running_loop()
         if self._kept is None or self._kept.loop is not loop:
             opened = self._opened()
-            self._kept = _Kept(loop, await anext(opened), opened)
+            self._kept = _Kept(loop, *await anext(opened), opened)
         return self._kept.client
 
-    async def _opened(self) -> AsyncGenerator[ComfyUIClient, None]:
+    @property
+    def folder(self) -> Path:
+        """The folder for the files of the job in work, kept as long as the client."""
+        if self._kept is None:
+            raise AssertionError("the client comes first")
+        return self._kept.folder
+
+    async def _opened(self) -> AsyncGenerator[tuple[ComfyUIClient, Path], None]:
         """Whoever ends a loop ends its generators first: the connections are closed on the loop that they live on."""
         url = self._settings.comfyui_url or (self.process.url if self.process is not None else "")
-        async with ComfyUIClient(url, self._settings.request_timeout_seconds) as client:
-            yield client
+        with TemporaryDirectory(prefix="comfy2runpod-", ignore_cleanup_errors=True) as folder:
+            async with ComfyUIClient(url, self._settings.request_timeout_seconds) as client:
+                yield client, Path(folder)
 
     @property
     def alive(self) -> bool:
