@@ -91,8 +91,8 @@ settings: setup ## Write docs/settings.md from the worker's settings.
 soak: setup ## 10,000 jobs in a row with random faults: none lost, none doubled, nothing grows; docs/soak.svg.
 	$(BIN)/python -m tests.faults.soak --plot docs/soak.svg
 
-bench: setup ## Measure against the rivals; ratios, printed and written to benchmarks/results.md.
-	$(BIN)/python benchmarks/run.py
+bench: setup ## Measure against the rivals, with RIVAL=CHECKOUT the handlers too; ratios in benchmarks/results.md.
+	WORKER_COMFYUI=$(RIVAL) $(BIN)/python benchmarks/run.py
 
 lock: ## Refresh the locked development dependencies (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import growth
+import overhead as handlers
 import templates
 from comfy_cli.workflow_to_api import convert_ui_to_api
 from templates import RIVAL
@@ -140,7 +141,7 @@ def machine() -> str:
     )
 
 
-PARTS = {"overview": overview, "templates": templates.report, "growth": growth.report}
+PARTS = {"overview": overview, "handler": handlers.report, "templates": templates.report, "growth": growth.report}
 
 
 def main() -> None:

@@ -26,6 +26,8 @@ _FIRST_CONNECTION_SECONDS = 1.0
 _RECONNECT_SECONDS = 1.0
 _CLOSE_SECONDS = 2.0
 _MAX_WAITING = 1000
+# To wake the loop for each of a burst would cost more than all else that the worker does for a short job.
+_BURST_SECONDS = 0.05
 # What stands between the worker and ComfyUI may drop a connection that nobody used for minutes.
 _TRUSTED_SECONDS = 60.0
 
@@ -149,25 +151,33 @@ class EventStream:
                 connection.shutdown()  # type: ignore[no-untyped-call]
 
     def _receive(self, connection: websocket.WebSocket, loop: asyncio.AbstractEventLoop) -> None:
+        """Hands events over: one that comes alone at once, those of a burst together, and the end at once again."""
+        burst: list[Event] = []
+        handed_over = 0.0
         while not self._stop.is_set():
-            try:
+            opcode, data = websocket.ABNF.OPCODE_PING, b""
+            with suppress(websocket.WebSocketTimeoutException):
                 opcode, data = connection.recv_data()
-            except websocket.WebSocketTimeoutException:
-                continue
-            self._heard = time.monotonic()
+                self._heard = time.monotonic()
             if opcode == websocket.ABNF.OPCODE_CLOSE:
                 raise websocket.WebSocketConnectionClosedException("closed by ComfyUI")
             event = parse_event(data) if opcode == websocket.ABNF.OPCODE_TEXT else None
             if event is not None:
+                burst.append(event)
+            due = time.monotonic() - handed_over >= _BURST_SECONDS or isinstance(event, PromptEnded)
+            if burst and due:
                 # A loop that has been closed since then has no job that waits.
                 with suppress(RuntimeError):
-                    loop.call_soon_threadsafe(self._hand_over, event)
+                    loop.call_soon_threadsafe(self._hand_over, burst)
+                burst, handed_over = [], time.monotonic()
+            connection.settimeout(_BURST_SECONDS if burst else _CONNECT_SECONDS)
 
-    def _hand_over(self, event: Event) -> None:
-        # A job that does not look must not make us grow: the oldest hint goes.
-        if self._queue.full():
-            self._queue.get_nowait()
-        self._queue.put_nowait(event)
+    def _hand_over(self, events: list[Event]) -> None:
+        for event in events:
+            # A job that does not look must not make us grow: the oldest hint goes.
+            if self._queue.full():
+                self._queue.get_nowait()
+            self._queue.put_nowait(event)
 
 
 def parse_event(data: bytes | str) -> Event | None:

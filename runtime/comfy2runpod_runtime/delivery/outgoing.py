@@ -13,6 +13,8 @@ from comfy2runpod_runtime.requests import Delivery
 from comfy2runpod_runtime.settings import Settings
 
 _UPLOADS_AT_ONCE = 3
+# Encoded in less time than a thread takes to be found.
+_SMALL_BYTES = 1 << 17
 
 
 class Outgoing:
@@ -48,6 +50,8 @@ class Outgoing:
         if bucket is None or self._delivery == "inline" or (self._delivery is None and size <= self._limit):
             if size > self._limit:
                 raise self._too_large(size)
+            if size <= _SMALL_BYTES:
+                return tuple(item.inline() for item in results)
             return await asyncio.to_thread(lambda: tuple(item.inline() for item in results))
         uploads = [asyncio.create_task(self._part(bucket, item, prompt_id)) for item in results]
         try:
