@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import json
+import re
+import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -166,6 +170,27 @@ def test_no_text_ends_the_page_or_its_code(package: Path) -> None:
     page = (package / "docs" / "index.html").read_text()
     assert "</script>" not in page
     assert "${{ github.token }} and $(id)" not in (package / ".github/workflows/docker-build.yml").read_text()
+
+
+def test_no_text_ends_the_code_in_the_page_of_calls() -> None:
+    nasty = interface()
+    required = tuple(replace(field, required=not isinstance(field, SeedField)) for field in nasty.fields)
+    files = emit(replace(nasty, fields=required), PROMPT)
+    page, taken = files["docs/API.md"], json.loads(files["test_input.json"])
+    assert taken["input"]["text"] == taken["input"]["method"] == NASTY
+    called = {**taken["input"], "picture": "https://example.com/picture.png"}
+    assert len(re.findall(r"^```", page, re.MULTILINE)) == 2 * len(re.findall(r"^```\w+$", page, re.MULTILINE))
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (request,) = [node.value for node in ast.parse(code).body if isinstance(node, ast.Assign)]
+    assert ast.literal_eval(request) == called
+    submit, *_ = re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    words = shlex.split(submit, comments=True)
+    assert json.loads(words[words.index("-d") + 1]) == taken
+    (line,) = re.findall(r"such as `(.*)`\.$", page, re.MULTILINE)
+    (expression,) = re.findall(r"^{{ JSON\.stringify\((.*)\) }}$", line)
+    assert "`" not in line
+    assert "}}" not in expression
+    assert json.loads(expression)["input"] == called
 
 
 def test_what_is_pinned_is_pinned_by_hash(package: Path) -> None:

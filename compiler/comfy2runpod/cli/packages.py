@@ -28,9 +28,9 @@ def package_folders(path: Path) -> tuple[Path, ...]:
         CompileError: there are none.
         UnreachableError: it cannot be read.
     """
-    if _is_meant(path):
-        return (path,)
     try:
+        if _is_meant(path):
+            return (path,)
         folders = tuple(folder for folder in sorted(path.iterdir()) if _is_meant(folder))
     except OSError as error:
         raise UnreachableError(CannotRead(at=Locus(shown(path)), problem=error.strerror or str(error))) from error

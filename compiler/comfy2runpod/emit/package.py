@@ -7,7 +7,7 @@ import math
 
 from comfy2runpod import __version__
 from comfy2runpod.emit.client_types import has_choice, has_literal, shapes
-from comfy2runpod.emit.environment import client_text, environment, template_text
+from comfy2runpod.emit.environment import client_text, environment, json_text, template_text
 from comfy2runpod.emit.openapi import REFUSALS, openapi
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.emit.views import (
@@ -119,6 +119,11 @@ def _call_input(interface: Interface) -> JsonObject:
     return {name: _EXAMPLE_URL if name in pictures else value for name, value in given.items()}
 
 
+def _n8n_json(value: JsonObject) -> str:
+    """JSON inside an expression of n8n, which ends at the first two closing braces; and inside a line of code."""
+    return json_text(value).replace("}}", "}\\u007d").replace("`", "\\u0060")
+
+
 def _first_output(interface: Interface) -> dict[str, object]:
     """The first output, and where in a job's answer its file or text, and its URL, stand."""
     first = output_view(interface.outputs[0])
@@ -173,6 +178,7 @@ def _context(interface: Interface) -> dict[str, object]:
         "error_codes": ERROR_CODES,
         "refusals": REFUSALS,
         "call_input": _call_input(interface),
+        "n8n_input": _n8n_json(_call_input(interface)),
         **_first_output(interface),
         "example": example,
         "example_json": json.dumps(example, indent=2, ensure_ascii=False),

@@ -96,7 +96,8 @@ class NotAPackage(Diagnostic):
     def remedy(self) -> str:
         """What may be named."""
         return (
-            "Name a graph, a package such as generated/t2v_ltx2, or a folder of packages; compile it again if need be."
+            "Name a package such as generated/t2v_ltx2, or a folder of packages (diff takes graphs too); compile it "
+            "again if need be."
         )
 
 
