@@ -112,36 +112,12 @@ class Session:
         self.broken = False
         self.base: Held | None = None
         self.jobs: dict[str, dict[str, Any]] = {}
+        self.port = 0
         self._count = 0
 
     async def start(self) -> None:
         await self.queue.start()
-        inputs = self.folder / "comfyui" / "input"
-        if self.fault.own:
-            port = free_port()
-            main = self.folder / "comfyui" / "main.py"
-            main.write_text(
-                f"import runpy, sys\nsys.argv += ['--state', {str(self.state.folder)!r}]\n"
-                f"runpy.run_path({str(HERE / 'comfyui.py')!r}, run_name='__main__')\n"
-            )
-            comfyui = {
-                "COMFYUI_DIR": str(main.parent),
-                "COMFYUI_PYTHON": sys.executable,
-                "COMFYUI_PORT": str(port),
-                "FAULT_COMFYUI": f"127.0.0.1:{port}",
-                "FAULT_COMFYUI_COMMAND": json.dumps([sys.executable, str(main), "--port", str(port)]),
-            }
-        else:
-            self.comfyui = ComfyUI(self.state, inputs=inputs)
-            await self.comfyui.start()
-            port = self.comfyui.port
-            comfyui = {
-                "COMFYUI_URL": f"http://127.0.0.1:{port}",
-                "COMFYUI_INPUT_DIR": str(inputs),
-                "FAULT_COMFYUI": f"127.0.0.1:{port}",
-            }
-        self.port = port
-        place = str(self.rival.checkout or GENERATED / PACKAGES[self.fault.picture])
+        comfyui = await self._comfyui()
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("RUNPOD_")},
             **SETTINGS,
@@ -155,13 +131,42 @@ class Session:
         }
         with (self.folder / "worker.log").open("wb") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, str(HERE / "drive.py"), self.rival.kind, place),
+                *(sys.executable, str(HERE / "drive.py"), self.rival.kind, str(self._handler())),
                 env=environment,
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def _handler(self) -> Path:
+        return self.rival.checkout or GENERATED / PACKAGES[self.fault.picture]
+
+    async def _comfyui(self) -> dict[str, str]:
+        """Starts the stand-in, or has the worker start it; what the worker is to know of it."""
+        inputs = self.folder / "comfyui" / "input"
+        if self.fault.own:
+            self.port = free_port()
+            main = self.folder / "comfyui" / "main.py"
+            main.write_text(
+                f"import runpy, sys\nsys.argv += ['--state', {str(self.state.folder)!r}]\n"
+                f"runpy.run_path({str(HERE / 'comfyui.py')!r}, run_name='__main__')\n"
+            )
+            return {
+                "COMFYUI_DIR": str(main.parent),
+                "COMFYUI_PYTHON": sys.executable,
+                "COMFYUI_PORT": str(self.port),
+                "FAULT_COMFYUI": f"127.0.0.1:{self.port}",
+                "FAULT_COMFYUI_COMMAND": json.dumps([sys.executable, str(main), "--port", str(self.port)]),
+            }
+        self.comfyui = ComfyUI(self.state, inputs=inputs)
+        await self.comfyui.start()
+        self.port = self.comfyui.port
+        return {
+            "COMFYUI_URL": f"http://127.0.0.1:{self.port}",
+            "COMFYUI_INPUT_DIR": str(inputs),
+            "FAULT_COMFYUI": f"127.0.0.1:{self.port}",
+        }
 
     async def close(self) -> None:
         if self.process is not None:
@@ -217,11 +222,15 @@ class Session:
 
     async def warm(self) -> bool:
         """A first job, after which everything that stays for good is there."""
-        good = judge(await self.result(self.submit()))[0] == SUCCESS
+        good = await self.succeeds()
         if good:
             await asyncio.sleep(0.2)
             self.base = await self.held()
         return good
+
+    async def succeeds(self) -> bool:
+        """Whether a job that finds all well is finished."""
+        return judge(await self.result(self.submit()))[0] == SUCCESS
 
     async def held(self) -> Held:
         assert self.process is not None
@@ -408,7 +417,7 @@ async def _after(fault: Fault, session: Session, outcome: Outcome) -> Outcome:
         return outcome if code == 0 else replace(outcome, result=f"ends with {code}")
     if session.comfyui is None or fault.act not in ("down", "down_idle"):
         session.state.behave(WELL)
-    good = judge(await session.result(session.submit()))[0] == SUCCESS
+    good = await session.succeeds()
     session.broken = not good
     return replace(outcome, next=good, left=await session.left() if good else ())
 

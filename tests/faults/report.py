@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from .harness import Outcome
-from .table import FAULTS
+from .table import FAULTS, Fault
 
 BEGIN, END = "<!-- table: made by `make faults RIVAL=…` -->", "<!-- end of table -->"
+REAL_BEGIN, REAL_END = "<!-- table: made by `make faults-real` -->", "<!-- end of the real table -->"
 
 
 def write_report(page: Path, ours: dict[str, Outcome], theirs: dict[str, Outcome]) -> None:
@@ -19,8 +21,7 @@ def write_report(page: Path, ours: dict[str, Outcome], theirs: dict[str, Outcome
             found = outcome.faults(fault, kind)
             good[index] += not found
             cells.append("yes" if not found else "**no**: " + "; ".join(map(_short, found)))
-        expected = fault.expected + (", and the worker leaves" if fault.leaves else "")
-        rows.append(f"| `{fault.name}` | {fault.what} | {expected} | {cells[0]} | {cells[1]} |")
+        rows.append(f"| `{fault.name}` | {fault.what} | {_expected(fault)} | {cells[0]} | {cells[1]} |")
     table = [
         f"Survived: comfy2runpod {good[0]} of {len(FAULTS)}, worker-comfyui {good[1]} of {len(FAULTS)}.",
         "",
@@ -28,9 +29,35 @@ def write_report(page: Path, ours: dict[str, Outcome], theirs: dict[str, Outcome
         "| --- | --- | --- | --- | --- |",
         *rows,
     ]
-    before, _, rest = page.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n" + "\n".join(table) + f"\n\n{END}{after}", encoding="utf-8")
+    _replace(page, table, BEGIN, END)
+
+
+def write_real_report(page: Path, faults: Sequence[Fault], outcomes: dict[str, Outcome], version: str) -> None:
+    """Puts the table of what came of each fault on a real ComfyUI into its place in the page."""
+    rows, good = [], 0
+    for fault in faults:
+        found = outcomes[fault.name].faults(fault)
+        good += not found
+        cell = "yes" if not found else "**no**: " + "; ".join(map(_short, found))
+        rows.append(f"| `{fault.name}` | {fault.what} | {_expected(fault)} | {cell} | {outcomes[fault.name].seconds} |")
+    table = [
+        f"{version}: {good} of {len(faults)} survived.",
+        "",
+        "| fault | what is caused | what is right | comfy2runpod | seconds |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+    ]
+    _replace(page, table, REAL_BEGIN, REAL_END)
+
+
+def _replace(page: Path, table: list[str], begin: str, end: str) -> None:
+    before, _, rest = page.read_text("utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{begin}\n\n" + "\n".join(table) + f"\n\n{end}{after}", encoding="utf-8")
+
+
+def _expected(fault: Fault) -> str:
+    return fault.expected + (", and the worker leaves" if fault.leaves else "")
 
 
 def _short(text: str) -> str:
