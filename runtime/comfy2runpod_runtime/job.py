@@ -22,6 +22,7 @@ from comfy2runpod_runtime.comfyui.events import (
     Event,
     EventStream,
     NodeSaved,
+    NodesKept,
     NodeStarted,
     PromptEnded,
     PromptEnding,
@@ -269,6 +270,7 @@ async def _follow(
                 # An event says when the history is written. Should it be lost, this is soon enough.
                 wait = _FIRST_POLL_SECONDS
                 poll_at = min(poll_at, clock() + wait)
+        reporter.catch_up()
         if not ended and clock() < poll_at:
             continue
         # Should it not be there yet: soon looked at again, then less and less often.
@@ -320,7 +322,7 @@ class _Signs:
 
 
 class _Reporter:
-    """Turns events into progress. Each update is an HTTP request to RunPod, so they are spaced."""
+    """Turns events into progress. Each update is an HTTP request to RunPod: they are spaced, the last is not lost."""
 
     def __init__(
         self,
@@ -335,6 +337,7 @@ class _Reporter:
         self._spacing = spacing_seconds
         self._started: set[str] = set()
         self._next_at = 0.0
+        self._due: JsonObject | None = None
         self._states = {name: "done" if name in done else "waiting" for name in needs} if len(needs) > 1 else {}
         # Which outputs a node belongs to, and to no others: a model that all of them share starts none.
         shared = frozenset.intersection(*needs.values()) if needs else frozenset()
@@ -350,6 +353,19 @@ class _Reporter:
                 self._tell(node_id, {"step": step, "of": of})
             case NodeSaved(node_id=node_id):
                 self._mark(node_id, "done")
+            case NodesKept(node_ids=node_ids):
+                # They are as done as those that ran: a warm worker has most of them.
+                self._started.update(node_ids)
+            case PromptEnding() | PromptEnded():
+                # The result would wait for it.
+                self._due = None
+
+    def catch_up(self) -> None:
+        """Sends what came too soon after the update before it: a long node may have no steps to tell of."""
+        if self._due is not None and time.monotonic() >= self._next_at:
+            self._next_at = time.monotonic() + self._spacing
+            due, self._due = self._due, None
+            self._progress(due)
 
     def _mark(self, node_id: str, state: str) -> None:
         for name, own in self._own.items():
@@ -357,10 +373,7 @@ class _Reporter:
                 self._states[name] = state
 
     def _tell(self, node_id: str, more: Mapping[str, int]) -> None:
-        now = time.monotonic()
-        if now < self._next_at:
-            return
-        self._next_at = now + self._spacing
         percent = min(99, round(100 * len(self._started) / max(1, len(self._prompt))))
         outputs: JsonObject = {"outputs": {**self._states}} if self._states else {}
-        self._progress({"node": title_of(self._prompt, node_id), "percent": percent, **more, **outputs})
+        self._due = {"node": title_of(self._prompt, node_id), "percent": percent, **more, **outputs}
+        self.catch_up()

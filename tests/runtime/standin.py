@@ -65,6 +65,7 @@ class StandIn:
     saved_type: str = "output"
     saved_key: str = "images"
     copies: int = 1
+    kept: tuple[str, ...] = ()
     stats: dict[str, str] = field(default_factory=lambda: {"comfyui_version": "0.20.1"})
     folder: Path | None = None
     url: str = ""
@@ -141,6 +142,7 @@ class StandIn:
         self.most_running = max(self.most_running, self.running)
         try:
             await self._send(client_id, "execution_start", here)
+            await self._send(client_id, "execution_cached", {**here, "nodes": [*self.kept]})
             for node in ("3", "7:5"):
                 await self._send(client_id, "executing", {**here, "node": node, "display_node": node})
                 for step in range(self.steps):

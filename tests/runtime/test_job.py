@@ -286,6 +286,32 @@ async def test_progress_is_spaced(load: Load, comfyui: StandIn, monkeypatch: pyt
     assert len(updates) == 1
 
 
+async def test_progress_counts_what_comfyui_has_kept(
+    load: Load, comfyui: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updates: list[dict[str, object]] = []
+    monkeypatch.setattr(
+        "comfy2runpod_runtime.endpoint.ProgressUpdates.send", lambda _self, update: updates.append(update)
+    )
+    comfyui.kept = ("1", "2", "7:6")
+    await load(COMFYUI_URL=comfyui.url, PROGRESS_SECONDS=0).handle({"id": "job-1", "input": ASK})
+    assert [update["percent"] for update in updates if "step" not in update] == [67, 83]
+
+
+async def test_an_update_that_comes_too_soon_is_sent_later(
+    load: Load, comfyui: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updates: list[dict[str, object]] = []
+    monkeypatch.setattr(
+        "comfy2runpod_runtime.endpoint.ProgressUpdates.send", lambda _self, update: updates.append(update)
+    )
+    comfyui.outcome = "hangs"
+    settings = {"PROGRESS_SECONDS": 0.3, "POLL_SECONDS": 0.1, "JOB_TIMEOUT_SECONDS": 1}
+    await load(COMFYUI_URL=comfyui.url, **settings).handle({"id": "job-1", "input": ASK})
+    assert [update["node"] for update in updates] == ["Size", "Sampler, first stage"]
+    assert updates[-1]["step"] == updates[-1]["of"] == 2
+
+
 async def test_the_log_has_one_line_a_job_and_says_simulated(
     handle: Handle, comfyui: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:

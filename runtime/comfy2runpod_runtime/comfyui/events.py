@@ -72,7 +72,15 @@ class NodeSaved:
     node_id: str
 
 
-Event: TypeAlias = NodeStarted | StepDone | NodeSaved | PromptEnding | PromptEnded
+@dataclass(frozen=True, slots=True)
+class NodesKept:
+    """What need not run: ComfyUI has the results from an earlier prompt."""
+
+    prompt_id: str
+    node_ids: tuple[str, ...]
+
+
+Event: TypeAlias = NodeStarted | StepDone | NodeSaved | NodesKept | PromptEnding | PromptEnded
 
 
 class EventStream:
@@ -191,6 +199,8 @@ def parse_event(data: bytes | str) -> Event | None:
             return NodeStarted(prompt_id, node) if node is not None else PromptEnded(prompt_id)
         case {"type": "executed", "data": {"prompt_id": str() as prompt_id, "node": str() as node}}:
             return NodeSaved(prompt_id, node)
+        case {"type": "execution_cached", "data": {"prompt_id": str() as prompt_id, "nodes": list() as nodes}}:
+            return NodesKept(prompt_id, tuple(node for node in nodes if isinstance(node, str)))
         case {
             "type": "progress",
             "data": {
