@@ -10,6 +10,7 @@ from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History, SavedFil
 from comfy2runpod_runtime.media import ImageMeasures, extension_of, reencoded, sha256_of
 from comfy2runpod_runtime.outputs import Collected, Image, Output, Result, Shown, Text
 from comfy2runpod_runtime.requests import Wanted
+from comfy2runpod_runtime.stripped import stripped
 
 
 class Downloads:
@@ -50,7 +51,7 @@ class Downloads:
 
 
 async def finished(output: Output, found: tuple[Path | str, ...], wanted: Wanted) -> tuple[Result, ...]:
-    """Measures what was fetched, and encodes pictures anew where the request wants them otherwise.
+    """Measures what was fetched, takes ComfyUI's prompt out of it, and encodes pictures as the request wants them.
 
     Raises:
         OutputInvalid: a file is not whole, or not what the endpoint promises.
@@ -71,6 +72,8 @@ def _finished(output: Output, index: int, path: Path, wanted: Wanted) -> Collect
         # A PNG that is wanted as a PNG too: what ComfyUI writes into it is not for callers.
         path = reencoded(path, wanted.format, wanted.quality)
         measures = ImageMeasures(measures.width, measures.height, f"image/{wanted.format}")
+    elif (clean := stripped(path, measures.media_type)) != path:
+        path, measures = clean, output.measure(clean)
     place = f"_{index + 1:02d}" if output.many else ""
     name = f"{output.name}{place}{extension_of(measures.media_type)}"
     return Collected(output, path, name, path.stat().st_size, sha256_of(path), measures)
