@@ -8,7 +8,7 @@ EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium demo site redoc test lint types imports unit drift generate goldens editor editor-cases parity fuzz fuzz-input faults soak settings bench lock clean
+.PHONY: help setup editors chromium demo site redoc test lint types imports unit drift generate goldens editor editor-cases parity fuzz fuzz-input faults faults-real soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -81,6 +81,9 @@ fuzz: setup ## The property tests with COUNT examples each, from SEED.
 
 faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui in its handler too, for docs/reliability.md.
 	$(BIN)/python -m tests.faults $(if $(RIVAL),--worker-comfyui $(RIVAL) --report docs/reliability.md)
+
+faults-real: setup ## The same on a real ComfyUI: COMFYUI_DIR and COMFYUI_PYTHON (COMFYUI_ARGS=--cpu), or COMFYUI_URL.
+	$(BIN)/python -m tests.faults.real $(if $(REPORT),--report $(REPORT))
 
 fuzz-input: setup ## Any input to the handler, COUNT of them from SEED: each answered, by a result or a code.
 	$(BIN)/python -m tests.faults.fuzz --count $(COUNT) --seed $(SEED)
