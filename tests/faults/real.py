@@ -29,7 +29,7 @@ import httpx
 from PIL import Image
 
 from .harness import OURS, Outcome, Session, free_port, judge
-from .real_table import ALL_WELL, REAL_FAULTS, WIDTH, RealFault, real_package
+from .real_table import REAL_FAULTS, SHORT, WIDTH, RealFault, real_package
 from .report import write_real_report
 from .table import STOPPED, SUCCESS, UNFIT
 
@@ -140,7 +140,7 @@ class RealSession(Session):
         return job_id
 
     async def succeeds(self) -> bool:
-        return judge_real(await self.result(self.ask(dict(ALL_WELL))), ALL_WELL)[0] == SUCCESS
+        return judge_real(await self.result(self.ask(dict(SHORT))), SHORT)[0] == SUCCESS
 
     # -- the server --------------------------------------------------------------------------------------------------
 
@@ -327,7 +327,7 @@ async def _after(fault: RealFault, session: RealSession, outcome: Outcome) -> Ou
     """What the worker is like after it: gone, as it should be, or fit for the next job."""
     assert session.process is not None
     if fault.leaves and outcome.leaves:
-        other = session.ask(dict(ALL_WELL))
+        other = session.ask(dict(SHORT))
         with suppress(TimeoutError):
             await asyncio.wait_for(session.process.wait(), 30)
         return replace(outcome, eats=session.alive or other in session.queue.taken)

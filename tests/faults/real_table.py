@@ -26,6 +26,8 @@ STUCK = {"outputs": ["worked"], "height": 16384, "count": 16}
 # Python's own matching holds the interpreter: the server answers nobody.
 DEAF = {"outputs": ["worked"], "text": "a" * WIDTH + "b", "pattern": "(a|aa)+$"}
 ALL_WELL: Mapping[str, Any] = {"outputs": ["plain", "copied", "worked"]}
+# What a worker is tried with before and after: over in a moment.
+SHORT: Mapping[str, Any] = {"outputs": ["plain", "copied"]}
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,11 @@ REAL_FAULTS = (
         once=False,
     ),
     RealFault(
-        "job-timeout", "A job takes longer than it may.", "timeout", settings={"JOB_TIMEOUT_SECONDS": "1"}, input=LONG
+        "job-timeout",
+        "A job takes longer than it may.",
+        "timeout",
+        settings={"JOB_TIMEOUT_SECONDS": "5", "COMFYUI_INTERRUPT_SECONDS": "30"},
+        input={**LONG, "height": 2048},
     ),
     RealFault(
         "out-of-memory",
