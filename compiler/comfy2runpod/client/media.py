@@ -132,10 +132,13 @@ class Receiver:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that nobody ever sees half of it."""
+    """Writes a file so that nobody ever sees half of it, nor what is left of one that found no room."""
     part = part_of(path)
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def part_of(path: Path) -> Path:
