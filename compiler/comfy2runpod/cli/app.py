@@ -11,6 +11,7 @@ import click
 from comfy2runpod import __version__
 from comfy2runpod.cli.exits import BUG, REFUSED, UNREACHABLE, UnreachableError
 from comfy2runpod.diagnostics import CompileError, render
+from comfy2runpod.operate.stopped import BatchStopped
 from comfy2runpod.run_package import RunError
 from comfy2runpod.write import WriteError
 
@@ -52,7 +53,7 @@ def main() -> None:
     except CompileError as error:
         click.echo(str(error), err=True)
         sys.exit(REFUSED)
-    except (WriteError, RunError, UnreachableError) as error:
+    except (WriteError, RunError, BatchStopped, UnreachableError) as error:
         click.echo(render([error.diagnostic]), err=True)
         sys.exit(UNREACHABLE)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is said as one, never as a bare traceback

@@ -1,0 +1,1 @@
+"""What is done with an endpoint that is there: so far, many calls through its queue (`batch`)."""

@@ -1,0 +1,160 @@
+"""What is told before anything is sent."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+
+import pytest
+
+from .conftest import Place
+from .queue_server import QueueServer
+
+
+def test_all_bad_lines_are_told_at_once_and_nothing_is_sent(place: Place, server: QueueServer) -> None:
+    place.write(
+        {"prompt": "good"},
+        b"{",
+        b"[1]",
+        b'{"a": NaN}',
+        b'{"a": "\xff"}',
+        {"id": "7", "input": {}, "seed": 3},
+        {"id": 7, "input": {}},
+        {"id": "x", "input": "text"},
+        {"id": "../x", "input": {}},
+        {"id": "cat", "input": {}},
+        b"",
+        {"id": "CAT", "input": {}},
+        {"id": "journal.jsonl", "input": {}},
+        {"prompt": "x" * 10_000_000},
+        {"id": "1", "input": {}},
+        b"[" * 100_000,
+    )
+    done = place.run()
+    assert done.returncode == 1
+    lines = re.findall(r"^error\[([a-z-]+)\]: .*inputs\.jsonl:(\d+)\n  (.*)$", done.stderr, re.MULTILINE)
+    assert [(int(number), code) for code, number, _ in lines] == [
+        (2, "bad-line"),
+        (3, "bad-line"),
+        (4, "bad-line"),
+        (5, "bad-line"),
+        (6, "bad-line"),
+        (7, "bad-line"),
+        (8, "bad-line"),
+        (9, "unsafe-id"),
+        (12, "duplicate-id"),
+        (13, "unsafe-id"),
+        (14, "bad-line"),
+        (15, "duplicate-id"),
+        (16, "bad-line"),
+    ]
+    reasons = [reason for _, _, reason in lines]
+    assert "an endpoint takes 10,000,000" in reasons[10]
+    assert "that of line 10 already" in reasons[8]
+    assert server.runs == 0
+    assert not place.out.exists()
+
+
+def test_a_line_is_an_input_or_names_one(place: Place, server: QueueServer) -> None:
+    place.write(
+        {"prompt": "plain"},
+        {"id": "named", "input": {"prompt": "named"}},
+        {"input": {"prompt": "wrapped"}},
+        # A field called input, as a picture's may be.
+        {"prompt": "field", "input": "https://example.org/a.png"},
+        b"",
+    )
+    assert place.run().returncode == 0
+    assert {path.name for path in place.out.iterdir()} == {"journal.jsonl", "1", "named", "3", "4"}
+    assert sorted(job["prompt"] for job in server.jobs.values()) == ["field", "named", "plain", "wrapped"]
+    assert {"prompt": "field", "input": "https://example.org/a.png"} in server.jobs.values()
+
+
+@pytest.mark.parametrize(("content", "code"), [(b"", "no-inputs"), (b"\n \n", "no-inputs")])
+def test_a_file_without_inputs_is_refused(place: Place, content: bytes, code: str) -> None:
+    place.inputs.write_bytes(content)
+    done = place.run()
+    assert (done.returncode, f"error[{code}]" in done.stderr) == (1, True)
+
+
+def test_inputs_that_cannot_be_read_twice_are_refused(place: Place) -> None:
+    assert place.run().returncode == 3
+    place.inputs.mkdir()
+    assert place.run().returncode == 3
+    place.inputs.rmdir()
+    os.mkfifo(place.inputs)
+    writer = threading.Thread(target=lambda: place.inputs.write_bytes(b"{}"))
+    writer.start()
+    done = place.run()
+    writer.join(10)
+    assert (done.returncode, "read twice" in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["a b", "ftp://host/x", "https://", "http://[", "https://u:p@host/x", "https://host:99999/", ""]
+)
+def test_what_is_no_endpoint_is_wrong_usage(place: Place, endpoint: str) -> None:
+    place.prompts(1)
+    place.endpoint = endpoint
+    assert place.run().returncode == 2
+    assert not place.out.exists()
+
+
+@pytest.mark.parametrize("key", ["", " ", "schlüssel", "a\nb"])
+def test_a_key_that_is_none_is_wrong_usage(place: Place, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    place.prompts(1)
+    monkeypatch.setenv("RUNPOD_API_KEY", key)
+    done = place.run()
+    assert (done.returncode, "RUNPOD_API_KEY" in done.stderr) == (2, True)
+
+
+def test_a_journal_of_other_inputs_or_another_endpoint_is_refused(place: Place, server: QueueServer) -> None:
+    place.prompts(2)
+    assert place.run().returncode == 0
+    before = (place.out / "journal.jsonl").read_bytes()
+    place.prompts(3)
+    done = place.run()
+    assert (done.returncode, "error[other-journal]" in done.stderr, "help: " in done.stderr) == (1, True, True)
+    place.prompts(2)
+    place.endpoint = server.url.replace("127.0.0.1", "localhost")
+    done = place.run()
+    assert (done.returncode, f"is {server.url}, not {place.endpoint}" in done.stderr) == (1, True)
+    assert (server.runs, (place.out / "journal.jsonl").read_bytes()) == (2, before)
+    place.endpoint = server.url + "/"
+    assert place.run().returncode == 0
+
+
+@pytest.mark.parametrize(
+    "line", [b"{}", b"nonsense", b'{"id": "9", "event": "done"}', b'{"id": "1", "event": "new"}', b"[]"]
+)
+def test_a_journal_that_is_broken_before_its_end_is_refused(place: Place, server: QueueServer, line: bytes) -> None:
+    place.prompts(2)
+    assert place.run().returncode == 0
+    path = place.out / "journal.jsonl"
+    head, _, rest = path.read_bytes().partition(b"\n")
+    path.write_bytes(head + b"\n" + line + b"\n" + rest)
+    done = place.run()
+    assert (done.returncode, "error[broken-journal]" in done.stderr, "journal.jsonl:2" in done.stderr) == (
+        1,
+        True,
+        True,
+    )
+    assert server.runs == 2
+
+
+def test_what_is_there_already_is_not_written_over(place: Place, server: QueueServer) -> None:
+    place.prompts(2)
+    (place.out / "2").mkdir(parents=True)
+    done = place.run()
+    assert (done.returncode, "error[place-taken]" in done.stderr, server.runs) == (1, True, 0)
+    (place.out / "2").rename(place.out / "other")
+    assert place.run().returncode == 0
+
+
+def test_an_unwritable_folder_is_said(place: Place, server: QueueServer) -> None:
+    place.prompts(1)
+    place.out.parent.joinpath("file").write_text("")
+    place.out = place.out.parent / "file" / "out"
+    done = place.run()
+    assert (done.returncode, "error[cannot-keep]" in done.stderr, server.runs) == (3, True, 0)
