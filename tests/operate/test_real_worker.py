@@ -46,7 +46,11 @@ def test_a_batch_that_is_killed_is_brought_to_its_end_by_the_same_command(
     doubted = [name for name, events in place.events().items() if events[-1] == "sending"]
 
     done = place.run("--resend-uncertain")
-    assert (done.returncode, "13 of 14 done" in done.stdout, "1 failed: invalid_input" in done.stdout) == (1, True, True)
+    assert (done.returncode, "13 of 14 done" in done.stdout, "1 failed: invalid_input" in done.stdout) == (
+        1,
+        True,
+        True,
+    )
     for name, one in inputs.items():
         if name != "bad":
             file = place.out / name / place.response(name)["image"]

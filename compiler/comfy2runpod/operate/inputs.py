@@ -59,14 +59,13 @@ class Inputs:
         self._shown = path.as_posix()
         self._most = max_request_bytes
         try:
+            # Not opened first: that waits for whoever writes into a pipe.
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise self._unreadable("it is read twice, so it must be a file on a disk")
             self._file: BinaryIO = path.open("rb")
-            state = os.fstat(self._file.fileno())
+            self._changed_at = os.fstat(self._file.fileno()).st_mtime_ns
         except OSError as error:
             raise self._unreadable(error.strerror or str(error)) from error
-        self._changed_at = state.st_mtime_ns
-        if not stat.S_ISREG(state.st_mode):
-            self._file.close()
-            raise self._unreadable("it is read twice, so it must be a file on a disk")
 
     def check(self) -> Checked:
         """Reads every line.
