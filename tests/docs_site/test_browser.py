@@ -85,6 +85,14 @@ async def is_within_the_width(page: Page) -> bool:
     return bool(await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
+async def severe(page: Page) -> list[tuple[str, str]]:
+    """What axe finds serious or critical. It fetches style sheets itself, which a page's policy forbids: ask last."""
+    found = (await Axe().run(page)).response
+    assert len(found["passes"]) > 10
+    grave = [rule for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
+    return [(rule["id"], node["html"]) for rule in grave for node in rule["nodes"]]
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_index_is_whole_and_accessible(
@@ -95,11 +103,7 @@ async def test_the_index_is_whole_and_accessible(
     assert await watched.page.locator("section.package").count() == 4
     assert await is_within_the_width(watched.page)
     assert watched.wrong == []
-    # Last: it fetches the style sheet itself, which the page's policy forbids.
-    found = await Axe().run(watched.page)
-    severe = [rule for rule in found.response["violations"] if rule["impact"] in ("serious", "critical")]
-    assert severe == []
-    assert len(found.response["passes"]) > 10
+    assert await severe(watched.page) == []
     await watched.page.context.close()
 
 
@@ -120,10 +124,8 @@ async def test_the_reference_draws_every_operation(
     assert await is_within_the_width(page)
     background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(18, 22, 31)")
-    # Its texts are told from what they stand on: Redoc's own colours are for white paper.
-    heading = await page.evaluate("getComputedStyle(document.querySelector('#redoc h5')).color")
-    assert heading == ("rgb(86, 96, 116)" if scheme == "light" else "rgb(164, 173, 191)")
     assert watched.wrong == []
+    assert await severe(page) == []
     await page.context.close()
 
 

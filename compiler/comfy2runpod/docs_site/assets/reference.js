@@ -24,7 +24,14 @@
     sidebar: { backgroundColor: tint, textColor: ink },
     rightPanel: { servers: { overlay: { backgroundColor: tint, textColor: ink }, url: { backgroundColor: tint } } },
   };
-  const options = { theme, sanitize: true, nativeScrollbars: true, expandResponses: "200", jsonSampleExpandLevel: 3 };
+  const options = {
+    theme,
+    sanitize: true,
+    nativeScrollbars: true,
+    expandResponses: "200",
+    jsonSampleExpandLevel: 3,
+    hideSchemaPattern: true, // their colour cannot be set, and is too dark for dark paper
+  };
   Redoc.init(JSON.parse(document.getElementById("document").textContent), options, document.getElementById("redoc"));
   dark.addEventListener("change", () => location.reload());
 })();
