@@ -21,6 +21,7 @@ from comfy2runpod.flatten.renumber import renumber
 from comfy2runpod.flatten.stage import flatten
 from comfy2runpod.groups.stage import unfold_groups
 from comfy2runpod.interface.annotation import read_annotation
+from comfy2runpod.interface.bypass import Unfolded
 from comfy2runpod.interface.packs import warn_of_packs
 from comfy2runpod.interface.stage import make_interface
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
@@ -52,10 +53,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A graph that became a prompt."""
+    """A graph that became a prompt; `unfolded` is what further prompts of it are made from."""
 
     document: Document
     graph: BoundGraph
+    unfolded: Unfolded
     warnings: tuple[Diagnostic, ...]
 
 
@@ -127,7 +129,8 @@ def _convert(document: Document, catalog: Catalog, options: Options) -> Converte
     for other, what in differing:
         if what is not MayDiffer.NOTHING:
             compare(graph, flat, profile, other, document, catalog, options)
-    return Converted(document, graph, (*warnings, *more, *check(graph, catalog)))
+    changed = Unfolded(flat, catalog, profile, _allowed(catalog, options))
+    return Converted(document, graph, changed, (*warnings, *more, *check(graph, catalog)))
 
 
 def to_prompt(
@@ -237,7 +240,7 @@ def compile_graph(
 
 def _compile(converted: Converted, catalog: Catalog, lock: tuple[LockedFile, ...]) -> CompileResult:
     annotation = read_annotation(converted.document)
-    interface, warnings = make_interface(converted.document, converted.graph, annotation, catalog)
+    interface, warnings = make_interface(converted.document, converted.graph, annotation, catalog, converted.unfolded)
     interface = merge_lock(interface, lock)
     files = emit(interface, converted.graph.prompt())
     packs = Collector()

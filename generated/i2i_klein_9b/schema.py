@@ -26,8 +26,35 @@ class Input(BaseModel):
                 "data URL, or an https URL at a public address."
             ),
         ),
-        ImageInput(max_bytes=20000000, max_pixels=32000000, formats=("png", "jpeg", "webp")),
+        ImageInput(max_bytes=20000000, max_pixels=32000000, max_aspect=50, formats=("png", "jpeg", "webp")),
     ]
+
+    image_2: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            title="Image 2",
+            description=(
+                "A second picture, for what the text takes from it: a person, a thing, a style. It is brought to 1 "
+                "megapixel; the size of the result does not depend on it. Left out or null, there is none. Base64, a "
+                "data URL, or an https URL at a public address."
+            ),
+        ),
+        ImageInput(max_bytes=20000000, max_pixels=32000000, max_aspect=1000, formats=("png", "jpeg", "webp")),
+    ] = None
+
+    image_3: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            title="Image 3",
+            description=(
+                "A third picture, as `image_2`. Without `image_2` it is the second that the model sees. Base64, a data "
+                "URL, or an https URL at a public address."
+            ),
+        ),
+        ImageInput(max_bytes=20000000, max_pixels=32000000, max_aspect=1000, formats=("png", "jpeg", "webp")),
+    ] = None
 
     prompt: Annotated[
         str,

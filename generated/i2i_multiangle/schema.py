@@ -27,7 +27,7 @@ class Input(BaseModel):
                 " 1080 gives 1392 x 752. Base64, a data URL, or an https URL at a public address."
             ),
         ),
-        ImageInput(max_bytes=20000000, max_pixels=32000000, formats=("png", "jpeg", "webp")),
+        ImageInput(max_bytes=20000000, max_pixels=32000000, max_aspect=1000, formats=("png", "jpeg", "webp")),
     ]
 
     style: Annotated[

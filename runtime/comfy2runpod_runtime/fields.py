@@ -39,12 +39,14 @@ class Stepped:
 class ImageInput:
     """Marks a text that is a picture: base64, a data URL, or an https URL, within limits.
 
-    `max_bytes` is of the file, `max_pixels` width by height. `formats` are some of png, jpeg and webp. The text's
-    form, and the picture, are checked when the job begins (`inputs.take`), because a URL must be fetched for it.
+    `max_bytes` is of the file, `max_pixels` width by height, `max_aspect` the long side by the short one. `formats` are
+    some of png, jpeg and webp. The text's form, and the picture, are checked when the job begins (`inputs.take`),
+    because a URL must be fetched for it.
     """
 
     max_bytes: int
     max_pixels: int
+    max_aspect: float
     formats: tuple[str, ...]
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -55,6 +57,7 @@ class ImageInput:
             "x-formats": list(self.formats),
             "x-max-bytes": self.max_bytes,
             "x-max-pixels": self.max_pixels,
+            "x-max-aspect": self.max_aspect,
         }
 
 

@@ -306,7 +306,7 @@ async def test_no_broken_file_is_more_than_refused(handler: ModuleType, simulato
     from comfy2runpod_runtime.inputs.pictures import picture_png  # noqa: PLC0415
     from comfy2runpod_runtime.inputs.refused import InputRefused  # noqa: PLC0415
 
-    limits = ImageInput(2_000_000, 4_000_000, ("png", "jpeg", "webp"))
+    limits = ImageInput(2_000_000, 4_000_000, 1000, ("png", "jpeg", "webp"))
     chance = random.Random(5)
     sound = [
         saved(drawn("RGBA")),

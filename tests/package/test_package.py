@@ -79,6 +79,7 @@ def interface() -> Interface:
             **{**common("picture", Target("7", "LoadImage", NASTY, "image")), "required": True},
             max_bytes=5_000_000,
             max_pixels=2_500_000,
+            max_aspect=12.5,
             formats=("png",),
         ),
     )
@@ -239,14 +240,14 @@ def test_patch_writes_every_target_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_pictures_limits_stand_in_every_schema() -> None:
     files = emit(interface(), PROMPT)
-    said = {"x-media": "image", "x-formats": ["png"], "x-max-bytes": 5_000_000, "x-max-pixels": 2_500_000}
+    said = {"x-media": "image", "x-formats": ["png"], "x-max-bytes": 5_000_000, "x-max-pixels": 2_500_000, "x-max-aspect": 12.5}
     of_docs = json.loads(files["docs/input.schema.json"])["properties"]["picture"]
     of_openapi = json.loads(files["docs/openapi.json"])["components"]["schemas"]["Input"]["properties"]["picture"]
     assert of_docs == of_openapi
     assert said.items() <= of_docs.items()
     for name in ("docs/API.md", "docs/index.html"):
         assert "PNG, at most 5 MB and 2.5 megapixels" in files[name]
-    assert "PictureLimits(5000000, 2500000, " in files["clients/python/nasty_client/client.py"]
+    assert "PictureLimits(5000000, 2500000, 12.5, " in files["clients/python/nasty_client/client.py"]
     assert "export function picture(bytes: Uint8Array): string" in files["clients/typescript/client.ts"]
 
 

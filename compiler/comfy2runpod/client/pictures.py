@@ -25,6 +25,7 @@ class PictureLimits:
 
     max_bytes: int
     max_pixels: int
+    max_aspect: float
     formats: tuple[str, ...]
 
 
@@ -32,7 +33,7 @@ def encoded(request: Mapping[str, object], pictures: Mapping[str, PictureLimits]
     """A request as it is sent: its pictures as the texts that the endpoint takes. Reads files.
 
     Raises:
-        InputRefused: a picture is larger than its field takes, or of another format; or cannot be read.
+        InputRefused: a picture is larger or longer than its field takes, or of another format; or cannot be read.
     """
     sent = dict(request)
     for name, limits in pictures.items():
@@ -85,6 +86,11 @@ def _check(name: str, data: bytes, limits: PictureLimits) -> None:
     if width * height > limits.max_pixels:
         raise InputRefused(
             f"{name}: the picture has {width} x {height} pixels; this field takes {limits.max_pixels:,} in all"
+        )
+    if max(width, height) > limits.max_aspect * min(width, height):
+        raise InputRefused(
+            f"{name}: the picture has {width} x {height} pixels; the longer side may be {limits.max_aspect:g} times as "
+            "long as the shorter"
         )
 
 

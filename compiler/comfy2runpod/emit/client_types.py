@@ -78,7 +78,9 @@ def _shape(name: str, schema: JsonObject, found: list[Shape | Choice]) -> None:
 def _type(key: str, schema: JsonObject, found: list[Shape | Choice]) -> _Type:
     """A key's type; objects in it join `found`."""
     if schema.get("x-media") == "image":
-        return _Type("Picture", "Picture")
+        kinds = schema.get("type")
+        nothing = isinstance(kinds, list) and "null" in kinds
+        return _Type("Picture | None", "Picture | null") if nothing else _Type("Picture", "Picture")
     options = schema.get("anyOf", schema.get("oneOf"))
     # Beside a type, they say which members come together.
     if isinstance(options, list) and "type" not in schema:

@@ -63,6 +63,15 @@ def python_literal(value: Json) -> str:
     return repr(value)
 
 
+def python_value(value: Json) -> str:
+    """A value of any depth as Python source."""
+    if isinstance(value, list):
+        return f"[{', '.join(python_value(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{python_literal(key)}: {python_value(item)}' for key, item in value.items())}}}"
+    return python_literal(value)
+
+
 def python_text(text: str, column: int, indent: int) -> str:
     """A text as Python source that starts at a column of a line indented so far: in parentheses if it is long."""
     literal = python_literal(text)

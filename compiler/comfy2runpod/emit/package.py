@@ -16,6 +16,7 @@ from comfy2runpod.emit.views import (
     file_facts,
     gives_files,
     is_flat,
+    left_out_blocks,
     output_view,
     patch_imports,
     seed_names,
@@ -103,11 +104,14 @@ def lock_json(models: tuple[Model, ...]) -> JsonObject:
 
 
 def example_input(interface: Interface) -> JsonObject:
-    """An input that the endpoint takes, with every required field and the defaults of the others that are short."""
+    """An input that the endpoint takes, with every required field and the defaults of the others that are short.
+
+    Pictures that may be left out are.
+    """
     example: JsonObject = {}
     for field in interface.fields:
         view = field_view(field)
-        if field.required or (view.kind != "seed" and not isinstance(field, TextField)):
+        if field.required or not isinstance(field, (SeedField, TextField, ImageField)):
             example[field.name] = view.example
     return example
 
@@ -162,6 +166,10 @@ def _context(interface: Interface) -> dict[str, object]:
         "assignments": [
             (field, [(target, assignment(field, target)) for target in field.targets]) for field in interface.fields
         ],
+        "optional": frozenset(
+            field.name for field in interface.fields if isinstance(field, ImageField) and not field.required
+        ),
+        "left_out": left_out_blocks(interface),
         "prefixes": [output for output in interface.outputs if output.prefix_input is not None],
         "patch_imports": patch_imports(interface),
         "handler_classes": sorted({"Endpoint", *(output.handler_class for output in outputs)}),
@@ -186,7 +194,8 @@ def _context(interface: Interface) -> dict[str, object]:
         "directories": sorted({model.directory for model in interface.models}),
         "uses_request": any(
             field.targets and not isinstance(field, (SeedField, ImageField)) for field in interface.fields
-        ),
+        )
+        or any(isinstance(field, ImageField) and not field.required for field in interface.fields),
         "uses_run": any(isinstance(field, (SeedField, ImageField)) for field in interface.fields)
         or any(output.prefix_input is not None for output in interface.outputs),
     }

@@ -208,12 +208,13 @@ def _field(field: Field) -> JsonObject:
             default = None
         case ImageField():
             schema |= {
-                "type": "string",
+                "type": "string" if field.required else ["string", "null"],
                 "minLength": 1,
                 "x-media": "image",
                 "x-formats": list(field.formats),
                 "x-max-bytes": field.max_bytes,
                 "x-max-pixels": field.max_pixels,
+                "x-max-aspect": field.max_aspect,
             }
             default = None
     if not field.required:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
-from comfy2runpod.emit.environment import python_literal, python_text
+from comfy2runpod.emit.environment import python_literal, python_text, python_value
 from comfy2runpod.emit.example_picture import example_picture
 from comfy2runpod.interface.expression import VALUE, parse_expression
 from comfy2runpod.ir.interface import (
@@ -17,6 +18,8 @@ from comfy2runpod.ir.interface import (
     MediaKind,
     NumberField,
     Output,
+    Removal,
+    Rewrite,
     SeedField,
     Target,
     TextField,
@@ -212,7 +215,11 @@ def _by_kind(field: Field) -> tuple[str, tuple[str, ...], str, str, str, str, st
             kind = "seed"
             return "int | None", tuple(bounds), "None", "number | null", kind, allowed, "null: drawn at random", None
         case ImageField():
-            return "str", ("min_length=1",), "", "string", "image", image_limits(field), "", example_picture()
+            kind, limits, example = "image", image_limits(field), example_picture()
+            if field.required:
+                return "str", ("min_length=1",), "", "string", kind, limits, "", example
+            nothing = "null: left out"
+            return "str | None", ("min_length=1",), "None", "string | null", kind, limits, nothing, example
 
 
 def described(field: Field) -> str:
@@ -223,12 +230,12 @@ def described(field: Field) -> str:
 
 
 def image_limits(field: ImageField) -> str:
-    """What a picture may be: `PNG, JPEG or WebP, at most 20 MB and 32 megapixels`."""
+    """What a picture may be: `PNG, JPEG or WebP, at most 20 MB, 32 megapixels and sides of 50:1`."""
     names = [_FORMATS[name] for name in field.formats]
     formats = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
     size = field.max_bytes
     most = f"{size // 10**6} MB" if size % 10**6 == 0 else f"{size:,} bytes"
-    return f"{formats}, at most {most} and {field.max_pixels / 1e6:g} megapixels"
+    return f"{formats}, at most {most}, {field.max_pixels / 1e6:g} megapixels and sides of {field.max_aspect:g}:1"
 
 
 def image_marker(field: Field) -> str | None:
@@ -237,7 +244,10 @@ def image_marker(field: Field) -> str | None:
         return None
     formats = ", ".join(python_literal(name) for name in field.formats)
     tail = "," if len(field.formats) == 1 else ""
-    return f"ImageInput(max_bytes={field.max_bytes}, max_pixels={field.max_pixels}, formats=({formats}{tail}))"
+    return (
+        f"ImageInput(max_bytes={field.max_bytes}, max_pixels={field.max_pixels}, max_aspect={field.max_aspect}, "
+        f"formats=({formats}{tail}))"
+    )
 
 
 def stepped(field: Field) -> tuple[int, int] | None:
@@ -283,6 +293,40 @@ def assignment(field: Field, target: Target) -> str:
     if target.member is not None:
         return f"set_member({inputs}, {python_literal(target.input)}, {python_literal(target.member)}, {source})"
     return f"{inputs}[{python_literal(target.input)}] = {source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Patch code for where `condition` holds: lines under the comment that stands before them, and nodes to remove."""
+
+    condition: str
+    lines: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    removals: tuple[Removal, ...] = ()
+
+
+def left_out_blocks(interface: Interface) -> tuple[Block, ...]:
+    """What patch code does where pictures are left out: all rewrites, fewer pictures before more, then all removals.
+
+    A single block does both where a single picture may be left out.
+    """
+    blocks = []
+    for item in interface.left_out:
+        condition = " and ".join(f"request.{name} is None" for name in item.fields)
+        by_node = groupby(item.rewrites, lambda rewrite: f"{rewrite.title} ({rewrite.class_type})")
+        lines = tuple((comment, tuple(map(_rewriting, rewrites))) for comment, rewrites in by_node)
+        blocks.append(Block(condition, lines, item.removals))
+    if len(blocks) == 1:
+        return tuple(blocks)
+    return (
+        *(replace(block, removals=()) for block in blocks if block.lines),
+        *(replace(block, lines=()) for block in blocks if block.removals),
+    )
+
+
+def _rewriting(rewrite: Rewrite) -> str:
+    inputs = f'prompt[{python_literal(rewrite.node_id)}]["inputs"]'
+    name = python_literal(rewrite.input)
+    return f"{inputs}.pop({name}, None)" if rewrite.gone else f"{inputs}[{name}] = {python_value(rewrite.value)}"
 
 
 def patch_imports(interface: Interface) -> tuple[str, ...]:

@@ -207,27 +207,6 @@ class UnsuitableKey(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageNotRequired(Diagnostic):
-    """A picture that a caller may leave out."""
-
-    code: ClassVar[str] = "image-not-required"
-    field: str
-
-    @property
-    def reason(self) -> str:
-        """There would be nothing in its place."""
-        return (
-            f"{self.field} is a picture with `required: false`: nothing could stand in its place, because the file "
-            "that the graph names is only on its author's machine."
-        )
-
-    @property
-    def remedy(self) -> str:
-        """Require it."""
-        return "Remove `required: false`; for a graph that works without the picture, make a graph of its own."
-
-
-@dataclass(frozen=True, kw_only=True)
 class ImageNotFed(Diagnostic):
     """A picture of the author's that no field replaces: no worker has it."""
 

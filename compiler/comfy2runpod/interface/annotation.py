@@ -22,6 +22,7 @@ _FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)^\s*```\s*$", re.DOTALL | re.MUL
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB)?", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _PIXELS = re.compile(r"(\d+(?:\.\d+)?)\s*(MP)?", re.IGNORECASE)
+_ASPECT = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _TIME = re.compile(r"(\d+)\s*(s|m|h)?", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -31,7 +32,7 @@ T = TypeVar("T")
 TOP_KEYS = ("name", "title", "description", "inputs", "outputs", "models", "runpod")
 INPUT_KEYS = (
     "from", "title", "description", "required", "default", "min", "max", "multiple_of", "offset", "min_length",
-    "max_length", "choices", "max_bytes", "max_pixels", "formats",
+    "max_length", "choices", "max_bytes", "max_pixels", "max_aspect", "formats", "bypass",
 )  # fmt: skip
 OUTPUT_KEYS = ("from", "title", "description", "many")
 MODEL_KEYS = ("size", "url", "directory", "licence")
@@ -151,7 +152,9 @@ class _Reader:
                 choices=self._optional(fields, "choices", prefix, self._texts),
                 max_bytes=self._optional(fields, "max_bytes", prefix, self._size),
                 max_pixels=self._optional(fields, "max_pixels", prefix, self._pixels),
+                max_aspect=self._optional(fields, "max_aspect", prefix, self._aspect),
                 formats=self._optional(fields, "formats", prefix, self._texts),
+                bypass=self._optional(fields, "bypass", prefix, self._texts),
             )
 
     def _sources(self, raw: Yaml, key: str) -> Iterator[Source]:
@@ -253,6 +256,12 @@ class _Reader:
         if isinstance(raw, str) and (match := _PIXELS.fullmatch(raw.strip())):
             return round(float(match[1]) * (10**6 if match[2] else 1))
         self._wrong(key, "a number of pixels, or of megapixels such as 32MP", raw)
+        return 0
+
+    def _aspect(self, raw: Yaml, key: str) -> float:
+        if isinstance(raw, str) and _ASPECT.fullmatch(raw.strip()):
+            return float(raw)
+        self._wrong(key, "how many times as long as the short side the long one may be, such as 50", raw)
         return 0
 
     def _gigabytes(self, raw: Yaml, key: str) -> int:

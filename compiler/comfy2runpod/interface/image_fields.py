@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy2runpod.catalog.node_facts import IMAGE_FORMATS
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
+from comfy2runpod.errors.left_out import ImageNotRequired
 from comfy2runpod.ir.annotation import InputAnnotation
 from comfy2runpod.ir.interface import ImageField, Target
 from comfy2runpod.ir.json import Json
@@ -18,7 +19,7 @@ _MOST_PIXELS = 100_000_000
 _MOST_BYTES = 50_000_000
 
 # Keys of the note, and where they are kept: those of pictures alone, and those that say nothing of one.
-_OF_IMAGES = {name: name for name in ("max_bytes", "max_pixels", "formats")}
+_OF_IMAGES = {name: name for name in ("max_bytes", "max_pixels", "max_aspect", "formats", "bypass")}
 _NOT_OF_IMAGES = {
     "default": "default",
     "min": "minimum",
@@ -48,8 +49,11 @@ def image_field(
     most_bytes = DEFAULT_BYTES if note.max_bytes is None else note.max_bytes
     most_pixels = DEFAULT_PIXELS if note.max_pixels is None else note.max_pixels
     good = True
-    if note.required is False:
-        found.add(errors.ImageNotRequired(at=at, field=note.name))
+    if note.required is False and not note.bypass:
+        found.add(ImageNotRequired(at=at, field=note.name))
+        good = False
+    if note.required is not False and note.bypass is not None:
+        bad("bypass", ", ".join(note.bypass), "`required: false` beside it: it says what happens without the picture")
         good = False
     if not formats or any(name not in IMAGE_FORMATS for name in formats):
         bad("formats", ", ".join(formats), f"some of {', '.join(IMAGE_FORMATS)}")
@@ -66,9 +70,11 @@ def image_field(
         name=note.name,
         title=title,
         description=note.description or "",
-        required=True,
+        required=note.required is not False,
         targets=targets,
         max_bytes=most_bytes,
         max_pixels=most_pixels,
+        # Set once all fields are known: how small a picture is made depends on others.
+        max_aspect=note.max_aspect or 1,
         formats=tuple(name for name in IMAGE_FORMATS if name in formats),
     )

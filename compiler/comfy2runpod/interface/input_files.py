@@ -40,7 +40,7 @@ def check_files(graph: BoundGraph, fields: Iterable[Field], found: Collector) ->
 
 def _files(graph: BoundGraph) -> Iterator[tuple[BoundNode, str, InputSpec]]:
     """Inputs that hold the name of a user's file, on nodes that an output needs: ComfyUI looks at no others."""
-    needed = _needed(graph)
+    needed = graph.needed()
     for node in graph.nodes.values():
         if node.id not in needed:
             continue
@@ -50,17 +50,3 @@ def _files(graph: BoundGraph) -> Iterator[tuple[BoundNode, str, InputSpec]]:
                 continue
             if any(folder in INPUT_FOLDERS for folder in spec.folders):
                 yield node, name, spec
-
-
-def _needed(graph: BoundGraph) -> set[str]:
-    needed: set[str] = set()
-    waiting = [node.id for node in graph.nodes.values() if node.node_class.output_node]
-    while waiting:
-        node_id = waiting.pop()
-        node = graph.nodes.get(node_id)
-        if node is None or node_id in needed:
-            continue
-        needed.add(node_id)
-        links = (as_link(value) for value in node.inputs.values())
-        waiting.extend(link.node_id for link in links if link is not None)
-    return needed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, count
 from pathlib import PurePosixPath
 
@@ -18,14 +18,17 @@ from comfy2runpod.catalog.classes import Catalog, InputSpec
 from comfy2runpod.catalog.node_facts import GPU_POOLS, SAVE_NODES
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
 from comfy2runpod.errors import interface as errors
+from comfy2runpod.interface.aspect import bounded_aspects
+from comfy2runpod.interface.bypass import Unfolded
 from comfy2runpod.interface.expression import Expression, ExpressionError, parse_expression
 from comfy2runpod.interface.fields import Reached, kind_of, make_field, reached_specs
 from comfy2runpod.interface.input_files import check_files, unfed_images
+from comfy2runpod.interface.left_out import find_left_out
 from comfy2runpod.interface.models import find_models
 from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
-from comfy2runpod.ir.interface import Field, Interface, Output, RunpodSettings, Target
+from comfy2runpod.ir.interface import Field, ImageField, Interface, LeftOut, Output, RunpodSettings, Target
 from comfy2runpod.ir.json import Json, json_type
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.widgets.assign import current_name
@@ -55,19 +58,20 @@ _REQUEST_NAMES = frozenset({"output", "outputs", "allow_partial"})
 
 
 def make_interface(
-    document: Document, graph: BoundGraph, annotation: Annotation, catalog: Catalog
+    document: Document, graph: BoundGraph, annotation: Annotation, catalog: Catalog, unfolded: Unfolded
 ) -> tuple[Interface, tuple[Diagnostic, ...]]:
-    """The endpoint's contract.
+    """The endpoint's contract; `unfolded` is what the prompts without optional pictures are made from.
 
     Raises:
         CompileError: the note names what is not there, widens bounds, or nothing is saved; all faults are named.
     """
     maker = _Maker(document, graph, annotation)
-    fields = tuple(maker.fields())
+    fields = maker.bounded(tuple(maker.fields()))
     if not maker.found.has_errors:
         # A field that could not be made would have fed some of them.
         check_files(graph, fields, maker.found)
     outputs = tuple(maker.outputs())
+    left_out = () if maker.found.has_errors else maker.left_out(fields, outputs, unfolded)
     models = find_models(graph, annotation, maker.found)
     runpod = maker.runpod()
     name = maker.name()
@@ -83,6 +87,7 @@ def make_interface(
         outputs=outputs,
         models=models,
         runpod=runpod,
+        left_out=left_out,
     )
     return interface, warnings
 
@@ -153,6 +158,24 @@ class _Maker:
                 self.found.add(errors.NotASaveNode(at=at, output=note.name, found=found, save_nodes=there))
                 continue
             yield self._output(note, node)
+
+    def bounded(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+        """The fields, pictures with a bound of how long and thin they may be."""
+        noted = {note.name: note.max_aspect for note in self._annotation.inputs or ()}
+        said = {field.name: (noted.get(field.name), self._at(f"inputs.{field.name}")) for field in fields}
+        return bounded_aspects(self._graph, fields, said, self.found)
+
+    def left_out(self, fields: Sequence[Field], outputs: Sequence[Output], unfolded: Unfolded) -> tuple[LeftOut, ...]:
+        """What becomes of the prompt without optional pictures."""
+        named = {note.name: note.bypass or () for note in self._annotation.inputs or ()}
+        optional = {
+            field.name: (field, named[field.name])
+            for field in fields
+            if isinstance(field, ImageField) and not field.required
+        }
+        return find_left_out(
+            self._graph, unfolded, optional, outputs, lambda name: self._at(f"inputs.{name}"), self.found
+        )
 
     def runpod(self) -> RunpodSettings:
         note = self._annotation

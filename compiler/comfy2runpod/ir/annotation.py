@@ -18,7 +18,8 @@ class Source:
 class InputAnnotation:
     """A field as the author describes it; None where nothing is said.
 
-    Numbers are still text here: the input that the field feeds tells whether they are whole.
+    Numbers are still text here: the input that the field feeds tells whether they are whole. `bypass` are the paths of
+    nodes that are bypassed where the field is left out.
     """
 
     name: str
@@ -36,7 +37,9 @@ class InputAnnotation:
     choices: tuple[str, ...] | None = None
     max_bytes: int | None = None
     max_pixels: int | None = None
+    max_aspect: float | None = None
     formats: tuple[str, ...] | None = None
+    bypass: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from comfy2runpod.catalog.classes import InputSpec, NodeClass
 from comfy2runpod.ir.document import ModelRef
 from comfy2runpod.ir.flat import Cut, Exposed
 from comfy2runpod.ir.json import Json
-from comfy2runpod.ir.prompt import Prompt, PromptNode
+from comfy2runpod.ir.prompt import Prompt, PromptNode, as_link
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,13 @@ class BoundNode:
     json_path: str
     cuts: Mapping[str, Cut] = field(default_factory=dict)
 
+    def origins(self) -> Iterator[str]:
+        """The nodes that its inputs are linked to."""
+        for value in self.inputs.values():
+            link = as_link(value)
+            if link is not None:
+                yield link.node_id
+
 
 @dataclass(frozen=True, slots=True)
 class BoundGraph:
@@ -36,6 +43,17 @@ class BoundGraph:
     file: str
     nodes: Mapping[str, BoundNode]
     exposed: tuple[Exposed, ...]
+
+    def needed(self) -> frozenset[str]:
+        """The nodes that an output node needs, itself among them: ComfyUI looks at no others."""
+        found: set[str] = set()
+        waiting = [node.id for node in self.nodes.values() if node.node_class.output_node]
+        while waiting:
+            node_id = waiting.pop()
+            if node_id in self.nodes and node_id not in found:
+                found.add(node_id)
+                waiting.extend(self.nodes[node_id].origins())
+        return frozenset(found)
 
     def prompt(self) -> Prompt:
         """The API prompt of the graph."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from comfy2runpod.ir.json import Json
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -94,14 +96,51 @@ class SeedField(FieldBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageField(FieldBase):
-    """A picture, always required: the file that the graph names is only on its author's machine.
+    """A picture. The file that the graph names is only on its author's machine, so it is no default.
 
-    `max_bytes` is of the file, `max_pixels` width by height; `formats` are some of png, jpeg, webp.
+    One that is not required may be left out, or null: `Interface.left_out` says what the prompt is without it.
+    `max_bytes` is of the file, `max_pixels` width by height, `max_aspect` the long side by the short one; `formats` are
+    some of png, jpeg, webp.
     """
 
     max_bytes: int
     max_pixels: int
+    max_aspect: float
     formats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """One input of the prompt that holds something else: a link, a value, or nothing any more (`gone`)."""
+
+    node_id: str
+    class_type: str
+    title: str
+    input: str
+    value: Json
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One node that goes out of the prompt."""
+
+    node_id: str
+    class_type: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What becomes of the prompt where all of `fields` are left out, be others left out with them or not.
+
+    Of several that apply to a request, the rewrites hold in the order of `Interface.left_out`, a later one over an
+    earlier; removals come after all rewrites.
+    """
+
+    fields: tuple[str, ...]
+    rewrites: tuple[Rewrite, ...]
+    removals: tuple[Removal, ...]
 
 
 Field: TypeAlias = IntegerField | NumberField | TextField | ChoiceField | BooleanField | SeedField | ImageField
@@ -174,7 +213,10 @@ class RunpodSettings:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """The whole contract of one endpoint."""
+    """The whole contract of one endpoint.
+
+    `left_out` says what becomes of the prompt without optional pictures: fewer of them before more.
+    """
 
     name: str
     title: str
@@ -186,3 +228,4 @@ class Interface:
     outputs: tuple[Output, ...]
     models: tuple[Model, ...]
     runpod: RunpodSettings
+    left_out: tuple[LeftOut, ...] = ()

@@ -98,7 +98,7 @@ def picture_png(data: bytes, limits: ImageInput) -> bytes:
                 # Every chunk's checksum; decoding alone looks at few of them.
                 picture.verify()
         with _OPENERS[kind](BytesIO(data)) as picture:
-            _check_size(picture.width, picture.height, limits.max_pixels)
+            _check_size(picture.width, picture.height, limits)
             frames = int(getattr(picture, "n_frames", 1))
             if frames > 1:
                 raise InputRefused(f"is animated: it holds {frames} pictures, and one is expected")
@@ -142,15 +142,18 @@ def _other(data: bytes) -> str:
     return "no picture of a known format"
 
 
-def _check_size(width: int, height: int, max_pixels: int) -> None:
+def _check_size(width: int, height: int, limits: ImageInput) -> None:
     """Before anything is decoded: a few bytes can announce a picture that fills the memory."""
-    if width * height > max_pixels:
-        has, most = f"{width * height / 1e6:.1f}", f"{max_pixels / 1e6:g}"
+    if width * height > limits.max_pixels:
+        has, most = f"{width * height / 1e6:.1f}", f"{limits.max_pixels / 1e6:g}"
         if float(has) <= float(most):
-            has, most = f"{width * height / 1e6}", f"{max_pixels / 1e6}"
+            has, most = f"{width * height / 1e6}", f"{limits.max_pixels / 1e6}"
         raise InputRefused(f"{width}x{height} has {has} megapixels; at most {most} are taken")
     if max(width, height) > _LONGEST_SIDE:
         raise InputRefused(f"{width}x{height} is longer than {_LONGEST_SIDE:,} pixels on a side")
+    if max(width, height) > limits.max_aspect * min(width, height):
+        most = f"{limits.max_aspect:g}"
+        raise InputRefused(f"{width}x{height} is too long and thin; a side may be {most} times as long as the other")
 
 
 def _upright(picture: Image.Image) -> Image.Image:

@@ -6,8 +6,12 @@
 
 /** A job's input. */
 export interface Input {
-  /** The picture to edit. It keeps its shape and is brought to the size asked for with `megapixels`: with s = sqrt(megapixels * 1048576 / (width * height)), the result is 16 * round(width * s / 16) wide and 16 * round(height * s / 16) high. A picture of 1920 x 1080 gives 1360 x 768 at 1 megapixel. Base64, a data URL, or an https URL at a public address. Allowed: PNG, JPEG or WebP, at most 20 MB and 32 megapixels. */
+  /** The picture to edit. It keeps its shape and is brought to the size asked for with `megapixels`: with s = sqrt(megapixels * 1048576 / (width * height)), the result is 16 * round(width * s / 16) wide and 16 * round(height * s / 16) high. A picture of 1920 x 1080 gives 1360 x 768 at 1 megapixel. Base64, a data URL, or an https URL at a public address. Allowed: PNG, JPEG or WebP, at most 20 MB, 32 megapixels and sides of 50:1. */
   image: string;
+  /** A second picture, for what the text takes from it: a person, a thing, a style. It is brought to 1 megapixel; the size of the result does not depend on it. Left out or null, there is none. Base64, a data URL, or an https URL at a public address. Allowed: PNG, JPEG or WebP, at most 20 MB, 32 megapixels and sides of 1000:1. */
+  image_2?: string | null;
+  /** A third picture, as `image_2`. Without `image_2` it is the second that the model sees. Base64, a data URL, or an https URL at a public address. Allowed: PNG, JPEG or WebP, at most 20 MB, 32 megapixels and sides of 1000:1. */
+  image_3?: string | null;
   /** What to change, and what to keep. Allowed: 1 to 4000 characters. */
   prompt: string;
   /** The size to work at and of the result, in units of 1024 x 1024 pixels. Smaller pictures are enlarged. Allowed: 0.25 to 4.0. */

@@ -6,7 +6,7 @@
 
 /** A job's input. */
 export interface Input {
-  /** The picture to look at from other angles; a clear subject seen from the front works best. All eight results have one size, the one of these whose shape (width / height) is nearest to the picture's: 1024 x 1024, 944 x 1104, 880 x 1184, 832 x 1248, 800 x 1328, 752 x 1392, 720 x 1456, 688 x 1504, 672 x 1568, or one of them turned. What does not fit that shape is cut off at both ends. A picture of 1920 x 1080 gives 1392 x 752. Base64, a data URL, or an https URL at a public address. Allowed: PNG, JPEG or WebP, at most 20 MB and 32 megapixels. */
+  /** The picture to look at from other angles; a clear subject seen from the front works best. All eight results have one size, the one of these whose shape (width / height) is nearest to the picture's: 1024 x 1024, 944 x 1104, 880 x 1184, 832 x 1248, 800 x 1328, 752 x 1392, 720 x 1456, 688 x 1504, 672 x 1568, or one of them turned. What does not fit that shape is cut off at both ends. A picture of 1920 x 1080 gives 1392 x 752. Base64, a data URL, or an https URL at a public address. Allowed: PNG, JPEG or WebP, at most 20 MB, 32 megapixels and sides of 1000:1. */
   image: string;
   /** Words that are added to the text of every angle, such as "soft studio light". May be empty. Allowed: 0 to 1000 characters. */
   style?: string;

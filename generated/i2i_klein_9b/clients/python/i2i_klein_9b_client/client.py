@@ -22,6 +22,8 @@ class Input(TypedDict):
     """What Flux.2 Klein 9B image edit takes."""
 
     image: Picture
+    image_2: NotRequired[Picture | None]
+    image_3: NotRequired[Picture | None]
     prompt: str
     megapixels: NotRequired[float]
     steps: NotRequired[int]
@@ -46,7 +48,9 @@ class Output(TypedDict):
 
 SPEC = transport.Spec(
     pictures={
-        "image": PictureLimits(20000000, 32000000, ("png", "jpeg", "webp")),
+        "image": PictureLimits(20000000, 32000000, 50, ("png", "jpeg", "webp")),
+        "image_2": PictureLimits(20000000, 32000000, 1000, ("png", "jpeg", "webp")),
+        "image_3": PictureLimits(20000000, 32000000, 1000, ("png", "jpeg", "webp")),
     },
     outputs=(OutputSpec("image_edited", "image/png", flat=True),),
     keys=("prompt_id",),

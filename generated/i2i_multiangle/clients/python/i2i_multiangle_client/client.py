@@ -202,7 +202,7 @@ class Output(TypedDict):
 
 SPEC = transport.Spec(
     pictures={
-        "image": PictureLimits(20000000, 32000000, ("png", "jpeg", "webp")),
+        "image": PictureLimits(20000000, 32000000, 1000, ("png", "jpeg", "webp")),
     },
     outputs=(
         OutputSpec("close_up", "image/png", flat=False),
