@@ -240,7 +240,13 @@ def test_patch_writes_every_target_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_pictures_limits_stand_in_every_schema() -> None:
     files = emit(interface(), PROMPT)
-    said = {"x-media": "image", "x-formats": ["png"], "x-max-bytes": 5_000_000, "x-max-pixels": 2_500_000, "x-max-aspect": 12.5}
+    said = {
+        "x-media": "image",
+        "x-formats": ["png"],
+        "x-max-bytes": 5_000_000,
+        "x-max-pixels": 2_500_000,
+        "x-max-aspect": 12.5,
+    }
     of_docs = json.loads(files["docs/input.schema.json"])["properties"]["picture"]
     of_openapi = json.loads(files["docs/openapi.json"])["components"]["schemas"]["Input"]["properties"]["picture"]
     assert of_docs == of_openapi

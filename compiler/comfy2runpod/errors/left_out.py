@@ -116,10 +116,10 @@ class PictureStillNeeded(Diagnostic):
     @property
     def reason(self) -> str:
         """Who still reads it."""
-        readers = f": {', '.join(self.readers)}" if self.readers else ""
+        readers = f" It is read by {', '.join(self.readers)}." if self.readers else ""
         return (
-            f"Without {_without(self.fields)}, with the nodes of its `bypass` bypassed, an output still needs "
-            f"{self.loader}, which has no file to read then{readers}."
+            f"Without {_without(self.fields)}, with the nodes of `bypass` bypassed, an output still needs "
+            f"{self.loader}, which has no file to read then.{readers}"
         )
 
     @property
