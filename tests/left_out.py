@@ -1,4 +1,4 @@
-"""What a package's patch code makes of its prompt without some pictures, beside the graph with nodes bypassed by hand."""
+"""What a package's patch code makes of its prompt without some pictures, and the graph with nodes bypassed by hand."""
 
 from __future__ import annotations
 

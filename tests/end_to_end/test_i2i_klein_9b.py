@@ -1,4 +1,4 @@
-"""The generated handler of I2I_KLEIN_9B on the simulator: the result has the size that the picture implies."""
+"""The generated handler of I2I_KLEIN_9B on the simulator: what is queued, and the size that the picture implies."""
 
 from __future__ import annotations
 
@@ -40,6 +40,22 @@ async def run(handler: ModuleType, size: tuple[int, int] = (48, 32), **job_input
     return dict(await handler.handler({"id": "job-1", "input": given}))
 
 
+@pytest.fixture
+def queued(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The prompts that ComfyUI is given."""
+    from comfy2runpod_runtime.comfyui.client import ComfyUIClient  # noqa: PLC0415
+
+    prompts: list[dict[str, Any]] = []
+    queue = ComfyUIClient.queue
+
+    async def noted(self: ComfyUIClient, prompt: Any, prompt_id: str, client_id: str) -> Any:
+        prompts.append(prompt)
+        return await queue(self, prompt, prompt_id, client_id)
+
+    monkeypatch.setattr(ComfyUIClient, "queue", noted)
+    return prompts
+
+
 def picture(answer: dict[str, Any]) -> Image.Image:
     return Image.open(BytesIO(base64.b64decode(str(answer["image_edited"]))))
 
@@ -72,6 +88,58 @@ async def test_the_size_is_that_of_the_upright_picture(handler: ModuleType) -> N
     assert (answer["width"], answer["height"]) == implied(32, 48, 1)
 
 
+SECOND, THIRD = {"30:21", "30:22", "30:23", "30:24", "33"}, {"30:25", "30:26", "30:27", "30:28", "34"}
+
+
+@pytest.mark.parametrize(
+    ("given", "read", "gone"),
+    [
+        ({}, ("30:8", "30:9"), SECOND | THIRD),
+        ({"image_2": None, "image_3": None}, ("30:8", "30:9"), SECOND | THIRD),
+        ({"image_2": (300, 200)}, ("30:23", "30:24"), THIRD),
+        ({"image_3": (20, 30)}, ("30:27", "30:28"), SECOND),
+        ({"image_2": (300, 200), "image_3": (20, 30)}, ("30:27", "30:28"), set()),
+    ],
+)
+async def test_the_pictures_that_are_given_are_queued_and_no_others(
+    handler: ModuleType,
+    queued: list[dict[str, Any]],
+    given: dict[str, tuple[int, int] | None],
+    read: tuple[str, str],
+    gone: set[str],
+) -> None:
+    sent = {name: None if size is None else text_of(saved(drawn(size=size))) for name, size in given.items()}
+    answer = await run(handler, (1920, 1080), **sent)
+    assert (answer["width"], answer["height"]) == (1360, 768)
+    (prompt,) = queued
+    assert [prompt["30:15"]["inputs"][side] for side in ("positive", "negative")] == [[node, 0] for node in read]
+    assert prompt.keys() & (SECOND | THIRD) == (SECOND | THIRD) - gone
+    files = {node["inputs"]["image"] for node in prompt.values() if node["class_type"] == "LoadImage"}
+    names = {"image", *(name for name, size in given.items() if size is not None)}
+    assert files == {f"comfy2runpod/{answer['prompt_id']}/{name}.png" for name in names}
+    # The chain of references, from its end to the text.
+    passed, node = [], read[0]
+    while prompt[node]["class_type"] == "ReferenceLatent":
+        passed.append(node)
+        node = prompt[node]["inputs"]["conditioning"][0]
+    assert (node, len(passed)) == ("30:4", len(names))
+
+
+async def test_each_picture_changes_the_result_and_its_place_counts(handler: ModuleType) -> None:
+    one, other = text_of(saved(drawn("L"))), text_of(saved(drawn("RGBA")))
+    same: dict[str, Any] = {"seed": 7, "megapixels": 0.25}
+    results = [
+        (await run(handler, **same, **more))["image_edited"]
+        for more in ({}, {"image_2": one}, {"image_2": one, "image_3": other}, {"image_2": other, "image_3": one})
+    ]
+    assert len(set(results)) == len(results)
+
+
+async def test_the_longest_result_that_there_is_can_be_a_webp(handler: ModuleType) -> None:
+    answer = await run(handler, (1000, 20), megapixels=4, output={"format": "webp", "quality": 1})
+    assert (answer["media_type"], answer["width"], answer["height"]) == ("image/webp", *implied(1000, 20, 4))
+
+
 async def test_picture_text_and_seed_each_change_the_result(handler: ModuleType) -> None:
     same: dict[str, Any] = {"seed": 7, "megapixels": 0.25}
     first, again, *others = [
@@ -94,6 +162,11 @@ async def test_picture_text_and_seed_each_change_the_result(handler: ModuleType)
         ({"prompt": "x" * 4001}, "prompt"),
         ({"image": "picture.png"}, "image"),
         ({"image": None}, "image"),
+        ({"image": text_of(saved(drawn(size=(1020, 20))))}, "image"),
+        ({"image_2": ""}, "image_2"),
+        ({"image_2": 5}, "image_2"),
+        ({"image_2": "picture.png"}, "image_2"),
+        ({"image_3": text_of(saved(drawn(size=(1001, 1))))}, "image_3"),
     ],
 )
 async def test_what_the_server_would_let_through_is_refused(

@@ -75,6 +75,11 @@ async def test_the_answer_has_the_size_that_the_pictures_own_implies(handler: Mo
     assert (answer["width"], answer["height"]) == opened(answer["image_out"]).size == (1328, 800)
 
 
+async def test_the_longest_picture_that_is_taken_can_be_made_as_small_as_may_be_asked(handler: ModuleType) -> None:
+    answer = await run(handler, text_of(saved(Image.new("1", (4000, 100)))), megapixels=0.01)
+    assert (answer["width"], answer["height"]) == (640, 16)
+
+
 @pytest.mark.parametrize("head", ["", "data:image/png;base64,", "DATA:text/plain;charset=x;base64,", " "])
 async def test_base64_and_data_urls_are_taken(handler: ModuleType, received: list[bytes], head: str) -> None:
     assert "error" not in await run(handler, head + text_of(saved(drawn())))
@@ -274,6 +279,10 @@ REFUSED: dict[str, tuple[object, str]] = {
     ),
     "many-pixels": (text_of(saved(Image.new("1", (2001, 2000)))), "2001x2000 has 4.002 megapixels; at most 4.0"),
     "long-side": (text_of(saved(Image.new("1", (16385, 1)))), "16385x1 is longer than 16,384 pixels on a side"),
+    "long-and-thin": (
+        text_of(saved(Image.new("1", (4001, 100)))),
+        "4001x100 is too long and thin; a side may be 40 times",
+    ),
     "many-bytes": (text_of(bytes(2_000_001)), "has 2,000,001 bytes; at most 2 MB are taken"),
     "far-too-many-bytes": ("A" * 4_000_000, "has over 2 MB, which is the most that is taken"),
     "cmyk": (text_of(saved(drawn("CMYK"), "JPEG")), "is in CMYK"),

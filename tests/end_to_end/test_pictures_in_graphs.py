@@ -42,6 +42,7 @@ def test_without_a_note_every_picture_that_is_needed_is_a_field() -> None:
     (field,) = result.interface.fields
     assert isinstance(field, ImageField)
     assert (field.name, field.required, field.max_bytes, field.max_pixels) == ("image", True, 20_000_000, 32_000_000)
+    assert field.max_aspect == 1000
     assert field.formats == ("png", "jpeg", "webp")
     assert [(target.node_id, target.input) for target in field.targets] == [("1", "image")]
     assert pictures(changed(n1={"title": "Person to draw"})) == ["person_to_draw"]
@@ -54,6 +55,26 @@ def test_a_picture_that_no_output_needs_is_left_alone() -> None:
     result = compile_graph(json.dumps(graph).encode(), GRAPH.name, load_catalog(), Options())
     assert pictures(result) == ["image"]
     assert [(target.node_id, target.input) for target in result.interface.fields[0].targets] == [("1", "image")]
+
+
+@pytest.mark.parametrize(
+    ("node", "aspect"),
+    [
+        # The short side of 1 megapixel is to be 64 pixels long, and so on.
+        ({"widgets_values": ["area", 1.0, 64]}, 256),
+        ({"widgets_values": ["area", 0.25, 64]}, 64),
+        ({"widgets_values": ["area", 0.01, 256]}, 1),
+        ({"type": "ImageScaleToMaxDimension", "widgets_values": ["area", 300]}, 300),
+        ({"type": "ImageScaleToMaxDimension", "widgets_values": ["area", 4096]}, 1000),
+        ({"type": "FluxKontextImageScale", "widgets_values": []}, 1000),
+    ],
+)
+def test_how_long_and_thin_a_picture_may_be_follows_from_the_node_that_scales_it(
+    node: dict[str, Any], aspect: int
+) -> None:
+    (field,) = changed(n2=node).interface.fields
+    assert isinstance(field, ImageField)
+    assert field.max_aspect == aspect
 
 
 def test_run_reads_a_picture_from_a_file(tmp_path: Path) -> None:

@@ -26,9 +26,12 @@ from comfy2runpod.ir.interface import (
     ImageField,
     IntegerField,
     Interface,
+    LeftOut,
     MediaKind,
     NumberField,
     Output,
+    Removal,
+    Rewrite,
     RunpodSettings,
     SeedField,
     Target,
@@ -82,6 +85,13 @@ def interface() -> Interface:
             max_aspect=12.5,
             formats=("png",),
         ),
+        ImageField(
+            **common("second", Target("8", "LoadImage", NASTY, "image")),
+            max_bytes=5_000_000,
+            max_pixels=2_500_000,
+            max_aspect=50,
+            formats=("png", "webp"),
+        ),
     )
     outputs = (
         Output(
@@ -102,17 +112,31 @@ def interface() -> Interface:
         outputs=outputs,
         models=(),
         runpod=RunpodSettings(("ADA_24",), 20, 600),
+        left_out=(
+            LeftOut(
+                ("second",),
+                (
+                    Rewrite("3", "Mix", NASTY, "with", ["7", 0]),
+                    Rewrite("3", "Mix", NASTY, NASTY, {NASTY: [NASTY, None]}),
+                    Rewrite("3", "Mix", NASTY, "mask", None, gone=True),
+                ),
+                (Removal("8", NASTY, NASTY),),
+            ),
+        ),
     )
 
 
 PROMPT = {
     "1": PromptNode("Text", {"text": ""}, NASTY),
     "2": PromptNode("Size", {"box": {"width": 8, "height": 8}, "frames": 9}, "Size"),
-    "3": PromptNode("Mix", {"strength": 0.1, "method": "plain", "loop": False}, "Mix"),
+    "3": PromptNode(
+        "Mix", {"strength": 0.1, "method": "plain", "loop": False, "with": ["8", 0], "mask": ["8", 1]}, "Mix"
+    ),
     "4": PromptNode("RandomNoise", {"noise_seed": 0}, "Noise"),
     "5": PromptNode("SaveImage", {"filename_prefix": "x"}, "Save"),
     "6": PromptNode("SaveAudioMP3", {"filename_prefix": "x"}, "Save"),
     "7": PromptNode("LoadImage", {"image": "cat.png"}, "Load"),
+    "8": PromptNode("LoadImage", {"image": "dog.png"}, "Load"),
 }
 
 
@@ -208,34 +232,48 @@ from schema import Input
 from patch import patch
 from comfy2runpod_runtime import Run
 prompt = json.load(open("workflow_api.json"))
-patch(prompt, Input(**json.load(sys.stdin)), Run(prompt_id="p", seeds={"seed": 7}, files={"picture": "ours.png"}))
+files = {"picture": "ours.png", "second": "ours_too.png"}
+patch(prompt, Input(**json.load(sys.stdin)), Run(prompt_id="p", seeds={"seed": 7}, files=files))
 print(json.dumps(prompt))
 """
 
 
-def test_patch_writes_every_target_and_nothing_else(tmp_path: Path) -> None:
-    write_package(emit(interface(), PROMPT), tmp_path / "nasty")
-    request = {"text": "hello", "size": 16, "frames": 17, "strength": 2.0, "method": "plain", "loop": False}
+def patched(folder: Path, **more: object) -> dict[str, object]:
+    """The inputs of the nodes that the nasty package's patch code makes, by id."""
+    write_package(emit(interface(), PROMPT), folder)
+    request = {"text": "hello", "size": 16, "frames": 17, "strength": 2.0, "method": "plain", "loop": False, **more}
     request["picture"] = "iVBORw0KGgo="
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         input=json.dumps(request),
-        cwd=tmp_path / "nasty",
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    inputs = {node_id: node["inputs"] for node_id, node in json.loads(done.stdout).items()}
-    assert inputs == {
+    return {node_id: node["inputs"] for node_id, node in json.loads(done.stdout).items()}
+
+
+def test_patch_writes_every_target_and_nothing_else(tmp_path: Path) -> None:
+    assert patched(tmp_path / "nasty", second="iVBORw0KGgo=") == {
         "1": {"text": "hello"},
         "2": {"box": {"width": 16, "height": 8}, "frames": 17},
-        "3": {"strength": 2.0, "method": "plain", "loop": False},
+        "3": {"strength": 2.0, "method": "plain", "loop": False, "with": ["8", 0], "mask": ["8", 1]},
         "4": {"noise_seed": 7},
         "5": {"filename_prefix": "comfy2runpod/p/front_view"},
         "6": {"filename_prefix": "comfy2runpod/p/sound"},
         "7": {"image": "ours.png"},
+        "8": {"image": "ours_too.png"},
     }
+
+
+@pytest.mark.parametrize("nothing", [{}, {"second": None}])
+def test_patch_takes_out_what_a_picture_that_is_left_out_leaves(tmp_path: Path, nothing: dict[str, object]) -> None:
+    inputs = patched(tmp_path / "nasty", **nothing)
+    rest = {"strength": 2.0, "method": "plain", "loop": False}
+    assert inputs["3"] == {**rest, "with": ["7", 0], NASTY: {NASTY: [NASTY, None]}}
+    assert "8" not in inputs
 
 
 def test_a_pictures_limits_stand_in_every_schema() -> None:
@@ -252,7 +290,7 @@ def test_a_pictures_limits_stand_in_every_schema() -> None:
     assert of_docs == of_openapi
     assert said.items() <= of_docs.items()
     for name in ("docs/API.md", "docs/index.html"):
-        assert "PNG, at most 5 MB and 2.5 megapixels" in files[name]
+        assert "PNG, at most 5 MB, 2.5 megapixels and sides of 12.5:1" in files[name]
     assert "PictureLimits(5000000, 2500000, 12.5, " in files["clients/python/nasty_client/client.py"]
     assert "export function picture(bytes: Uint8Array): string" in files["clients/typescript/client.ts"]
 

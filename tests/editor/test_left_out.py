@@ -1,0 +1,51 @@
+"""Pictures that may be left out, in both real editors: what is queued once the nodes that the note names are bypassed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import pytest_asyncio
+
+from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.interface.annotation import read_annotation
+from comfy2runpod.ir.json import JsonObject
+from comfy2runpod.load import load
+from comfy2runpod.pipeline import CompileResult, Options, compile_graph
+from parity.editor import Editor
+from parity.server import StandInServer
+from tests.left_out import bypassed, compared, every_combination, patched
+
+from .conftest import GRAPHS, chromium, installed, model_files, picture
+
+pytestmark = [pytest.mark.editor, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["1.43", "1.58"])
+async def either_editor(request: pytest.FixtureRequest) -> AsyncIterator[Editor]:
+    files = {"picture.png": picture()}
+    server = StandInServer(installed(str(request.param)).static, load_catalog(), model_files(), files)
+    async with Editor(await server.start(), chromium()) as running:
+        yield running
+    await server.stop()
+
+
+@pytest.mark.parametrize("name", ["i2i_klein_9b"])
+async def test_patch_code_makes_what_the_editor_queues(either_editor: Editor, name: str, tmp_path: Path) -> None:
+    path = GRAPHS[name]
+    annotation = read_annotation(load(path.read_bytes(), path.name))
+    fields = {note.name: note.bypass for note in annotation.inputs or () if note.bypass}
+    assert fields
+    graph: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    package: CompileResult = compile_graph(path.read_bytes(), path.name, load_catalog(), Options())
+    combinations = every_combination(fields)
+    for left_out, prompt in zip(combinations, patched(package, tmp_path / "package", combinations), strict=True):
+        saved = bypassed(graph, [node for each in left_out for node in fields[each]])
+        opened = await either_editor.open(cast(JsonObject, saved))
+        assert opened.unknown == ()
+        assert await either_editor.complaints() == []
+        queued = cast("dict[str, Any]", await either_editor.prompt())
+        assert compared(package, prompt) == compared(package, queued), left_out
