@@ -141,6 +141,17 @@ def test_a_pictures_limits_are_written(tmp_path: Path) -> None:
     assert (field.max_bytes, field.max_pixels, field.formats) == (3_000_000, 2_000_000, ("png", "jpeg"))
 
 
+def test_a_picture_may_be_left_out_if_it_is_said_what_is_bypassed_then(tmp_path: Path) -> None:
+    graph = tmp_path / "i2i_klein_9b.json"
+    graph.write_bytes((ROOT / "graphs" / "i2i_klein_9b.json").read_bytes())
+    annotate(graph, "--remove", "inputs.image_3.required", "--remove", "inputs.image_3.bypass")
+    annotate(graph, "--input", "image_3=34.image,required=false,bypass=30:27|30:28,max_aspect=20")
+    field = next(note for note in read_annotation(load(graph.read_bytes(), "x")).inputs or () if note.name == "image_3")
+    assert (field.required, field.bypass, field.max_aspect) == (False, ("30:27", "30:28"), 20)
+    refused = comfy2runpod("annotate", graph, "--input", "image_3=bypass=30:27|30:29")
+    assert (refused.returncode, "error[bypass-names-nothing]" in refused.stderr) == (1, True)
+
+
 def test_choices_and_quotes_are_read(plain: Path) -> None:
     annotate(plain, "--input", 'codec=75.codec,choices=h264|auto,default=h264,title="It\'s a codec, yes"')
     (field,) = read_annotation(load(plain.read_bytes(), "x")).inputs or ()

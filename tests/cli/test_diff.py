@@ -120,11 +120,12 @@ def test_less_of_a_picture_is_breaking_and_more_is_not(tmp_path: Path) -> None:
     (tmp_path / "small").mkdir()
     large, small = tmp_path / "scale_picture.json", tmp_path / "small" / "scale_picture.json"
     large.write_text(source, encoding="utf-8")
-    less = "max_bytes: 1MB, max_pixels: 3MP, formats: [png, jpeg]"
+    less = "max_bytes: 1MB, max_pixels: 3MP, max_aspect: 12.5, formats: [png, jpeg]"
     small.write_text(source.replace(limits, less), encoding="utf-8")
     assert changes(large, small) == [
         (True, "input.image", "max bytes 2000000 -> 1000000"),
         (True, "input.image", "max pixels 4000000 -> 3000000"),
+        (True, "input.image", "max aspect 40 -> 12.5"),
         (True, "input.image", "formats removed: webp"),
     ]
     assert not any(breaking for breaking, _, _ in changes(small, large))

@@ -261,11 +261,12 @@ def test_a_picture_is_taken_as_path_bytes_or_text(
         (bytes(20_000_001), "20,000,001 bytes; this field takes 20,000,000"),
         (picture("png", (8000, 5000)), "8000 x 5000 pixels; this field takes 32,000,000"),
         (picture("jpeg", (8000, 5000)), "8000 x 5000 pixels"),
+        (picture("png", (153, 3)), "153 x 3 pixels; the longer side may be 50 times as long as the shorter"),
         (picture("webp", (8000, 5000)), "8000 x 5000 pixels"),
         (picture("webp-lossless", (8000, 5000)), "8000 x 5000 pixels"),
         (picture("png") + bytes(9_000_000), "an endpoint takes 10,000,000: give pictures as https URLs"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_a_picture_that_the_endpoint_would_not_take_is_not_sent(
     edit: ModuleType, server: FaultServer, value: object, reason: str

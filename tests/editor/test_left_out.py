@@ -1,4 +1,4 @@
-"""Pictures that may be left out, in both real editors: what is queued once the nodes that the note names are bypassed."""
+"""Pictures that may be left out, in both real editors: what is queued once the nodes that the note names are off."""
 
 from __future__ import annotations
 

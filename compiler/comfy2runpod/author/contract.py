@@ -47,6 +47,7 @@ class Shape:
     items: Shape | None = None
     max_bytes: int | None = None
     max_pixels: int | None = None
+    max_aspect: float | None = None
     formats: tuple[Json, ...] | None = None
 
 
@@ -136,6 +137,7 @@ def _shape(raw: JsonObject) -> Shape:
         items=_shape(items) if isinstance(items, dict) else None,
         max_bytes=cast("int | None", raw.get("x-max-bytes")),
         max_pixels=cast("int | None", raw.get("x-max-pixels")),
+        max_aspect=cast("float | None", raw.get("x-max-aspect")),
         formats=tuple(cast("list[Json]", raw["x-formats"])) if "x-formats" in raw else None,
     )
 

@@ -92,6 +92,7 @@ def _bounds(path: str, old: Shape, new: Shape, *, sent: bool) -> Iterator[Change
         ("max-length", old.max_length, new.max_length, False),
         ("max-bytes", old.max_bytes, new.max_bytes, False),
         ("max-pixels", old.max_pixels, new.max_pixels, False),
+        ("max-aspect", old.max_aspect, new.max_aspect, False),
     ):
         if before != after:
             narrower = before is None or (after is not None and (after > before) == is_low)

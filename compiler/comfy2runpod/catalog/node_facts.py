@@ -44,6 +44,25 @@ VALUE_NODES = frozenset(
     {"PrimitiveInt", "PrimitiveFloat", "PrimitiveString", "PrimitiveStringMultiline", "PrimitiveBoolean"}
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A node that scales a picture and keeps its shape, so that one which is long enough has a short side of nothing.
+
+    `size` is the input that says how large: in pixels of the long side, or, where `area` is set, in megapixels of
+    1024 x 1024. `step` is the input, if there is one, whose multiples the sides become.
+    """
+
+    size: str
+    area: bool = False
+    step: str | None = None
+
+
+SCALES: Mapping[str, Scale] = {
+    "ImageScaleToTotalPixels": Scale("megapixels", area=True, step="resolution_steps"),
+    "ImageScaleToMaxDimension": Scale("largest_size"),
+}
+
 # Where uploads go, and where LoadImage and its kin read.
 INPUT_FOLDER = "input"
 

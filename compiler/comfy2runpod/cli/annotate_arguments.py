@@ -113,7 +113,7 @@ def _source(part: str, hint: str) -> Yaml:
 def _value(key: str, value: str, hint: str) -> Yaml:
     if value[:1] in ('"', "'") and value[-1:] == value[:1] and len(value) > 1:
         return value[1:-1]
-    if key in ("choices", "formats"):
+    if key in ("choices", "formats", "bypass"):
         return _yaml(value, hint) if value.startswith("[") else [choice.strip() for choice in value.split("|")]
     if not value:
         raise click.BadParameter(f"{key}= says nothing", param_hint=hint)

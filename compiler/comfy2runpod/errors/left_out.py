@@ -166,8 +166,8 @@ class RefusedWithout(Diagnostic):
     def remedy(self) -> str:
         """Bypass more, or less."""
         return (
-            "Bypass this node too, or others than those named: a bypassed node passes on its first input of the type "
-            "that is asked for, and nothing if it has none. Press Ctrl+B on them in ComfyUI to see what remains."
+            "Bypass this node too, or others than those named: a bypassed node passes on an input of the type that "
+            "is asked for, and nothing if it has none. Press Ctrl+B on them in ComfyUI to see what remains."
         )
 
 

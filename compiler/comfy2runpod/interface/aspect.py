@@ -1,7 +1,7 @@
-"""How long and thin a picture may be: what the nodes that scale it can make of it.
+"""How long and thin a picture may be: what the nodes that scale it can make of it (`node_facts.SCALES`).
 
-ImageScaleToTotalPixels keeps a picture's shape; of one that is long enough the short side becomes nothing, and the node
-fails. So the bound follows from the smallest size that a request can ask for.
+They keep a picture's shape; of one that is long enough the short side becomes nothing, and the node fails. So the bound
+follows from the smallest size that a request can ask for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from comfy2runpod.catalog.node_facts import VALUE_NODES
+from comfy2runpod.catalog.node_facts import SCALES, VALUE_NODES
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
@@ -60,18 +60,16 @@ def _bounded(
 def _limits(graph: BoundGraph, fields: Sequence[Field], loaders: Iterable[str]) -> Iterator[tuple[float, str]]:
     """What each node that scales these pictures can do at most, and the input that it depends on."""
     for node in graph.nodes.values():
+        scale = SCALES.get(node.node_class.name)
         link = as_link(node.inputs.get("image"))
-        if link is None or link.node_id not in loaders or link.slot != 0:
+        if scale is None or link is None or link.node_id not in loaders or link.slot != 0:
             continue
         shortest = float(_CELL) if _is_encoded(graph, node.id) else 1.0
-        match node.node_class.name:
-            case "ImageScaleToTotalPixels":
-                shortest = max(shortest, _bounds(graph, fields, node, "resolution_steps")[1])
-                pixels = _bounds(graph, fields, node, "megapixels")[0] * _MEGAPIXEL
-                yield max(1.0, math.floor(pixels / shortest**2)), f"{node.id}.megapixels"
-            case "ImageScaleToMaxDimension":
-                largest = _bounds(graph, fields, node, "largest_size")[0]
-                yield max(1.0, math.floor(largest / shortest)), f"{node.id}.largest_size"
+        if scale.step is not None:
+            shortest = max(shortest, _bounds(graph, fields, node, scale.step)[1])
+        least = _bounds(graph, fields, node, scale.size)[0]
+        limit = least * _MEGAPIXEL / shortest**2 if scale.area else least / shortest
+        yield max(1.0, math.floor(limit)), f"{node.id}.{scale.size}"
 
 
 def _is_encoded(graph: BoundGraph, scaled: str) -> bool:
@@ -82,26 +80,24 @@ def _is_encoded(graph: BoundGraph, scaled: str) -> bool:
 
 def _bounds(graph: BoundGraph, fields: Sequence[Field], node: BoundNode, name: str) -> tuple[float, float]:
     """The lowest and highest number that an input can get: its value, or what a field that writes it allows."""
-    spec = node.specs.get(name)
     value = node.inputs.get(name)
     link = as_link(value)
     if link is not None and graph.nodes[link.node_id].node_class.name in VALUE_NODES:
         return _bounds(graph, fields, graph.nodes[link.node_id], "value")
-    low, high = (spec.minimum, spec.maximum) if spec is not None else (None, None)
-    for field in fields:
-        for target in field.targets:
-            if (target.node_id, target.input) == (node.id, name):
-                if isinstance(field, IntegerField | NumberField) and target.expression is None:
-                    return _or(field.minimum, low, 1), _or(field.maximum, high, 1)
-                return _or(low, None, 1), _or(high, None, 1)
-    if isinstance(value, (int, float)):
+    written = [
+        (field, target)
+        for field in fields
+        for target in field.targets
+        if (target.node_id, target.input) == (node.id, name)
+    ]
+    if isinstance(value, (int, float)) and not written:
         return float(value), float(value)
-    return _or(low, None, 1), _or(high, None, 1)
-
-
-def _or(first: float | None, second: float | None, third: float) -> float:
-    found = first if first is not None else second
-    return float(third if found is None else found)
+    spec = node.specs.get(name)
+    low, high = (None, None) if spec is None else (spec.minimum, spec.maximum)
+    for field, target in written:
+        if isinstance(field, IntegerField | NumberField) and target.expression is None:
+            low, high = field.minimum, field.maximum
+    return 1.0 if low is None else float(low), 1.0 if high is None else float(high)
 
 
 def _plain(number: float) -> float:
