@@ -92,10 +92,10 @@ def overhead() -> list[str]:
         for seed in range(30)
     ]
     code = (
-        "import asyncio, json, logging, sys\n"
-        "logging.basicConfig(level=logging.INFO, format='%(message)s', stream=sys.stdout)\n"
-        "logging.getLogger('httpx').setLevel(logging.WARNING)\n"
+        "import asyncio, json, sys\n"
+        "from comfy2runpod_runtime.logs import set_up\n"
         "from handler import handler\n"
+        "set_up('json', sys.stdout)\n"
         "async def all():\n"
         "    for job in json.load(sys.stdin): await handler({'id': 'bench', 'input': job})\n"
         "asyncio.run(all())\n"
@@ -109,11 +109,11 @@ def overhead() -> list[str]:
             text=True,
             check=True,
         )
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"job"')][5:]
+    lines = [line for line in map(json.loads, done.stdout.splitlines()) if "result" in line][5:]
     if not lines or any(line["result"] != "done" for line in lines):
         raise SystemExit(f"the jobs failed: {done.stdout}")
-    own = ("prepare", "wait", "connect", "queue", "collect", "measure", "encode")
-    medians = {name: statistics.median(line.get(name, 0) for line in lines) * 1000 for name in own}
+    own = ("validate", "fetch", "wait", "queue", "collect", "measure", "deliver")
+    medians = {name: statistics.median(line["timings"][name] for line in lines) * 1000 for name in own}
     ours, whole = sum(medians.values()), statistics.median(line["seconds"] for line in lines) * 1000
     parts = ", ".join(f"{name} {value:.1f}" for name, value in medians.items())
     return [f"| runtime beside the job | {ours:.1f} ms ({parts}) | whole job: {whole:.1f} ms | {ours / whole:.2f}x |"]

@@ -16,8 +16,9 @@ from dataclasses import replace
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.keeper import Keeper
 from comfy2runpod_runtime.errors import ComfyUILost, ComfyUIUnavailable, JobError, JobStalled, JobTimeout, OutOfMemory
-from comfy2runpod_runtime.job import Job, Progress, Timings, run_job
+from comfy2runpod_runtime.job import Job, Progress, run_job
 from comfy2runpod_runtime.json_types import JsonObject
+from comfy2runpod_runtime.life import Life, State
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,12 +34,14 @@ async def run_attempts(
     keeper: Keeper,
     settings: Settings,
     progress: Progress,
-    timings: Timings,
+    life: Life,
+    deadline: float,
     prepare: Callable[[], Awaitable[None]],
 ) -> tuple[Job, JsonObject]:
     """Runs a job on a ComfyUI that is ready, and once more if that can help.
 
-    `prepare` brings its input files to ComfyUI before each run.
+    `prepare` brings its input files to ComfyUI before each run. The job's life is at `ready`; `deadline` is by the
+    loop's clock, and holds for both runs.
 
     Returns:
         The job as it ran, under the id of its last run, and the media part of the answer.
@@ -47,15 +50,17 @@ async def run_attempts(
         JobError: whatever went wrong, with its code.
         asyncio.CancelledError: the job was cancelled; ComfyUI has been told.
     """
-    deadline = asyncio.get_running_loop().time() + settings.job_timeout_seconds
+    limit = settings.job_timeout_seconds
     for number in range(1, _RUNS + 1):
         if number > 1:
-            await keeper.ready(client)
+            life.again()
+            async with life.until(deadline, limit):
+                await keeper.ready(client)
+            life.reach(State.READY)
         try:
-            await prepare()
-            media = await run_job(
-                job, client, keeper.folder, settings, progress, timings, lambda: keeper.alive, deadline
-            )
+            async with life.until(deadline, limit):
+                await prepare()
+            media = await run_job(job, client, keeper.folder, settings, progress, life, lambda: keeper.alive, deadline)
         except (JobTimeout, JobStalled, ComfyUIUnavailable) as error:
             await _freed(job, client, keeper)
             # Our own is started anew by then; of another's, only one that forgot the job is worth a second try.
@@ -75,9 +80,10 @@ async def run_attempts(
             raise
         else:
             return job, media
-        log.warning("prompt %s: run again after %s: %s", job.run.prompt_id, reason.code, reason.message)
+        log.warning("run once more after %s: %s", reason.code, reason.message)
         # ComfyUI remembers a prompt by its id, and how it ended.
-        job = replace(job, run=replace(job.run, prompt_id=str(uuid.uuid4())))
+        life.prompt_id = str(uuid.uuid4())
+        job = replace(job, run=replace(job.run, prompt_id=life.prompt_id))
     raise AssertionError("the last run returns or raises")
 
 

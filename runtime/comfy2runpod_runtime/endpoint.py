@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import shutil
 import signal
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
@@ -23,18 +20,21 @@ from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.keeper import Keeper
 from comfy2runpod_runtime.delivered import Delivered
 from comfy2runpod_runtime.delivery.outgoing import Deliveries, Outgoing
-from comfy2runpod_runtime.errors import InternalError, JobError, PackageError
+from comfy2runpod_runtime.errors import InternalError, JobCancelled, JobError, PackageError
 from comfy2runpod_runtime.failures import disk_full
 from comfy2runpod_runtime.inputs.fetch import FetchRules
 from comfy2runpod_runtime.inputs.take import TakeRules, take_images
-from comfy2runpod_runtime.job import Job, Timings
-from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
+from comfy2runpod_runtime.job import Job
+from comfy2runpod_runtime.json_types import JsonObject
+from comfy2runpod_runtime.life import Life, State
+from comfy2runpod_runtime.logs import about, fields, set_up
 from comfy2runpod_runtime.outputs import Output
 from comfy2runpod_runtime.progress import ProgressUpdates
 from comfy2runpod_runtime.prompt import Prompt, PromptTemplate, Run
 from comfy2runpod_runtime.requests import ImageOptions, Wanted, wanted_of
 from comfy2runpod_runtime.seeds import drawn_seed
 from comfy2runpod_runtime.settings import Settings
+from comfy2runpod_runtime.stops import StopNotice
 from comfy2runpod_runtime.validate import validate_request
 
 # What a package and this runtime agree on; a package says which it was made for.
@@ -103,6 +103,8 @@ class Endpoint(Generic[Request]):
                 self._settings.fetch_allow_private_addresses,
             ),
         )
+        self._lives: list[Life] = []
+        self._stops = StopNotice(self.doing)
         # ComfyUI runs one prompt at a time on the GPU.
         self._one_at_a_time = asyncio.Lock()
 
@@ -113,6 +115,7 @@ class Endpoint(Generic[Request]):
         """
         if not _from_queue():
             return await self._handle(job)
+        self._stops.listen()
         try:
             answer = await self._delivered.once(job, self._handle)
         finally:
@@ -132,64 +135,69 @@ class Endpoint(Generic[Request]):
         os.kill(os.getpid(), signal.SIGTERM)
 
     async def _handle(self, job: RawJob) -> JsonObject:
-        record = _Record(job_id=str(job.get("id", "")), prompt_id=str(uuid.uuid4()))
-        try:
-            answer = await self._run(job, record)
-        except JobError as error:
-            record.log(error.code, error.message)
-            return error.to_answer()
-        except OSError as error:
-            found = disk_full(error) or InternalError(_OURS)
-            log.exception("job %s: %s", record.job_id, found.code)
-            record.log(found.code)
-            return found.to_answer()
-        except asyncio.CancelledError:
-            record.log("cancelled")
-            raise
-        except Exception:
-            # A bug must not reach the caller as a traceback, which the SDK would post: it tells paths.
-            log.exception("job %s: internal error", record.job_id)
-            record.log(InternalError.code)
-            return InternalError(_OURS).to_answer()
-        finally:
-            self._clean(record.prompt_id)
-        record.log("done")
-        return answer
+        life = Life(str(job.get("id", "")), str(uuid.uuid4()))
+        folder = _folder(life.prompt_id)
+        with about(life):
+            self._lives.append(life)
+            try:
+                answer = await self._run(job, life)
+                _ended(life, State.DELIVERED, "done")
+            except JobError as error:
+                return self._failed(life, error)
+            except OSError as error:
+                log.exception("the job cannot go on")
+                return self._failed(life, disk_full(error) or InternalError(_OURS))
+            except asyncio.CancelledError:
+                _ended(life, State.CANCELLED, "cancelled")
+                raise
+            except Exception:
+                # A bug must not reach the caller as a traceback, which the SDK would post: it tells paths.
+                log.exception("internal error")
+                return self._failed(life, InternalError(_OURS))
+            finally:
+                self._clean(folder)
+                self._lives.remove(life)
+            return answer
 
-    async def _run(self, job: RawJob, record: _Record) -> JsonObject:
+    def _failed(self, life: Life, error: JobError) -> JsonObject:
+        _ended(life, State.CANCELLED if isinstance(error, JobCancelled) else State.FAILED, error.code, error.message)
+        return error.to_answer()
+
+    async def _run(self, job: RawJob, life: Life) -> JsonObject:
+        deadline = asyncio.get_running_loop().time() + self._settings.job_timeout_seconds
         request = validate_request(self._request, job.get("input"))
         fallback = ImageOptions(format=self._settings.output_format, quality=self._settings.output_quality)
         wanted = wanted_of(request, [output.name for output in self._outputs], fallback)
-        async with await self._deliveries.of(job, wanted.delivery) as outgoing:
-            return await self._made(job, request, wanted, outgoing, record)
+        async with life.until(deadline, self._settings.job_timeout_seconds):
+            leaving = await self._deliveries.of(job, wanted.delivery)
+        async with leaving as outgoing:
+            life.reach(State.VALIDATED)
+            return await self._made(job, request, wanted, outgoing, life, deadline)
 
     async def _made(
-        self, job: RawJob, request: Request, wanted: Wanted, outgoing: Outgoing, record: _Record
+        self, job: RawJob, request: Request, wanted: Wanted, outgoing: Outgoing, life: Life, deadline: float
     ) -> JsonObject:
-        timings = record.timings
-        pictures = await take_images(request, self._rules)
-        folder = _folder(record.prompt_id)
+        limit = self._settings.job_timeout_seconds
+        async with life.until(deadline, limit):
+            pictures = await take_images(request, self._rules)
+        life.reach(State.FETCHED)
+        folder = _folder(life.prompt_id)
         files = {name: f"{name}.png" for name in pictures}
-        run = Run(record.prompt_id, self._drawn(request), {name: f"{folder}/{file}" for name, file in files.items()})
+        run = Run(life.prompt_id, self._drawn(request), {name: f"{folder}/{file}" for name, file in files.items()})
         prompt = self._template.copy()
         self._patch(prompt, request, run)
-        timings.done("prepare")
         progress = ProgressUpdates(job)
         try:
-            async with self._one_at_a_time:
-                client = await self._keeper.client()
-                record.simulated = await self._keeper.ready(client)
-                timings.done("wait")
+            async with self._turn(life, deadline) as client:
 
                 async def upload() -> None:
                     for name, picture in pictures.items():
                         await client.upload(picture, folder, files[name])
-                        timings.done("upload")
 
                 try:
                     work = Job(prompt, run, self._outputs, wanted, outgoing)
                     work, media = await run_attempts(
-                        work, client, self._keeper, self._settings, progress.send, timings, upload
+                        work, client, self._keeper, self._settings, progress.send, life, deadline, upload
                     )
                 finally:
                     if self._inputs is None:
@@ -200,10 +208,29 @@ class Endpoint(Generic[Request]):
         await progress.drain()
         return self._checked({**media, **run.seeds, "prompt_id": work.run.prompt_id})
 
+    @asynccontextmanager
+    async def _turn(self, life: Life, deadline: float) -> AsyncIterator[ComfyUIClient]:
+        """The job's turn on the GPU, and a ComfyUI that is ready for it."""
+        async with life.until(deadline, self._settings.job_timeout_seconds):
+            await self._one_at_a_time.acquire()
+        try:
+            self._keeper.life = life
+            async with life.until(deadline, self._settings.job_timeout_seconds):
+                client = await self._keeper.client()
+                life.simulated = await self._keeper.ready(client)
+            life.reach(State.READY)
+            yield client
+        finally:
+            self._keeper.life = None
+            self._one_at_a_time.release()
+
+    def doing(self) -> list[JsonObject]:
+        """The jobs in work: each with its state and since when."""
+        return [life.to_json() for life in self._lives]
+
     def serve(self) -> None:
         """Hands the endpoint to the RunPod SDK, which decides by its arguments how to run it."""
-        logging.basicConfig(level=logging.INFO, format="%(message)s")
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        self.log()
         import runpod  # noqa: PLC0415 - a heavy import, and only a worker needs it
 
         runpod.serverless.register_fitness_check(self.check_fitness)
@@ -211,6 +238,10 @@ class Endpoint(Generic[Request]):
             runpod.serverless.start({"handler": self.handle, "return_aggregate_stream": False})
         finally:
             self.close()
+
+    def log(self) -> None:
+        """Sends this process's log to standard error, as LOG_FORMAT says."""
+        set_up(self._settings.log_format)
 
     async def check_fitness(self) -> None:
         """Proves that ComfyUI answers, before the worker takes its first job.
@@ -239,11 +270,11 @@ class Endpoint(Generic[Request]):
             raise PackageError(f"the answer does not fit the package's Output: {places}") from None
         return answer
 
-    def _clean(self, prompt_id: str) -> None:
+    def _clean(self, folder: str) -> None:
         roots = [self._inputs, self._process.outputs if self._process is not None else None]
         for root in roots:
             if root is not None:
-                shutil.rmtree(root / _folder(prompt_id), ignore_errors=True)
+                shutil.rmtree(root / folder, ignore_errors=True)
 
 
 def _from_queue() -> bool:
@@ -269,28 +300,12 @@ async def _emptied(client: ComfyUIClient, folder: str, names: Iterable[str]) -> 
     await asyncio.shield(empty())
 
 
-@dataclass(slots=True)
-class _Record:
-    """What the log says of a job: one line, with where the time went."""
-
-    job_id: str
-    prompt_id: str
-    timings: Timings = field(default_factory=Timings)
-    simulated: str | None = None
-    started: float = field(default_factory=time.perf_counter)
-
-    def log(self, result: str, message: str | None = None) -> None:
-        line: dict[str, Json] = {
-            "job": shorten(self.job_id),
-            "prompt_id": self.prompt_id,
-            "result": result,
-            "seconds": round(time.perf_counter() - self.started, 3),
-            **self.timings.phases,
-        }
-        if self.timings.sizes:
-            line["bytes"] = {**self.timings.sizes}
-        if message is not None:
-            line["message"] = message
-        if self.simulated is not None:
-            line["SIMULATED"] = f"placeholder media by the comfy2runpod simulator {self.simulated}; no model was run"
-        log.log(logging.INFO if self.simulated is None else logging.WARNING, "%s", json.dumps(line, ensure_ascii=False))
+def _ended(life: Life, state: State, result: str, message: str | None = None) -> None:
+    """Notes a job's end, in one line of the log that has where its time went."""
+    before = life.state
+    life.reach(state)
+    text = f"{result} in {life.seconds:.3f} s"
+    if state is not State.DELIVERED:
+        text += f", {before}" + (f": {message}" if message is not None else "")
+    level = logging.INFO if life.simulated is None and state is State.DELIVERED else logging.WARNING
+    log.log(level, "%s", text, extra=fields(result=result, **life.summary()))

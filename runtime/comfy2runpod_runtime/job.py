@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -36,13 +36,13 @@ from comfy2runpod_runtime.errors import (
     JobCancelled,
     JobError,
     JobStalled,
-    JobTimeout,
     OutputFault,
     OutputInvalid,
     OutputMissing,
 )
 from comfy2runpod_runtime.failures import failure_error
 from comfy2runpod_runtime.json_types import JsonObject
+from comfy2runpod_runtime.life import Life, State
 from comfy2runpod_runtime.outputs import Output, Result, answer_of
 from comfy2runpod_runtime.prompt import Prompt, Run, ancestors, pruned, title_of
 from comfy2runpod_runtime.requests import Wanted
@@ -57,21 +57,6 @@ _LOST_AFTER = 3
 _FIRST_POLL_SECONDS = 0.05
 # How long telling ComfyUI to stop may take: the caller has long gone, the next job waits.
 _CANCEL_SECONDS = 10
-
-
-@dataclass(slots=True)
-class Timings:
-    """Seconds that each phase of a job took, and the bytes of each output, for the log."""
-
-    phases: dict[str, float] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
-    _since: float = field(default_factory=time.perf_counter)
-
-    def done(self, phase: str) -> None:
-        """Notes that a phase has ended now."""
-        now = time.perf_counter()
-        self.phases[phase] = round(now - self._since, 4)
-        self._since = now
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +81,7 @@ async def run_job(
     folder: Path,
     settings: Settings,
     progress: Progress,
-    timings: Timings,
+    life: Life,
     alive: Callable[[], bool] = lambda: True,
     deadline: float | None = None,
 ) -> JsonObject:
@@ -108,7 +93,7 @@ async def run_job(
         folder: for its files; no other job uses it at the time.
         settings: every wait's bound.
         progress: called with `{"node", "percent", "step"?, "of"?, "outputs"?}` while it runs.
-        timings: filled in.
+        life: told what is reached.
         alive: False once the ComfyUI is known to be gone, so that nobody waits for it.
         deadline: when it has to be done, by the loop's clock; None: JOB_TIMEOUT_SECONDS from now.
 
@@ -120,14 +105,14 @@ async def run_job(
         asyncio.CancelledError: the job was cancelled; ComfyUI has been told.
     """
     with Downloads(client, folder) as downloads:
-        running = _Running(job, client, settings, progress, timings, alive, downloads)
+        running = _Running(job, client, settings, progress, life, alive, downloads)
         try:
             end = asyncio.get_running_loop().time() + settings.job_timeout_seconds if deadline is None else deadline
             async with asyncio.timeout_at(end):
                 return await running.to_its_end()
         except TimeoutError:
             await _give_up(client, running.prompt_id)
-            raise JobTimeout(f"The job took longer than {settings.job_timeout_seconds:g} s and was stopped.") from None
+            raise life.too_late(settings.job_timeout_seconds) from None
         except (ComfyUIUnavailable, JobStalled):
             # An answer was lost, so the prompt may still be there, and would keep the GPU from the next job.
             await _give_up(client, running.prompt_id)
@@ -146,7 +131,7 @@ class _Running:
         client: ComfyUIClient,
         settings: Settings,
         progress: Progress,
-        timings: Timings,
+        life: Life,
         alive: Callable[[], bool],
         downloads: Downloads,
     ) -> None:
@@ -154,7 +139,7 @@ class _Running:
         self._client = client
         self._settings = settings
         self._progress = progress
-        self._timings = timings
+        self._life = life
         self._alive = alive
         self._downloads = downloads
         self._needs = {output.name: ancestors(job.prompt, output.node) for output in job.asked}
@@ -164,12 +149,11 @@ class _Running:
 
     async def to_its_end(self) -> JsonObject:
         async with self._client.events() as events:
-            self._timings.done("connect")
             while left := [output for output in self._job.asked if output.name not in {*self._found, *self._failed}]:
                 await self._once(left, events)
                 # ComfyUI answers for an id once: what is queued again gets one of its own.
                 self.prompt_id = str(uuid.uuid4())
-        self._timings.done("collect")
+        self._life.reach(State.COLLECTED)
         results: list[Result] = []
         for output in self._job.asked:
             try:
@@ -178,15 +162,16 @@ class _Running:
                 self._fail([output], error)
         if not results:
             raise next(iter(self._failed.values()))
-        self._timings.sizes.update({result.output.name: result.size for result in results})
-        self._timings.done("measure")
+        self._life.sizes.update({result.output.name: result.size for result in results})
+        self._life.reach(State.MEASURED)
         parts = await self._job.outgoing.hand_over(results, self._job.run.prompt_id)
-        self._timings.done("deliver")
         return answer_of(self._job.outputs, parts, self._failed)
 
     async def _once(self, left: list[Output], events: EventStream) -> None:
         """Runs the part of the prompt that these outputs need; afterwards each is found or failed, or may be tried."""
         prompt = self._job.prompt
+        if self._life.state is State.RAN:
+            self._life.reach(State.READY)
         if len(left) < len(self._job.outputs):
             prompt = pruned(prompt, [output.node for output in left])
         try:
@@ -194,10 +179,11 @@ class _Running:
         except ComfyUIError as error:
             self._fail(left, error, error.nodes)
             return
-        self._timings.done("queue")
+        self._life.reach(State.QUEUED)
         reporter = _Reporter(prompt, self._progress, self._settings.progress_seconds, self._needs, {*self._found})
-        history = await _follow(self.prompt_id, self._client, events, self._settings, reporter, self._alive)
-        self._timings.done("run")
+        history = await _follow(self.prompt_id, self._client, events, self._settings, reporter, self._alive, self._life)
+        self._life.runs()
+        self._life.reach(State.RAN)
         if history.interrupted:
             raise JobCancelled("ComfyUI was interrupted.")
         if not history.succeeded:
@@ -252,6 +238,7 @@ async def _follow(
     settings: Settings,
     reporter: _Reporter,
     alive: Callable[[], bool],
+    life: Life,
 ) -> History:
     """Waits until the history tells how the prompt ended."""
     clock = asyncio.get_running_loop().time
@@ -264,6 +251,7 @@ async def _follow(
         signs.note(event, prompt_id)
         ended = False
         if event is not None and event.prompt_id == prompt_id:
+            life.runs()
             reporter.report(event)
             ended = isinstance(event, PromptEnded)
             if isinstance(event, PromptEnding):

@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import importlib
 import json
-import logging
 import sys
 from pathlib import Path
 
@@ -29,14 +28,13 @@ def main() -> int:
     parser.add_argument("--input", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         job_input = json.loads(options.input.read_text("utf-8"))
         endpoint = load_endpoint(options.package)
     except (PackageError, SettingsError, OSError, ValueError) as error:
         sys.stderr.write(f"The package cannot be run: {error}\n")
         return 1
+    endpoint.log()
     try:
         answer = asyncio.run(endpoint.handle({"id": "local", "input": job_input}))
     finally:

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from comfy2runpod_runtime.errors import ModelUnavailable, SettingsError
 from comfy2runpod_runtime.hub import Expected, Hub, sha256_of
+from comfy2runpod_runtime.logs import set_up
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -280,8 +281,7 @@ def main() -> int:
     parser.add_argument("lock", type=Path)
     parser.add_argument("--models-dir", type=Path, help="by default MODELS_DIR")
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    set_up("auto")
     try:
         settings = Settings.read()
         models_dir = options.models_dir or settings.models_dir

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from comfy2runpod_runtime.errors import SettingsError
 from comfy2runpod_runtime.json_types import shorten
+from comfy2runpod_runtime.logs import LogFormat
 from comfy2runpod_runtime.requests import Delivery, ImageFormat
 
 # RunPod carries 10 MB for /run; base64 makes 4 bytes of 3, and the JSON around it takes a little.
@@ -115,6 +116,9 @@ class Settings(BaseSettings):
         None,
         description="The input folder of the ComfyUI at COMFYUI_URL, where the worker can reach it: a job's input "
         "files are removed there. Unset: they are emptied over HTTP, since ComfyUI has no way to remove them.",
+    )
+    log_format: LogFormat = Field(
+        "auto", description="`json`: a JSON object a line; `text`: for people; `auto`: JSON on RunPod, else text."
     )
     models_dir: Path = Field(Path("/opt/comfyui/models"), description="Where model files are kept.")
     model_wait_seconds: float = Field(

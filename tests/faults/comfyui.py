@@ -540,8 +540,8 @@ class ComfyUI:
         how = self.state.behaviour.stats
         if how == "500" and self.state.faulty("stats"):
             return web.Response(status=500, text="500 Internal Server Error")
-        if how == "slow" and self.state.faulty("stats"):
-            await asyncio.sleep(0.6)
+        if how in ("slow", "slower") and self.state.faulty("stats"):
+            await asyncio.sleep(0.6 if how == "slow" else 3)
         return web.json_response({"system": {"comfyui_version": "0.20.1"}, "devices": []})
 
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
+from comfy2runpod_runtime.life import Life
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,9 @@ class Keeper:
         # A worker of an endpoint waits for what somebody else restarts; whoever runs a job by hand is told at once.
         self._patience_seconds = settings.comfyui_silence_seconds if waits else _SOON_SECONDS
         self._settings = settings
-        self.process = None if settings.comfyui_url else ComfyUIProcess(settings)
+        # The job that has its turn, for ComfyUI's own lines in the log.
+        self.life: Life | None = None
+        self.process = None if settings.comfyui_url else ComfyUIProcess(settings, lambda: self.life)
         self.unfit: str | None = None
         self._kept: _Kept | None = None
         # Who answered at the last look: the simulator's version, or None.

@@ -9,10 +9,13 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, SystemStats
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
+from comfy2runpod_runtime.life import Life
+from comfy2runpod_runtime.logs import fields
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -26,8 +29,9 @@ _LOOK_SECONDS = 0.25
 class ComfyUIProcess:
     """One ComfyUI of ours. Its log goes to ours line by line; the tail is kept for when it fails."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, life: Callable[[], Life | None]) -> None:
         self._settings = settings
+        self._life = life
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._tail: deque[str] = deque(maxlen=_LOG_LINES)
@@ -141,4 +145,4 @@ class ComfyUIProcess:
         with process.stdout as lines:
             for line in lines:
                 self._tail.append(line.rstrip())
-                log.info("comfyui: %s", line.rstrip())
+                log.info("comfyui: %s", line.rstrip(), extra=fields(self._life()))

@@ -1,0 +1,226 @@
+"""A job that is cancelled, or takes too long, in each of its states; and what the worker says of where it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from comfy2runpod_runtime.errors import InternalError
+from comfy2runpod_runtime.life import Life, State
+from comfy2runpod_runtime.logs import about, fields, set_up
+from tests.faults.comfyui import Behaviour, ComfyUI
+from tests.faults.comfyui import State as Folder
+from tests.faults.table import WELL
+
+from .conftest import Load, error_of
+
+PACKAGE = Path(__file__).parents[2] / "generated" / "i2i_klein_9b"
+INPUT: dict[str, Any] = json.loads((PACKAGE / "test_input.json").read_text())["input"]
+LIMIT_SECONDS = 1.5
+# How ComfyUI holds a job in a state; in the others a gate of the test's own does, in the place of what takes no time.
+HOLDS = {
+    "validated": WELL,
+    "fetched": Behaviour(stats="slower"),
+    "ready": Behaviour(prompt="slower"),
+    "queued": Behaviour(busy_seconds=2.5),
+    "running": Behaviour(run="hangs"),
+    "ran": Behaviour(file="slower"),
+}
+GATES = {
+    "received": "comfy2runpod_runtime.delivery.outgoing.Deliveries.of",
+    "collected": "comfy2runpod_runtime.job.finished",
+    "measured": "comfy2runpod_runtime.delivery.outgoing.Outgoing.hand_over",
+}
+WHILE = {
+    "received": "its input was checked",
+    "validated": "its input files were fetched",
+    "fetched": "it waited for ComfyUI",
+    "ready": "it was handed to ComfyUI",
+    "queued": "it waited in ComfyUI's queue",
+    "running": "ComfyUI ran it",
+    "ran": "its files were collected",
+    "collected": "its files were measured",
+    "measured": "its files were delivered",
+}
+
+
+class Held:
+    """A worker whose next job stays in one state, until it is let go."""
+
+    def __init__(self, folder: Path, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.state = Folder(folder / "state")
+        self.comfyui = ComfyUI(self.state)
+        self._load, self._monkeypatch = load, monkeypatch
+        self.endpoint: Any = None
+        self._url = ""
+
+    async def start(self) -> None:
+        async def never(_request: web.Request) -> web.Response:
+            await asyncio.sleep(3600)
+            return web.Response()
+
+        app = web.Application()
+        app.add_routes([web.get("/picture.png", never)])
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self._url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/picture.png"
+        await self.comfyui.start()
+        self._monkeypatch.syspath_prepend(str(PACKAGE))
+        self.endpoint = self._load(
+            COMFYUI_URL=f"http://127.0.0.1:{self.comfyui.port}",
+            JOB_TIMEOUT_SECONDS=LIMIT_SECONDS,
+            POLL_SECONDS=0.1,
+            FETCH_ALLOW_HTTP=True,
+            FETCH_ALLOW_PRIVATE_ADDRESSES=True,
+        )
+
+    async def close(self) -> None:
+        await self.comfyui.stop()
+        await self._runner.cleanup()
+
+    async def begin(self, state: str) -> asyncio.Task[dict[str, Any]]:
+        """A job that has come to a state, and stays there."""
+        self.state.behave(HOLDS.get(state, WELL))
+        if state in GATES:
+
+            async def gate(*_: object) -> None:
+                await asyncio.sleep(3600)
+
+            self._monkeypatch.setattr(GATES[state], gate)
+        picture = {"image": self._url} if state == "validated" else {}
+        job = asyncio.create_task(self.endpoint.handle({"id": "held", "input": {**INPUT, **picture}}))
+        while [told["state"] for told in self.endpoint.doing()] != [state] or (
+            # A prompt that is not on its way yet is not to be taken back.
+            state == "ready" and not self.state.seen("fault: prompt")
+        ):
+            assert not job.done(), job.result()
+            await asyncio.sleep(0.005)
+        return job
+
+    async def serves(self) -> bool:
+        """Whether the next job succeeds, once nothing holds it."""
+        self._monkeypatch.undo()
+        self.state.behave(WELL)
+        self.endpoint._settings = self.endpoint._settings.model_copy(update={"job_timeout_seconds": 60})
+        answer = await self.endpoint.handle({"id": "next", "input": INPUT})
+        return "error" not in answer and self.endpoint.doing() == []
+
+
+@pytest.fixture
+async def held(tmp_path: Path, load: Load, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Held]:
+    worker = Held(tmp_path, load, monkeypatch)
+    await worker.start()
+    yield worker
+    await worker.close()
+
+
+@pytest.mark.parametrize("state", list(WHILE))
+async def test_a_job_is_cancelled_in_each_state(held: Held, state: str, caplog: pytest.LogCaptureFixture) -> None:
+    job = await held.begin(state)
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    assert [_results(caplog), held.endpoint.doing()] == [["cancelled"], []]
+    stopped = held.state.seen("deleted") or held.state.seen("interrupted")
+    assert bool(stopped) == (state not in ("received", "validated", "fetched"))
+    assert await held.serves()
+
+
+@pytest.mark.parametrize("state", list(WHILE))
+async def test_a_job_takes_too_long_in_each_state(held: Held, state: str, caplog: pytest.LogCaptureFixture) -> None:
+    error = error_of(await (await held.begin(state)))
+    message = f"The job took longer than {LIMIT_SECONDS} s and was stopped while {WHILE[state]}."
+    assert error == {"code": "timeout", "message": message}
+    assert [_results(caplog), held.endpoint.doing()] == [["timeout"], []]
+    assert await held.serves()
+
+
+def _results(caplog: pytest.LogCaptureFixture) -> list[object]:
+    told = [record.__dict__.get("fields", {}) for record in caplog.records]
+    return [line["result"] for line in told if "result" in line]
+
+
+def test_an_order_that_no_job_has_is_an_internal_error() -> None:
+    life = Life("job", "prompt")
+    with pytest.raises(InternalError, match="A job that is received cannot become running"):
+        life.reach(State.RUNNING)
+    life.reach(State.FAILED)
+    with pytest.raises(InternalError, match="A job that is failed cannot become cancelled"):
+        life.reach(State.CANCELLED)
+
+
+@pytest.fixture
+def lines() -> Any:
+    """The log as it comes out; what pytest has set up is put back afterwards."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    stream = io.StringIO()
+    yield stream
+    root.handlers[:], root.level = before
+
+
+def test_a_line_has_its_job_and_no_secrets(lines: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "not-to-be-read")
+    monkeypatch.setenv("RUNPOD_POD_ID", "pod")
+    set_up("auto", lines)
+    log, life = logging.getLogger("comfy2runpod.test"), Life("job-1", "prompt-1")
+    log.info("not-to-be-read, hf_abcdefghij, https://me:word@host/?X-Amz-Signature=abc&b=1, Bearer abc.def")
+    with about(life):
+        log.warning("two\nlines", extra=fields(what=1))
+    log.info("from elsewhere", extra=fields(life))
+    first, second, third = map(json.loads, lines.getvalue().splitlines())
+    assert first["message"] == "***, ***, https://me:***@host/?X-Amz-Signature=***&b=1, Bearer ***"
+    assert "job" not in first
+    assert (second["message"], second["level"], second["what"]) == ("two\nlines", "warning", 1)
+    assert (second["job"], second["prompt_id"], second["state"]) == ("job-1", "prompt-1", "received")
+    assert third["job"] == "job-1"
+
+
+def test_people_get_text(lines: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RUNPOD_POD_ID", "RUNPOD_WEBHOOK_GET_JOB"):
+        monkeypatch.delenv(name, raising=False)
+    set_up("auto", lines)
+    with about(Life("job-1", "prompt-1")):
+        try:
+            raise ValueError("no")
+        except ValueError:
+            logging.getLogger("comfy2runpod.test").exception("it broke")
+    first, *rest = lines.getvalue().splitlines()
+    assert first.endswith("ERROR: it broke [job-1 received 0.0 s]")
+    assert rest[-1] == "ValueError: no"
+
+
+def test_the_log_says_what_is_in_work_when_a_stop_comes() -> None:
+    """In a process of its own: the handler that stands in for the SDK's is there first."""
+    program = (
+        "import asyncio, os, signal\n"
+        "from comfy2runpod_runtime.life import Life\n"
+        "from comfy2runpod_runtime.logs import set_up\n"
+        "from comfy2runpod_runtime.stops import StopNotice\n"
+        "set_up('json')\n"
+        "async def main():\n"
+        "    stopped = asyncio.Event()\n"
+        "    signal.signal(signal.SIGTERM, lambda *_: stopped.set())\n"
+        "    notice = StopNotice(lambda: [Life('job-1', 'prompt-1').to_json()])\n"
+        "    notice.listen(); notice.listen()\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    await stopped.wait()\n"
+        "    await asyncio.sleep(0)\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert line["message"] == "told to stop; job-1: received"
+    assert line["jobs"][0]["state"] == "received"
