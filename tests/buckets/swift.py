@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 
 _BINARIES = ("swift-ring-builder", "swift-proxy-server", "swift-object-server", "memcached")
-_START_SECONDS = 60
+_START_SECONDS = 120
 ACCESS_KEY, SECRET_KEY = "test:tester", "testing"
 
 _BACKEND = """
@@ -99,6 +99,7 @@ class Swift:
             region_name="us-east-1",
             config=Config(
                 s3={"addressing_style": "path"},
+                retries={"total_max_attempts": 1},
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from comfy2runpod_runtime.errors import DeliveryFailed
 from comfy2runpod_runtime.json_types import JsonObject, shorten
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Thing = TypeVar("Thing")
+
 # S3 takes 10,000 parts of an object: 160 GB of them.
 _PART_BYTES = 16 << 20
-_PARTS_AT_ONCE = 2
-_CONNECT_SECONDS, _READ_SECONDS = 10, 60
-_TRIES = 5
+_CONNECT_SECONDS, _READ_SECONDS = 10, 30
+_TRIES = 4
 # How long a job that is over waits for its uploads to notice, and for its objects to be removed.
-_STOP_SECONDS = 10
+_STOP_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Bucket:
             asyncio.CancelledError: the object is removed again.
         """
         stop = threading.Event()
-        work = asyncio.create_task(asyncio.to_thread(self._put, path, key, media_type, sha256, stop))
+        work = _in_thread(lambda: self._put(path, key, media_type, sha256, stop))
         try:
             async with asyncio.timeout(self._access.upload_seconds):
                 return await asyncio.shield(work)
@@ -103,7 +104,7 @@ class Bucket:
                     log.warning("object %s stays in the bucket: %s", key, type(error).__name__)
 
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.to_thread(remove), _STOP_SECONDS)
+            await asyncio.wait_for(_in_thread(remove), _STOP_SECONDS)
 
     def _put(self, path: Path, key: str, media_type: str, sha256: str, stop: threading.Event) -> Stored:
         import boto3.exceptions  # noqa: PLC0415 - heavy, and only a worker with a bucket needs it
@@ -123,7 +124,7 @@ class Bucket:
                 ExtraArgs={"ContentType": media_type, "Metadata": {"sha256": sha256}},
                 Callback=sent,
                 Config=TransferConfig(
-                    multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+                    multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False
                 ),
             )
             if stop.is_set():
@@ -179,12 +180,41 @@ class _Stopped(Exception):
     """The job is over: its upload is given up."""
 
 
-async def _ended(work: asyncio.Task[Stored], stop: threading.Event) -> None:
+def _in_thread(function: Callable[[], Thing]) -> asyncio.Future[Thing]:
+    """Runs a function on a thread of its own: those of the loop's executor would keep a worker from leaving."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[Thing] = loop.create_future()
+
+    def settle(value: Thing | None, error: BaseException | None) -> None:
+        if result.done():
+            return
+        if error is not None:
+            result.set_exception(error)
+        else:
+            result.set_result(cast(Thing, value))
+
+    def run() -> None:
+        try:
+            outcome: tuple[Thing | None, BaseException | None] = (function(), None)
+        except BaseException as error:  # noqa: BLE001 - handed on
+            outcome = (None, error)
+        # A loop that has been closed since then has nobody who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    threading.Thread(target=run, name="bucket", daemon=True).start()
+    return result
+
+
+async def _ended(work: asyncio.Future[Stored], stop: threading.Event) -> None:
     """Has an upload end, and its object removed; a thread that hangs in the network does so when it comes back."""
     stop.set()
     await asyncio.wait([work], timeout=_STOP_SECONDS)
     if work.done():
         work.exception()
+    else:
+        # Nobody looks at how it ends.
+        work.cancel()
 
 
 def _reason(error: Exception) -> str:
