@@ -29,6 +29,7 @@ from comfy2runpod_runtime.comfyui.events import (
     StepDone,
 )
 from comfy2runpod_runtime.delivery.outgoing import Outgoing
+from comfy2runpod_runtime.early import EarlyFiles
 from comfy2runpod_runtime.errors import (
     ComfyUIError,
     ComfyUILost,
@@ -92,7 +93,7 @@ async def run_job(
         client: where to run it.
         folder: for its files; no other job uses it at the time.
         settings: every wait's bound.
-        progress: called with `{"node", "percent", "step"?, "of"?, "outputs"?}` while it runs.
+        progress: called with `{"node", "percent", "step"?, "of"?, "outputs"?, "files"?}` while it runs.
         life: told what is reached.
         alive: False once the ComfyUI is known to be gone, so that nobody waits for it.
         deadline: when it has to be done, by the loop's clock; None: JOB_TIMEOUT_SECONDS from now.
@@ -105,10 +106,11 @@ async def run_job(
         asyncio.CancelledError: the job was cancelled; ComfyUI has been told.
     """
     with Downloads(client, folder) as downloads:
-        running = _Running(job, client, settings, progress, life, alive, downloads)
+        early = EarlyFiles(job.asked, job.wanted, job.outgoing, job.run.prompt_id, downloads)
+        running = _Running(job, client, settings, progress, life, alive, downloads, early)
         try:
             end = asyncio.get_running_loop().time() + settings.job_timeout_seconds if deadline is None else deadline
-            async with asyncio.timeout_at(end):
+            async with asyncio.timeout_at(end), early:
                 return await running.to_its_end()
         except TimeoutError:
             await _give_up(client, running.prompt_id)
@@ -134,6 +136,7 @@ class _Running:
         life: Life,
         alive: Callable[[], bool],
         downloads: Downloads,
+        early: EarlyFiles,
     ) -> None:
         self._job = job
         self._client = client
@@ -142,6 +145,8 @@ class _Running:
         self._life = life
         self._alive = alive
         self._downloads = downloads
+        self._early = early
+        self._ready: dict[str, tuple[Result, ...]] = {}
         self._needs = {output.name: ancestors(job.prompt, output.node) for output in job.asked}
         self._found: dict[str, tuple[Path | str, ...]] = {}
         self._failed: dict[str, JobError] = {}
@@ -157,7 +162,9 @@ class _Running:
         results: list[Result] = []
         for output in self._job.asked:
             try:
-                results += await finished(output, self._found.get(output.name, ()), self._job.wanted)
+                results += self._ready.get(output.name) or await finished(
+                    output, self._found.get(output.name, ()), self._job.wanted
+                )
             except OutputInvalid as error:
                 self._fail([output], error)
         if not results:
@@ -180,7 +187,9 @@ class _Running:
             self._fail(left, error, error.nodes)
             return
         self._life.reach(State.QUEUED)
-        reporter = _Reporter(prompt, self._progress, self._settings.progress_seconds, self._needs, {*self._found})
+        reporter = _Reporter(
+            prompt, self._progress, self._settings.progress_seconds, self._needs, {*self._found}, self._early
+        )
         history = await _follow(self.prompt_id, self._client, events, self._settings, reporter, self._alive, self._life)
         self._life.runs()
         self._life.reach(State.RAN)
@@ -200,6 +209,10 @@ class _Running:
             await self._fetch(output, history)
 
     async def _fetch(self, output: Output, history: History) -> None:
+        ready = await self._early.take(output, history)
+        if ready is not None:
+            self._ready[output.name], self._found[output.name] = ready, ()
+            return
         try:
             title = title_of(self._job.prompt, output.node)
             self._found[output.name] = await self._downloads.fetch(output, history, title)
@@ -319,8 +332,11 @@ class _Reporter:
         spacing_seconds: float,
         needs: Mapping[str, frozenset[str]],
         done: set[str],
+        early: EarlyFiles,
     ) -> None:
         self._prompt = prompt
+        self._early = early
+        self._node = ""
         self._progress = progress
         self._spacing = spacing_seconds
         self._started: set[str] = set()
@@ -341,6 +357,7 @@ class _Reporter:
                 self._tell(node_id, {"step": step, "of": of})
             case NodeSaved(node_id=node_id):
                 self._mark(node_id, "done")
+                self._early.saved(event, self._tell_files)
             case NodesKept(node_ids=node_ids):
                 # They are as done as those that ran: a warm worker has most of them.
                 self._started.update(node_ids)
@@ -361,7 +378,13 @@ class _Reporter:
                 self._states[name] = state
 
     def _tell(self, node_id: str, more: Mapping[str, int]) -> None:
+        self._node = node_id
         percent = min(99, round(100 * len(self._started) / max(1, len(self._prompt))))
         outputs: JsonObject = {"outputs": {**self._states}} if self._states else {}
-        self._due = {"node": title_of(self._prompt, node_id), "percent": percent, **more, **outputs}
+        files: JsonObject = {"files": self._early.told} if self._early.told else {}
+        self._due = {"node": title_of(self._prompt, node_id), "percent": percent, **more, **outputs, **files}
         self.catch_up()
+
+    def _tell_files(self) -> None:
+        if self._node:
+            self._tell(self._node, {})

@@ -22,6 +22,7 @@ class FaultProxy:
         self.seen: list[str] = []
         self.url = ""
         self.hanging = threading.Event()
+        self.over = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -36,7 +37,8 @@ class FaultProxy:
                 return web.Response(status=503, text="<Error><Code>SlowDown</Code></Error>")
             case "hang":
                 self.hanging.set()
-                await asyncio.sleep(3600)
+                await self.over.wait()
+                return web.Response(status=500)
             case "flip" if body:
                 body = body[:-1] + bytes([body[-1] ^ 1])
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
@@ -80,5 +82,6 @@ def fault_proxy(target: str) -> Iterator[FaultProxy]:
     try:
         yield proxy
     finally:
+        loop.call_soon_threadsafe(proxy.over.set)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

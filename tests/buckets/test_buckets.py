@@ -15,10 +15,11 @@ import httpx
 import pytest
 from PIL import Image
 
+from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
 from tests.end_to_end.pictures import saved, text_of
 from tests.end_to_end.saving import Graph
 
-from .conftest import Handlers
+from .conftest import GENERATED, Handlers
 from .fault_proxy import FaultProxy
 from .swift import ACCESS_KEY, SECRET_KEY, Swift
 
@@ -262,3 +263,29 @@ def test_settings_of_a_bucket_that_do_not_fit(handler_of: Handlers, environment:
 
     with pytest.raises(SettingsError, match=message):
         handler_of("t2v_ltx2", **environment)
+
+
+async def test_each_angle_is_told_as_soon_as_it_is_there(
+    swift: Swift, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = LocalEndpoint(
+        GENERATED / "i2i_multiangle",
+        worker_log=tmp_path / "log",
+        seconds_per_step=0.05,
+        environment={**swift.environment(bucket), "PROGRESS_SECONDS": "0"},
+    )
+    seen: list[dict[str, Any]] = []
+    with running_endpoint(endpoint) as url, httpx.Client(headers={"Authorization": f"Bearer {API_KEY}"}) as client:
+        request = {"image": text_of(saved(Image.new("RGB", (64, 48), "red"))), "output": {"delivery": "url"}}
+        job = client.post(f"{url}/run", json={"input": request}).json()
+        while (status := client.get(f"{url}/status/{job['id']}").json())["status"] in ("IN_QUEUE", "IN_PROGRESS"):
+            if "files" in (status.get("output") or {}):
+                seen.append(status["output"])
+            await asyncio.sleep(0.02)
+    assert status["status"] == "COMPLETED", status
+    assert len({len(update["files"]) for update in seen}) > 3
+    for update in seen:
+        # What has left is what the answer says, and nothing that is told is ever taken back.
+        assert {name: status["output"][name] for name in update["files"]} == update["files"]
+        assert all(update["outputs"][name] == "done" for name in update["files"])
+    assert len(swift.keys(bucket)) == 8

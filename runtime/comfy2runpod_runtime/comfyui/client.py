@@ -359,7 +359,7 @@ def _history(entry: JsonObject) -> History:
         succeeded=status.get("status_str") == "success" and failure is None and not interrupted,
         interrupted=interrupted,
         failure=failure,
-        files={node_id: tuple(_files(output)) for node_id, output in outputs.items()},
+        files={node_id: saved_files(output) for node_id, output in outputs.items()},
         texts={
             node_id: tuple(text for text in _list(output.get("text")) if isinstance(text, str))
             for node_id, output in outputs.items()
@@ -367,7 +367,7 @@ def _history(entry: JsonObject) -> History:
     )
 
 
-def _files(output: JsonObject) -> list[SavedFile]:
+def saved_files(output: JsonObject) -> tuple[SavedFile, ...]:
     """Every file of a node's output, whatever the key: video stands under `images`, other nodes have their own."""
     found = []
     for value in output.values():
@@ -376,4 +376,4 @@ def _files(output: JsonObject) -> list[SavedFile]:
                 name, subfolder = item.get("filename"), item.get("subfolder")
                 if isinstance(name, str):
                     found.append(SavedFile(name, subfolder if isinstance(subfolder, str) else "", "output"))
-    return found
+    return tuple(found)

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import websocket
 
-from comfy2runpod_runtime.json_types import Json
+from comfy2runpod_runtime.json_types import Json, JsonObject
 
 _CONNECT_SECONDS = 5.0
 # How long a job waits for its first connection: events from before it are not repeated, but only hints are lost.
@@ -66,10 +66,11 @@ class PromptEnded:
 
 @dataclass(frozen=True, slots=True)
 class NodeSaved:
-    """A node has saved its files."""
+    """A node has saved its files: `output` says which, as the history will."""
 
     prompt_id: str
     node_id: str
+    output: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +198,9 @@ def parse_event(data: bytes | str) -> Event | None:
     match message:
         case {"type": "executing", "data": {"prompt_id": str() as prompt_id, "node": (str() | None) as node}}:
             return NodeStarted(prompt_id, node) if node is not None else PromptEnded(prompt_id)
-        case {"type": "executed", "data": {"prompt_id": str() as prompt_id, "node": str() as node}}:
-            return NodeSaved(prompt_id, node)
+        case {"type": "executed", "data": {"prompt_id": str() as prompt_id, "node": str() as node, **rest}}:
+            output = rest.get("output")
+            return NodeSaved(prompt_id, node, output if isinstance(output, dict) else None)
         case {"type": "execution_cached", "data": {"prompt_id": str() as prompt_id, "nodes": list() as nodes}}:
             return NodesKept(prompt_id, tuple(node for node in nodes if isinstance(node, str)))
         case {

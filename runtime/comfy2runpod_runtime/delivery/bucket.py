@@ -51,9 +51,9 @@ class BucketAccess:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An uploaded file: its key, a URL that needs no log-in, and until when that works (RFC 3339, UTC)."""
+    """An uploaded file: its sha256, a URL that needs no log-in, and until when that works (RFC 3339, UTC)."""
 
-    key: str
+    sha256: str
     url: str
     expires_at: str
 
@@ -141,7 +141,7 @@ class Bucket:
             raise DeliveryFailed(f"The result could not be stored: {_reason(error)}.") from error
         if there != size:
             raise DeliveryFailed(f"The result could not be stored: {there:,} of its {size:,} bytes have arrived.")
-        return Stored(key, url, until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        return Stored(sha256, url, until.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     @property
     def _client(self) -> BaseClient:

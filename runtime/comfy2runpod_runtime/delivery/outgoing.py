@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from comfy2runpod_runtime.delivery.bucket import Bucket, BucketAccess, Stored
 from comfy2runpod_runtime.delivery.s3_config import job_bucket
-from comfy2runpod_runtime.errors import FieldFault, InvalidInput, OutputTooLarge
+from comfy2runpod_runtime.errors import DeliveryFailed, FieldFault, InvalidInput, OutputTooLarge
 from comfy2runpod_runtime.outputs import Collected, Part, Result
 from comfy2runpod_runtime.requests import Delivery
 from comfy2runpod_runtime.settings import Settings
@@ -31,6 +31,7 @@ class Outgoing:
         self._bucket = bucket
         self._limit = max_inline_bytes
         self._stored: dict[str, Stored] = {}
+        self._given: set[str] = set()
         self._at_once = asyncio.Semaphore(_UPLOADS_AT_ONCE)
 
     @property
@@ -53,6 +54,21 @@ class Outgoing:
             if size <= _SMALL_BYTES:
                 return tuple(item.inline() for item in results)
             return await asyncio.to_thread(lambda: tuple(item.inline() for item in results))
+        parts = await self._uploaded(bucket, results, prompt_id)
+        self._given |= {bucket.key(prompt_id, item.file_name) for item in results if isinstance(item, Collected)}
+        return parts
+
+    async def send_ahead(self, results: Sequence[Result], prompt_id: str) -> tuple[Part, ...]:
+        """Uploads results of a job that still runs; they stay only if they are handed over in the end.
+
+        Raises:
+            DeliveryFailed: the storage did not take a file, or there is none.
+        """
+        if self._bucket is None:
+            raise DeliveryFailed("The result could not be stored: there is no bucket.")
+        return await self._uploaded(self._bucket, results, prompt_id)
+
+    async def _uploaded(self, bucket: Bucket, results: Sequence[Result], prompt_id: str) -> tuple[Part, ...]:
         uploads = [asyncio.create_task(self._part(bucket, item, prompt_id)) for item in results]
         try:
             return tuple(await asyncio.gather(*uploads))
@@ -67,16 +83,17 @@ class Outgoing:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Of a job that failed or was stopped, what was uploaded is removed: nobody gets its URLs."""
-        if kind is not None and self._bucket is not None and self._stored:
-            await asyncio.shield(self._bucket.remove(self._stored))
+        """What was uploaded is removed, if nobody gets its URL: of a job that failed, of a run that was repeated."""
+        useless = [key for key in self._stored if kind is not None or key not in self._given]
+        if self._bucket is not None and useless:
+            await asyncio.shield(self._bucket.remove(useless))
 
     async def _part(self, bucket: Bucket, item: Result, prompt_id: str) -> Part:
         if not isinstance(item, Collected):
             return item.inline()
         key = bucket.key(prompt_id, item.file_name)
         async with self._at_once:
-            if key not in self._stored:
+            if key not in self._stored or self._stored[key].sha256 != item.sha256:
                 self._stored[key] = await bucket.put(item.path, key, item.measures.media_type, item.sha256)
         return item.elsewhere(self._stored[key].to_json())
 
