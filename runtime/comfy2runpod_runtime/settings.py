@@ -164,7 +164,7 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             faults = "; ".join(
-                f"{str(fault['loc'][0]).upper()}: {shorten(fault['msg'])}" if fault["loc"] else shorten(fault["msg"], 200)
+                ": ".join([*(str(place).upper() for place in fault["loc"][:1]), shorten(fault["msg"], 200)])
                 for fault in error.errors(include_url=False, include_input=False)
             )
         raise SettingsError(f"Environment variables that do not fit: {faults}.")
