@@ -20,7 +20,7 @@ from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.keeper import Keeper
 from comfy2runpod_runtime.delivered import Delivered
 from comfy2runpod_runtime.delivery.outgoing import Deliveries, Outgoing
-from comfy2runpod_runtime.errors import InternalError, JobCancelled, JobError, PackageError
+from comfy2runpod_runtime.errors import InternalError, InvalidInput, JobCancelled, JobError, PackageError
 from comfy2runpod_runtime.failures import disk_full
 from comfy2runpod_runtime.inputs.fetch import FetchRules
 from comfy2runpod_runtime.inputs.take import TakeRules, take_images
@@ -31,6 +31,7 @@ from comfy2runpod_runtime.logs import about, fields, set_up
 from comfy2runpod_runtime.outputs import Output
 from comfy2runpod_runtime.progress import ProgressUpdates
 from comfy2runpod_runtime.prompt import Prompt, PromptTemplate, Run
+from comfy2runpod_runtime.reports import Evidence, Reports
 from comfy2runpod_runtime.requests import ImageOptions, Wanted, wanted_of
 from comfy2runpod_runtime.seeds import drawn_seed
 from comfy2runpod_runtime.settings import Settings
@@ -103,6 +104,12 @@ class Endpoint(Generic[Request]):
                 self._settings.fetch_allow_private_addresses,
             ),
         )
+        settings = self._settings
+        self._reports = (
+            None
+            if settings.report_dir is None
+            else Reports(settings.report_dir, settings.report_files, settings.report_bytes)
+        )
         self._lives: list[Life] = []
         self._stops = StopNotice(self.doing)
         # ComfyUI runs one prompt at a time on the GPU.
@@ -143,24 +150,28 @@ class Endpoint(Generic[Request]):
                 answer = await self._run(job, life)
                 _ended(life, State.DELIVERED, "done")
             except JobError as error:
-                return self._failed(life, error)
+                return await self._failed(life, error)
             except OSError as error:
                 log.exception("the job cannot go on")
-                return self._failed(life, disk_full(error) or InternalError(_OURS))
+                return await self._failed(life, disk_full(error) or _internal(error))
             except asyncio.CancelledError:
                 _ended(life, State.CANCELLED, "cancelled")
                 raise
-            except Exception:
+            except Exception as error:
                 # A bug must not reach the caller as a traceback, which the SDK would post: it tells paths.
                 log.exception("internal error")
-                return self._failed(life, InternalError(_OURS))
+                return await self._failed(life, _internal(error))
             finally:
                 self._clean(folder)
                 self._lives.remove(life)
             return answer
 
-    def _failed(self, life: Life, error: JobError) -> JsonObject:
+    async def _failed(self, life: Life, error: JobError) -> JsonObject:
         _ended(life, State.CANCELLED if isinstance(error, JobCancelled) else State.FAILED, error.code, error.message)
+        if self._reports is not None and not isinstance(error, InvalidInput | JobCancelled):
+            stats, lines = self._keeper.stats, self._process.last_lines if self._process is not None else ()
+            evidence = Evidence(life.prompt, None if stats is None else stats.comfyui_version, lines)
+            await self._reports.write(life, error, evidence)
         return error.to_answer()
 
     async def _run(self, job: RawJob, life: Life) -> JsonObject:
@@ -186,6 +197,7 @@ class Endpoint(Generic[Request]):
         run = Run(life.prompt_id, self._drawn(request), {name: f"{folder}/{file}" for name, file in files.items()})
         prompt = self._template.copy()
         self._patch(prompt, request, run)
+        life.prompt = prompt
         progress = ProgressUpdates(job)
         try:
             async with self._turn(life, deadline) as client:
@@ -309,3 +321,9 @@ def _ended(life: Life, state: State, result: str, message: str | None = None) ->
         text += f", {before}" + (f": {message}" if message is not None else "")
     level = logging.INFO if life.simulated is None and state is State.DELIVERED else logging.WARNING
     log.log(level, "%s", text, extra=fields(result=result, **life.summary()))
+
+
+def _internal(error: Exception) -> InternalError:
+    found = InternalError(_OURS)
+    found.__cause__ = error
+    return found

@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from comfy2runpod_runtime.errors import InternalError, JobTimeout
 from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
+from comfy2runpod_runtime.prompt import Prompt
 
 
 class State(StrEnum):
@@ -80,6 +81,8 @@ class Life:
         self.sizes: dict[str, int] = {}
         # The simulator's version, if no real ComfyUI answers.
         self.simulated: str | None = None
+        # As it is queued, for a report.
+        self.prompt: Prompt | None = None
         self._began = self._since = time.monotonic()
         self._spent: dict[str, float] = {}
 

@@ -120,6 +120,13 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field(
         "auto", description="`json`: a JSON object a line; `text`: for people; `auto`: JSON on RunPod, else text."
     )
+    report_dir: Path | None = Field(
+        None,
+        description="Where a job that fails leaves a report for you, such as /runpod-volume/reports: the error, the "
+        "prompt, versions, timings and ComfyUI's last lines, without secrets. Unset: none. Refused input leaves none.",
+    )
+    report_files: int = Field(50, description="How many reports are kept; the oldest go.", gt=0)
+    report_bytes: int = Field(20_000_000, description="How many bytes of reports are kept; the oldest go.", gt=0)
     models_dir: Path = Field(Path("/opt/comfyui/models"), description="Where model files are kept.")
     model_wait_seconds: float = Field(
         7200, description="How long to wait for another worker that downloads the same file to the same volume.", gt=0

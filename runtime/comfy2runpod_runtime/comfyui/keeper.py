@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from comfy2runpod_runtime.comfyui.client import ComfyUIClient
+from comfy2runpod_runtime.comfyui.client import ComfyUIClient, SystemStats
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
 from comfy2runpod_runtime.life import Life
@@ -45,8 +45,8 @@ class Keeper:
         self.process = None if settings.comfyui_url else ComfyUIProcess(settings, lambda: self.life)
         self.unfit: str | None = None
         self._kept: _Kept | None = None
-        # Who answered at the last look: the simulator's version, or None.
-        self._simulator: str | None = None
+        # Who answered at the last look.
+        self.stats: SystemStats | None = None
 
     async def client(self) -> ComfyUIClient:
         """The client of this loop, kept until the loop ends."""
@@ -84,7 +84,7 @@ class Keeper:
             ComfyUIUnavailable: our own does not start, or another's does not answer in time.
         """
         if self.alive and client.listening:
-            return self._simulator
+            return None if self.stats is None else self.stats.simulator
         clock = asyncio.get_running_loop().time
         give_up_at = clock() + (self._patience_seconds if patience_seconds is None else patience_seconds)
         while True:
@@ -96,8 +96,8 @@ class Keeper:
                     self.unfit = error.message
                     raise
             else:
-                self._simulator = stats.simulator
-                return self._simulator
+                self.stats = stats
+                return stats.simulator
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def free_of(self, client: ComfyUIClient, prompt_id: str) -> None:

@@ -59,6 +59,12 @@ class ComfyUIProcess:
         return self._settings.comfyui_dir / "input"
 
     @property
+    def last_lines(self) -> tuple[str, ...]:
+        """The end of its log."""
+        # Its reader may add a line meanwhile.
+        return tuple(self._tail.copy())
+
+    @property
     def running(self) -> bool:
         """Whether the process lives."""
         return self._process is not None and self._process.poll() is None
