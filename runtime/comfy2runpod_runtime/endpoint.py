@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -20,7 +21,7 @@ from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.keeper import Keeper
 from comfy2runpod_runtime.delivered import Delivered
 from comfy2runpod_runtime.delivery.outgoing import Deliveries, Outgoing
-from comfy2runpod_runtime.errors import InternalError, InvalidInput, JobCancelled, JobError, PackageError
+from comfy2runpod_runtime.errors import ComfyUIBusy, InternalError, InvalidInput, JobCancelled, JobError, PackageError
 from comfy2runpod_runtime.failures import disk_full
 from comfy2runpod_runtime.inputs.fetch import FetchRules
 from comfy2runpod_runtime.inputs.take import TakeRules, take_images
@@ -83,6 +84,7 @@ class Endpoint(Generic[Request]):
                 f"The package was generated for contract {contract}, this runtime has {CONTRACT}: "
                 "compile the graph again with the same version of comfy2runpod."
             )
+        self._package = package
         self._template = PromptTemplate.read(package / "workflow_api.json")
         self._request = request
         self._answer = answer
@@ -141,13 +143,14 @@ class Endpoint(Generic[Request]):
         log.error("This worker can serve no further job and leaves: %s", reason)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    async def _handle(self, job: RawJob) -> JsonObject:
+    async def _handle(self, job: RawJob, *, unseen: bool = False) -> JsonObject:
+        """`unseen`: nobody waits for its progress or its files."""
         life = Life(str(job.get("id", "")), str(uuid.uuid4()))
         folder = _folder(life.prompt_id)
         with about(life):
             self._lives.append(life)
             try:
-                answer = await self._run(job, life)
+                answer = await self._run(job, life, unseen=unseen)
                 _ended(life, State.DELIVERED, "done")
             except JobError as error:
                 return await self._failed(life, error)
@@ -174,19 +177,26 @@ class Endpoint(Generic[Request]):
             await self._reports.write(life, error, evidence)
         return error.to_answer()
 
-    async def _run(self, job: RawJob, life: Life) -> JsonObject:
+    async def _run(self, job: RawJob, life: Life, *, unseen: bool) -> JsonObject:
         deadline = asyncio.get_running_loop().time() + self._settings.job_timeout_seconds
         request = validate_request(self._request, job.get("input"))
         fallback = ImageOptions(format=self._settings.output_format, quality=self._settings.output_quality)
         wanted = wanted_of(request, [output.name for output in self._outputs], fallback)
         async with life.until(deadline, self._settings.job_timeout_seconds):
-            leaving = await self._deliveries.of(job, wanted.delivery)
+            leaving = await self._deliveries.of(job, "inline" if unseen else wanted.delivery)
         async with leaving as outgoing:
             life.reach(State.VALIDATED)
-            return await self._made(job, request, wanted, outgoing, life, deadline)
+            progress = ProgressUpdates(job, muted=unseen)
+            return await self._made(request, wanted, outgoing, progress, life, deadline)
 
     async def _made(
-        self, job: RawJob, request: Request, wanted: Wanted, outgoing: Outgoing, life: Life, deadline: float
+        self,
+        request: Request,
+        wanted: Wanted,
+        outgoing: Outgoing,
+        progress: ProgressUpdates,
+        life: Life,
+        deadline: float,
     ) -> JsonObject:
         limit = self._settings.job_timeout_seconds
         async with life.until(deadline, limit):
@@ -198,7 +208,6 @@ class Endpoint(Generic[Request]):
         prompt = self._template.copy()
         self._patch(prompt, request, run)
         life.prompt = prompt
-        progress = ProgressUpdates(job)
         try:
             async with self._turn(life, deadline) as client:
 
@@ -223,6 +232,8 @@ class Endpoint(Generic[Request]):
     @asynccontextmanager
     async def _turn(self, life: Life, deadline: float) -> AsyncIterator[ComfyUIClient]:
         """The job's turn on the GPU, and a ComfyUI that is ready for it."""
+        if self._settings.concurrent_jobs == "refuse" and self._one_at_a_time.locked():
+            raise ComfyUIBusy("Another job has this worker's GPU; send the job again later.")
         async with life.until(deadline, self._settings.job_timeout_seconds):
             await self._one_at_a_time.acquire()
         try:
@@ -263,6 +274,22 @@ class Endpoint(Generic[Request]):
         """
         client = await self._keeper.client()
         await self._keeper.ready(client, self._settings.comfyui_start_timeout_seconds)
+        if self._settings.warmup != "off":
+            await self._warm_up()
+
+    async def _warm_up(self) -> None:
+        """Runs a job whose answer nobody gets: what it loads stays loaded. Whatever becomes of it is only logged."""
+        setting = self._settings.warmup
+        path = self._package / "test_input.json" if setting == "on" else Path(setting)
+        try:
+            sample = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            log.warning("no warm-up: %s cannot be read (%s)", path.name, type(error).__name__)
+            return
+        asked = sample.get("input", sample) if isinstance(sample, dict) else sample
+        await self._handle({"id": "warm-up", "input": asked}, unseen=True)
+        # The first job finds out for itself, and its caller is told.
+        self._keeper.unfit = None
 
     def close(self) -> None:
         """Ends the worker's own ComfyUI."""

@@ -7,6 +7,7 @@
     ├── DiskFull             disk_full             ComfyUI's disk or the worker's takes no more
     ├── JobStalled           stalled               nothing moved for too long, and the job was stopped
     ├── ComfyUIUnavailable   comfyui_unavailable   ComfyUI cannot be reached, or does not start
+    │   ├── ComfyUIBusy                            another job has the GPU, and CONCURRENT_JOBS is refuse
     │   ├── ComfyUISilent                          a request was not answered in time: it may still arrive
     │   └── ComfyUILost                            ComfyUI ended, or forgot the job: another run may succeed
     ├── OutputMissing        output_missing        the job ended without the file that it is to give
@@ -123,6 +124,10 @@ class ComfyUIUnavailable(JobError):
     """ComfyUI cannot be reached, or does not start."""
 
     code = "comfyui_unavailable"
+
+
+class ComfyUIBusy(ComfyUIUnavailable):
+    """Another job has the GPU. Nothing was queued."""
 
 
 class ComfyUISilent(ComfyUIUnavailable):

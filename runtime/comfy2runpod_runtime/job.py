@@ -280,8 +280,12 @@ async def _follow(
             history = await client.history(prompt_id)
             if history is not None:
                 return history
-            missing = 0 if await client.is_queued(prompt_id) else missing + 1
+            place = await client.place(prompt_id)
+            missing = missing + 1 if place is None else 0
             heard = clock()
+            if place == "running":
+                life.runs()
+                signs.runs()
         except ComfyUIUnavailable:
             if not alive():
                 raise ComfyUILost("ComfyUI ended while the job ran.") from None
@@ -289,8 +293,9 @@ async def _follow(
                 raise
         if missing >= _LOST_AFTER:
             raise ComfyUILost("ComfyUI no longer knows the job: it was restarted or its queue was cleared.")
-        if signs.none_for() > settings.comfyui_stall_seconds:
-            raise JobStalled(f"ComfyUI made no progress for {settings.comfyui_stall_seconds:g} s and was stopped.")
+        bound = settings.comfyui_stall_seconds if signs.told else settings.comfyui_blind_seconds
+        if signs.none_for() > bound:
+            raise JobStalled(f"ComfyUI made no progress for {bound:g} s and was stopped.")
         poll_at = clock() + wait
 
 
@@ -302,24 +307,32 @@ async def _give_up(client: ComfyUIClient, prompt_id: str) -> None:
 
 
 class _Signs:
-    """When a running prompt moved last. Silence says something only on a connection that has told of this prompt."""
+    """When a running prompt moved last, or began to run.
+
+    Silence says much on a connection that has `told` of this prompt; without one, progress may be made unseen.
+    """
 
     def __init__(self, events: EventStream, clock: Callable[[], float]) -> None:
         self._events = events
         self._clock = clock
-        self._last = clock()
-        self._told = False
+        self._last: float | None = None
+        self.told = False
 
     def note(self, event: Event | None, prompt_id: str) -> None:
         if event is not None and event.prompt_id == prompt_id:
-            self._told = True
+            self.told = True
             self._last = self._clock()
         elif not self._events.connected:
-            self._told = False
+            self.told = False
+
+    def runs(self) -> None:
+        """ComfyUI's queue says that it runs."""
+        if self._last is None:
+            self._last = self._clock()
 
     def none_for(self) -> float:
-        """Seconds without a sign; 0 while nothing can be known."""
-        return self._clock() - self._last if self._told else 0.0
+        """Seconds without a sign; 0 while it is not known to run."""
+        return 0.0 if self._last is None else self._clock() - self._last
 
 
 class _Reporter:

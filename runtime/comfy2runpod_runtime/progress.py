@@ -17,16 +17,20 @@ _QUIET_SECONDS = 0.1
 
 
 class ProgressUpdates:
-    """The updates of one job. Only the real worker loop has somewhere to post them to; elsewhere they are dropped."""
+    """The updates of one job. Only the real worker loop has somewhere to post them to; elsewhere they are dropped.
 
-    def __init__(self, job: Mapping[str, object]) -> None:
+    `muted`: they are dropped there too, since RunPod does not know the job.
+    """
+
+    def __init__(self, job: Mapping[str, object], *, muted: bool = False) -> None:
         self._job = dict(job)
+        self._posts = "RUNPOD_WEBHOOK_GET_JOB" in os.environ and not muted
         self._quiet_until = time.monotonic() + _QUIET_SECONDS
         self._sending: list[threading.Thread] = []
 
     def send(self, update: JsonObject) -> None:
         """Posts an update, on a thread that the SDK starts for it."""
-        if "RUNPOD_WEBHOOK_GET_JOB" not in os.environ or time.monotonic() < self._quiet_until:
+        if not self._posts or time.monotonic() < self._quiet_until:
             return
         import runpod  # noqa: PLC0415 - a heavy import, and only a worker needs it
 

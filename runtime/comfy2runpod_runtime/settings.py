@@ -6,6 +6,7 @@ Hugging Face's own variables keep their names and are read where they are used: 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -51,11 +52,28 @@ class Settings(BaseSettings):
         "volume, or a long video's decoding, has no steps. Counted only while events come.",
         gt=0,
     )
+    comfyui_blind_seconds: float = Field(
+        1800,
+        description="The same where no events come, though ComfyUI's queue says that the job runs: a proxy that takes "
+        "no websocket, a connection that was lost. It may be making progress that nobody sees.",
+        gt=0,
+    )
     comfyui_interrupt_seconds: float = Field(
         30,
         description="How long ComfyUI may take to stop a job. After it, our own is ended and started anew, and a "
         "worker whose ComfyUI is not its own leaves.",
         gt=0,
+    )
+    concurrent_jobs: Literal["wait", "refuse"] = Field(
+        "wait",
+        description="What a second job does while one has the GPU: `wait` for its turn, or be `refuse`d at once as "
+        "comfyui_unavailable. RunPod's queue gives a worker one at a time; a load balancer or --rp_serve_api may not.",
+    )
+    warmup: str = Field(
+        "off",
+        description="`on`: the package's test_input.json is run before the first job is taken; or a JSON file with an "
+        "input of yours. It loads the models while the worker is not ready yet, and costs one job's time at each "
+        "start; worth it where workers are started ahead of jobs. What fails in it is only logged.",
     )
     request_timeout_seconds: float = Field(30, description="How long one HTTP request to ComfyUI may take.", gt=0)
     job_timeout_seconds: float = Field(3600, description="How long a job may run before it is interrupted.", gt=0)

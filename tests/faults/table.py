@@ -181,6 +181,13 @@ FAULTS = (
         Behaviour(run="stuck"),
         own=True,
     ),
+    Fault(
+        "hangs-unseen",
+        "A node hangs, and no event ever comes.",
+        "stalled",
+        Behaviour(run="hangs", websocket="silent"),
+        {"COMFYUI_BLIND_SECONDS": "2"},
+    ),
     Fault("slow-job", "A step takes 2.5 s, within the bound for progress.", SUCCESS, Behaviour(run="slow")),
     Fault(
         "job-timeout",
@@ -276,6 +283,19 @@ FAULTS = (
         "The same job is delivered again after its end: the same answer, run once.",
         SUCCESS,
         act="duplicate",
+    ),
+    Fault(
+        "clock-forward",
+        "The wall clock is a day ahead at every other look.",
+        SUCCESS,
+        settings={"FAULT_CLOCK_JUMPS": "86400"},
+    ),
+    Fault(
+        "clock-back",
+        "The wall clock is a day behind at every other look, while a node hangs.",
+        "stalled",
+        Behaviour(run="hangs"),
+        {"FAULT_CLOCK_JUMPS": "-86400"},
     ),
     # ComfyUI's process.
     Fault("starts-slowly", "ComfyUI takes 2 s to start.", SUCCESS, Behaviour(start="slow"), own=True),

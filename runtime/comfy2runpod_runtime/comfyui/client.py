@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypedDict, TypeVar, Unpack, cast
+from typing import Literal, TypedDict, TypeVar, Unpack, cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -173,14 +173,17 @@ class ComfyUIClient:
 
     async def _knows(self, prompt_id: str) -> bool:
         with suppress(ComfyUIUnavailable):
-            return await self.is_queued(prompt_id) or await self.history(prompt_id) is not None
+            return await self.place(prompt_id) is not None or await self.history(prompt_id) is not None
         return False
 
-    async def is_queued(self, prompt_id: str) -> bool:
-        """Whether a prompt waits or runs."""
+    async def place(self, prompt_id: str) -> Literal["running", "pending"] | None:
+        """Whether a prompt runs or waits; None if the queue does not know it."""
         queue = _json_object(await self._request("GET", "/queue"))
-        entries = [*_list(queue.get("queue_running")), *_list(queue.get("queue_pending"))]
-        return any(isinstance(entry, list) and prompt_id in entry[:2] for entry in entries)
+        for place in ("running", "pending"):
+            entries = _list(queue.get(f"queue_{place}"))
+            if any(isinstance(entry, list) and prompt_id in entry[:2] for entry in entries):
+                return place
+        return None
 
     async def cancel(self, prompt_id: str) -> None:
         """Takes a prompt out of the queue, or interrupts it if it runs."""

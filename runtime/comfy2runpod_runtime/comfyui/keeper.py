@@ -109,7 +109,7 @@ class Keeper:
         give_up_at = clock() + self._settings.comfyui_interrupt_seconds
         while self.alive:
             try:
-                busy, reason = await client.is_queued(prompt_id), "it goes on with a job that was stopped"
+                busy, reason = await client.place(prompt_id) is not None, "it goes on with a job that was stopped"
             except ComfyUIUnavailable as error:
                 busy, reason = True, error.message
             if not busy:
