@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import growth
+import memory
 import overhead as handlers
 import templates
 from comfy_cli.workflow_to_api import convert_ui_to_api
@@ -141,7 +142,13 @@ def machine() -> str:
     )
 
 
-PARTS = {"overview": overview, "handler": handlers.report, "templates": templates.report, "growth": growth.report}
+PARTS = {
+    "overview": overview,
+    "handler": handlers.report,
+    "memory": memory.report,
+    "templates": templates.report,
+    "growth": growth.report,
+}
 
 
 def main() -> None:
