@@ -33,6 +33,10 @@ PACKAGE = ROOT / "generated" / "t2v_ltx2"
 HEADING = "## Memory of a delivery"
 INLINE_TEXT, LARGE = 15_000_000, 200_000_000
 _MB = 1_000_000
+_HOW = (
+    "How far the worker's resident memory rises during a job over what it was before, when a small job had warmed it "
+    "up; in the real `runpod` loop beside a stand-in for ComfyUI. Every frame of a video is decoded on the way."
+)
 _JOB_SECONDS = 300
 # A handler as small as can be: what the SDK itself needs to post a text.
 _PLAIN = """
@@ -205,8 +209,7 @@ def report() -> list[str]:
     return [
         HEADING,
         "",
-        "How far the worker's resident memory rises during a job over what it was before, when a small job had warmed it "
-        "up; in the real `runpod` loop, beside a stand-in for ComfyUI. Every frame of a video is decoded on the way.",
+        _HOW,
         "",
         "| | memory | |",
         "| --- | --- | --- |",
