@@ -60,6 +60,8 @@ def python_literal(value: Json) -> str:
         if '"' in value and "'" not in value:
             return repr(value)
         return json.dumps(value, ensure_ascii=_has_surrogates(value))
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{python_literal(key)}: {python_literal(item)}' for key, item in value.items())}}}"
     return repr(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 from comfy2runpod import __version__
 from comfy2runpod.emit.client_types import has_choice, has_literal, shapes
@@ -15,6 +16,7 @@ from comfy2runpod.emit.views import (
     field_view,
     file_facts,
     gives_files,
+    gives_many_pictures,
     is_flat,
     left_out_blocks,
     output_view,
@@ -113,19 +115,29 @@ def example_input(interface: Interface) -> JsonObject:
         view = field_view(field)
         if field.required or not isinstance(field, (SeedField, TextField, ImageField)):
             example[field.name] = view.example
-    return example
+    return example | _carried(interface)
+
+
+def _carried(interface: Interface) -> JsonObject:
+    """What an example asks of several pictures: as PNG they are together more than an answer carries."""
+    return {"output": {"format": "webp"}} if gives_many_pictures(interface) else {}
 
 
 def _call_input(interface: Interface) -> JsonObject:
-    """The shortest example: only what is required, and pictures by URL."""
+    """The shortest example: only what is required and what makes the answer fit, and pictures by URL."""
     given = {field.name: field_view(field).example for field in interface.fields if field.required}
     pictures = [field.name for field in interface.fields if isinstance(field, ImageField)]
-    return {name: _EXAMPLE_URL if name in pictures else value for name, value in given.items()}
+    return {name: _EXAMPLE_URL if name in pictures else value for name, value in given.items()} | _carried(interface)
 
 
 def _n8n_json(value: JsonObject) -> str:
     """JSON inside an expression of n8n, which ends at the first two closing braces; and inside a line of code."""
-    return json_text(value).replace("}}", "}\\u007d").replace("`", "\\u0060")
+
+    def apart(found: re.Match[str]) -> str:
+        inside = found[0].startswith('"')
+        return found[0].replace("}}", "}\\u007d") if inside else "} "
+
+    return re.sub(r'"(?:\\.|[^"\\])*"|\}(?=\})', apart, json_text(value)).replace("`", "\\u0060")
 
 
 def _first_output(interface: Interface) -> dict[str, object]:
@@ -133,11 +145,12 @@ def _first_output(interface: Interface) -> dict[str, object]:
     first = output_view(interface.outputs[0])
     inside = f".output.{first.name}" + ("[0]" if first.many else "")
     key = "text" if first.kind == "text" else "data"
+    media_type = "image/webp" if first.kind == "image" and _carried(interface) else first.media_type
     return {
         "first": first,
         "first_value": inside if is_flat(interface) else f"{inside}.{key}",
         "first_url": ".output.url" if is_flat(interface) else f"{inside}.url",
-        "first_extension": _EXTENSIONS.get(first.media_type) or first.media_type.partition("/")[2],
+        "first_extension": _EXTENSIONS.get(media_type) or media_type.partition("/")[2],
     }
 
 
@@ -160,6 +173,7 @@ def _context(interface: Interface) -> dict[str, object]:
         "pictures": [field for field in interface.fields if isinstance(field, ImageField)],
         "facts": {output.name: file_facts(output) for output in interface.outputs},
         "image_options": takes_image_options(interface),
+        "many_pictures": gives_many_pictures(interface),
         "files": gives_files(interface),
         "choice": takes_choice(interface),
         "seeds": seeds,

@@ -125,6 +125,12 @@ def takes_image_options(interface: Interface) -> bool:
     return any(output.kind is MediaKind.IMAGE for output in interface.outputs)
 
 
+def gives_many_pictures(interface: Interface) -> bool:
+    """Whether an answer may hold several pictures."""
+    pictures = [output for output in interface.outputs if output.kind is MediaKind.IMAGE]
+    return len(pictures) > 1 or any(output.many for output in pictures)
+
+
 def gives_files(interface: Interface) -> bool:
     """Whether a request may say how files are given back."""
     return any(output.kind is not MediaKind.TEXT for output in interface.outputs)
