@@ -203,7 +203,7 @@ def test_no_text_ends_the_code_in_the_page_of_calls() -> None:
     files = emit(replace(nasty, fields=required), PROMPT)
     page, taken = files["docs/API.md"], json.loads(files["test_input.json"])
     assert taken["input"]["text"] == taken["input"]["method"] == NASTY
-    called = {**taken["input"], "picture": "https://example.com/picture.png"}
+    called = {**taken["input"], **dict.fromkeys(("picture", "second"), "https://example.com/picture.png")}
     assert len(re.findall(r"^```", page, re.MULTILINE)) == 2 * len(re.findall(r"^```\w+$", page, re.MULTILINE))
     (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     (request,) = [node.value for node in ast.parse(code).body if isinstance(node, ast.Assign)]
