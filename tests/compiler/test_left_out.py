@@ -3,237 +3,26 @@
 from __future__ import annotations
 
 import json
+import random
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, convert
 from tests.left_out import bypassed, compared, compiled, every_combination, open_links, optional_pictures, patched
+from tests.left_out_graphs import BYPASS as BYPASS_OF_SMALL
+from tests.left_out_graphs import CASES as SMALL
+from tests.left_out_graphs import SLOTS, UUID, Graph, graph, subgraph
 
 KLEIN = Path(__file__).parents[2] / "graphs" / "i2i_klein_9b.json"
-Graph = dict[str, Any]
-
-# Input slots of the classes that the graphs below use, and what each gives.
-SLOTS = {
-    "LoadImage": ((), ("IMAGE", "MASK")),
-    "ImageBlend": (("image1", "image2"), ("IMAGE",)),
-    "ImageStitch": (("image1", "image2"), ("IMAGE",)),
-    "ImageInvert": (("image",), ("IMAGE",)),
-    "ImageScaleBy": (("image",), ("IMAGE",)),
-    "ImageScaleToTotalPixels": (("image",), ("IMAGE",)),
-    "ImageScale": (("image", "width"), ("IMAGE",)),
-    "GetImageSize": (("image",), ("INT", "INT", "INT")),
-    "PreviewImage": (("images",), ()),
-    "Reroute": (("",), ("*",)),
-    "SaveImage": (("images",), ()),
-}
-VALUES: dict[str, list[object]] = {
-    "LoadImage": ["cat.png", "image"],
-    "ImageBlend": [0.5, "normal"],
-    "ImageStitch": ["right", True, 0, "white"],
-    "ImageScaleBy": ["area", 0.5],
-    "ImageScaleToTotalPixels": ["area", 1.0, 8],
-    "ImageScale": ["area", 512, 512, "disabled"],
-    "SaveImage": ["x"],
-}
-
-
-def canvas(
-    nodes: dict[int, tuple[str, dict[str, tuple[int, int]]]], links_as_objects: bool
-) -> tuple[list[Any], list[Any]]:
-    """Nodes by id: class, and for each linked input the node and output that it comes from."""
-    links: list[Any] = []
-    made: dict[int, Any] = {}
-    for node_id, (class_type, _) in nodes.items():
-        names, gives = SLOTS.get(class_type, (("a", "b"), ("IMAGE",)))
-        made[node_id] = {
-            "id": node_id,
-            "type": class_type,
-            "mode": 0,
-            "inputs": [{"name": name, "type": "*" if not name else "IMAGE", "link": None} for name in names],
-            "outputs": [{"name": kind, "type": kind, "links": []} for kind in gives],
-            "properties": {},
-            "widgets_values": VALUES.get(class_type, []),
-        }
-        if class_type == "ImageScale":
-            made[node_id]["inputs"][1] |= {"type": "INT", "widget": {"name": "width"}}
-    for node_id, (_, origins) in nodes.items():
-        for slot, given in enumerate(made[node_id]["inputs"]):
-            if given["name"] in origins:
-                origin, output = origins[given["name"]]
-                link = 100 * node_id + slot
-                given["link"] = link
-                if origin > 0:
-                    made[origin]["outputs"][output]["links"].append(link)
-                row = (link, origin, output, node_id, slot, given["type"])
-                keys = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
-                links.append(dict(zip(keys, row, strict=True)) if links_as_objects else list(row))
-    return list(made.values()), links
-
-
-def graph(note: str, nodes: dict[int, tuple[str, dict[str, tuple[int, int]]]], **more: object) -> Graph:
-    made, links = canvas(nodes, links_as_objects=False)
-    made.append(
-        {"id": 99, "type": "Note", "title": "comfy2runpod", "mode": 0, "inputs": [], "outputs": [], "properties": {}}
-        | {"widgets_values": [note]}
-    )
-    return {"last_node_id": 99, "last_link_id": 9999, "nodes": made, "links": links, "version": 0.4, **more}
-
-
-def subgraph(definition: str, inside: dict[int, tuple[str, dict[str, tuple[int, int]]]], output: int) -> dict[str, Any]:
-    """A definition with the inputs a and b and one output, all pictures."""
-    nodes, links = canvas(inside, links_as_objects=True)
-    links.append({"id": 1, "origin_id": output, "origin_slot": 0, "target_id": -20, "target_slot": 0, "type": "IMAGE"})
-    shown = [
-        {"id": name, "name": name, "type": "IMAGE"}
-        | {"linkIds": [link["id"] for link in links if (link["origin_id"], link["origin_slot"]) == (-10, slot)]}
-        for slot, name in enumerate("ab")
-    ]
-    return {
-        "id": definition,
-        "name": "Inside",
-        "inputNode": {"id": -10},
-        "outputNode": {"id": -20},
-        "inputs": shown,
-        "outputs": [{"id": "out", "name": "IMAGE", "type": "IMAGE", "linkIds": [1]}],
-        "nodes": nodes,
-        "links": links,
-    }
-
-
-UUID = "11111111-2222-3333-4444-555555555555"
-
-
-def chain() -> Graph:
-    """Each picture is blended into what comes before; the third over a reroute, the fourth in half its size."""
-    note = """inputs:
-  image: 1.image
-  b: {from: 2.image, required: false, bypass: 12}
-  c: {from: 3.image, required: false, bypass: [13]}
-  d: {from: 4.image, required: false, bypass: [14]}
-outputs: {out: 20}
-"""
-    return graph(
-        note,
-        {
-            1: ("LoadImage", {}),
-            2: ("LoadImage", {}),
-            3: ("LoadImage", {}),
-            4: ("LoadImage", {}),
-            12: ("ImageBlend", {"image1": (1, 0), "image2": (2, 0)}),
-            5: ("Reroute", {"": (12, 0)}),
-            13: ("ImageBlend", {"image1": (5, 0), "image2": (3, 0)}),
-            6: ("ImageScaleBy", {"image": (4, 0)}),
-            14: ("ImageBlend", {"image1": (13, 0), "image2": (6, 0)}),
-            20: ("SaveImage", {"images": (14, 0)}),
-            # Nothing needs these; the second reads what goes.
-            7: ("ImageInvert", {"image": (1, 0)}),
-            8: ("ImageInvert", {"image": (6, 0)}),
-        },
-    )
-
-
-def one_needs_the_other() -> Graph:
-    """The third picture stands beside the second: without the second, neither is looked at."""
-    note = """inputs:
-  image: 1.image
-  b: {from: 2.image, required: false, bypass: [12]}
-  c: {from: 3.image, required: false, bypass: [3, 6]}
-outputs: {out: 20}
-"""
-    return graph(
-        note,
-        {
-            1: ("LoadImage", {}),
-            2: ("LoadImage", {}),
-            3: ("LoadImage", {}),
-            6: ("ImageScaleBy", {"image": (3, 0)}),
-            11: ("ImageStitch", {"image1": (2, 0), "image2": (6, 0)}),
-            12: ("ImageBlend", {"image1": (1, 0), "image2": (11, 0)}),
-            20: ("SaveImage", {"images": (12, 0)}),
-        },
-    )
-
-
-def needed_again() -> Graph:
-    """Node 5 is idle without the second picture, but not without the second and the third."""
-    note = """inputs:
-  image: 1.image
-  b: {from: 2.image, required: false, bypass: [12]}
-  c: {from: 3.image, required: false, bypass: [30]}
-outputs: {out: 20}
-"""
-    inside = subgraph(UUID, {41: ("ImageInvert", {"image": (-10, 1)})}, 41)
-    return graph(
-        note,
-        {
-            1: ("LoadImage", {}),
-            2: ("LoadImage", {}),
-            3: ("LoadImage", {}),
-            5: ("ImageInvert", {"image": (1, 0)}),
-            30: (UUID, {"a": (5, 0), "b": (3, 0)}),
-            11: ("ImageBlend", {"image1": (5, 0), "image2": (2, 0)}),
-            12: ("ImageBlend", {"image1": (30, 0), "image2": (11, 0)}),
-            20: ("SaveImage", {"images": (12, 0)}),
-        },
-        definitions={"subgraphs": [inside]},
-    )
-
-
-def two_instances() -> Graph:
-    """Two instances of one subgraph, whose inner node is bypassed in both, as ComfyUI does."""
-    note = """inputs:
-  image: 1.image
-  b: {from: [2.image], required: false, bypass: ["30:41", "31:41"]}
-outputs: {out: 20}
-"""
-    inside = subgraph(UUID, {41: ("ImageBlend", {"image1": (-10, 0), "image2": (-10, 1)})}, 41)
-    return graph(
-        note,
-        {
-            1: ("LoadImage", {}),
-            2: ("LoadImage", {}),
-            30: (UUID, {"a": (1, 0), "b": (2, 0)}),
-            31: (UUID, {"a": (30, 0), "b": (2, 0)}),
-            20: ("SaveImage", {"images": (31, 0)}),
-        },
-        definitions={"subgraphs": [inside]},
-    )
-
-
-def own_value() -> Graph:
-    """Without the second picture its width is not known: the widget has its own value again, a preview is gone."""
-    note = """inputs:
-  image: 1.image
-  b: {from: 2.image, required: false, bypass: [10, 11]}
-outputs: {out: 20}
-"""
-    return graph(
-        note,
-        {
-            1: ("LoadImage", {}),
-            2: ("LoadImage", {}),
-            10: ("GetImageSize", {"image": (2, 0)}),
-            11: ("PreviewImage", {"images": (2, 0)}),
-            12: ("ImageScale", {"image": (1, 0), "width": (10, 0)}),
-            20: ("SaveImage", {"images": (12, 0)}),
-        },
-    )
-
-
-CASES = {made.__name__: made() for made in (chain, one_needs_the_other, needed_again, two_instances, own_value)}
-BYPASS = {
-    "chain": {"b": ["12"], "c": ["13"], "d": ["14"]},
-    "one_needs_the_other": {"b": ["12"], "c": ["3", "6"]},
-    "needed_again": {"b": ["12"], "c": ["30"]},
-    "two_instances": {"b": ["30:41"]},
-    "own_value": {"b": ["10", "11"]},
-    "klein": {"image_2": ["30:23", "30:24"], "image_3": ["30:27", "30:28"]},
-}
-CASES["klein"] = json.loads(KLEIN.read_text("utf-8"))
+CASES = {**SMALL, "klein": json.loads(KLEIN.read_text("utf-8"))}
+BYPASS = {**BYPASS_OF_SMALL, "klein": {"image_2": ["30:23", "30:24"], "image_3": ["30:27", "30:28"]}}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -289,3 +78,58 @@ def test_left_out_pictures_are_none_in_the_example_and_optional_in_every_type() 
     assert schema["properties"]["b"]["default"] is None
     assert "b: NotRequired[Picture | None]" in package.files["clients/python/graph_client/client.py"]
     assert "b?: string | null;" in package.files["clients/typescript/client.ts"]
+
+
+def random_graph(chance: random.Random) -> tuple[Graph, dict[str, list[str]]]:
+    """A graph of pictures put together somehow, and which nodes are bypassed without two or three of them."""
+    loaders = range(1, chance.choice([4, 5]))
+    nodes: dict[int, tuple[str, dict[str, tuple[int, int]]]] = dict.fromkeys(loaders, ("LoadImage", {}))
+    between = range(10, 10 + chance.randrange(4, 9))
+    for node_id in between:
+        class_type = chance.choice(["ImageBlend", "ImageBlend", "ImageStitch", "ImageInvert", "Reroute", UUID])
+        slots = SLOTS.get(class_type, (("a", "b"), ()))[0]
+        # What came last is read more often: the more of it is behind the output.
+        origins = [*nodes, *([node_id - 1] * 3 if node_id > between[0] else [])]
+        nodes[node_id] = (class_type, {slot: (chance.choice(origins), 0) for slot in slots})
+    nodes[90] = ("SaveImage", {"images": (between[-1], 0)})
+    running = [node_id for node_id in nodes if nodes[node_id][0] != "Reroute" and node_id not in (1, 90)]
+    chance.shuffle(running)
+    bypass = {
+        f"p{loader}": [str(running.pop()) for _ in range(chance.choice([1, 2])) if running] for loader in loaders[1:]
+    }
+    inner = [("ImageBlend", {"image1": (-10, 0), "image2": (-10, 1)}), ("ImageInvert", {"image": (-10, 1)})]
+    fields = [
+        f"  {name}: {{from: {name[1:]}.image, required: false, bypass: {nodes}}}" for name, nodes in bypass.items()
+    ]
+    note = "\n".join(["inputs:", "  image: 1.image", *fields, "outputs: {out: 90}"])
+    return graph(note, nodes, definitions={"subgraphs": [subgraph(UUID, {41: chance.choice(inner)}, 41)]}), bypass
+
+
+def test_any_graph_that_is_taken_is_right_for_every_combination(monkeypatch: pytest.MonkeyPatch) -> None:
+    from comfy2runpod_runtime import Run  # noqa: PLC0415
+
+    monkeypatch.setitem(sys.modules, "schema", SimpleNamespace(Input=SimpleNamespace))
+    chance = random.Random(8)
+    taken = compared_prompts = 0
+    for _ in range(300):
+        saved, bypass = random_graph(chance)
+        try:
+            package = compiled(saved)
+        except CompileError:
+            continue
+        taken += 1
+        scope: dict[str, Any] = {}
+        # As a package runs it.
+        exec(package.files["patch.py"], scope)
+        for left_out in every_combination(bypass):
+            prompt = json.loads(package.files["workflow_api.json"])
+            given = {name: None if name in left_out else "AAAA" for name in bypass}
+            run = Run("p", {}, {name: f"{name}.png" for name in ("image", *bypass) if name not in left_out})
+            scope["patch"](prompt, SimpleNamespace(**given), run)
+            by_hand = bypassed(saved, [path for name in left_out for path in bypass[name]])
+            converted = convert(json.dumps(by_hand).encode(), "graph.json", load_catalog(), Options())
+            whole = prompt_to_json(converted.graph.prompt())
+            assert compared(package, prompt) == compared(package, whole), (saved, left_out)
+            compared_prompts += 1
+    assert taken > 25
+    assert compared_prompts > 150

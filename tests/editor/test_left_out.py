@@ -14,10 +14,10 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.interface.annotation import read_annotation
 from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.load import load
-from comfy2runpod.pipeline import CompileResult, Options, compile_graph
 from parity.editor import Editor
 from parity.server import StandInServer
-from tests.left_out import bypassed, compared, every_combination, patched
+from tests.left_out import bypassed, compared, compiled, every_combination, patched
+from tests.left_out_graphs import CASES
 
 from .conftest import GRAPHS, chromium, installed, model_files, picture
 
@@ -26,25 +26,25 @@ pytestmark = [pytest.mark.editor, pytest.mark.asyncio(loop_scope="module")]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["1.43", "1.58"])
 async def either_editor(request: pytest.FixtureRequest) -> AsyncIterator[Editor]:
-    files = {"picture.png": picture()}
+    files = {"picture.png": picture(), "cat.png": picture()}
     server = StandInServer(installed(str(request.param)).static, load_catalog(), model_files(), files)
     async with Editor(await server.start(), chromium()) as running:
         yield running
     await server.stop()
 
 
-@pytest.mark.parametrize("name", ["i2i_klein_9b"])
+@pytest.mark.parametrize("name", ["i2i_klein_9b", *CASES])
 async def test_patch_code_makes_what_the_editor_queues(either_editor: Editor, name: str, tmp_path: Path) -> None:
-    path = GRAPHS[name]
-    annotation = read_annotation(load(path.read_bytes(), path.name))
+    graph: dict[str, Any] = CASES[name] if name in CASES else json.loads(GRAPHS[name].read_text("utf-8"))
+    annotation = read_annotation(load(json.dumps(graph).encode(), "graph.json"))
     fields = {note.name: note.bypass for note in annotation.inputs or () if note.bypass}
     assert fields
-    graph: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    package: CompileResult = compile_graph(path.read_bytes(), path.name, load_catalog(), Options())
+    package = compiled(graph)
     combinations = every_combination(fields)
     for left_out, prompt in zip(combinations, patched(package, tmp_path / "package", combinations), strict=True):
-        saved = bypassed(graph, [node for each in left_out for node in fields[each]])
-        opened = await either_editor.open(cast(JsonObject, saved))
+        # A node of a definition is named once for each instance.
+        paths = {node.rpartition(":")[2]: node for each in left_out for node in fields[each]}
+        opened = await either_editor.open(cast(JsonObject, bypassed(graph, paths.values())))
         assert opened.unknown == ()
         assert await either_editor.complaints() == []
         queued = cast("dict[str, Any]", await either_editor.prompt())
