@@ -19,7 +19,7 @@ from playwright.async_api import Error as BrowserError
 from comfy2runpod.ir.json import Json, JsonObject
 
 # Without these, Chromium calls home: on a machine without a network each call is an error on the console.
-_FLAGS = (
+FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -109,7 +109,7 @@ class Editor:
 
     async def __aenter__(self) -> Editor:
         self._playwright = await async_playwright().start()
-        self._browser = await self._playwright.chromium.launch(executable_path=self._chromium, args=list(_FLAGS))
+        self._browser = await self._playwright.chromium.launch(executable_path=self._chromium, args=list(FLAGS))
         self._context = await self._browser.new_context(viewport={"width": 1600, "height": 1000})
         self._page = await self._start()
         return self

@@ -49,7 +49,7 @@ def serve_command(
         comfyui=comfyui,
         api_key=api_key,
         seconds_per_step=seconds_per_step,
-        pages=pages_of(site_files(read_docs(packages, any_version=True))),
+        pages=pages_of(site_files(read_docs(packages, any_version=True)), [package.name for package in read]),
     )
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(server, read))

@@ -10,6 +10,7 @@ from comfy2runpod import __version__
 from comfy2runpod.emit.client_types import has_choice, has_literal, shapes
 from comfy2runpod.emit.environment import client_text, environment, json_text, template_text
 from comfy2runpod.emit.openapi import REFUSALS, openapi
+from comfy2runpod.emit.page import page
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.emit.views import (
     assignment,
@@ -202,8 +203,7 @@ def _context(interface: Interface) -> dict[str, object]:
         "call_input": _call_input(interface),
         "n8n_input": _n8n_json(_call_input(interface)),
         **_first_output(interface),
-        "example": example,
-        "example_json": json.dumps(example, indent=2, ensure_ascii=False),
+        "page": page(interface, example),
         "curl_json": json.dumps({"input": example}, ensure_ascii=True).replace("'", "\\u0027"),
         "directories": sorted({model.directory for model in interface.models}),
         "uses_request": any(

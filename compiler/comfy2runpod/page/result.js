@@ -1,0 +1,151 @@
+// A finished job's output: its files played and offered, what was measured on them, the seeds, what failed.
+
+// What a browser may be told a file is; anything else is only offered for download.
+const ENDINGS = {
+  "image/png": "png",
+  "image/jpeg": "jpg",
+  "image/webp": "webp",
+  "image/gif": "gif",
+  "image/svg+xml": "svg",
+  "video/mp4": "mp4",
+  "video/webm": "webm",
+  "audio/flac": "flac",
+  "audio/mpeg": "mp3",
+  "audio/ogg": "ogg",
+  "audio/opus": "opus",
+  "audio/wav": "wav",
+  "model/gltf-binary": "glb",
+  "text/plain": "txt",
+};
+
+let blobs = [];
+
+/** Shows an answer in its place, and forgets the one before. `useSeed` takes a seed's name and its text. */
+function showOutput(place, answer, useSeed) {
+  clearOutput(place);
+  if (answer === null || typeof answer !== "object") {
+    place.append(element("p", {}, "The job is done; its answer is none that this page knows."), wholeAnswer(answer));
+    return;
+  }
+  const files = info.outputs.flatMap((output) => filesOf(output, answer));
+  if (files.length) place.append(element("div", { class: "files" }, ...files.map(fileView)));
+  for (const { output, code, message } of Array.isArray(answer.failed) ? answer.failed : []) {
+    place.append(errorView({ code, message, details: [] }, `${output} was not made`));
+  }
+  const facts = info.seeds.filter((name) => answer[name] != null).map((name) => {
+    const seed = String(answer[name]);
+    const button = element("button", { type: "button", class: "quiet" }, "Use it again");
+    button.addEventListener("click", () => useSeed(name, seed));
+    return [name, [element("code", {}, seed), " ", button]];
+  });
+  if (typeof answer.prompt_id === "string") facts.push(["prompt_id", [element("code", {}, answer.prompt_id)]]);
+  place.append(factList(facts), wholeAnswer(answer));
+}
+
+/** Forgets what is shown, and lets the browser forget its files. */
+function clearOutput(place) {
+  place.replaceChildren();
+  blobs.forEach((url) => URL.revokeObjectURL(url));
+  blobs = [];
+}
+
+/** One error: its code, its message, what to do. */
+function errorView({ code, message, details }, title = "The job failed") {
+  const remedy = info.errors.find((known) => known.code === code)?.remedy;
+  return element(
+    "div",
+    { class: "error" },
+    element("p", {}, element("strong", {}, title), code ? " " : null, code ? element("code", {}, code) : null),
+    element("p", { dir: "auto" }, message),
+    details.length
+      ? element("ul", {}, ...details.map((one) => element("li", { dir: "auto" }, `${one.field ?? one.output ?? ""}: ${one.message}`)))
+      : null,
+    remedy ? element("p", {}, remedy) : null,
+  );
+}
+
+/** Every file of an output: {output, name, data | url | text, facts…}. A flat answer holds its only one's facts itself. */
+function filesOf(output, answer) {
+  if (info.flat) {
+    const held = output.kind === "text" ? { text: answer[output.name] } : { ...answer, data: answer[output.name] };
+    return [{ ...held, output, name: output.name }];
+  }
+  const value = answer[output.name];
+  if (value == null) return [];
+  const several = Array.isArray(value);
+  return [value].flat().map((one, at) => ({ ...one, output, name: several ? `${output.name}_${at + 1}` : output.name }));
+}
+
+function fileView(file) {
+  const { output, name } = file;
+  const head = element("h4", { dir: "auto" }, info.outputs.length > 1 ? output.title : "", " ", element("code", {}, name));
+  if (typeof file.text === "string") {
+    return element("div", { class: "file" }, head, element("pre", { tabindex: "0", dir: "auto" }, file.text));
+  }
+  const type = ENDINGS[file.media_type] ? file.media_type : "application/octet-stream";
+  const address = addressOf(file, type);
+  if (address === null) {
+    return element("div", { class: "file" }, head, element("p", { class: "fault" }, "The file cannot be read."));
+  }
+  const link = element(
+    "a",
+    { href: address, download: `${name}.${ENDINGS[type] ?? "bin"}`, rel: "noreferrer", target: file.url ? "_blank" : null },
+    `Download ${name}.${ENDINGS[type] ?? "bin"}`,
+  );
+  return element("div", { class: "file" }, head, player(type, address, name), element("p", {}, link), factList(factsOf(file)));
+}
+
+/** Where the browser finds a file: its https URL, or one of the page's own for its bytes; null for neither. */
+function addressOf(file, type) {
+  if (typeof file.url === "string") return /^https:\/\//i.test(file.url) ? file.url : null;
+  try {
+    const bytes = Uint8Array.from(atob(file.data), (character) => character.charCodeAt(0));
+    const url = URL.createObjectURL(new Blob([bytes], { type }));
+    blobs.push(url);
+    return url;
+  } catch {
+    return null;
+  }
+}
+
+function player(type, src, name) {
+  const [kind] = type.split("/");
+  if (kind === "image") return element("img", { src, alt: `Result: ${name}` });
+  if (kind === "video") return element("video", { src, controls: true, loop: true, playsinline: true, "aria-label": `Result: ${name}` });
+  if (kind === "audio") return element("audio", { src, controls: true, "aria-label": `Result: ${name}` });
+  return null;
+}
+
+function factsOf(file) {
+  const facts = [];
+  if (file.width) facts.push(["Size", [`${file.width} x ${file.height}`]]);
+  if (file.frame_count) facts.push(["Frames", [String(file.frame_count)]]);
+  if (file.duration_seconds) facts.push(["Length", [`${file.duration_seconds} s`]]);
+  if (file.bytes) facts.push(["File", [`${file.media_type}, ${bytesText(file.bytes)}`]]);
+  if (file.expires_at) facts.push(["Kept until", [String(file.expires_at)]]);
+  if (file.sha256) facts.push(["SHA-256", [element("code", { class: "long" }, file.sha256)]]);
+  return facts;
+}
+
+function factList(facts) {
+  return element(
+    "dl",
+    { class: "measures" },
+    ...facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, ...value))),
+  );
+}
+
+function wholeAnswer(answer) {
+  const short = (value) => {
+    if (typeof value === "string" && value.length > 300) return `${value.slice(0, 60)}… (${grouped(value.length)} characters)`;
+    if (Array.isArray(value)) return value.map(short);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, short(one)]));
+  };
+  return element(
+    "details",
+    {},
+    element("summary", {}, "The answer's JSON"),
+    element("pre", { tabindex: "0" }, writeJson(short(answer))),
+  );
+}

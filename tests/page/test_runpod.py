@@ -1,0 +1,196 @@
+"""The page towards RunPod: a stand-in answers in the place of api.runpod.ai, inside the browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from .conftest import Open
+from .pictures import picture
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.editor]
+
+FACTS = {"media_type": "image/png", "bytes": 100, "sha256": "0" * 64, "width": 40, "height": 30}
+
+
+class StandInRunPod:
+    """Answers each request with the next of its answers: HTTP's status and JSON; keeps what was asked."""
+
+    def __init__(self, answers: Sequence[tuple[int, object]]) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, str, str | None, str | None]] = []
+
+    async def __call__(self, route: Route) -> None:
+        request = route.request
+        if request.method == "OPTIONS":
+            await route.fulfill(status=204, headers=self._headers())
+            return
+        key = request.headers.get("authorization")
+        self.asked.append((request.method, request.url, key, request.post_data))
+        status, answer = self.answers.pop(0)
+        await route.fulfill(status=status, body=json.dumps(answer), headers=self._headers())
+
+    @staticmethod
+    def _headers() -> dict[str, str]:
+        return {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
+
+
+async def send(open_page: Open, address: str, answers: Sequence[tuple[int, object]]) -> tuple[Page, StandInRunPod]:
+    page = (await open_page(address)).page
+    runpod = StandInRunPod(answers)
+    await page.route("https://api.runpod.ai/**", runpod)
+    await page.fill("#endpoint-id", "abc-123")
+    await page.fill("#api-key", "rpa_SECRET")
+    await page.click("#send")
+    return page, runpod
+
+
+async def test_from_disk_it_sends_to_an_endpoint_that_is_named(open_page: Open, on_disk: dict[str, str]) -> None:
+    done = {"id": "j", "status": "COMPLETED", "output": {"url": "https://bucket.example/image.png", **FACTS,
+            "expires_at": "2030-01-01T00:00:00Z", "seed": 2**64 - 1, "prompt_id": "p"}}  # fmt: skip
+    page = (await open_page(on_disk["t2i_klein_4b"])).page
+
+    async def bucket(route: Route) -> None:
+        await route.fulfill(body=picture(), content_type="image/png")
+
+    await page.route("https://bucket.example/**", bucket)
+    runpod = StandInRunPod([(200, {"id": "j", "status": "IN_QUEUE"}), (200, done)])
+    await page.route("https://api.runpod.ai/**", runpod)
+    await page.click("#send")
+    await expect(page.locator("#fault-endpoint-id")).to_have_text("This is required.")
+    await expect(page.locator("#endpoint-id")).to_be_focused()
+    await page.fill("#endpoint-id", "abc-123")
+    await page.click("#send")
+    await expect(page.locator("#fault-api-key")).to_have_text("This is required.")
+    await page.fill("#api-key", "rpa_SECRET")
+    await page.click("#send")
+    await expect(page.locator("#result img")).to_have_js_property("naturalWidth", 40)
+    await expect(page.locator("#result")).to_contain_text("Kept until2030-01-01T00:00:00Z")
+    await expect(page.locator("#result")).to_contain_text(str(2**64 - 1))
+    link = page.get_by_role("link", name="Download image.png")
+    assert await link.get_attribute("href") == "https://bucket.example/image.png"
+    assert [(method, url) for method, url, _, _ in runpod.asked] == [
+        ("POST", "https://api.runpod.ai/v2/abc-123/run"),
+        ("GET", "https://api.runpod.ai/v2/abc-123/status/j"),
+    ]
+    assert {key for _, _, key, _ in runpod.asked} == {"Bearer rpa_SECRET"}
+    # The key stays where it was typed.
+    assert "rpa_SECRET" not in await page.inner_text("body")
+    for store in ("localStorage", "sessionStorage"):
+        assert await page.evaluate(f"() => {store}.length") == 0
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (
+            {"status": "FAILED", "error": json.dumps({"code": "out_of_memory", "message": "Too <b>small</b>."})},
+            ("out_of_memory", "Too <b>small</b>.", "Ask for a smaller size or less at once."),
+        ),
+        ({"status": "FAILED", "error": "worker exited with exit code 1"}, ("worker exited with exit code 1",)),
+        (
+            {"status": "FAILED", "error": json.dumps({"code": "invalid_input", "message": "No.",
+             "details": [{"field": "steps", "message": "must be odd"}, {"field": "nothing", "message": "is odd"}]})},
+            ("nothing: is odd", "Correct the fields"),
+        ),
+        ({"status": "TIMED_OUT"}, ("timeout", "raise the endpoint's time limit")),
+    ],
+)  # fmt: skip
+async def test_how_a_job_ended_is_said_with_what_to_do(
+    open_page: Open, on_disk: dict[str, str], job: dict[str, str], said: tuple[str, ...]
+) -> None:
+    page, _ = await send(open_page, on_disk["t2i_klein_4b"], [(200, {"id": "j", **job})])
+    error = page.locator("#result .error")
+    for text in said:
+        await expect(error).to_contain_text(text)
+    if "details" in job.get("error", ""):
+        await expect(page.locator("#fault-steps")).to_have_text("This must be odd.")
+        await expect(page.locator("#input-steps")).to_be_focused()
+
+
+async def test_outputs_that_failed_stand_beside_those_that_came(open_page: Open, on_disk: dict[str, str]) -> None:
+    failed = [{"output": "aerial", "code": "output_invalid", "message": "It is cut off."}]
+    output = {"close_up": {"url": "http://plain.example/a.png", **FACTS}, "failed": failed, "seed": 1, "prompt_id": "p"}
+    page = (await open_page(on_disk["i2i_multiangle"])).page
+    await page.fill("#url-image", "https://example.com/cat.png")
+    await page.route(
+        "https://api.runpod.ai/**", StandInRunPod([(200, {"id": "j", "status": "COMPLETED", "output": output})])
+    )
+    await page.fill("#endpoint-id", "abc")
+    await page.fill("#api-key", "k")
+    await page.click("#send")
+    await expect(page.locator("#result .error")).to_contain_text("aerial was not made")
+    await expect(page.locator("#result .error")).to_contain_text("It is cut off.")
+    # An address that is not https is none that an endpoint gives.
+    await expect(page.locator("#result .file")).to_contain_text("The file cannot be read.")
+
+
+async def test_lists_and_texts_are_shown(open_page: Open, on_disk: dict[str, str]) -> None:
+    data = base64.b64encode(picture()).decode()
+    output = {
+        "view": [{"data": data, **FACTS}, {"data": "?", **FACTS}],
+        "said": {"text": "<b>two</b> of them"},
+        "seed": 0,
+    }
+    page = (await open_page(on_disk["every_kind"])).page
+    await page.fill("#url-picture", "https://example.com/cat.png")
+    await page.route(
+        "https://api.runpod.ai/**", StandInRunPod([(200, {"id": "j", "status": "COMPLETED", "output": output})])
+    )
+    await page.fill("#endpoint-id", "abc")
+    await page.fill("#api-key", "k")
+    await page.click("#send")
+    files = page.locator("#result .file")
+    await expect(files).to_have_count(3)
+    await expect(files.nth(0).locator("img")).to_have_js_property("naturalWidth", 40)
+    await expect(files.nth(0)).to_contain_text("Download view_1.png")
+    await expect(files.nth(1)).to_contain_text("The file cannot be read.")
+    await expect(files.nth(2).locator("pre")).to_have_text("<b>two</b> of them")
+    await expect(page.locator("#result")).to_contain_text("seed0")
+
+
+async def test_a_large_request_goes_by_runsync(open_page: Open, on_disk: dict[str, str]) -> None:
+    page = (await open_page(on_disk["i2i_multiangle"])).page
+    large = {"name": "large.png", "mimeType": "image/png", "buffer": picture() + bytes(9_000_000)}
+    await page.set_input_files("#input-image", large)
+    await page.locator(".preview img").wait_for()
+    runpod = StandInRunPod([(200, {"id": "j", "status": "IN_PROGRESS"}), (200, {"id": "j", "status": "CANCELLED"})])
+    await page.route("https://api.runpod.ai/**", runpod)
+    await page.fill("#endpoint-id", "abc")
+    await page.fill("#api-key", "k")
+    await page.click("#send")
+    await expect(page.locator("#status")).to_have_text("Cancelled.")
+    assert runpod.asked[0][1] == "https://api.runpod.ai/v2/abc/runsync?wait=1000"
+
+
+async def test_a_status_that_does_not_come_is_asked_for_again_and_a_browser_that_may_not_call_is_told(
+    open_page: Open, on_disk: dict[str, str]
+) -> None:
+    opened = await open_page(on_disk["t2i_klein_4b"])
+    page = opened.page
+    runpod = StandInRunPod([
+        (200, {"id": "j", "status": "IN_QUEUE"}),
+        (502, {}),
+        (200, {"id": "j", "status": "CANCELLED"}),
+    ])  # fmt: skip
+    await page.route("https://api.runpod.ai/**", runpod)
+    await page.fill("#endpoint-id", "abc")
+    await page.fill("#api-key", "k")
+    await page.click("#send")
+    await expect(page.locator("#status")).to_have_text("Cancelled.")
+    # What the browser itself says of it.
+    assert all("502" in text for text in opened.complaints)
+    await page.unroute("https://api.runpod.ai/**")
+
+    async def refuse(route: Route) -> None:
+        # To a page, a refused origin and a dead network look the same.
+        await route.abort()
+
+    await page.route("https://api.runpod.ai/**", refuse)
+    await page.click("#send")
+    await expect(page.locator("#result .error")).to_contain_text("RunPod may also refuse calls from a web page")
+    opened.complaints.clear()
