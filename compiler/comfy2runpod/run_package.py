@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import os
 import subprocess
@@ -14,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+
+import httpx
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import Locus
@@ -32,6 +35,8 @@ _SUFFIXES = {
     "image/svg+xml": "svg",
     "model/gltf-binary": "glb",
 }
+
+_FETCH_SECONDS = 60
 
 
 class RunError(Exception):
@@ -113,29 +118,38 @@ def _opened(answer: JsonObject, file_fields: frozenset[str]) -> Answer:
         return Answer(failed=True, rest={"error": error}, media={})
     media: dict[str, bytes] = {}
     rest: JsonObject = {}
+    if "url" in answer and len(file_fields) == 1:
+        (name,) = file_fields
+        answer = {name: None, **answer}
     for name, value in answer.items():
-        if name in file_fields and isinstance(value, str):
-            rest[name] = _file(media, name, str(answer.get("media_type")), value)
-        elif isinstance(value, dict) and "data" in value:
-            rest[name] = _with_file(media, name, value)
+        if name in file_fields and (isinstance(value, str) or "url" in answer):
+            rest[name] = _saved(media, name, {**answer, "data": value})
         elif isinstance(value, list):
-            rest[name] = [
-                _with_file(media, f"{name}-{index}", item) if isinstance(item, dict) and "data" in item else item
-                for index, item in enumerate(value)
-            ]
+            rest[name] = [_with_file(media, f"{name}-{index}", item) for index, item in enumerate(value)]
         else:
-            rest[name] = value
+            rest[name] = _with_file(media, name, value)
     return Answer(failed=False, rest=rest, media=media)
 
 
-def _with_file(media: dict[str, bytes], name: str, value: JsonObject) -> JsonObject:
-    return {**value, "data": _file(media, name, str(value.get("media_type")), str(value["data"]))}
+def _with_file(media: dict[str, bytes], name: str, value: Json) -> Json:
+    """A part of an answer; if it is a file, with the name that the file gets as its `data`."""
+    if not isinstance(value, dict) or not {"data", "url"} & value.keys():
+        return value
+    return {**value, "data": _saved(media, name, value)}
 
 
-def _file(media: dict[str, bytes], name: str, media_type: str, text: str) -> str:
-    file = f"{name}.{_SUFFIXES.get(media_type, 'bin')}"
+def _saved(media: dict[str, bytes], name: str, file: JsonObject) -> str:
+    target = f"{name}.{_SUFFIXES.get(str(file.get('media_type')), 'bin')}"
     try:
-        media[file] = base64.b64decode(text, validate=True)
+        if isinstance(data := file.get("data"), str):
+            media[target] = base64.b64decode(data, validate=True)
+        else:
+            media[target] = httpx.get(str(file["url"]), timeout=_FETCH_SECONDS).raise_for_status().content
     except binascii.Error as error:
         raise RunError(CannotRun(at=Locus(name), problem=f"the answer's {name} is not base64: {error}")) from error
-    return file
+    except httpx.HTTPError as error:
+        problem = f"the file of {name} cannot be fetched from where the worker put it: {type(error).__name__}"
+        raise RunError(CannotRun(at=Locus(name), problem=problem)) from error
+    if hashlib.sha256(media[target]).hexdigest() != file.get("sha256"):
+        raise RunError(CannotRun(at=Locus(name), problem=f"the file of {name} is not the one that the answer says"))
+    return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import logging
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
+from tests.cli.command import comfy2runpod
 from tests.end_to_end.pictures import saved, text_of
 from tests.end_to_end.saving import Graph
 
@@ -289,3 +291,18 @@ async def test_each_angle_is_told_as_soon_as_it_is_there(
         assert {name: status["output"][name] for name in update["files"]} == update["files"]
         assert all(update["outputs"][name] == "done" for name in update["files"])
     assert len(swift.keys(bucket)) == 8
+
+
+def test_run_saves_what_went_by_url(swift: Swift, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in swift.environment(bucket).items():
+        monkeypatch.setenv(name, value)
+    image = base64.b64encode(saved(Image.new("RGB", (64, 48), "red"))).decode()
+    video = {**SMALL, "output": {"delivery": "url"}}
+    angles = {"image": image, "outputs": ["aerial"], "output": {"delivery": "url"}}
+    for package, request, file in (("t2v_ltx2", video, "video.mp4"), ("i2i_multiangle", angles, "aerial.png")):
+        done = comfy2runpod("run", GENERATED / package, "--input", json.dumps(request), "-o", tmp_path)
+        assert done.returncode == 0, done.stderr
+        answer = json.loads((tmp_path / "response.json").read_text())
+        told = answer if package == "t2v_ltx2" else answer["aerial"]
+        assert hashlib.sha256((tmp_path / file).read_bytes()).hexdigest() == told["sha256"]
+        assert told["url"].startswith(swift.url)
