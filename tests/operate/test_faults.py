@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +28,40 @@ def test_every_input_is_sent_once_and_its_result_kept(place: Place, server: Queu
     assert all(events == ["sending", "sent", "done"] for events in place.events().values())
     again = place.run()
     assert (again.returncode, server.runs, "40 of 40 done" in again.stdout) == (0, 40, True)
+
+
+def test_each_step_is_on_the_disk_before_the_next(
+    place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.prompts(6)
+    # What was written to the journal or had on the disk, in order.
+    steps: list[str] = []
+    write, fsync = os.write, os.fsync
+
+    def noted_write(fd: int, data: bytes) -> int:
+        steps.append(data.decode())
+        return write(fd, data)
+
+    def noted_fsync(fd: int) -> None:
+        fsync(fd)
+        steps.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
+
+    monkeypatch.setattr("comfy2runpod.operate.journal.os.write", noted_write)
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    journal = str(place.out / "journal.jsonl")
+    sent: list[list[str]] = []
+    server.on_run = lambda _number: sent.append(list(steps))
+    assert place.run("--in-flight", "1").returncode == 0
+    assert all(json.loads(before[-2])["event"] == "sending" and before[-1] == journal for before in sent)
+    for at, step in enumerate(steps):
+        if step.startswith('{"at"'):
+            assert steps[at + 1] == journal
+            line = json.loads(step)
+            if line["event"] == "done":
+                folder = place.out / line["id"]
+                part = folder / f".response.json.{os.getpid()}.part"
+                files = [folder / "image.png", part, folder, place.out]
+                assert steps[at - 4 : at] == [str(path) for path in files]
 
 
 def test_results_of_every_form_are_kept_without_their_content(place: Place, server: QueueServer) -> None:

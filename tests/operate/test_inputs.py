@@ -18,6 +18,7 @@ def test_all_bad_lines_are_told_at_once_and_nothing_is_sent(place: Place, server
         b"[1]",
         b'{"a": NaN}',
         b'{"a": "\xff"}',
+        b'{"a": 1e999}',
         {"id": "7", "input": {}, "seed": 3},
         {"id": 7, "input": {}},
         {"id": "x", "input": "text"},
@@ -41,16 +42,17 @@ def test_all_bad_lines_are_told_at_once_and_nothing_is_sent(place: Place, server
         (6, "bad-line"),
         (7, "bad-line"),
         (8, "bad-line"),
-        (9, "unsafe-id"),
-        (12, "duplicate-id"),
-        (13, "unsafe-id"),
-        (14, "bad-line"),
-        (15, "duplicate-id"),
-        (16, "bad-line"),
+        (9, "bad-line"),
+        (10, "unsafe-id"),
+        (13, "duplicate-id"),
+        (14, "unsafe-id"),
+        (15, "bad-line"),
+        (16, "duplicate-id"),
+        (17, "bad-line"),
     ]
     reasons = [reason for _, _, reason in lines]
-    assert "an endpoint takes 10,000,000" in reasons[10]
-    assert "that of line 10 already" in reasons[8]
+    assert "an endpoint takes 10,000,000" in reasons[11]
+    assert "that of line 11 already" in reasons[9]
     assert server.runs == 0
     assert not place.out.exists()
 

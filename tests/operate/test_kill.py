@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,25 @@ def test_a_second_ctrl_c_ends_at_once(place: Place, server: QueueServer) -> None
     ended.set()
     assert _doubted(place)
     process.stdout.close()
+
+
+def test_a_terminal_gets_one_line_that_changes(place: Place, server: QueueServer) -> None:
+    place.prompts(4)
+    server.looks = 2
+    terminal, theirs = os.openpty()
+    process = place.start(stderr=theirs, stdout=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = b""
+    # The other side's end is an error here, and not an end of file.
+    with suppress(OSError):
+        while more := os.read(terminal, 4096):
+            shown += more
+    os.close(terminal)
+    assert process.wait(60) == 0
+    lines = shown.decode().split("\r\x1b[2K")
+    assert len(lines) > 2
+    assert all(line.startswith("[") and " of 4 done" in line for line in lines[1:-1])
+    assert lines[-1] == ""
 
 
 def _limited(size: int) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import click
 
 from comfy2runpod.cli.exits import REFUSED
+from comfy2runpod.diagnostics import shorten
 
 if TYPE_CHECKING:
     from comfy2runpod.operate.batch import Batch, Settings, Summary, Told
@@ -30,6 +31,7 @@ _OFTEN = (700, 10, 10)
 # Seconds between two lines of progress where there is no terminal, and two changes of the one that there is on one.
 _LINES_EVERY, _BAR_EVERY = 10.0, 0.5
 _BAR = 24
+_LONGEST_MESSAGE = 300
 
 
 @click.command("batch")
@@ -132,12 +134,14 @@ class _Progress:
         if record.event == "done" and not record.missing:
             return
         self.clear()
+        # The journal has it whole; a worker that is no package of ours may tell a traceback.
+        message = shorten(record.message or "", _LONGEST_MESSAGE)
         if record.event == "done":
             click.echo(f"{told.id}: done without {', '.join(record.missing)}", err=True)
         elif record.event == "failed":
-            click.echo(f"{told.id}: failed, {record.code}: {record.message}", err=True)
+            click.echo(f"{told.id}: failed, {record.code}: {message}", err=True)
         else:
-            click.echo(f"{told.id}: uncertain: {record.message}", err=True)
+            click.echo(f"{told.id}: uncertain: {message}", err=True)
 
     async def draw(self, batch: Batch) -> None:
         """Shows how far a batch is, until it is cancelled."""

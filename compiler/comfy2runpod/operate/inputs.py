@@ -164,7 +164,11 @@ class Inputs:
             request, given = inner, named
         if _ID.fullmatch(given) is None or given.casefold() == JOURNAL:
             return UnsafeId(at=at, id=given)
-        size = len(json.dumps({"input": request}))
+        try:
+            size = len(json.dumps({"input": request}, allow_nan=False))
+        except ValueError:
+            # 1e999 is one to Python, and would go out as a word that JSON does not know.
+            return BadLine(at=at, problem="it holds a number that is too large")
         if size > self._most:
             problem = f"its request has {size:,} bytes, an endpoint takes {self._most:,}: give pictures as https URLs"
             return BadLine(at=at, problem=problem)
