@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,18 @@ def test_a_failed_job_is_kept_and_sent_again_only_when_asked(place: Place, serve
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "1"}])
 def test_429_slows_down_and_nothing_is_sent_twice(place: Place, server: QueueServer, headers: dict[str, str]) -> None:
     place.prompts(10)
-    server.on_run = lambda number: (429, headers) if number <= 3 else None
+    asked: list[float] = []
+
+    def refuse(number: int) -> Any:
+        asked.append(time.monotonic())
+        return (429, headers) if number <= 3 else None
+
+    server.on_run = refuse
     server.on_look = lambda number: 429 if number == 2 else None
     assert place.run().returncode == 0
     assert set(server.queued.values()) == {1}
+    # All three were on their way together; the next waits half a second, or as long as it is asked.
+    assert asked[4] - asked[0] > (0.9 if headers else 0.45)
     # Refused ones are as they were: nobody has to wonder.
     assert {event for events in place.events().values() for event in events} == {"sending", "unsent", "sent", "done"}
 
@@ -143,6 +152,19 @@ def test_a_submission_without_a_clear_answer_is_uncertain_until_it_is_asked_for(
     assert (place.run("--resend-uncertain").returncode, server.runs) == (0, 11)
     twice = 1 if fault == "lost" else 0
     assert sorted(server.queued.values()) == [1] * (10 - twice) + [2] * twice
+
+
+def test_an_input_in_doubt_that_is_refused_stays_in_doubt(
+    place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.prompts(2)
+    server.on_run = lambda number: 500 if number == 1 else None
+    assert place.run().returncode == 1
+    monkeypatch.setenv("RUNPOD_API_KEY", "wrong")
+    assert place.run("--resend-uncertain").returncode == 3
+    monkeypatch.setenv("RUNPOD_API_KEY", server.key)
+    done = place.run()
+    assert (done.returncode, "1 uncertain" in done.stdout, server.runs) == (1, True, 2)
 
 
 def test_submissions_are_not_risked_one_after_another(place: Place, server: QueueServer) -> None:

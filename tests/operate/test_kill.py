@@ -37,13 +37,13 @@ def _doubted(place: Place) -> set[str]:
 @pytest.mark.parametrize("moment", ["before", "run", "look"])
 def test_a_batch_that_is_killed_goes_on(place: Place, server: QueueServer, moment: str, number: int) -> None:
     place.prompts(20)
-    # Long before it is killed, another one may not have the folder.
-    refused: list[int] = []
+    # Before it is killed, another one may not have the folder.
+    refused: list[str] = []
     process = place.start("--in-flight", "6")
 
     def kill(at: int) -> None:
         if at == number and not refused:
-            refused.append(place.start(stdout=subprocess.DEVNULL).wait(60))
+            refused.append(place.run().stderr)
             process.kill()
             process.wait(30)
 
@@ -52,7 +52,8 @@ def test_a_batch_that_is_killed_goes_on(place: Place, server: QueueServer, momen
     else:
         server.answered = lambda kind, at: kill(at) if kind == moment else None
     process.communicate(timeout=60)
-    assert (process.returncode, refused) == (-signal.SIGKILL, [1])
+    assert process.returncode == -signal.SIGKILL
+    assert [told.startswith("error[batch-running]") for told in refused] == [True]
     finished = {name for name, events in place.events().items() if events[-1] == "done"}
     doubted = _doubted(place)
     assert len(doubted) <= 4
@@ -88,15 +89,21 @@ def test_ctrl_c_leaves_what_is_queued_to_the_next_call(place: Place, server: Que
     place.prompts(20)
     server.looks = 1_000_000
     process = place.start("--in-flight", "6")
+    stopping = threading.Event()
 
     def interrupt(number: int) -> None:
         if number == 6:
-            # It is on its way: its answer is waited for.
+            # It is on its way, and its answer comes when all else has stopped.
             process.send_signal(signal.SIGINT)
+            stopping.wait(60)
 
     server.on_run = interrupt
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, said
+    assert process.stdout is not None
+    assert any("Stopping" in line for line in process.stdout)
+    stopping.set()
+    said = process.stdout.read()
+    process.stdout.close()
+    assert process.wait(60) == 130, said
     assert ("6 queued" in said, "14 not sent" in said, "uncertain" in said) == (True, True, False)
     server.looks = 0
     assert place.run().returncode == 0
