@@ -119,22 +119,29 @@ def _alpha(picture: InputPicture) -> Mask:
     return Mask(picture.width, picture.height, picture.frames) if picture.has_alpha else Mask(64, 64, picture.frames)
 
 
+def _resized(given: Inputs, images: Images, width: int, height: int) -> Images:
+    """Pictures at another size, of which each way of resizing says otherwise that nothing is left of them."""
+    if width < 1 or height < 1:
+        if given.constant("upscale_method") == "lanczos":
+            raise NodeError("ValueError", "height and width must be > 0")
+        before, after = f"(H: {images.height}, W: {images.width})", f"(H: {height}, W: {width})"
+        sizes = f"but got input {before} output {after}"
+        raise NodeError("RuntimeError", f"Input and output sizes should be greater than 0, {sizes}")
+    return Images(width, height, images.frames)
+
+
 def _total_pixels(given: Inputs) -> tuple[Value, ...]:
     images, step = given.get("image", Images), given.whole("resolution_steps", 1)
     scale = math.sqrt(given.number("megapixels", 1) * 1024 * 1024 / (images.width * images.height))
     width, height = (round(side * scale / step) * step for side in (images.width, images.height))
-    if width < 1 or height < 1:
-        raise NodeError("RuntimeError", "Input and output sizes should be greater than 0")
-    return (Images(width, height, images.frames),)
+    return (_resized(given, images, width, height),)
 
 
 def _max_dimension(given: Inputs) -> tuple[Value, ...]:
     images, largest = given.get("image", Images), given.whole("largest_size", 512)
     width = largest if images.width >= images.height else round(images.width / images.height * largest)
     height = largest if images.height >= images.width else round(images.height / images.width * largest)
-    if width < 1 or height < 1:
-        raise NodeError("RuntimeError", "Input and output sizes should be greater than 0")
-    return (Images(width, height, images.frames),)
+    return (_resized(given, images, width, height),)
 
 
 # The widths and heights that FluxKontextImageScale chooses from, and each turned.
@@ -171,9 +178,7 @@ def _same_conditioning(given: Inputs) -> tuple[Value, ...]:
 def _scale_by(given: Inputs) -> tuple[Value, ...]:
     images, scale = given.get("image", Images), given.number("scale_by", 1)
     width, height = round(images.width * scale), round(images.height * scale)
-    if width < 1 or height < 1:
-        raise NodeError("ValueError", "height and width must be > 0")
-    return (Images(width, height, images.frames),)
+    return (_resized(given, images, width, height),)
 
 
 def _scale(given: Inputs) -> tuple[Value, ...]:
