@@ -73,6 +73,9 @@ class Input(BaseModel):
     allow_partial: Annotated[
         bool, Field(title="Allow partial", description="Whether an answer may lack outputs that failed.")
     ] = False
+    timings: Annotated[
+        bool, Field(title="Timings", description="Whether the answer says how long each part of the job took.")
+    ] = False
 
 
 class CloseUpFile(AnswerFile):
@@ -157,3 +160,6 @@ class Output(BaseModel):
     failed: list[Failed] | None = None
     seed: Annotated[int, Field(description="The seed that was used.")]
     prompt_id: Annotated[str, Field(description="The run's id in ComfyUI.")]
+    timings: Annotated[
+        dict[str, float] | None, Field(description="Seconds of each part of the job, if it was asked for them.")
+    ] = None

@@ -70,6 +70,9 @@ class Input(BaseModel):
         ImageOptions | None,
         Field(strict=False, title="Output", description="How files are given back."),
     ] = None
+    timings: Annotated[
+        bool, Field(title="Timings", description="Whether the answer says how long each part of the job took.")
+    ] = False
 
 
 class Output(BaseModel):
@@ -87,6 +90,9 @@ class Output(BaseModel):
     height: Annotated[int, Field(description="Height in pixels, measured on the decoded picture.")]
     seed: Annotated[int, Field(description="The seed that was used.")]
     prompt_id: Annotated[str, Field(description="The run's id in ComfyUI.")]
+    timings: Annotated[
+        dict[str, float] | None, Field(description="Seconds of each part of the job, if it was asked for them.")
+    ] = None
 
     @model_validator(mode="after")
     def _in_one_form(self) -> Self:

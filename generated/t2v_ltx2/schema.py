@@ -86,6 +86,9 @@ class Input(BaseModel):
         OutputOptions | None,
         Field(strict=False, title="Output", description="How files are given back."),
     ] = None
+    timings: Annotated[
+        bool, Field(title="Timings", description="Whether the answer says how long each part of the job took.")
+    ] = False
 
 
 class Output(BaseModel):
@@ -105,6 +108,9 @@ class Output(BaseModel):
     duration_seconds: Annotated[float, Field(description="Frames by frame rate, in seconds, to two decimals.")]
     seed: Annotated[int, Field(description="The seed that was used.")]
     prompt_id: Annotated[str, Field(description="The run's id in ComfyUI.")]
+    timings: Annotated[
+        dict[str, float] | None, Field(description="Seconds of each part of the job, if it was asked for them.")
+    ] = None
 
     @model_validator(mode="after")
     def _in_one_form(self) -> Self:

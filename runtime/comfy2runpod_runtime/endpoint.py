@@ -227,7 +227,8 @@ class Endpoint(Generic[Request]):
             await progress.drain()
             raise
         await progress.drain()
-        return self._checked({**media, **run.seeds, "prompt_id": work.run.prompt_id})
+        timings: JsonObject = {"timings": {**life.timings}} if wanted.timings else {}
+        return self._checked({**media, **run.seeds, "prompt_id": work.run.prompt_id, **timings})
 
     @asynccontextmanager
     async def _turn(self, life: Life, deadline: float) -> AsyncIterator[ComfyUIClient]:

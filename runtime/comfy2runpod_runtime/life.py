@@ -127,8 +127,12 @@ class Life:
 
     @property
     def timings(self) -> dict[str, float]:
-        """Seconds that each part took until now."""
-        return {name: round(seconds, 4) for name, seconds in self._spent.items()}
+        """Seconds that each part took until now, the one in work among them."""
+        spent = dict(self._spent)
+        if not self.over:
+            part = _PARTS[self.state].name
+            spent[part] = spent.get(part, 0.0) + time.monotonic() - self._since
+        return {name: round(seconds, 4) for name, seconds in spent.items()}
 
     def to_json(self) -> JsonObject:
         """Where it stands."""

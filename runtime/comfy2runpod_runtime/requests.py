@@ -36,6 +36,7 @@ class Wanted:
 
     outputs: tuple[str, ...]
     allow_partial: bool
+    timings: bool
     format: ImageFormat | None
     quality: int | None
     delivery: Delivery | None
@@ -56,6 +57,7 @@ def wanted_of(request: BaseModel, outputs: Sequence[str], fallback: ImageOptions
     return Wanted(
         outputs=tuple(name for name in outputs if name in names),
         allow_partial=bool(getattr(request, "allow_partial", False)),
+        timings=bool(getattr(request, "timings", False)),
         format=getattr(options, "format", None) or fallback.format,
         quality=getattr(options, "quality", None) or fallback.quality,
         delivery=options.delivery,

@@ -61,7 +61,9 @@ _right = st.fixed_dictionaries(
     {"prompt": st.text(min_size=1, max_size=20), "image": _images},
     optional={"seed": st.integers(0, 2**40), "steps": st.integers(0, 30), "megapixels": st.floats(0, 5)},
 )
-_names = st.sampled_from(["prompt", "image", "seed", "steps", "megapixels", "output", "outputs", "allow_partial", "id"])
+_names = st.sampled_from(
+    ["prompt", "image", "seed", "steps", "megapixels", "output", "outputs", "allow_partial", "timings", "id"]
+)
 INPUTS = st.one_of(
     _json,
     _right,

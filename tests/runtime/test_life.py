@@ -147,6 +147,15 @@ async def test_a_job_takes_too_long_in_each_state(held: Held, state: str, caplog
     assert await held.serves()
 
 
+async def test_a_request_can_ask_how_long_each_part_took(held: Held) -> None:
+    held.state.behave(WELL)
+    answer = await held.endpoint.handle({"id": "job", "input": {**INPUT, "timings": True}})
+    parts = ["validate", "fetch", "wait", "queue", "in_queue", "run", "collect", "measure", "deliver"]
+    assert list(answer["timings"]) == parts
+    assert answer["timings"]["run"] > WELL.seconds / 2
+    assert "timings" not in await held.endpoint.handle({"id": "other", "input": INPUT})
+
+
 def _results(caplog: pytest.LogCaptureFixture) -> list[object]:
     told = [record.__dict__.get("fields", {}) for record in caplog.records]
     return [line["result"] for line in told if "result" in line]

@@ -25,7 +25,7 @@ NEEDED = (OPENAPI, INPUT, OUTPUT, "docs/API.md", "docs/index.html", MODELS, _HAN
 
 _CONTRACT = re.compile(rb"^    contract=(\d+),$", re.MULTILINE)
 # What a request or an answer holds beside a package's own fields.
-_REQUEST_KEYS = ("output", "outputs", "allow_partial")
+_REQUEST_KEYS = ("output", "outputs", "allow_partial", "timings")
 _ANSWER_TEXTS = ("prompt_id", "media_type", "sha256", "url", "expires_at")
 _PLURALS = {"switch": "switches"}
 _GIGABYTE, _MEGABYTE = 1e9, 1e6

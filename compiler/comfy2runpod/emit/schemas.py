@@ -133,6 +133,12 @@ def _reserved(interface: Interface) -> JsonObject:
             "type": "boolean",
             "default": False,
         }
+    keys["timings"] = {
+        "title": "Timings",
+        "description": "Whether the answer says how long each part of the job took on the worker.",
+        "type": "boolean",
+        "default": False,
+    }
     return keys
 
 
@@ -154,6 +160,12 @@ def output_schema(interface: Interface) -> JsonObject:
     for name in seed_names(interface):
         properties[name] = {"type": "integer", "description": "The seed that was used."}
     properties["prompt_id"] = {"type": "string", "description": "The run's id in ComfyUI, for questions about it."}
+    properties["timings"] = {
+        "type": "object",
+        "additionalProperties": {"type": "number", "minimum": 0},
+        "description": "Seconds of each part of the job on the worker, if the request asks for them.",
+    }
+    left_out.add("timings")
     return {
         "$schema": DIALECT,
         "$id": f"urn:comfy2runpod:{interface.name}:output",

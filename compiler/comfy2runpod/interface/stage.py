@@ -51,10 +51,11 @@ _ANSWER_NAMES = frozenset(
         "url",
         "expires_at",
         "failed",
+        "timings",
     }
 )
 # What every request may say beside its fields.
-_REQUEST_NAMES = frozenset({"output", "outputs", "allow_partial"})
+_REQUEST_NAMES = frozenset({"output", "outputs", "allow_partial", "timings"})
 
 
 def make_interface(

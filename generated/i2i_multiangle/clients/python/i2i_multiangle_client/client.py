@@ -40,6 +40,7 @@ class Input(TypedDict):
     output: NotRequired[OutputOptions | None]
     outputs: NotRequired[list[OutputsChoice] | None]
     allow_partial: NotRequired[bool]
+    timings: NotRequired[bool]
 
 
 class CloseUpFile(TypedDict):
@@ -198,6 +199,7 @@ class Output(TypedDict):
     failed: NotRequired[list[Failed]]
     seed: int
     prompt_id: str
+    timings: NotRequired[dict[str, float]]
 
 
 SPEC = transport.Spec(

@@ -26,6 +26,7 @@ class Input(TypedDict):
     steps: NotRequired[int]
     seed: NotRequired[int | None]
     output: NotRequired[OutputOptions | None]
+    timings: NotRequired[bool]
 
 
 class Output(TypedDict):
@@ -41,6 +42,7 @@ class Output(TypedDict):
     height: int
     seed: int
     prompt_id: str
+    timings: NotRequired[dict[str, float]]
 
 
 SPEC = transport.Spec(

@@ -25,6 +25,7 @@ class Input(TypedDict):
     frame_count: NotRequired[int]
     seed: NotRequired[int | None]
     output: NotRequired[OutputOptions | None]
+    timings: NotRequired[bool]
 
 
 class Output(TypedDict):
@@ -42,6 +43,7 @@ class Output(TypedDict):
     duration_seconds: float
     seed: int
     prompt_id: str
+    timings: NotRequired[dict[str, float]]
 
 
 SPEC = transport.Spec(
