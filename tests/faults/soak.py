@@ -38,8 +38,11 @@ SETTINGS = {
     "REQUEST_TIMEOUT_SECONDS": "5",
     "COMFYUI_SILENCE_SECONDS": "1",
     "COMFYUI_STALL_SECONDS": "1",
+    # A connection may be lost just before a job whose node hangs, so that nothing tells of it.
+    "COMFYUI_BLIND_SECONDS": "2",
     "COMFYUI_INTERRUPT_SECONDS": "2",
 }
+_LOST_SECONDS = 60
 _FAULTY = 0.3
 _SAMPLE_EVERY = 50
 _WARM = 200
@@ -104,7 +107,11 @@ async def soak(jobs: int, seed: int, endpoint: Any, state: State) -> Soaked:
         (state.folder / LOG).unlink(missing_ok=True)
         state.behave(fault.behaviour)
         job = {"id": f"job-{number}", "input": {"prompt": "a cat", "seed": number}}
-        answer = dict(await asyncio.wait_for(endpoint.handle(job), 60))
+        try:
+            answer = dict(await asyncio.wait_for(endpoint.handle(job), _LOST_SECONDS))
+        except TimeoutError:
+            wrong.append(f"job {number}, {fault.name}: no answer in {_LOST_SECONDS} s")
+            continue
         error = answer.pop("error", None)
         result, told = judge({"error": error} if error is not None else {"output": answer})
         runs = len(state.seen("running"))

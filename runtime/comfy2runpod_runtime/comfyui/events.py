@@ -93,8 +93,10 @@ class EventStream:
         self._url = f"{'wss' if scheme == 'https' else 'ws'}://{rest}/ws?clientId={self.client_id}"
         self._queue: asyncio.Queue[Event] = asyncio.Queue(_MAX_WAITING)
         self._stop = threading.Event()
-        # Whether a lost connection is to be made anew: only while a job listens.
+        # Whether a lost connection is to be made anew: only while a job listens. The thread ends under the lock, so
+        # that a job that begins then starts another.
         self._wanted = threading.Event()
+        self._ending = threading.Lock()
         self._connected = threading.Event()
         self._heard = time.monotonic()
         self._connection = websocket.WebSocket()
@@ -114,8 +116,10 @@ class EventStream:
         """Starts to listen, if it does not; waits a moment for the connection. What is left of another job is gone."""
         while not self._queue.empty():
             self._queue.get_nowait()
-        self._wanted.set()
-        if self._thread is None or not self._thread.is_alive():
+        with self._ending:
+            self._wanted.set()
+            begins = self._thread is None
+        if begins:
             loop = asyncio.get_running_loop()
             self._thread = threading.Thread(target=self._read, args=(loop,), name="comfyui-events", daemon=True)
             self._thread.start()
@@ -129,8 +133,8 @@ class EventStream:
         """Stops listening and waits for the thread; one that hangs in a connection attempt ends by itself later."""
         self._stop.set()
         self._connection.abort()  # type: ignore[no-untyped-call]
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, _CLOSE_SECONDS)
+        if (thread := self._thread) is not None:
+            await asyncio.to_thread(thread.join, _CLOSE_SECONDS)
 
     async def next(self, timeout_seconds: float) -> Event | None:
         """The next event, or None if none comes in time."""
@@ -142,7 +146,7 @@ class EventStream:
             return None
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._wanted.is_set() and not self._stop.is_set():
+        while self._goes_on():
             self._connection = connection = websocket.WebSocket()
             try:
                 connection.connect(self._url, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
@@ -158,6 +162,13 @@ class EventStream:
                 self._connected.clear()
                 # Not close(): it leaves the socket open once the server has closed, and else waits for its consent.
                 connection.shutdown()  # type: ignore[no-untyped-call]
+
+    def _goes_on(self) -> bool:
+        with self._ending:
+            if self._wanted.is_set() and not self._stop.is_set():
+                return True
+            self._thread = None
+            return False
 
     def _receive(self, connection: websocket.WebSocket, loop: asyncio.AbstractEventLoop) -> None:
         """Hands events over: one that comes alone at once, those of a burst together, and the end at once again."""
