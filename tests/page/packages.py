@@ -103,9 +103,9 @@ def write_hostile(folder: Path) -> Path:
     graph = json.loads((ROOT / "graphs" / "i2i_multiangle.json").read_text("utf-8"))
     (note,) = [node for node in graph["nodes"] if node.get("title") == "comfy2runpod"]
     said = yaml.safe_load(note["widgets_values"][0].strip().removeprefix("```yaml").removesuffix("```"))
-    said |= {"title": MARKUP, "description": MARKUP + ENDLESS}
+    said |= {"title": MARKUP, "description": f"{MARKUP}`<img src=x onerror=window.hit=4>`{ENDLESS}"}
     for one in (*said["inputs"].values(), *said["outputs"].values()):
-        one |= {"title": MARKUP, "description": MARKUP + ENDLESS}
+        one |= {"title": MARKUP, "description": f"{MARKUP}`<img src=x onerror=window.hit=4>`{ENDLESS}"}
     said["inputs"]["style"]["default"] = MARKUP
     note["widgets_values"][0] = f"```yaml\n{yaml.safe_dump(said, allow_unicode=True)}```\n"
     return _compiled(json.dumps(graph).encode(), "hostile", folder)

@@ -129,6 +129,33 @@ async def test_outputs_that_failed_stand_beside_those_that_came(open_page: Open,
     await expect(page.locator("#result .file")).to_contain_text("The file cannot be read.")
 
 
+async def test_what_has_come_is_shown_while_the_rest_runs(open_page: Open, on_disk: dict[str, str]) -> None:
+    page = (await open_page(on_disk["i2i_multiangle"])).page
+    # What the example asks for is what the form begins with: eight PNGs are more than an answer carries.
+    await expect(page.locator("#input-output-format")).to_have_value("webp")
+    await page.fill("#url-image", "https://example.com/cat.png")
+
+    async def bucket(route: Route) -> None:
+        await route.fulfill(body=picture(), content_type="image/png")
+
+    await page.route("https://bucket.example/**", bucket)
+    file = {"url": "https://bucket.example/a.png", "expires_at": "2030-01-01T00:00:00Z", **FACTS}
+    states = {"close_up": "done", "aerial": "running"}
+    going = {"id": "j", "status": "IN_PROGRESS", "output": {"outputs": states, "files": {"close_up": file}}}
+    await page.route("https://api.runpod.ai/**", StandInRunPod([(200, going)] * 100))
+    await page.fill("#endpoint-id", "abc")
+    await page.fill("#api-key", "k")
+    await page.click("#send")
+    await expect(page.locator("#states li")).to_have_text(["close_up done", "aerial running"])
+    shown = page.locator("#result img")
+    await expect(shown).to_have_js_property("naturalWidth", 40)
+    # Asked for again, the status changes nothing that is shown: a video would begin anew.
+    await shown.evaluate("(one) => { one.dataset.seen = 'yes'; }")
+    async with page.expect_response("**/status/j"):
+        pass
+    await expect(shown).to_have_attribute("data-seen", "yes")
+
+
 async def test_lists_and_texts_are_shown(open_page: Open, on_disk: dict[str, str]) -> None:
     data = base64.b64encode(picture()).decode()
     output = {

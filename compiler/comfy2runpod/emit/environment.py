@@ -12,6 +12,7 @@ from functools import lru_cache
 from importlib import resources
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from comfy2runpod.ir.json import Json
 
@@ -38,6 +39,7 @@ def environment() -> Environment:
         ts_comment=ts_comment,
         cell=markdown_cell,
         camel=camel,
+        prose=html_prose,
     )
     return made
 
@@ -117,6 +119,12 @@ def dockerfile_text(text: str) -> str:
 def ts_comment(text: str) -> str:
     """A text inside a block comment."""
     return " ".join(text.split()).replace("*/", "*\\/")
+
+
+def html_prose(text: str) -> Markup:
+    """A text of sentences in a page: what stands between backticks is code, and nothing in it is markup."""
+    parts = re.split(r"`([^`]+)`", text)
+    return Markup().join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def markdown_cell(text: str) -> str:

@@ -26,7 +26,7 @@ function framed(field, input, { extra = null, group = false } = {}) {
   const head = group
     ? element("legend", {}, ...name)
     : element("label", { for: idOf("input", field) }, ...name);
-  const hints = element("p", { class: "hint", id: idOf("hint", field), dir: "auto" }, hint);
+  const hints = element("p", { class: "hint", id: idOf("hint", field), dir: "auto" }, ...prose(hint));
   const node = element(group ? "fieldset" : "div", { class: "field" }, head, hints, input, extra, fault);
   node.dataset.field = field.name;
   const described = `${idOf("hint", field)} ${idOf("fault", field)}`;

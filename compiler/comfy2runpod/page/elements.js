@@ -11,6 +11,11 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** A text of sentences as children: what stands between backticks is code. */
+function prose(text) {
+  return text.split(/`([^`]+)`/).map((part, at) => (at % 2 ? element("code", {}, part) : part));
+}
+
 /** The element with an id of the page's own. */
 function byId(id) {
   return document.getElementById(id);

@@ -1,7 +1,7 @@
 // The form: every field's control, the request that they make, and faults at their fields.
 
-/** The reserved keys of a schema as fields: how results come, and which. */
-function reservedFields(schema) {
+/** The reserved keys of a schema as fields: how results come, and which. The example may ask for a way. */
+function reservedFields(schema, example) {
   const { output, outputs, allow_partial: partial } = schema.properties;
   const fields = [];
   if (outputs) fields.push({ name: "outputs", kind: "outputs", title: "Outputs", description: outputs.description ?? "" });
@@ -11,7 +11,8 @@ function reservedFields(schema) {
   for (const [name, property] of Object.entries(output?.properties ?? {})) {
     // Null is the same as leaving it out.
     const types = [property.type ?? []].flat().filter((type) => type !== "null");
-    const field = fieldOf(`output.${name}`, { ...property, type: types.length ? types : undefined }, false);
+    const plain = { ...property, type: types.length ? types : undefined };
+    const field = fieldOf(`output.${name}`, plain, false, example.output?.[name]);
     fields.push({
       ...field,
       optional: true,
@@ -32,7 +33,7 @@ function makeForm(info, changed) {
   const make = (field) =>
     field.kind === "outputs" ? outputsControl(field, info.outputs, update) : controlOf(field, update);
   const own = fieldsOf(info.schema, info.example).map(make);
-  const reserved = reservedFields(info.schema).map(make);
+  const reserved = reservedFields(info.schema, info.example).map(make);
   const controls = [...own, ...reserved];
   byId("fields").append(...own.map((control) => control.node));
   byId("choices").append(...reserved.map((control) => control.node));

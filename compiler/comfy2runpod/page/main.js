@@ -3,6 +3,8 @@
 const info = readJson(byId("package").textContent);
 let current = { input: {}, faults: [] };
 let running = null;
+// The outputs whose files have come before the job's end.
+let early = "";
 
 const target = makeTarget(showRequest);
 const form = makeForm(info, (state) => {
@@ -106,6 +108,7 @@ function showRunning(on) {
   byId("send").setAttribute("aria-disabled", String(on));
   byId("step").textContent = "";
   byId("states").replaceChildren();
+  early = "";
 }
 
 function progressed(job) {
@@ -121,6 +124,12 @@ function progressed(job) {
   }
   if (told.step != null && told.of != null) parts.push(`step ${told.step} of ${told.of}`);
   setText(byId("step"), parts.join(", "));
+  const come = info.flat ? {} : (told.files ?? {});
+  if (Object.keys(come).join() !== early) {
+    early = Object.keys(come).join();
+    clearOutput(byId("result"));
+    showFiles(byId("result"), come);
+  }
   const states = Object.entries(told.outputs ?? {});
   byId("states").replaceChildren(
     ...states.map(([name, state]) => element("li", { "data-state": state }, element("code", {}, name), ` ${state}`)),

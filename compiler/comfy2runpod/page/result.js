@@ -27,8 +27,7 @@ function showOutput(place, answer, useSeed) {
     place.append(element("p", {}, "The job is done; its answer is none that this page knows."), wholeAnswer(answer));
     return;
   }
-  const files = info.outputs.flatMap((output) => filesOf(output, answer));
-  if (files.length) place.append(element("div", { class: "files" }, ...files.map(fileView)));
+  showFiles(place, answer);
   for (const { output, code, message } of Array.isArray(answer.failed) ? answer.failed : []) {
     place.append(errorView({ code, message, details: [] }, `${output} was not made`));
   }
@@ -40,6 +39,12 @@ function showOutput(place, answer, useSeed) {
   });
   if (typeof answer.prompt_id === "string") facts.push(["prompt_id", [element("code", {}, answer.prompt_id)]]);
   place.append(factList(facts), wholeAnswer(answer));
+}
+
+/** Shows the files of an answer; of several outputs, those that it has so far. */
+function showFiles(place, answer) {
+  const files = info.outputs.flatMap((output) => filesOf(output, answer));
+  if (files.length) place.append(element("div", { class: "files" }, ...files.map(fileView)));
 }
 
 /** Forgets what is shown, and lets the browser forget its files. */
