@@ -8,7 +8,7 @@ EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift demo site redoc test lint types imports unit drift generate goldens editor editor-cases parity fuzz fuzz-input faults faults-real soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit drift generate goldens editor editor-cases parity fuzz fuzz-input faults faults-real soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -34,6 +34,9 @@ chromium: ## Install Debian's Chromium if there is none and we are root; the edi
 
 swift: ## Install Debian's Swift, a real S3 server, if there is none and we are root; its tests are skipped without.
 	scripts/install_swift.sh
+
+node: ## Install Node and npm if there are none and we are root; the TypeScript clients' tests are skipped without.
+	scripts/install_node.sh
 
 demo: setup ## Compile graphs/t2v_ltx2.json, run its handler on the simulator, and measure the video.
 	$(BIN)/comfy2runpod compile graphs/t2v_ltx2.json

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from .fault_server import FaultServer, fault_server
+from .node_tools import TypeScript, typescript_in
 
 GENERATED = Path(__file__).parents[2] / "generated"
 
@@ -40,3 +41,11 @@ def edit() -> ModuleType:
 def server() -> Iterator[FaultServer]:
     with fault_server() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def typescript(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeScript]:
+    """The tools that build and call the TypeScript clients."""
+    tools = typescript_in(tmp_path_factory.mktemp("typescript"))
+    yield tools
+    tools.close()

@@ -8,24 +8,17 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from comfy2runpod.client import errors as shared
 from comfy2runpod.emit.schemas import ERROR_CODES
 
 from .fault_server import Answer, FaultServer, closed_port
-
-REQUEST = {"prompt": "a cat"}
-DONE = {"video": base64.b64encode(b"video").decode(), "width": 128, "height": 64, "prompt_id": "p"}
-QUEUED = Answer(body={"id": "j1", "status": "IN_QUEUE"})
-RUNNING = Answer(body={"id": "j1", "status": "IN_PROGRESS", "output": {"node": "sampler", "percent": 40}})
-COMPLETED = Answer(body={"id": "j1", "status": "COMPLETED", "output": DONE})
+from .samples import COMPLETED, DONE, QUEUED, REQUEST, RUNNING, picture
 
 
 def options(module: ModuleType, **changes: Any) -> Any:
@@ -226,13 +219,6 @@ def test_an_async_call_that_is_cancelled_stops_its_job(video: ModuleType, server
 
     asyncio.run(call())
     assert server.count("cancel") == 1
-
-
-def picture(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
-    out = BytesIO()
-    lossless = {"lossless": True} if form == "webp-lossless" else {}
-    Image.new("RGB", size, "red").save(out, form.partition("-")[0].upper(), **lossless)
-    return out.getvalue()
 
 
 @both

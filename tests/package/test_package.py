@@ -292,7 +292,8 @@ def test_a_pictures_limits_stand_in_every_schema() -> None:
     for name in ("docs/API.md", "docs/index.html"):
         assert "PNG, at most 5 MB, 2.5 megapixels and sides of 12.5:1" in files[name]
     assert "PictureLimits(5000000, 2500000, 12.5, " in files["clients/python/nasty_client/client.py"]
-    assert "export function picture(bytes: Uint8Array): string" in files["clients/typescript/client.ts"]
+    limits = 'picture: { maxBytes: 5000000, maxPixels: 2500000, maxAspect: 12.5, formats: ["png"] },'
+    assert limits in files["clients/typescript/src/client.ts"]
 
 
 def test_the_model_itself_tells_the_same_schema(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from comfy2runpod.emit.environment import camel, python_literal
+from comfy2runpod.emit.environment import camel, json_text, python_literal
 from comfy2runpod.ir.json import Json, JsonObject
 
 _PYTHON = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+# The largest whole number that JavaScript's numbers hold exactly, as they do every smaller one.
+_SAFE = 2**53 - 1
 # Characters of values that a line may hold.
 _LITERAL = 50
 _TYPESCRIPT = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
@@ -27,19 +29,29 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """An object with known keys: a TypedDict, an interface."""
+    """An object with known keys: a TypedDict, an interface.
+
+    Exactly one of `forms`, each some of the members, is there, whole; no forms if that is not so. Python has no type
+    for it.
+    """
 
     name: str
     description: str
     members: tuple[Member, ...]
+    forms: tuple[tuple[Member, ...], ...] = ()
+
+    @property
+    def always(self) -> tuple[Member, ...]:
+        """The members that belong to none of the forms."""
+        return tuple(member for member in self.members if not any(member in form for form in self.forms))
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Values that are too many for one line: a type of its own; each as Python's source."""
+    """Values that are too many for one line: a type of its own."""
 
     name: str
-    values: tuple[str, ...]
+    values: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +60,18 @@ class _Type:
     typescript: str
 
 
-def shapes(name: str, schema: JsonObject) -> tuple[Shape | Choice, ...]:
-    """The types that a schema describes, each after those that it holds; the last is `name` itself."""
+def shapes(takes: JsonObject, gives: JsonObject) -> tuple[Shape | Choice, ...]:
+    """The types of a job's input and output, `Input` and `Output`, each after those that it holds."""
     found: list[Shape | Choice] = []
-    _shape(name, schema, found)
+    # A whole number that a JavaScript number may not hold is given as either, and comes back as a bigint.
+    _Shapes("number | bigint", found).shape("Input", takes)
+    _Shapes("bigint", found).shape("Output", gives)
     return tuple(found)
+
+
+def exact_names(schema: JsonObject) -> tuple[str, ...]:
+    """The keys of an object whose whole numbers a JavaScript number may not hold."""
+    return tuple(name for name, one in _objects(schema.get("properties")).items() if _is_exact(one))
 
 
 def has_literal(every: Sequence[Shape | Choice]) -> bool:
@@ -65,59 +84,84 @@ def has_choice(every: Sequence[Shape | Choice]) -> bool:
     return any(isinstance(one, Choice) for one in every)
 
 
-def _shape(name: str, schema: JsonObject, found: list[Shape | Choice]) -> None:
-    required = schema.get("required")
-    needed = required if isinstance(required, list) else []
-    members = []
-    for key, value in _objects(schema.get("properties")).items():
-        kind = _type(key, value, found)
-        members.append(Member(key, kind.python, kind.typescript, key in needed, _description(value)))
-    found.append(Shape(name, _description(schema), tuple(members)))
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    """Types on their way: what is found in a schema joins `found`."""
 
+    exact: str
+    found: list[Shape | Choice]
 
-def _type(key: str, schema: JsonObject, found: list[Shape | Choice]) -> _Type:
-    """A key's type; objects in it join `found`."""
-    if schema.get("x-media") == "image":
+    def shape(self, name: str, schema: JsonObject) -> None:
+        required = schema.get("required")
+        needed = required if isinstance(required, list) else []
+        members = []
+        for key, value in _objects(schema.get("properties")).items():
+            kind = self.type(key, value)
+            members.append(Member(key, kind.python, kind.typescript, key in needed, _description(value)))
+        self.found.append(Shape(name, _description(schema), tuple(members), _forms(schema, members)))
+
+    def type(self, key: str, schema: JsonObject) -> _Type:
+        """A key's type."""
         kinds = schema.get("type")
-        nothing = isinstance(kinds, list) and "null" in kinds
-        return _Type("Picture | None", "Picture | null") if nothing else _Type("Picture", "Picture")
-    options = schema.get("anyOf", schema.get("oneOf"))
-    # Beside a type, they say which members come together.
-    if isinstance(options, list) and "type" not in schema:
-        return _union([_type(key, option, found) for option in options if isinstance(option, dict)])
-    values = [schema["const"]] if "const" in schema else schema.get("enum")
-    # Whole numbers of a list stay numbers: a hundred of them are no type that anyone reads.
-    if isinstance(values, list) and values and all(isinstance(value, str | None) for value in values):
+        names = kinds if isinstance(kinds, list) else [kinds]
+        if schema.get("x-media") == "image":
+            return _Type("Picture | None", "Picture | null") if "null" in names else _Type("Picture", "Picture")
+        options = schema.get("anyOf", schema.get("oneOf"))
+        # Beside a type, they say which members come together.
+        if isinstance(options, list) and "type" not in schema:
+            return _union([self.type(key, option) for option in options if isinstance(option, dict)])
+        values = [schema["const"]] if "const" in schema else schema.get("enum")
+        # Whole numbers of a list stay numbers: a hundred of them are no type that anyone reads.
+        texts = [value for value in values if isinstance(value, str | None)] if isinstance(values, list) else []
+        if texts and texts == values:
+            return self._choice(key, tuple(texts))
+        return _union([self._plain(key, str(kind), schema) for kind in names])
+
+    def _choice(self, key: str, values: tuple[str | None, ...]) -> _Type:
         literals = [python_literal(value) for value in values]
-        if sum(map(len, literals)) > _LITERAL:
-            choice = Choice(f"{camel(key)}Choice", tuple(literals))
-            if choice not in found:
-                found.append(choice)
-            return _Type(choice.name, " | ".join(literals))
-        scripted = ["null" if value is None else literal for value, literal in zip(values, literals, strict=True)]
-        return _Type(f"Literal[{', '.join(literals)}]", " | ".join(scripted))
+        if sum(map(len, literals)) <= _LITERAL:
+            return _Type(f"Literal[{', '.join(literals)}]", " | ".join(map(json_text, values)))
+        choice = Choice(f"{camel(key)}Choice", values)
+        # A field may have the name of a key of the answer.
+        while any(one.name == choice.name and one != choice for one in self.found):
+            choice = replace(choice, name=f"{choice.name}_")
+        if choice not in self.found:
+            self.found.append(choice)
+        return _Type(choice.name, choice.name)
+
+    def _plain(self, key: str, kind: str, schema: JsonObject) -> _Type:
+        if kind == "array":
+            items = schema.get("items")
+            item = self.type(key, items) if isinstance(items, dict) else _Type("object", "unknown")
+            typescript = f"({item.typescript})" if " " in item.typescript else item.typescript
+            return _Type(f"list[{item.python}]", f"readonly {typescript}[]")
+        if kind == "object" and "properties" in schema:
+            # A file of an output, or settings.
+            inside = _objects(schema["properties"])
+            is_file = bool({"media_type", "text"} & set(inside))
+            name = camel(key) + ("File" if is_file else "" if "code" in inside else "Options")
+            self.shape(name, schema)
+            return _Type(name, name)
+        if kind == "object":
+            more = schema.get("additionalProperties")
+            value = self.type(key, more) if isinstance(more, dict) else _Type("object", "unknown")
+            return _Type(f"dict[str, {value.python}]", f"Record<string, {value.typescript}>")
+        typescript = self.exact if kind == "integer" and _is_exact(schema) else _TYPESCRIPT.get(kind, "unknown")
+        return _Type(_PYTHON.get(kind, "object"), typescript)
+
+
+def _forms(schema: JsonObject, members: Sequence[Member]) -> tuple[tuple[Member, ...], ...]:
+    options = schema.get("oneOf")
+    listed = options if isinstance(options, list) else []
+    names = [option.get("required") for option in listed if isinstance(option, dict)]
+    return tuple(tuple(one for one in members if one.name in form) for form in names if isinstance(form, list))
+
+
+def _is_exact(schema: JsonObject) -> bool:
     kinds = schema.get("type")
-    names = kinds if isinstance(kinds, list) else [kinds]
-    return _union([_plain(key, str(kind), schema, found) for kind in names])
-
-
-def _plain(key: str, kind: str, schema: JsonObject, found: list[Shape | Choice]) -> _Type:
-    if kind == "array":
-        items = schema.get("items")
-        item = _type(key, items, found) if isinstance(items, dict) else _Type("object", "unknown")
-        typescript = f"({item.typescript})[]" if " " in item.typescript else f"{item.typescript}[]"
-        return _Type(f"list[{item.python}]", typescript)
-    if kind == "object" and "properties" in schema:
-        # A file of an output, or settings.
-        inside = _objects(schema["properties"])
-        name = camel(key) + ("File" if {"media_type", "text"} & set(inside) else "" if "code" in inside else "Options")
-        _shape(name, schema, found)
-        return _Type(name, name)
-    if kind == "object":
-        more = schema.get("additionalProperties")
-        value = _type(key, more, found) if isinstance(more, dict) else _Type("object", "unknown")
-        return _Type(f"dict[str, {value.python}]", f"Record<string, {value.typescript}>")
-    return _Type(_PYTHON.get(kind, "object"), _TYPESCRIPT.get(kind, "unknown"))
+    bounds = (schema.get("minimum"), schema.get("maximum"))
+    wide = any(isinstance(bound, int | float) and abs(bound) > _SAFE for bound in bounds)
+    return wide and "integer" in (kinds if isinstance(kinds, list) else [kinds])
 
 
 def _union(types: list[_Type]) -> _Type:

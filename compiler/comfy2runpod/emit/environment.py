@@ -50,10 +50,10 @@ def template_text(name: str) -> str:
     return resources.files("comfy2runpod").joinpath("templates", name).read_text("utf-8")
 
 
-@lru_cache(maxsize=8)
-def client_text(name: str) -> str:
-    """A module of the Python client that is the same for every package."""
-    return resources.files("comfy2runpod").joinpath("client", name).read_text("utf-8")
+@lru_cache(maxsize=32)
+def client_text(folder: str, name: str) -> str:
+    """A module that every package's client has: Python's are in `client`, TypeScript's in `client_ts`."""
+    return resources.files("comfy2runpod").joinpath(folder, name).read_text("utf-8")
 
 
 def python_literal(value: Json) -> str:

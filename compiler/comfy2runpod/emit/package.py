@@ -7,7 +7,7 @@ import math
 import re
 
 from comfy2runpod import __version__
-from comfy2runpod.emit.client_types import has_choice, has_literal, shapes
+from comfy2runpod.emit.client_types import exact_names, has_choice, has_literal, shapes
 from comfy2runpod.emit.environment import client_text, environment, json_text, template_text
 from comfy2runpod.emit.openapi import REFUSALS, openapi
 from comfy2runpod.emit.page import page
@@ -52,13 +52,17 @@ _TEMPLATES = {
     "clients/python/pyproject.toml": "client-pyproject.toml.j2",
     "clients/python/{name}_client/__init__.py": "client-init.py.j2",
     "clients/python/{name}_client/client.py": "client.py.j2",
-    "clients/typescript/client.ts": "client.ts.j2",
     "clients/typescript/package.json": "client-package.json.j2",
     "clients/typescript/tsconfig.json": "client-tsconfig.json.j2",
+    "clients/typescript/src/client.ts": "client.ts.j2",
+    "clients/typescript/src/index.ts": "client-index.ts.j2",
 }
 
-# What every package's Python client shares.
+# What every package's clients share.
 _CLIENT_MODULES = ("errors.py", "flow.py", "media.py", "pictures.py", "transport.py")
+_CLIENT_TS_MODULES = (
+    "errors.ts", "flow.ts", "http.ts", "json.ts", "media.ts", "node.ts", "pictures.ts", "transport.ts"
+)  # fmt: skip
 
 
 def emit(interface: Interface, prompt: Prompt) -> dict[str, str]:
@@ -68,8 +72,9 @@ def emit(interface: Interface, prompt: Prompt) -> dict[str, str]:
         path.format(name=interface.name): environment().get_template(name).render(context)
         for path, name in _TEMPLATES.items()
     }
-    # The same for every package: what it has to do with this one is in client.py.
-    files |= {f"clients/python/{interface.name}_client/{name}": client_text(name) for name in _CLIENT_MODULES}
+    # The same for every package: what it has to do with this one is in client.py and client.ts.
+    files |= {f"clients/python/{interface.name}_client/{name}": client_text("client", name) for name in _CLIENT_MODULES}
+    files |= {f"clients/typescript/src/{name}": client_text("client_ts", name) for name in _CLIENT_TS_MODULES}
     files |= {
         "workflow_api.json": _json(prompt_to_json(prompt)),
         "models.lock.json": _json(lock_json(interface.models)),
@@ -159,7 +164,8 @@ def _context(interface: Interface) -> dict[str, object]:
     fields = [(field_view(field), stepped(field)) for field in interface.fields]
     outputs = [output_view(output) for output in interface.outputs]
     seeds = seed_names(interface)
-    client_shapes = (*shapes("Input", input_schema(interface)), *shapes("Output", output_schema(interface)))
+    takes, gives = input_schema(interface), output_schema(interface)
+    client_shapes = shapes(takes, gives)
     example = example_input(interface)
     return {
         "version": __version__,
@@ -171,6 +177,8 @@ def _context(interface: Interface) -> dict[str, object]:
         "shapes": client_shapes,
         "client_literals": has_literal(client_shapes),
         "client_choices": has_choice(client_shapes),
+        "client_name": f"{interface.name.replace('_', '-')}-client",
+        "client_exact": {"input": list(exact_names(takes)), "output": list(exact_names(gives))},
         "pictures": [field for field in interface.fields if isinstance(field, ImageField)],
         "facts": {output.name: file_facts(output) for output in interface.outputs},
         "image_options": takes_image_options(interface),

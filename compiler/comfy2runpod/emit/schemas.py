@@ -9,7 +9,6 @@ from comfy2runpod.emit.views import (
     file_facts,
     gives_files,
     is_flat,
-    seed_names,
     takes_choice,
     takes_image_options,
 )
@@ -157,8 +156,10 @@ def output_schema(interface: Interface) -> JsonObject:
     if takes_choice(interface):
         properties["failed"] = _failed(interface)
         left_out.add("failed")
-    for name in seed_names(interface):
-        properties[name] = {"type": "integer", "description": "The seed that was used."}
+    for field in interface.fields:
+        if isinstance(field, SeedField):
+            bounds = _bounds(field.minimum, field.maximum)
+            properties[field.name] = {"type": "integer", **bounds, "description": "The seed that was used."}
     properties["prompt_id"] = {"type": "string", "description": "The run's id in ComfyUI, for questions about it."}
     properties["timings"] = {
         "type": "object",

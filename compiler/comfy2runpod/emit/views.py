@@ -57,7 +57,6 @@ class FieldView:
     python_type: str
     arguments: tuple[str, ...]
     default: str | None
-    typescript_type: str
     kind: str
     allowed: str
     default_text: str
@@ -71,7 +70,6 @@ class MeasureView:
 
     name: str
     python_type: str
-    typescript_type: str
     description: str
 
 
@@ -91,27 +89,25 @@ class OutputView:
 
 _MEASURES = {
     MediaKind.VIDEO: (
-        MeasureView("width", "int", "number", "Width in pixels, measured on the decoded frames."),
-        MeasureView("height", "int", "number", "Height in pixels, measured on the decoded frames."),
-        MeasureView("frame_count", "int", "number", "Number of frames, counted while decoding."),
-        MeasureView("duration_seconds", "float", "number", "Frames by frame rate, in seconds, to two decimals."),
+        MeasureView("width", "int", "Width in pixels, measured on the decoded frames."),
+        MeasureView("height", "int", "Height in pixels, measured on the decoded frames."),
+        MeasureView("frame_count", "int", "Number of frames, counted while decoding."),
+        MeasureView("duration_seconds", "float", "Frames by frame rate, in seconds, to two decimals."),
     ),
     MediaKind.ANIMATION: (
-        MeasureView("width", "int", "number", "Width in pixels, measured on the decoded frames."),
-        MeasureView("height", "int", "number", "Height in pixels, measured on the decoded frames."),
-        MeasureView("frame_count", "int", "number", "Number of frames, counted while decoding."),
-        MeasureView("duration_seconds", "float", "number", "The frames' own durations together, in seconds."),
+        MeasureView("width", "int", "Width in pixels, measured on the decoded frames."),
+        MeasureView("height", "int", "Height in pixels, measured on the decoded frames."),
+        MeasureView("frame_count", "int", "Number of frames, counted while decoding."),
+        MeasureView("duration_seconds", "float", "The frames' own durations together, in seconds."),
     ),
     MediaKind.MODEL3D: (),
     MediaKind.DRAWING: (),
     MediaKind.TEXT: (),
     MediaKind.IMAGE: (
-        MeasureView("width", "int", "number", "Width in pixels, measured on the decoded picture."),
-        MeasureView("height", "int", "number", "Height in pixels, measured on the decoded picture."),
+        MeasureView("width", "int", "Width in pixels, measured on the decoded picture."),
+        MeasureView("height", "int", "Height in pixels, measured on the decoded picture."),
     ),
-    MediaKind.AUDIO: (
-        MeasureView("duration_seconds", "float", "number", "Length in seconds, measured on the decoded samples."),
-    ),
+    MediaKind.AUDIO: (MeasureView("duration_seconds", "float", "Length in seconds, measured on the decoded samples."),),
 }
 
 
@@ -146,9 +142,9 @@ def file_facts(output: Output) -> tuple[MeasureView, ...]:
     if output.kind is MediaKind.TEXT:
         return ()
     return (
-        MeasureView("media_type", "str", "string", "The file's media type, told by its content."),
-        MeasureView("bytes", "int", "number", "The file's size in bytes."),
-        MeasureView("sha256", "str", "string", "The file's sha256, in hexadecimal."),
+        MeasureView("media_type", "str", "The file's media type, told by its content."),
+        MeasureView("bytes", "int", "The file's size in bytes."),
+        MeasureView("sha256", "str", "The file's sha256, in hexadecimal."),
         *_MEASURES[output.kind],
     )
 
@@ -160,7 +156,7 @@ def seed_names(interface: Interface) -> tuple[str, ...]:
 
 def field_view(field: Field) -> FieldView:
     """One field, in the words of each language."""
-    python_type, arguments, default, ts_type, kind, allowed, default_text, example = _by_kind(field)
+    python_type, arguments, default, kind, allowed, default_text, example = _by_kind(field)
     texts = [f"title={python_text(field.title, 18, 12)}"]
     description = described(field)
     if description:
@@ -173,7 +169,6 @@ def field_view(field: Field) -> FieldView:
         python_type=python_type,
         arguments=(*arguments, *texts),
         default=None if field.required else default,
-        typescript_type=ts_type,
         kind=kind,
         allowed=allowed,
         default_text="required" if field.required else default_text,
@@ -182,7 +177,7 @@ def field_view(field: Field) -> FieldView:
     )
 
 
-def _by_kind(field: Field) -> tuple[str, tuple[str, ...], str, str, str, str, str, Json]:
+def _by_kind(field: Field) -> tuple[str, tuple[str, ...], str, str, str, str, Json]:
     match field:
         case IntegerField():
             bounds = [f"ge={field.minimum}", f"le={field.maximum}"]
@@ -193,39 +188,38 @@ def _by_kind(field: Field) -> tuple[str, tuple[str, ...], str, str, str, str, st
                 bounds.append(f"multiple_of={field.multiple_of}")
                 allowed += f", a multiple of {field.multiple_of}"
             default = str(field.default)
-            return "int", tuple(bounds), default, "number", "integer", allowed, default, field.default
+            return "int", tuple(bounds), default, "integer", allowed, default, field.default
         case NumberField():
             bounds = [f"ge={field.minimum}"] if field.minimum is not None else []
             bounds += [f"le={field.maximum}"] if field.maximum is not None else []
             allowed = _range(field.minimum, field.maximum)
             default = repr(field.default)
-            return "float", tuple(bounds), default, "number", "number", allowed, default, field.default
+            return "float", tuple(bounds), default, "number", allowed, default, field.default
         case TextField():
             lengths = [f"min_length={field.min_length}"] if field.min_length else []
             lengths.append(f"max_length={field.max_length}")
             allowed = f"{field.min_length} to {field.max_length} characters"
             default = python_text(field.default, 8, 4)
-            return "str", tuple(lengths), default, "string", "text", allowed, _quoted(field.default), field.default
+            return "str", tuple(lengths), default, "text", allowed, _quoted(field.default), field.default
         case ChoiceField():
             literals = ", ".join(python_literal(choice) for choice in field.choices)
-            union = " | ".join(python_literal(choice) for choice in field.choices)
             allowed = ", ".join(field.choices)
             default = python_literal(field.default)
-            return f"Literal[{literals}]", (), default, union, "choice", allowed, field.default, field.default
+            return f"Literal[{literals}]", (), default, "choice", allowed, field.default, field.default
         case BooleanField():
             default = repr(field.default)
-            return "bool", (), default, "boolean", "boolean", "true or false", default.lower(), field.default
+            return "bool", (), default, "boolean", "true or false", default.lower(), field.default
         case SeedField():
             bounds = [f"ge={field.minimum}", f"le={field.maximum}"]
             allowed = f"{field.minimum} to {field.maximum}, or null"
             kind = "seed"
-            return "int | None", tuple(bounds), "None", "number | null", kind, allowed, "null: drawn at random", None
+            return "int | None", tuple(bounds), "None", kind, allowed, "null: drawn at random", None
         case ImageField():
             kind, limits, example = "image", image_limits(field), example_picture()
             if field.required:
-                return "str", ("min_length=1",), "", "string", kind, limits, "", example
+                return "str", ("min_length=1",), "", kind, limits, "", example
             nothing = "null: left out"
-            return "str | None", ("min_length=1",), "None", "string | null", kind, limits, nothing, example
+            return "str | None", ("min_length=1",), "None", kind, limits, nothing, example
 
 
 def described(field: Field) -> str:

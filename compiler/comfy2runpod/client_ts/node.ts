@@ -1,0 +1,78 @@
+/** What needs a file system: files of an answer saved, pictures read. For Node, Bun and Deno; browsers never load this. */
+
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { InputRefused } from "./errors.js";
+import type { Sink } from "./media.js";
+import type { EndpointClient } from "./transport.js";
+
+export interface SaveOptions {
+  /** What the names of the files begin with. */
+  readonly prefix?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Writes the media of an output into a folder, each checked against the size and sha256 that the answer says; their
+ * paths, by the output's name. A file is there whole, or not at all.
+ *
+ * @throws MediaBroken: a file is another than the worker made, or cannot be fetched; nothing is left of it.
+ */
+export async function save<Input extends object, Output extends object>(
+  client: EndpointClient<Input, Output>,
+  output: Output,
+  folder: string | URL,
+  { prefix = "", signal }: SaveOptions = {},
+): Promise<Record<string, string[]>> {
+  const target = typeof folder === "string" ? folder : fileURLToPath(folder);
+  await mkdir(target, { recursive: true });
+  const saved: Record<string, string[]> = {};
+  for (const medium of client.files(output)) {
+    const path = join(target, `${prefix}${medium.name}`);
+    const part = join(target, `.${prefix}${medium.name}.${randomUUID()}.part`);
+    await client.bring(medium, () => onDisk(part, path), { signal });
+    (saved[medium.output] ??= []).push(path);
+  }
+  return saved;
+}
+
+/**
+ * A picture file's bytes, as fields that take pictures take them.
+ *
+ * @throws InputRefused: it cannot be read.
+ */
+export async function picture(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    throw new InputRefused(`${String(path)} cannot be read: ${why}`);
+  }
+}
+
+async function onDisk(part: string, path: string): Promise<Sink<void>> {
+  const file = await open(part, "wx");
+  const hash = createHash("sha256");
+  let isOpen = true;
+  const close = async (): Promise<void> => {
+    if (isOpen) await file.close();
+    isOpen = false;
+  };
+  return {
+    write: async (chunk) => {
+      hash.update(chunk);
+      await file.writeFile(chunk);
+    },
+    end: async () => {
+      await close();
+      return { sha256: hash.digest("hex"), keep: () => rename(part, path) };
+    },
+    drop: async () => {
+      await close();
+      await rm(part, { force: true });
+    },
+  };
+}

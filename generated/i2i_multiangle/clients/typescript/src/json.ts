@@ -1,0 +1,152 @@
+/**
+ * JSON with whole numbers of any size.
+ *
+ * A seed may be any of 2^64 values, and a JavaScript number holds whole numbers exactly up to 2^53 only. JSON.parse would
+ * round such a seed without a word, and JSON.stringify refuses a bigint; so both are done here. A whole number that a
+ * number cannot hold becomes a bigint; all others are numbers as ever.
+ */
+
+export type Json = null | boolean | number | bigint | string | readonly Json[] | { readonly [key: string]: Json };
+
+// Far more than any answer has; a deeper text would only break the stack.
+const DEEPEST = 256;
+const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+const WORDS: Readonly<Record<string, null | boolean>> = { null: null, true: true, false: false };
+
+/**
+ * A JSON text's value; its whole numbers are exact.
+ *
+ * @throws SyntaxError: it is no JSON, or nested more than 256 deep.
+ */
+export function parse(text: string): Json {
+  const reader = new Reader(text);
+  const value = reader.value(0);
+  reader.end();
+  return value;
+}
+
+/**
+ * A value as JSON text, bigints as the numbers that they are. Keys whose value is undefined are left out, as
+ * JSON.stringify does.
+ *
+ * @throws RangeError: a number that JSON has no word for (NaN, an infinity).
+ * @throws TypeError: a value that JSON has no word for, such as a function.
+ */
+export function stringify(value: unknown): string {
+  if (typeof value === "bigint") return value.toString();
+  if (typeof value === "number" && !Number.isFinite(value)) throw new RangeError(`JSON has no number ${value}`);
+  if (Array.isArray(value)) return `[${value.map(stringify).join(",")}]`;
+  if (typeof value === "object" && value !== null) {
+    const members = Object.entries(value).filter(([, one]) => one !== undefined);
+    return `{${members.map(([key, one]) => `${JSON.stringify(key)}:${stringify(one)}`).join(",")}}`;
+  }
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) throw new TypeError(`JSON has no word for a ${typeof value}`);
+  return text;
+}
+
+class Reader {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  value(depth: number): Json {
+    if (depth > DEEPEST) throw this.#wrong();
+    const next = this.#peek();
+    if (next === "{") return this.#object(depth);
+    if (next === "[") return this.#array(depth);
+    if (next === '"') return this.#string();
+    return next === "-" || (next >= "0" && next <= "9") ? this.#number() : this.#word();
+  }
+
+  end(): void {
+    if (this.#peek() !== "") throw this.#wrong();
+  }
+
+  #object(depth: number): Json {
+    const members: [string, Json][] = [];
+    this.#at += 1;
+    while (!this.#closes("}", members.length)) {
+      if (this.#peek() !== '"') throw this.#wrong();
+      const key = this.#string();
+      if (this.#peek() !== ":") throw this.#wrong();
+      this.#at += 1;
+      members.push([key, this.value(depth + 1)]);
+    }
+    // Which makes a key named __proto__ a key like any other.
+    return Object.fromEntries(members);
+  }
+
+  #array(depth: number): Json {
+    const items: Json[] = [];
+    this.#at += 1;
+    while (!this.#closes("]", items.length)) items.push(this.value(depth + 1));
+    return items;
+  }
+
+  /** Whether a list ends here; otherwise the comma before its next item is read. */
+  #closes(end: string, count: number): boolean {
+    const next = this.#peek();
+    if (next === end) {
+      this.#at += 1;
+      return true;
+    }
+    if (count > 0) {
+      if (next !== ",") throw this.#wrong();
+      this.#at += 1;
+      if (this.#peek() === end) throw this.#wrong();
+    }
+    return false;
+  }
+
+  #string(): string {
+    const start = this.#at;
+    let end = start;
+    // Files are texts of megabytes: from quote to quote, not character by character.
+    do {
+      end = this.#text.indexOf('"', end + 1);
+      if (end < 0) throw this.#wrong();
+    } while (this.#escaped(end));
+    this.#at = end + 1;
+    return JSON.parse(this.#text.slice(start, end + 1)) as string;
+  }
+
+  #escaped(quote: number): boolean {
+    let slashes = 0;
+    while (this.#text[quote - 1 - slashes] === "\\") slashes += 1;
+    return slashes % 2 === 1;
+  }
+
+  #number(): number | bigint {
+    NUMBER.lastIndex = this.#at;
+    const found = NUMBER.exec(this.#text);
+    if (found === null) throw this.#wrong();
+    this.#at = NUMBER.lastIndex;
+    const [text, fraction, exponent] = found;
+    const value = Number(text);
+    return fraction === undefined && exponent === undefined && !Number.isSafeInteger(value) ? BigInt(text) : value;
+  }
+
+  #word(): null | boolean {
+    for (const [word, value] of Object.entries(WORDS)) {
+      if (this.#text.startsWith(word, this.#at)) {
+        this.#at += word.length;
+        return value;
+      }
+    }
+    throw this.#wrong();
+  }
+
+  /** The next character that is no space; none at the end. */
+  #peek(): string {
+    while (/^[ \t\r\n]$/.test(this.#text.charAt(this.#at))) this.#at += 1;
+    return this.#text.charAt(this.#at);
+  }
+
+  #wrong(): SyntaxError {
+    return new SyntaxError(`no JSON at character ${this.#at}`);
+  }
+}

@@ -1,0 +1,264 @@
+/** Media in an answer: which files it holds, how they are named, and how they are brought and checked. */
+
+import { MediaBroken, isRecord } from "./errors.js";
+import { type Options, count } from "./flow.js";
+import { type Fetch, Limit, chunks, pause, reasonOf } from "./http.js";
+
+/** Bytes in memory of their own, as Blob and WebCrypto take them. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** An output of a package: its name, its files' type unless they say another, and whether it stands alone. */
+export interface OutputSpec {
+  readonly name: string;
+  readonly mediaType: string;
+  readonly flat: boolean;
+}
+
+/** One file of an answer: its text, its base64 (`data`), or its address (`url`), exactly one of them. */
+export interface Medium {
+  readonly output: string;
+  /** Its place among the files of an output that is a list. */
+  readonly index?: number;
+  /** What its file is called: the output, its place in a list, and an extension by its type. */
+  readonly name: string;
+  readonly mediaType: string;
+  readonly text?: string;
+  readonly data?: string;
+  readonly url?: string;
+  /** Until when the address can be fetched, as the answer says it (RFC 3339). */
+  readonly expiresAt?: string;
+  readonly size?: number;
+  readonly sha256?: string;
+}
+
+/** A file that was brought, and is the one that the worker made. */
+export interface MediaFile extends Medium {
+  readonly bytes: Bytes;
+}
+
+/** Where the bytes of a file go while it comes. `end` gives its sha256, and then what it is kept as. */
+export interface Sink<T> {
+  write(chunk: Bytes): Promise<void> | void;
+  end(): Promise<{ readonly sha256: string; readonly keep: () => Promise<T> | T }>;
+  /** Lets go of everything; called at the end whatever came, also after `keep`. */
+  drop(): Promise<void> | void;
+}
+
+/** The files of an answer, in the order of the outputs; outputs that were not asked for are left out. */
+export function mediaIn(answer: Readonly<Record<string, unknown>>, outputs: readonly OutputSpec[]): Medium[] {
+  return outputs.flatMap((output) => {
+    const value = answer[output.name];
+    if (output.flat && (typeof value === "string" || "url" in answer)) {
+      const key = output.mediaType.startsWith("text/") ? "text" : "data";
+      return [medium(output, undefined, { ...answer, [key]: value })];
+    }
+    if (typeof value === "string") return [medium(output, undefined, { text: value })];
+    if (Array.isArray(value)) {
+      return value.flatMap((one, index) => (isRecord(one) ? [medium(output, index, one)] : []));
+    }
+    return isRecord(value) ? [medium(output, undefined, value)] : [];
+  });
+}
+
+function medium(output: OutputSpec, index: number | undefined, file: Readonly<Record<string, unknown>>): Medium {
+  const { media_type, bytes, sha256, text, data, url, expires_at } = file;
+  const told = typeof media_type === "string" && media_type !== "" ? media_type : undefined;
+  const mediaType = told ?? (typeof text === "string" ? "text/plain" : output.mediaType);
+  const place = index === undefined ? "" : `_${String(index + 1).padStart(2, "0")}`;
+  return {
+    output: output.name,
+    name: `${output.name}${place}${extension(mediaType)}`,
+    mediaType,
+    ...(index === undefined ? {} : { index }),
+    ...(typeof text === "string" ? { text } : {}),
+    ...(typeof data === "string" ? { data } : {}),
+    ...(typeof url === "string" ? { url } : {}),
+    ...(typeof expires_at === "string" ? { expiresAt: expires_at } : {}),
+    ...(typeof bytes === "number" ? { size: bytes } : {}),
+    ...(typeof sha256 === "string" ? { sha256 } : {}),
+  };
+}
+
+/**
+ * Brings a file, wherever it is, into a sink.
+ *
+ * @throws MediaBroken: it is another than the worker made, or cannot be fetched; the sink has let go of it.
+ */
+export async function bring<T>(
+  medium: Medium,
+  open: () => Promise<Sink<T>> | Sink<T>,
+  fetch: Fetch,
+  options: Options,
+  signal?: AbortSignal,
+): Promise<T> {
+  if (medium.url !== undefined) return fetched(medium, medium.url, open, fetch, options, signal);
+  const content = decoded(medium);
+  const sink = await open();
+  try {
+    const received = new Received(medium, sink, content.length);
+    await received.take(content);
+    return await received.whole();
+  } finally {
+    await sink.drop();
+  }
+}
+
+/** A sink that keeps a file in memory. */
+export function inMemory(): Sink<Bytes> {
+  const parts: Bytes[] = [];
+  return {
+    write: (chunk) => void parts.push(chunk),
+    end: async () => {
+      const whole = joined(parts);
+      return { sha256: await sha256Of(whole), keep: () => whole };
+    },
+    drop: () => void parts.splice(0),
+  };
+}
+
+/** Measures a file as it comes, and refuses one that is not the worker's. */
+class Received<T> {
+  readonly #medium: Medium;
+  readonly #sink: Sink<T>;
+  readonly #most: number;
+  #size = 0;
+
+  constructor(medium: Medium, sink: Sink<T>, most: number) {
+    this.#medium = medium;
+    this.#sink = sink;
+    this.#most = Math.min(medium.size ?? most, most);
+  }
+
+  async take(chunk: Bytes): Promise<void> {
+    this.#size += chunk.length;
+    if (this.#size > this.#most) throw broken(this.#medium, `the file is longer than ${count(this.#most)} bytes`);
+    await this.#sink.write(chunk);
+  }
+
+  async whole(): Promise<T> {
+    const { size, sha256, text } = this.#medium;
+    if (size !== undefined && this.#size !== size) {
+      throw broken(this.#medium, `the file has ${count(this.#size)} bytes, the worker made ${count(size)}`);
+    }
+    const ended = await this.#sink.end();
+    if (sha256 !== undefined && text === undefined && ended.sha256 !== sha256) {
+      throw broken(this.#medium, "the file's sha256 is not the one that the answer says");
+    }
+    return ended.keep();
+  }
+}
+
+/** A file from its address, tried again where the connection or the store fails. */
+async function fetched<T>(
+  medium: Medium,
+  url: string,
+  open: () => Promise<Sink<T>> | Sink<T>,
+  fetch: Fetch,
+  options: Options,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (!/^https?:\/\//.test(url)) {
+    throw broken(medium, `not an address that files are fetched from: ${url.slice(0, 80)}`);
+  }
+  for (let tries = 0; ; tries += 1) {
+    const sink = await open();
+    const limit = new Limit(options.requestSeconds, signal);
+    let fault: string;
+    try {
+      // Without the API key, and without a page's cookies: they are not for where files lie.
+      const response = await fetch(url, { credentials: "omit", signal: limit.signal });
+      if (response.ok) {
+        const received = new Received(medium, sink, options.maxDownloadBytes);
+        for await (const chunk of chunks(response, limit)) await received.take(chunk);
+        return await received.whole();
+      }
+      await response.body?.cancel();
+      fault = `HTTP ${response.status}`;
+      if (response.status < 500) throw broken(medium, `the file cannot be fetched: ${fault}`);
+    } catch (error) {
+      signal?.throwIfAborted();
+      // What is wrong with the file, or with the disk that it goes to, is no better the next time.
+      if (error instanceof MediaBroken || !ofTheNetwork(error)) throw error;
+      fault = reasonOf(error);
+    } finally {
+      limit.end();
+      await sink.drop();
+    }
+    if (tries >= options.retries) throw broken(medium, `the file cannot be fetched: ${fault}`);
+    await pause(1, signal);
+  }
+}
+
+/** `fetch` and the stream of its body say a broken connection as a TypeError, and our own limit as a DOMException. */
+function ofTheNetwork(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof DOMException;
+}
+
+/** The bytes of a file that is in the answer itself. */
+function decoded(medium: Medium): Bytes {
+  if (medium.text !== undefined) return new TextEncoder().encode(medium.text);
+  const content = fromBase64(medium.data ?? "");
+  if (content === undefined) throw broken(medium, "the answer's text is not base64");
+  if (content.length === 0) throw broken(medium, "the answer holds neither the file nor its address");
+  return content;
+}
+
+function broken(medium: Medium, what: string): MediaBroken {
+  return new MediaBroken(`${medium.output}: ${what}`);
+}
+
+function joined(parts: readonly Bytes[]): Bytes {
+  const [first] = parts;
+  if (first !== undefined && parts.length === 1) return first;
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+async function sha256Of(content: Bytes): Promise<string> {
+  // Browsers have it on https pages and on localhost only.
+  const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined;
+  if (subtle === undefined) {
+    throw new MediaBroken("a file cannot be checked on this page: browsers have WebCrypto on https pages only");
+  }
+  const digest = new Uint8Array(await subtle.digest("SHA-256", content));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The bytes of a base64 text, without spaces and with its filling; undefined if it is none. */
+export function fromBase64(text: string): Bytes | undefined {
+  const end = text.endsWith("==") ? text.length - 2 : text.endsWith("=") ? text.length - 1 : text.length;
+  // Looked for in this way round because a pattern over the whole of a long text breaks the stack.
+  const strange = text.search(/[^A-Za-z0-9+/]/);
+  if (text.length % 4 !== 0 || (strange >= 0 && strange < end)) return undefined;
+  const characters = atob(text);
+  const content = new Uint8Array(characters.length);
+  for (let at = 0; at < characters.length; at += 1) content[at] = characters.charCodeAt(at);
+  return content;
+}
+
+function extension(mediaType: string): string {
+  const kind = (mediaType.split(";")[0] ?? "").trim().toLowerCase();
+  return EXTENSIONS.get(kind) ?? ".bin";
+}
+
+const EXTENSIONS = new Map([
+  ["image/png", ".png"],
+  ["image/jpeg", ".jpg"],
+  ["image/webp", ".webp"],
+  ["image/gif", ".gif"],
+  ["image/svg+xml", ".svg"],
+  ["video/mp4", ".mp4"],
+  ["video/webm", ".webm"],
+  ["audio/flac", ".flac"],
+  ["audio/mpeg", ".mp3"],
+  ["audio/ogg", ".ogg"],
+  ["audio/opus", ".opus"],
+  ["audio/wav", ".wav"],
+  ["model/gltf-binary", ".glb"],
+  ["text/plain", ".txt"],
+]);

@@ -1,0 +1,97 @@
+// Makes calls with built clients: for each plan, a line of standard input, what came of it is a line of standard output.
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+
+for await (const line of createInterface({ input: process.stdin })) console.log(await made(JSON.parse(line)));
+
+async function made(plan) {
+  const at = (file) => import(pathToFileURL(`${plan.client}/dist/${file}`).href);
+  const { CallError, Client, JobFailed, isKnownFailure, stringify } = await at("index.js");
+  const { picture, save } = await at("node.js");
+
+  // What JSON has no words for.
+  const MEANT = {
+    $bigint: (digits) => BigInt(digits),
+    $number: (name) => Number(name),
+    $bytes: (base64) => new Uint8Array(Buffer.from(base64, "base64")),
+    $buffer: (base64) => new Uint8Array(Buffer.from(base64, "base64")).buffer,
+    $blob: (base64) => new Blob([Buffer.from(base64, "base64")]),
+    $path: (path) => picture(path),
+  };
+
+  async function meant(value) {
+    const [[key, inner]] = typeof value === "object" && value !== null ? Object.entries(value).slice(0, 1) : [[]];
+    return Object.hasOwn(MEANT, key ?? "") ? MEANT[key](inner) : value;
+  }
+
+  async function request() {
+    const entries = Object.entries(plan.request).map(async ([name, value]) => [name, await meant(value)]);
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
+  const controller = new AbortController();
+  const call = {
+    ...(plan.timeoutSeconds === undefined ? {} : { timeoutSeconds: plan.timeoutSeconds }),
+    ...(plan.abort === undefined ? {} : { signal: controller.signal }),
+  };
+  if (plan.abort?.atOnce) controller.abort();
+  // Aborts while the first request to a path is under way.
+  const aborting = (url, init) => {
+    const answer = fetch(url, init);
+    if (String(url).endsWith(plan.abort.onRequest)) controller.abort();
+    return answer;
+  };
+  const options = { ...plan.options, ...(plan.abort?.onRequest === undefined ? {} : { fetch: aborting }) };
+
+  const told = [];
+  function tell(progress) {
+    told.push(progress);
+    if (plan.abort?.onProgress) controller.abort(new Error("enough"));
+  }
+
+  const DO = {
+    run: async (client) => client.run(await request(), { ...call, onProgress: tell }),
+    submit: async (client) => client.submit(await request(), call),
+    result: (client) => client.result(plan.jobId, { ...call, onProgress: tell }),
+    cancel: (client) => client.cancel(plan.jobId),
+    status: (client) => client.status(plan.jobId),
+    watch: async (client) => {
+      for await (const update of client.watch(await request(), call)) {
+        told.push(update);
+        if (plan.breakOnProgress) return "broken off";
+      }
+      return "ended";
+    },
+    save: (client) => save(client, plan.output, plan.folder, { prefix: plan.prefix ?? "" }),
+    runAndSave: async (client) => {
+      const output = await client.run(await request(), { ...call, onProgress: tell });
+      return { output, saved: await save(client, output, plan.folder) };
+    },
+    media: async (client) => {
+      const files = await client.media(plan.output);
+      return files.map(({ bytes, ...file }) => ({ ...file, bytes: Buffer.from(bytes).toString("base64") }));
+    },
+  };
+
+  const started = performance.now();
+  let outcome;
+  try {
+    const client = new Client(plan.url, plan.key ?? "key", options);
+    const value = await DO[plan.do](client);
+    outcome = { value, types: Object.fromEntries(Object.entries(value ?? {}).map(([key, one]) => [key, typeof one])) };
+  } catch (error) {
+    outcome = {
+      error: {
+        name: error.name,
+        message: error.message,
+        isCallError: error instanceof CallError,
+        isJobFailed: error instanceof JobFailed,
+        isKnown: isKnownFailure(error),
+        ...("jobId" in error ? { jobId: error.jobId ?? null } : {}),
+        ...("code" in error ? { code: error.code, reason: error.reason ?? null, details: error.details ?? null } : {}),
+        ...("retryAfter" in error ? { retryAfter: error.retryAfter ?? null } : {}),
+      },
+    };
+  }
+  return stringify({ ...outcome, told, seconds: (performance.now() - started) / 1000 });
+}
