@@ -77,7 +77,7 @@ def test_left_out_pictures_are_none_in_the_example_and_optional_in_every_type() 
     assert schema["required"] == ["image"]
     assert schema["properties"]["b"]["default"] is None
     assert "b: NotRequired[Picture | None]" in package.files["clients/python/graph_client/client.py"]
-    assert "b?: string | null;" in package.files["clients/typescript/client.ts"]
+    assert "b?: Picture | null;" in package.files["clients/typescript/src/client.ts"]
 
 
 def random_graph(chance: random.Random) -> tuple[Graph, dict[str, list[str]]]:

@@ -35,6 +35,8 @@ export interface Input {
   seed?: number | null;
   /** How files are given back, and pictures encoded. What is left out is the endpoint's own choice. */
   output?: OutputOptions | null;
+  /** Whether the answer says how long each part of the job took on the worker. */
+  timings?: boolean;
 }
 
 /** What Flux.2 Klein 9B image edit gives back. */
@@ -53,6 +55,8 @@ export type Output = {
   seed: number;
   /** The run's id in ComfyUI, for questions about it. */
   prompt_id: string;
+  /** Seconds of each part of the job on the worker, if the request asks for them. */
+  timings?: Record<string, number>;
 } & (
   | {
       /** The picture after the change, in the size that `image` tells. */

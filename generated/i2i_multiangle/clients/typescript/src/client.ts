@@ -43,6 +43,8 @@ export interface Input {
   outputs?: readonly OutputsChoice[] | null;
   /** Whether an answer may lack outputs that failed; `failed` then says which and why. */
   allow_partial?: boolean;
+  /** Whether the answer says how long each part of the job took on the worker. */
+  timings?: boolean;
 }
 
 /** One file, and what was measured on it. */
@@ -318,6 +320,8 @@ export interface Output {
   seed: number;
   /** The run's id in ComfyUI, for questions about it. */
   prompt_id: string;
+  /** Seconds of each part of the job on the worker, if the request asks for them. */
+  timings?: Record<string, number>;
 }
 
 const SPEC: Spec = {

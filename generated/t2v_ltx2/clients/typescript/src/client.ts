@@ -28,6 +28,8 @@ export interface Input {
   seed?: number | bigint | null;
   /** How files are given back. What is left out is the endpoint's own choice. */
   output?: OutputOptions | null;
+  /** Whether the answer says how long each part of the job took on the worker. */
+  timings?: boolean;
 }
 
 /** What LTX-2 19B text to video gives back. */
@@ -50,6 +52,8 @@ export type Output = {
   seed: bigint;
   /** The run's id in ComfyUI, for questions about it. */
   prompt_id: string;
+  /** Seconds of each part of the job on the worker, if the request asks for them. */
+  timings?: Record<string, number>;
 } & (
   | {
       /** The video, an mp4 file with h264 pictures and aac sound. */
