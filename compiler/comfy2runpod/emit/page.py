@@ -28,7 +28,7 @@ RUNSYNC_BYTES = 20_000_000
 # main.js last: it begins.
 _SCRIPTS = ("exact", "elements", "picture", "schema", "controls", "form", "calls", "job", "result", "target", "main")
 _STYLES = ("base", "form", "result", "print")
-_RESERVED = ("output", "outputs", "allow_partial")
+_RESERVED = ("output", "outputs", "allow_partial", "timings")
 _INLINE = {"data": "The file, base64.", "text": "The text."}
 
 

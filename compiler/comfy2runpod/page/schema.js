@@ -1,7 +1,7 @@
 // The input schema -> fields with a kind each, and what a field takes. The words of faults are the worker's own.
 
-// Beside the fields; they have controls of their own.
-const RESERVED = ["output", "outputs", "allow_partial"];
+// Beside the fields: they have controls of their own, or none.
+const RESERVED = ["output", "outputs", "allow_partial", "timings"];
 
 /** The fields of an input schema, in its order. Their initial values are the example's, else the defaults. */
 function fieldsOf(schema, example) {
