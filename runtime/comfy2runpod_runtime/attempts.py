@@ -16,9 +16,10 @@ from dataclasses import replace
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.keeper import Keeper
 from comfy2runpod_runtime.errors import ComfyUILost, ComfyUIUnavailable, JobError, JobStalled, JobTimeout, OutOfMemory
-from comfy2runpod_runtime.job import Job, Progress, run_job
+from comfy2runpod_runtime.job import Job, run_job
 from comfy2runpod_runtime.json_types import JsonObject
 from comfy2runpod_runtime.life import Life, State
+from comfy2runpod_runtime.reporter import Progress
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -7,32 +7,19 @@ result is the same.
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from comfy2runpod_runtime.collect import Downloads, finished
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History
-from comfy2runpod_runtime.comfyui.events import (
-    Event,
-    EventStream,
-    NodeSaved,
-    NodesKept,
-    NodeStarted,
-    PromptEnded,
-    PromptEnding,
-    StepDone,
-)
+from comfy2runpod_runtime.comfyui.events import EventStream
 from comfy2runpod_runtime.delivery.outgoing import Outgoing
 from comfy2runpod_runtime.early import EarlyFiles
 from comfy2runpod_runtime.errors import (
     ComfyUIError,
-    ComfyUILost,
     ComfyUIUnavailable,
     JobCancelled,
     JobError,
@@ -42,20 +29,15 @@ from comfy2runpod_runtime.errors import (
     OutputMissing,
 )
 from comfy2runpod_runtime.failures import failure_error
+from comfy2runpod_runtime.follow import follow
 from comfy2runpod_runtime.json_types import JsonObject
 from comfy2runpod_runtime.life import Life, State
 from comfy2runpod_runtime.outputs import Output, Result, answer_of
 from comfy2runpod_runtime.prompt import Prompt, Run, ancestors, pruned, title_of
+from comfy2runpod_runtime.reporter import Progress, Reporter
 from comfy2runpod_runtime.requests import Wanted
 from comfy2runpod_runtime.settings import Settings
 
-log = logging.getLogger(__name__)
-
-Progress: TypeAlias = Callable[[JsonObject], None]
-
-# How many polls in a row may find a prompt neither queued nor in the history before it counts as lost.
-_LOST_AFTER = 3
-_FIRST_POLL_SECONDS = 0.05
 # How long telling ComfyUI to stop may take: the caller has long gone, the next job waits.
 _CANCEL_SECONDS = 10
 
@@ -187,10 +169,10 @@ class _Running:
             self._fail(left, error, error.nodes)
             return
         self._life.reach(State.QUEUED)
-        reporter = _Reporter(
+        reporter = Reporter(
             prompt, self._progress, self._settings.progress_seconds, self._needs, {*self._found}, self._early
         )
-        history = await _follow(self.prompt_id, self._client, events, self._settings, reporter, self._alive, self._life)
+        history = await follow(self.prompt_id, self._client, events, self._settings, reporter, self._alive, self._life)
         self._life.runs()
         self._life.reach(State.RAN)
         if history.interrupted:
@@ -244,160 +226,8 @@ async def _queue(prompt: Prompt, prompt_id: str, client: ComfyUIClient, client_i
         raise
 
 
-async def _follow(
-    prompt_id: str,
-    client: ComfyUIClient,
-    events: EventStream,
-    settings: Settings,
-    reporter: _Reporter,
-    alive: Callable[[], bool],
-    life: Life,
-) -> History:
-    """Waits until the history tells how the prompt ended."""
-    clock = asyncio.get_running_loop().time
-    missing, heard = 0, clock()
-    signs = _Signs(events, clock)
-    wait = settings.poll_seconds if events.connected else _FIRST_POLL_SECONDS
-    poll_at = clock() + wait
-    while True:
-        event = await events.next(poll_at - clock())
-        signs.note(event, prompt_id)
-        ended = False
-        if event is not None and event.prompt_id == prompt_id:
-            life.runs()
-            reporter.report(event)
-            ended = isinstance(event, PromptEnded)
-            if isinstance(event, PromptEnding):
-                # An event says when the history is written. Should it be lost, this is soon enough.
-                wait = _FIRST_POLL_SECONDS
-                poll_at = min(poll_at, clock() + wait)
-        reporter.catch_up()
-        if not ended and clock() < poll_at:
-            continue
-        # Should it not be there yet: soon looked at again, then less and less often.
-        wait = _FIRST_POLL_SECONDS if ended else min(2 * wait, settings.poll_seconds)
-        try:
-            history = await client.history(prompt_id)
-            if history is not None:
-                return history
-            place = await client.place(prompt_id)
-            missing = missing + 1 if place is None else 0
-            heard = clock()
-            if place == "running":
-                life.runs()
-                signs.runs()
-        except ComfyUIUnavailable:
-            if not alive():
-                raise ComfyUILost("ComfyUI ended while the job ran.") from None
-            if clock() - heard > settings.comfyui_silence_seconds:
-                raise
-        if missing >= _LOST_AFTER:
-            raise ComfyUILost("ComfyUI no longer knows the job: it was restarted or its queue was cleared.")
-        bound = settings.comfyui_stall_seconds if signs.told else settings.comfyui_blind_seconds
-        if signs.none_for() > bound:
-            raise JobStalled(f"ComfyUI made no progress for {bound:g} s and was stopped.")
-        poll_at = clock() + wait
-
-
 async def _give_up(client: ComfyUIClient, prompt_id: str) -> None:
     """Tells ComfyUI to stop; a ComfyUI that no longer listens is not a reason to fail differently."""
     with suppress(ComfyUIUnavailable, TimeoutError):
         async with asyncio.timeout(_CANCEL_SECONDS):
             await client.cancel(prompt_id)
-
-
-class _Signs:
-    """When a running prompt moved last, or began to run.
-
-    Silence says much on a connection that has `told` of this prompt; without one, progress may be made unseen.
-    """
-
-    def __init__(self, events: EventStream, clock: Callable[[], float]) -> None:
-        self._events = events
-        self._clock = clock
-        self._last: float | None = None
-        self.told = False
-
-    def note(self, event: Event | None, prompt_id: str) -> None:
-        if event is not None and event.prompt_id == prompt_id:
-            self.told = True
-            self._last = self._clock()
-        elif not self._events.connected:
-            self.told = False
-
-    def runs(self) -> None:
-        """ComfyUI's queue says that it runs."""
-        if self._last is None:
-            self._last = self._clock()
-
-    def none_for(self) -> float:
-        """Seconds without a sign; 0 while it is not known to run."""
-        return 0.0 if self._last is None else self._clock() - self._last
-
-
-class _Reporter:
-    """Turns events into progress. Each update is an HTTP request to RunPod: they are spaced, the last is not lost."""
-
-    def __init__(
-        self,
-        prompt: Prompt,
-        progress: Progress,
-        spacing_seconds: float,
-        needs: Mapping[str, frozenset[str]],
-        done: set[str],
-        early: EarlyFiles,
-    ) -> None:
-        self._prompt = prompt
-        self._early = early
-        self._node = ""
-        self._progress = progress
-        self._spacing = spacing_seconds
-        self._started: set[str] = set()
-        self._next_at = 0.0
-        self._due: JsonObject | None = None
-        self._states = {name: "done" if name in done else "waiting" for name in needs} if len(needs) > 1 else {}
-        # Which outputs a node belongs to, and to no others: a model that all of them share starts none.
-        shared = frozenset.intersection(*needs.values()) if needs else frozenset()
-        self._own = {name: nodes - shared for name, nodes in needs.items()}
-
-    def report(self, event: Event) -> None:
-        match event:
-            case NodeStarted(node_id=str() as node_id):
-                self._started.add(node_id)
-                self._mark(node_id, "running")
-                self._tell(node_id, {})
-            case StepDone(node_id=node_id, step=step, of=of):
-                self._tell(node_id, {"step": step, "of": of})
-            case NodeSaved(node_id=node_id):
-                self._mark(node_id, "done")
-                self._early.saved(event, self._tell_files)
-            case NodesKept(node_ids=node_ids):
-                # They are as done as those that ran: a warm worker has most of them.
-                self._started.update(node_ids)
-            case PromptEnding() | PromptEnded():
-                # The result would wait for it.
-                self._due = None
-
-    def catch_up(self) -> None:
-        """Sends what came too soon after the update before it: a long node may have no steps to tell of."""
-        if self._due is not None and time.monotonic() >= self._next_at:
-            self._next_at = time.monotonic() + self._spacing
-            due, self._due = self._due, None
-            self._progress(due)
-
-    def _mark(self, node_id: str, state: str) -> None:
-        for name, own in self._own.items():
-            if name in self._states and node_id in own and self._states[name] != "done":
-                self._states[name] = state
-
-    def _tell(self, node_id: str, more: Mapping[str, int]) -> None:
-        self._node = node_id
-        percent = min(99, round(100 * len(self._started) / max(1, len(self._prompt))))
-        outputs: JsonObject = {"outputs": {**self._states}} if self._states else {}
-        files: JsonObject = {"files": self._early.told} if self._early.told else {}
-        self._due = {"node": title_of(self._prompt, node_id), "percent": percent, **more, **outputs, **files}
-        self.catch_up()
-
-    def _tell_files(self) -> None:
-        if self._node:
-            self._tell(self._node, {})

@@ -56,6 +56,8 @@ class Handlers:
     def __init__(self, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
         self._simulator = simulator
         self._patch = monkeypatch
+        # An endpoint closes its connections when the loop ends, not before that by being forgotten.
+        self._made: list[ModuleType] = []
 
     def __call__(self, package: str | Path, **environment: str) -> ModuleType:
         folder = package if isinstance(package, Path) else GENERATED / package
@@ -64,7 +66,8 @@ class Handlers:
         self._patch.syspath_prepend(str(folder))
         for name in _MODULES:
             sys.modules.pop(name, None)
-        return importlib.import_module("handler")
+        self._made.append(importlib.import_module("handler"))
+        return self._made[-1]
 
 
 @pytest.fixture

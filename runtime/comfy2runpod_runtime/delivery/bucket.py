@@ -86,11 +86,11 @@ class Bucket:
             async with asyncio.timeout(self._access.upload_seconds):
                 return await asyncio.shield(work)
         except TimeoutError:
-            await _ended(work, stop)
+            await self._give_up(work, stop, key)
             message = f"The result could not be stored: it took longer than {self._access.upload_seconds:g} s."
             raise DeliveryFailed(message) from None
         except asyncio.CancelledError:
-            await _ended(work, stop)
+            await asyncio.shield(self._give_up(work, stop, key))
             raise
 
     async def remove(self, keys: Iterable[str]) -> None:
@@ -105,6 +105,17 @@ class Bucket:
 
         with suppress(TimeoutError):
             await asyncio.wait_for(_in_thread(remove), _STOP_SECONDS)
+
+    async def _give_up(self, work: asyncio.Future[Stored], stop: threading.Event, key: str) -> None:
+        """Has an upload end, and its object removed; a thread that hangs in the network does so when it comes back."""
+        stop.set()
+        await asyncio.wait([work], timeout=_STOP_SECONDS)
+        if not work.done():
+            # Nobody looks at how it ends.
+            work.cancel()
+        elif work.exception() is None:
+            # It had just ended, too late to see that it should not.
+            await self.remove([key])
 
     def _put(self, path: Path, key: str, media_type: str, sha256: str, stop: threading.Event) -> Stored:
         import boto3.exceptions  # noqa: PLC0415 - heavy, and only a worker with a bucket needs it
@@ -204,17 +215,6 @@ def _in_thread(function: Callable[[], Thing]) -> asyncio.Future[Thing]:
 
     threading.Thread(target=run, name="bucket", daemon=True).start()
     return result
-
-
-async def _ended(work: asyncio.Future[Stored], stop: threading.Event) -> None:
-    """Has an upload end, and its object removed; a thread that hangs in the network does so when it comes back."""
-    stop.set()
-    await asyncio.wait([work], timeout=_STOP_SECONDS)
-    if work.done():
-        work.exception()
-    else:
-        # Nobody looks at how it ends.
-        work.cancel()
 
 
 def _reason(error: Exception) -> str:
