@@ -39,7 +39,7 @@ SETTINGS = {
     "COMFYUI_SILENCE_SECONDS": "1",
     "COMFYUI_STALL_SECONDS": "1",
     # A connection may be lost just before a job whose node hangs, so that nothing tells of it.
-    "COMFYUI_BLIND_SECONDS": "2",
+    "COMFYUI_BLIND_SECONDS": "10",
     "COMFYUI_INTERRUPT_SECONDS": "2",
 }
 _LOST_SECONDS = 60

@@ -147,7 +147,8 @@ class EventStream:
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         while self._goes_on():
-            self._connection = connection = websocket.WebSocket()
+            # Each text is decoded as JSON anyway; to check it here, byte by byte in Python, takes longer than all else.
+            self._connection = connection = websocket.WebSocket(skip_utf8_validation=True)
             try:
                 connection.connect(self._url, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
                 connection.settimeout(_CONNECT_SECONDS)
