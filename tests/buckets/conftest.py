@@ -1,23 +1,17 @@
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.simulator import Simulator, running_simulator
+from tests.handlers import Handlers, noted_prompts
 
 from .fault_proxy import FaultProxy, fault_proxy
 from .swift import Swift, missing, running_swift
-
-GENERATED = Path(__file__).parents[2] / "generated"
-_MODULES = ("handler", "patch", "schema")
 
 
 @pytest.fixture(scope="session")
@@ -50,44 +44,12 @@ def simulator() -> Iterator[Simulator]:
         yield running
 
 
-class Handlers:
-    """Handlers of packages, imported as `python handler.py` does, each with an environment of its own."""
-
-    def __init__(self, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._simulator = simulator
-        self._patch = monkeypatch
-        # An endpoint closes its connections when the loop ends, not before that by being forgotten.
-        self._made: list[ModuleType] = []
-
-    def __call__(self, package: str | Path, **environment: str) -> ModuleType:
-        folder = package if isinstance(package, Path) else GENERATED / package
-        for name, value in {"COMFYUI_URL": self._simulator.url, **environment}.items():
-            self._patch.setenv(name, value)
-        self._patch.syspath_prepend(str(folder))
-        for name in _MODULES:
-            sys.modules.pop(name, None)
-        self._made.append(importlib.import_module("handler"))
-        return self._made[-1]
-
-
 @pytest.fixture
 def handler_of(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handlers]:
     yield Handlers(simulator, monkeypatch)
-    for name in _MODULES:
-        sys.modules.pop(name, None)
+    Handlers.forget()
 
 
 @pytest.fixture
-def queued(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The prompts that ComfyUI is given."""
-    from comfy2runpod_runtime.comfyui.client import ComfyUIClient  # noqa: PLC0415
-
-    prompts: list[Any] = []
-    queue = ComfyUIClient.queue
-
-    async def noted(self: ComfyUIClient, prompt: Any, *rest: Any) -> None:
-        prompts.append(prompt)
-        await queue(self, prompt, *rest)
-
-    monkeypatch.setattr(ComfyUIClient, "queue", noted)
-    return prompts
+def queued(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    return noted_prompts(monkeypatch)

@@ -20,8 +20,8 @@ from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
 from tests.cli.command import comfy2runpod
 from tests.end_to_end.pictures import saved, text_of
 from tests.end_to_end.saving import Graph
+from tests.handlers import GENERATED, Handlers
 
-from .conftest import GENERATED, Handlers
 from .fault_proxy import FaultProxy
 from .swift import ACCESS_KEY, SECRET_KEY, Swift
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import av
 import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.simulator import Simulator, running_simulator
-
-PACKAGE = Path(__file__).parents[2] / "generated" / "t2v_ltx2"
-_MODULES = ("handler", "patch", "schema")
+from tests.handlers import Handlers, noted_prompts
 
 
 @dataclass(frozen=True)
@@ -51,16 +47,21 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def handler(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The package's handler module, imported as `python handler.py` does."""
-    monkeypatch.setenv("COMFYUI_URL", simulator.url)
-    monkeypatch.syspath_prepend(str(PACKAGE))
-    # Other packages' tests leave modules of these names behind.
-    for name in _MODULES:
-        sys.modules.pop(name, None)
-    yield importlib.import_module("handler")
-    for name in _MODULES:
-        sys.modules.pop(name, None)
+def handler_of(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handlers]:
+    yield Handlers(simulator, monkeypatch)
+    Handlers.forget()
+
+
+@pytest.fixture
+def handler(handler_of: Handlers) -> ModuleType:
+    """The handler of the package that most tests are about; others name their own."""
+    return handler_of("t2v_ltx2")
+
+
+@pytest.fixture
+def queued(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The prompts that ComfyUI is given."""
+    return noted_prompts(monkeypatch)
 
 
 def failure(answer: dict[str, object]) -> dict[str, object]:

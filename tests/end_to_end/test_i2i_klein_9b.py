@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib
-import sys
-from collections.abc import Iterator
 from io import BytesIO
 from math import sqrt
 from pathlib import Path
@@ -16,44 +13,22 @@ import pytest
 from PIL import Image
 
 from comfy2runpod.simulator import Simulator
+from tests.handlers import Handlers
 
 from .conftest import failure
 from .pictures import drawn, saved, text_of, turned
 
 PACKAGE = Path(__file__).parents[2] / "generated" / "i2i_klein_9b"
-_MODULES = ("handler", "patch", "schema")
 
 
 @pytest.fixture
-def handler(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.setenv("COMFYUI_URL", simulator.url)
-    monkeypatch.syspath_prepend(str(PACKAGE))
-    for name in _MODULES:
-        sys.modules.pop(name, None)
-    yield importlib.import_module("handler")
-    for name in _MODULES:
-        sys.modules.pop(name, None)
+def handler(handler_of: Handlers) -> ModuleType:
+    return handler_of("i2i_klein_9b")
 
 
 async def run(handler: ModuleType, size: tuple[int, int] = (48, 32), **job_input: object) -> dict[str, Any]:
     given = {"image": text_of(saved(drawn(size=size))), "prompt": "make it winter", **job_input}
     return dict(await handler.handler({"id": "job-1", "input": given}))
-
-
-@pytest.fixture
-def queued(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The prompts that ComfyUI is given."""
-    from comfy2runpod_runtime.comfyui.client import ComfyUIClient  # noqa: PLC0415
-
-    prompts: list[dict[str, Any]] = []
-    queue = ComfyUIClient.queue
-
-    async def noted(self: ComfyUIClient, prompt: Any, prompt_id: str, client_id: str) -> Any:
-        prompts.append(prompt)
-        return await queue(self, prompt, prompt_id, client_id)
-
-    monkeypatch.setattr(ComfyUIClient, "queue", noted)
-    return prompts
 
 
 def picture(answer: dict[str, Any]) -> Image.Image:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib
-import sys
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +12,7 @@ import pytest
 from PIL import Image
 
 from comfy2runpod.simulator import Simulator
+from tests.handlers import Handlers
 
 from .conftest import failure
 from .pictures import drawn, saved, text_of, turned
@@ -30,34 +28,11 @@ ANGLES = {
     "left_45": "<sks> front-left quarter view eye-level shot medium shot",
     "left_90": "<sks> left side view eye-level shot medium shot",
 }
-_MODULES = ("handler", "patch", "schema")
 
 
 @pytest.fixture
-def handler(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.setenv("COMFYUI_URL", simulator.url)
-    monkeypatch.syspath_prepend(str(PACKAGE))
-    for name in _MODULES:
-        sys.modules.pop(name, None)
-    yield importlib.import_module("handler")
-    for name in _MODULES:
-        sys.modules.pop(name, None)
-
-
-@pytest.fixture
-def queued(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The prompts that ComfyUI is given."""
-    from comfy2runpod_runtime.comfyui.client import ComfyUIClient  # noqa: PLC0415
-
-    prompts: list[dict[str, Any]] = []
-    queue = ComfyUIClient.queue
-
-    async def noted(self: ComfyUIClient, prompt: Any, *rest: Any) -> None:
-        prompts.append(prompt)
-        await queue(self, prompt, *rest)
-
-    monkeypatch.setattr(ComfyUIClient, "queue", noted)
-    return prompts
+def handler(handler_of: Handlers) -> ModuleType:
+    return handler_of("i2i_multiangle")
 
 
 async def run(handler: ModuleType, size: tuple[int, int] = (48, 32), **job_input: object) -> dict[str, Any]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import random
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,12 +16,12 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.simulator import Simulator
 from comfy2runpod.write import write_package
+from tests.handlers import Handlers
 
 from .conftest import failure
 from .pictures import chunk, drawn, film, opened, png, saved, text_of, turned
 
 GRAPH = Path(__file__).parent / "scale_picture.json"
-_MODULES = ("handler", "patch", "schema")
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +32,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def handler(package: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.setenv("COMFYUI_URL", simulator.url)
-    monkeypatch.syspath_prepend(str(package))
-    for name in _MODULES:
-        sys.modules.pop(name, None)
-    yield importlib.import_module("handler")
-    for name in _MODULES:
-        sys.modules.pop(name, None)
+def handler(package: Path, handler_of: Handlers) -> ModuleType:
+    return handler_of(package)
 
 
 @pytest.fixture
@@ -180,12 +171,11 @@ async def test_nothing_of_a_picture_is_left_in_comfyui(handler: ModuleType, simu
 
 
 async def test_nothing_is_left_where_the_worker_reaches_the_input_folder(
-    handler: ModuleType, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    package: Path, handler_of: Handlers, simulator: Simulator
 ) -> None:
-    monkeypatch.setenv("COMFYUI_INPUT_DIR", str(simulator._inputs.folder))
-    sys.modules.pop("handler", None)
+    handler = handler_of(package, COMFYUI_INPUT_DIR=simulator._inputs.folder)
     before = left(simulator)
-    assert "error" not in await run(importlib.import_module("handler"), text_of(saved(drawn())))
+    assert "error" not in await run(handler, text_of(saved(drawn())))
     assert left(simulator) == before
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import importlib
 import ipaddress
 import socket
 import ssl
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -30,13 +28,13 @@ from comfy2runpod.simulator import Simulator
 from comfy2runpod.write import write_package
 from comfy2runpod_runtime.inputs import addresses, fetch
 from comfy2runpod_runtime.inputs.refused import InputRefused
+from tests.handlers import Handlers
 
 from .conftest import failure
 from .pictures import drawn, saved, text_of
 
 GRAPH = Path(__file__).parent / "scale_picture.json"
 PICTURE = saved(drawn(size=(64, 64)))
-_MODULES = ("handler", "patch", "schema")
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -165,22 +163,9 @@ Load = Callable[..., ModuleType]
 
 
 @pytest.fixture
-def load(package: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+def load(package: Path, handler_of: Handlers) -> Load:
     """The package's handler, with the environment as it is then."""
-    monkeypatch.syspath_prepend(str(package))
-
-    def loaded(**environment: object) -> ModuleType:
-        monkeypatch.setenv("COMFYUI_URL", simulator.url)
-        monkeypatch.setenv("FETCH_TIMEOUT_SECONDS", "1.5")
-        for name, value in environment.items():
-            monkeypatch.setenv(name, str(value))
-        for name in _MODULES:
-            sys.modules.pop(name, None)
-        return importlib.import_module("handler")
-
-    yield loaded
-    for name in _MODULES:
-        sys.modules.pop(name, None)
+    return lambda **environment: handler_of(package, FETCH_TIMEOUT_SECONDS="1.5", **environment)
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from aiohttp import web
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.simulator import Simulator, running_simulator
+from tests.handlers import GENERATED
 
-from .conftest import PACKAGE, failure
+from .conftest import failure
 
 SMALL = {"prompt": "a cat", "width": 128, "height": 128, "frame_count": 9, "seed": 3}
 
@@ -37,7 +38,7 @@ def free_port() -> int:
 
 
 def test_test_input_runs_one_job_and_exits_0(simulator: Simulator, tmp_path: Path) -> None:
-    command = [sys.executable, str(PACKAGE / "handler.py"), "--test_input", json.dumps({"input": SMALL})]
+    command = [sys.executable, str(GENERATED / "t2v_ltx2" / "handler.py"), "--test_input", json.dumps({"input": SMALL})]
     done = subprocess.run(
         command, env=environment(simulator), cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -48,7 +49,7 @@ def test_test_input_runs_one_job_and_exits_0(simulator: Simulator, tmp_path: Pat
 
 def test_serve_api_answers_runsync(simulator: Simulator, tmp_path: Path) -> None:
     port = free_port()
-    command = [sys.executable, str(PACKAGE / "handler.py"), "--rp_serve_api", "--rp_api_port", str(port)]
+    command = [sys.executable, str(GENERATED / "t2v_ltx2" / "handler.py"), "--rp_serve_api", "--rp_api_port", str(port)]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(
         command, env=environment(simulator), cwd=tmp_path, stdout=quiet, stderr=quiet, start_new_session=True
@@ -139,7 +140,7 @@ def worker(port: int, simulator: Simulator, folder: Path) -> Iterator[subprocess
         RUNPOD_SKIP_GPU_CHECK="true",
     )
     log = (folder / "worker.log").open("wb")
-    command = [sys.executable, str(PACKAGE / "handler.py")]
+    command = [sys.executable, str(GENERATED / "t2v_ltx2" / "handler.py")]
     with (
         log,
         subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log, start_new_session=True) as process,

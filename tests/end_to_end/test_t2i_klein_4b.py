@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib
-import sys
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -14,22 +11,16 @@ import pytest
 from PIL import Image
 
 from comfy2runpod.simulator import Simulator
+from tests.handlers import Handlers
 
 from .conftest import failure
 
 PACKAGE = Path(__file__).parents[2] / "generated" / "t2i_klein_4b"
-_MODULES = ("handler", "patch", "schema")
 
 
 @pytest.fixture
-def handler(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.setenv("COMFYUI_URL", simulator.url)
-    monkeypatch.syspath_prepend(str(PACKAGE))
-    for name in _MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield importlib.import_module("handler")
-    for name in _MODULES:
-        sys.modules.pop(name, None)
+def handler(handler_of: Handlers) -> ModuleType:
+    return handler_of("t2i_klein_4b")
 
 
 async def run(handler: ModuleType, **job_input: object) -> dict[str, object]:
