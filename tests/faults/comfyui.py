@@ -384,7 +384,11 @@ class ComfyUI:
             await asyncio.sleep(30)
         await self._gap.wait()
         socket = web.WebSocketResponse()
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:
+            # Who was kept waiting has gone.
+            return web.Response()
         self._sockets[request.query["clientId"]] = socket
         self.state.note("connected")
         with contextlib.suppress(ConnectionError):
