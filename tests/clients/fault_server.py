@@ -39,16 +39,26 @@ class FaultServer:
         self.url = ""
         self.script: dict[str, list[Answer]] = {}
         self.seen: list[Seen] = []
+        self._news = threading.Condition()
 
     def answers(self, **scripts: list[Answer]) -> None:
         self.script = {name: list(answers) for name, answers in scripts.items()}
+
+    def wait_for(self, kind: str, seconds: float = 30) -> Seen:
+        """The first request of a kind, if it does not take too long to come."""
+        with self._news:
+            assert self._news.wait_for(lambda: self.count(kind) > 0, seconds), f"nobody asked for {kind}"
+        return next(one for one in self.seen if one.path.strip("/").split("/")[0] == kind)
 
     def count(self, kind: str) -> int:
         return sum(one.path.strip("/").split("/")[0] == kind for one in self.seen)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         kind = request.path.strip("/").split("/")[0]
-        self.seen.append(Seen(request.method, request.path, dict(request.headers), await request.read()))
+        seen = Seen(request.method, request.path, dict(request.headers), await request.read())
+        with self._news:
+            self.seen.append(seen)
+            self._news.notify_all()
         answers = self.script.get(kind, [Answer(404)])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         await asyncio.sleep(answer.seconds)

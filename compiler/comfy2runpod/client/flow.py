@@ -15,7 +15,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 from .errors import (
     CallError,
@@ -30,8 +30,10 @@ from .errors import (
     Unreachable,
     failure,
 )
+from .job_options import JobOptions, beside_input, without_secrets
 
 _T = TypeVar("_T")
+_Files = TypeVar("_Files", bound=Mapping[str, object])
 _ENDED = ("FAILED", "CANCELLED", "TIMED_OUT")
 # How often a job that is not known, or ended without its result, is looked at again: the queue may be behind itself.
 _SECOND_LOOKS = 3
@@ -61,9 +63,12 @@ class Send:
 
     method: str
     path: str
-    body: bytes | None = None
+    # It may hold the keys of a bucket.
+    body: bytes | None = field(default=None, repr=False)
     # The request's own limit, where the end of the whole call is nearer.
     seconds: float | None = None
+    # What it says beside its input.
+    job: JobOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ Flow: TypeAlias = Generator[Send | Wait, Reply, _T]
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Generic[_Files]):
     """How far a job is. All but `state` is there only if the worker says it."""
 
     state: str
@@ -98,21 +103,25 @@ class Progress:
     of: int | None = None
     # For each of several outputs: waiting, running or done.
     outputs: Mapping[str, str] = field(default_factory=dict)
+    # Of several outputs by URL, those that are done, as the answer will have them; each update has all so far.
+    files: _Files | None = None
 
 
-OnProgress: TypeAlias = Callable[[Progress], None]
+OnProgress: TypeAlias = Callable[[Progress[_Files]], None]
 
 
-def submit(request: Mapping[str, object], options: Options, deadline: float = math.inf) -> Flow[str]:
+def submit(
+    request: Mapping[str, object], options: Options, deadline: float = math.inf, job: JobOptions | None = None
+) -> Flow[str]:
     """Queues a job; its id. The deadline is one of time.monotonic."""
-    body = json.dumps({"input": request}).encode()
+    body = json.dumps({"input": request, **beside_input(job)}).encode()
     if len(body) > options.max_request_bytes:
         raise InputRefused(
             f"the request has {len(body):,} bytes, an endpoint takes {options.max_request_bytes:,}: "
             "give pictures as https URLs, or smaller ones"
         )
-    job = yield from _exchange(Send("POST", "/run", body), options, None, deadline)
-    job_id = job.get("id")
+    queued = yield from _exchange(Send("POST", "/run", body, job=job), options, None, deadline)
+    job_id = queued.get("id")
     if not isinstance(job_id, str):
         raise UnexpectedAnswer("the answer to /run holds no id")
     return job_id
@@ -129,7 +138,7 @@ def look(job_id: str, options: Options, deadline: float = math.inf) -> Flow[dict
 
 
 def result(
-    job_id: str, options: Options, keys: tuple[str, ...], on_progress: OnProgress | None, deadline: float
+    job_id: str, options: Options, keys: tuple[str, ...], on_progress: OnProgress[Mapping[str, object]] | None, deadline: float
 ) -> Flow[dict[str, object]]:
     """Looks at a job until it ends; its output, which must hold `keys`.
 
@@ -178,7 +187,7 @@ def _exchange(send: Send, options: Options, job_id: str | None, deadline: float 
         # A last look is worth a second even where no time is left.
         reply = yield replace(send, seconds=min(options.request_seconds, max(left, 1.0)))
         if reply.status in range(200, 300):
-            return _object(reply.body)
+            return _object(reply.body, send)
         error = _refusal(reply, send, job_id)
         pause = _pause(reply, tries, options) if _safe(reply, send) else None
         if pause is None:
@@ -230,27 +239,28 @@ def _refusal(reply: Reply, send: Send, job_id: str | None) -> CallError:
         return RateLimited(f"{where}: HTTP 429: too many requests", job_id=job_id, retry_after=again)
     if reply.status >= 500:
         return Unreachable(f"{where}: HTTP {reply.status}", job_id=job_id)
-    said = reply.body[:200].decode("utf-8", "replace")
+    said = without_secrets(reply.body.decode("utf-8", "replace"), send.job)[:200]
     if send.path == "/run" and reply.status in {400, 413, 422}:
         return InputRefused(f"{where}: HTTP {reply.status}: {said}")
     return UnexpectedAnswer(f"{where}: HTTP {reply.status}: {said}", job_id=job_id)
 
 
-def _object(body: bytes) -> dict[str, object]:
+def _object(body: bytes, send: Send) -> dict[str, object]:
     try:
         value = json.loads(body)
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise UnexpectedAnswer(f"an answer that is no JSON object: {body[:80]!r}")
+        said = without_secrets(body.decode("utf-8", "replace"), send.job)[:80]
+        raise UnexpectedAnswer(f"an answer that is no JSON object: {said!r}")
     return value
 
 
-def _progress(state: str, output: object) -> Progress:
+def _progress(state: str, output: object) -> Progress[Mapping[str, object]]:
     if not isinstance(output, dict):
         return Progress(state)
     percent, node, outputs = output.get("percent"), output.get("node"), output.get("outputs")
-    step, of = output.get("step"), output.get("of")
+    step, of, files = output.get("step"), output.get("of"), output.get("files")
     return Progress(
         state,
         float(percent) if isinstance(percent, (int, float)) else None,
@@ -258,4 +268,5 @@ def _progress(state: str, output: object) -> Progress:
         step if isinstance(step, int) else None,
         of if isinstance(of, int) else None,
         {str(name): str(value) for name, value in outputs.items()} if isinstance(outputs, dict) else {},
+        files if isinstance(files, dict) and files else None,
     )

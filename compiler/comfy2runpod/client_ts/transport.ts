@@ -4,6 +4,7 @@ import { InputRefused, JobFailed } from "./errors.js";
 import * as flow from "./flow.js";
 import { OPTIONS, type Options, type Progress, type Update } from "./flow.js";
 import { type Address, type Fetch, portOf } from "./http.js";
+import type { JobOptions } from "./job_options.js";
 import { type MediaFile, type Medium, type OutputSpec, type Sink, bring, inMemory, mediaIn } from "./media.js";
 import { type PictureLimits, encoded } from "./pictures.js";
 
@@ -34,13 +35,18 @@ export interface CallOptions {
   readonly timeoutSeconds?: number | undefined;
 }
 
+/** What a call that queues a job may be told. */
+export interface SubmitOptions extends CallOptions {
+  readonly job?: JobOptions | undefined;
+}
+
 /** What a call that tells of progress may be told. */
-export interface WatchedOptions extends CallOptions {
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
+export interface WatchedOptions<Files> extends CallOptions {
+  readonly onProgress?: ((progress: Progress<Files>) => void) | undefined;
 }
 
 /** An endpoint, for one API key. Holds nothing that must be closed, and may be used by many calls at once. */
-export class EndpointClient<Input extends object, Output extends object> {
+export class EndpointClient<Input extends object, Output extends object, Files extends object> {
   readonly options: Options;
   readonly #spec: Spec;
   readonly #address: Address;
@@ -57,12 +63,12 @@ export class EndpointClient<Input extends object, Output extends object> {
   }
 
   /** Queues a job; its id. A signal that comes while it is sent stops the job that comes of it. */
-  async submit(request: Input, call: CallOptions = {}): Promise<string> {
-    return this.#submit(request, this.#deadline(call), call.signal);
+  async submit(request: Input, call: SubmitOptions = {}): Promise<string> {
+    return this.#submit(request, this.#deadline(call), call);
   }
 
   /** Queues a job and waits for its end. Whatever ends the waiting before that, stops the job too. */
-  async run(request: Input, call: WatchedOptions = {}): Promise<Output> {
+  async run(request: Input, call: SubmitOptions & WatchedOptions<Files> = {}): Promise<Output> {
     return last(this.watch(request, call), call.onProgress);
   }
 
@@ -70,9 +76,9 @@ export class EndpointClient<Input extends object, Output extends object> {
    * Queues a job and tells of it: each progress, and at the end its result. Whatever ends the loop before that, a `break`
    * too, stops the job.
    */
-  async *watch(request: Input, call: CallOptions = {}): AsyncGenerator<Update<Output>, void, undefined> {
+  async *watch(request: Input, call: SubmitOptions = {}): AsyncGenerator<Update<Output, Files>, void, undefined> {
     const deadline = this.#deadline(call);
-    const jobId = await this.#submit(request, deadline, call.signal);
+    const jobId = await this.#submit(request, deadline, call);
     let ended = false;
     try {
       for await (const update of this.#follow(jobId, deadline, call.signal)) {
@@ -88,12 +94,12 @@ export class EndpointClient<Input extends object, Output extends object> {
   }
 
   /** Waits for a job's end; its output. The job is left alone if it has not ended in time (CallTimeout). */
-  async result(jobId: string, call: WatchedOptions = {}): Promise<Output> {
+  async result(jobId: string, call: WatchedOptions<Files> = {}): Promise<Output> {
     return last(this.follow(jobId, call), call.onProgress);
   }
 
   /** Tells of a job that was queued before, as `watch` does, and leaves it alone. */
-  follow(jobId: string, call: CallOptions = {}): AsyncGenerator<Update<Output>, void, undefined> {
+  follow(jobId: string, call: CallOptions = {}): AsyncGenerator<Update<Output, Files>, void, undefined> {
     return this.#follow(jobId, this.#deadline(call), call.signal);
   }
 
@@ -107,17 +113,17 @@ export class EndpointClient<Input extends object, Output extends object> {
     await flow.cancel(portOf(this.#address, call.signal), jobId, this.options);
   }
 
-  /** The files of an output, as the answer describes them; nothing is fetched. */
-  files(output: Output): Medium[] {
+  /** The files of an output, or of a progress's `files`, as the answer describes them; nothing is fetched. */
+  files(output: Output | Files): Medium[] {
     return mediaIn(output as Readonly<Record<string, unknown>>, this.#spec.outputs);
   }
 
   /**
-   * Brings the files of an output, each checked against the size and sha256 that the answer says.
+   * Brings the files of an output, or of a progress's `files`, each checked against the size and sha256 that the answer says.
    *
    * @throws MediaBroken: a file is another than the worker made, or cannot be fetched.
    */
-  async media(output: Output, call: Pick<CallOptions, "signal"> = {}): Promise<MediaFile[]> {
+  async media(output: Output | Files, call: Pick<CallOptions, "signal"> = {}): Promise<MediaFile[]> {
     const brought: MediaFile[] = [];
     for (const medium of this.files(output)) {
       brought.push({ ...medium, bytes: await this.bring(medium, inMemory, call) });
@@ -134,12 +140,12 @@ export class EndpointClient<Input extends object, Output extends object> {
     return bring(medium, open, this.#address.fetch, this.options, call.signal);
   }
 
-  async #submit(request: Input, deadline: number, signal: AbortSignal | undefined): Promise<string> {
+  async #submit(request: Input, deadline: number, { signal, job }: SubmitOptions): Promise<string> {
     signal?.throwIfAborted();
     const sent = await encoded(request as Readonly<Record<string, unknown>>, this.#spec.pictures);
     signal?.throwIfAborted();
     checkExact(sent, this.#spec.exact.input);
-    const queued = flow.submit(portOf(this.#address, signal), sent, this.options, deadline);
+    const queued = flow.submit(portOf(this.#address, signal), sent, this.options, deadline, job);
     if (signal === undefined) return queued;
     // The request goes on after an abort, because only its answer says which job is to be stopped.
     const kept = queued.then(
@@ -161,12 +167,12 @@ export class EndpointClient<Input extends object, Output extends object> {
     jobId: string,
     deadline: number,
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<Update<Output>, void, undefined> {
+  ): AsyncGenerator<Update<Output, Files>, void, undefined> {
     const port = portOf(this.#address, signal);
     for await (const update of flow.follow(port, jobId, this.options, this.#spec.keys, deadline)) {
       signal?.throwIfAborted();
       yield update.kind === "progress"
-        ? update
+        ? (update as Progress<Files>)
         : { ...update, output: exactly(update.output, this.#spec.exact.output) as Output };
     }
   }
@@ -183,9 +189,9 @@ export class EndpointClient<Input extends object, Output extends object> {
   }
 }
 
-async function last<Output>(
-  updates: AsyncGenerator<Update<Output>, void, undefined>,
-  onProgress: ((progress: Progress) => void) | undefined,
+async function last<Output, Files>(
+  updates: AsyncGenerator<Update<Output, Files>, void, undefined>,
+  onProgress: ((progress: Progress<Files>) => void) | undefined,
 ): Promise<Output> {
   for await (const update of updates) {
     if (update.kind === "result") return update.output;

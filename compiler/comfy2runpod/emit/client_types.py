@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from comfy2runpod.emit.environment import camel, json_text, python_literal
@@ -79,9 +79,10 @@ def has_literal(every: Sequence[Shape | Choice]) -> bool:
     return any(isinstance(one, Choice) or any("Literal[" in member.python for member in one.members) for one in every)
 
 
-def has_choice(every: Sequence[Shape | Choice]) -> bool:
-    """Whether there are types that are no objects."""
-    return any(isinstance(one, Choice) for one in every)
+def file_members(every: Sequence[Shape | Choice], names: Collection[str]) -> tuple[Member, ...]:
+    """The answer's members of these names, which may come one by one."""
+    output = next(one for one in every if isinstance(one, Shape) and one.name == "Output")
+    return tuple(member for member in output.members if member.name in names)
 
 
 @dataclass(frozen=True, slots=True)

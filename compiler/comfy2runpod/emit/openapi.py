@@ -356,6 +356,10 @@ def _progress() -> JsonObject:
                 "description": "Of several outputs, how far each is.",
                 "additionalProperties": {"type": "string", "enum": ["waiting", "running", "done"]},
             },
+            "files": {
+                "type": "object",
+                "description": "Of several outputs by URL, those that are done so far, as the answer will have them.",
+            },
         },
     }
 

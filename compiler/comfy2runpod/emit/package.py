@@ -7,13 +7,14 @@ import math
 import re
 
 from comfy2runpod import __version__
-from comfy2runpod.emit.client_types import exact_names, has_choice, has_literal, shapes
+from comfy2runpod.emit.client_types import exact_names, file_members, has_literal, shapes
 from comfy2runpod.emit.environment import client_text, environment, json_text, template_text
 from comfy2runpod.emit.openapi import REFUSALS, openapi
 from comfy2runpod.emit.page import page
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.emit.views import (
     assignment,
+    early_outputs,
     field_view,
     file_facts,
     gives_files,
@@ -59,9 +60,9 @@ _TEMPLATES = {
 }
 
 # What every package's clients share.
-_CLIENT_MODULES = ("errors.py", "flow.py", "media.py", "pictures.py", "transport.py")
+_CLIENT_MODULES = ("errors.py", "flow.py", "job_options.py", "media.py", "pictures.py", "transport.py")
 _CLIENT_TS_MODULES = (
-    "errors.ts", "flow.ts", "http.ts", "json.ts", "media.ts", "node.ts", "pictures.ts", "transport.ts"
+    "errors.ts", "flow.ts", "http.ts", "job_options.ts", "json.ts", "media.ts", "node.ts", "pictures.ts", "transport.ts"
 )  # fmt: skip
 
 
@@ -176,7 +177,7 @@ def _context(interface: Interface) -> dict[str, object]:
         "flat": is_flat(interface),
         "shapes": client_shapes,
         "client_literals": has_literal(client_shapes),
-        "client_choices": has_choice(client_shapes),
+        "client_files": file_members(client_shapes, early_outputs(interface)),
         "client_name": f"{interface.name.replace('_', '-')}-client",
         "client_exact": {"input": list(exact_names(takes)), "output": list(exact_names(gives))},
         "pictures": [field for field in interface.fields if isinstance(field, ImageField)],

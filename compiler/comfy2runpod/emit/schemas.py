@@ -182,6 +182,7 @@ def output_schema(interface: Interface) -> JsonObject:
 
 def _failed(interface: Interface) -> JsonObject:
     one: JsonObject = {
+        "description": "An output that failed, and why.",
         "type": "object",
         "properties": {
             "output": {"type": "string", "enum": [output.name for output in interface.outputs]},

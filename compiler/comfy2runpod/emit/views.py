@@ -137,6 +137,12 @@ def takes_choice(interface: Interface) -> bool:
     return len(interface.outputs) > 1
 
 
+def early_outputs(interface: Interface) -> tuple[str, ...]:
+    """The names of outputs whose files may be told of before the job ends."""
+    files = tuple(output.name for output in interface.outputs if output.kind is not MediaKind.TEXT)
+    return files if len(interface.outputs) > 1 else ()
+
+
 def file_facts(output: Output) -> tuple[MeasureView, ...]:
     """What an answer says of a file: what is known of every one, and what is measured on one of its kind."""
     if output.kind is MediaKind.TEXT:

@@ -21,13 +21,13 @@ from comfy2runpod.operate.journal import flush_folder
 
 RESPONSE = "response.json"
 
-Client: TypeAlias = AsyncClient[Mapping[str, object], Mapping[str, object]]
+Client: TypeAlias = AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str, object]]
 
 _UNKNOWN = "application/octet-stream"
 # Texts that stand beside a flat file.
 _FACTS = frozenset({"media_type", "sha256", "prompt_id", "url", "expires_at"})
 # What a worker says of a job's progress; RunPod may keep it in the place of a result (runpod-python#250).
-_PROGRESS = frozenset({"node", "percent", "step", "of", "outputs"})
+_PROGRESS = frozenset({"node", "percent", "step", "of", "outputs", "files"})
 _KINDS = frozenset({"image", "video", "audio", "model"})
 # A name comes from outside, and becomes a file's.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")

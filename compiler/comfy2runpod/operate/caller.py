@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 _ANSWERS = 8
 
 
-class Caller(AsyncClient[Mapping[str, object], Mapping[str, object]]):
+class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str, object]]):
     """The calls of one batch."""
 
     def __init__(self, endpoint: str, api_key: str, options: Options) -> None:

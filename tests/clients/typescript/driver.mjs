@@ -24,15 +24,19 @@ async function made(plan) {
     return Object.hasOwn(MEANT, key ?? "") ? MEANT[key](inner) : value;
   }
 
+  async function membersOf(object) {
+    return Promise.all(Object.entries(object).map(async ([name, value]) => [name, await meant(value)]));
+  }
+
   async function request() {
-    const entries = Object.entries(plan.request).map(async ([name, value]) => [name, await meant(value)]);
-    return Object.fromEntries(await Promise.all(entries));
+    return Object.fromEntries(await membersOf(plan.request));
   }
 
   const controller = new AbortController();
   const call = {
     ...(plan.timeoutSeconds === undefined ? {} : { timeoutSeconds: plan.timeoutSeconds }),
     ...(plan.abort === undefined ? {} : { signal: controller.signal }),
+    ...(plan.job === undefined ? {} : { job: Object.fromEntries(await membersOf(plan.job)) }),
   };
   if (plan.abort?.atOnce) controller.abort();
   // Aborts while the first request to a path is under way.
@@ -66,6 +70,13 @@ async function made(plan) {
     runAndSave: async (client) => {
       const output = await client.run(await request(), { ...call, onProgress: tell });
       return { output, saved: await save(client, output, plan.folder) };
+    },
+    watchAndSave: async (client) => {
+      for await (const update of client.watch(await request(), call)) {
+        if (update.kind === "result") return update.output;
+        told.push(update);
+        if (update.files !== undefined) await save(client, update.files, plan.folder);
+      }
     },
     media: async (client) => {
       const files = await client.media(plan.output);

@@ -20,6 +20,7 @@ import {
   failure,
   isRecord,
 } from "./errors.js";
+import { type JobOptions, besideInput, withoutSecrets } from "./job_options.js";
 import { parse, stringify } from "./json.js";
 
 const ENDED = ["FAILED", "CANCELLED", "TIMED_OUT"];
@@ -62,6 +63,8 @@ export interface Send {
   readonly path: string;
   readonly body?: Uint8Array<ArrayBuffer>;
   readonly seconds: number;
+  /** What it says beside its input. */
+  readonly job?: JobOptions | undefined;
 }
 
 /** An answer; or what is known of a request without one. */
@@ -76,7 +79,7 @@ export interface Port {
 }
 
 /** How far a job is. All but `state` and `jobId` is there only if the worker says it. */
-export interface Progress {
+export interface Progress<Files> {
   readonly kind: "progress";
   readonly jobId: string;
   /** IN_QUEUE or IN_PROGRESS. */
@@ -87,6 +90,8 @@ export interface Progress {
   readonly of?: number;
   /** For each of several outputs: waiting, running or done. */
   readonly outputs?: Readonly<Record<string, string>>;
+  /** Of several outputs by URL, those that are done, as the answer will have them; each update has all so far. */
+  readonly files?: Files;
 }
 
 /** A job's end: its output. */
@@ -97,7 +102,7 @@ export interface Result<Output> {
 }
 
 /** What is told of a job, one after the other: its progress, and at the end its result. */
-export type Update<Output> = Progress | Result<Output>;
+export type Update<Output, Files> = Progress<Files> | Result<Output>;
 
 type Job = Readonly<Record<string, unknown>>;
 
@@ -107,16 +112,22 @@ export function now(): number {
 }
 
 /** Queues a job; its id. The deadline is one of `now`. */
-export async function submit(port: Port, request: object, options: Options, deadline: number): Promise<string> {
-  const body = new TextEncoder().encode(text(request));
+export async function submit(
+  port: Port,
+  request: object,
+  options: Options,
+  deadline: number,
+  job?: JobOptions,
+): Promise<string> {
+  const body = new TextEncoder().encode(text(request, besideInput(job)));
   if (body.length > options.maxRequestBytes) {
     throw new InputRefused(
       `the request has ${count(body.length)} bytes, an endpoint takes ${count(options.maxRequestBytes)}: ` +
         "give pictures as https URLs, or smaller ones",
     );
   }
-  const job = await exchange(port, { method: "POST", path: "/run", body }, options, undefined, deadline);
-  const id = job["id"];
+  const queued = await exchange(port, { method: "POST", path: "/run", body, job }, options, undefined, deadline);
+  const id = queued["id"];
   if (typeof id !== "string") throw new UnexpectedAnswer("the answer to /run holds no id");
   return id;
 }
@@ -144,7 +155,7 @@ export async function* follow(
   options: Options,
   keys: readonly string[],
   deadline: number,
-): AsyncGenerator<Update<Job>, void, undefined> {
+): AsyncGenerator<Update<Job, Job>, void, undefined> {
   const started = now();
   let [told, doubts] = ["", 0];
   for (;;) {
@@ -196,7 +207,7 @@ async function exchange(
     // A last look is worth a second even where no time is left.
     const seconds = Math.min(options.requestSeconds, Math.max(deadline - now(), 1));
     const reply = await port.send({ ...request, seconds });
-    if (reply.status >= 200 && reply.status < 300 && "body" in reply) return object(reply.body);
+    if (reply.status >= 200 && reply.status < 300 && "body" in reply) return object(reply.body, request);
     const error = refusal(reply, request, jobId);
     const pause = safe(reply, request) ? pauseBefore(reply, tries, options) : undefined;
     if (pause === undefined) throw error;
@@ -253,34 +264,35 @@ function refusal(reply: Reply, request: Omit<Send, "seconds">, jobId: string | u
   if (status === 429) {
     return new RateLimited(`${where}: HTTP 429: too many requests`, secondsOf(reply.retryAfter), about);
   }
-  const said = reply.body.slice(0, 200);
+  const said = withoutSecrets(reply.body, request.job).slice(0, 200);
   if (request.path === "/run" && [400, 413, 422].includes(status)) {
     return new InputRefused(`${where}: HTTP ${status}: ${said}`);
   }
   return new UnexpectedAnswer(`${where}: HTTP ${status}: ${said}`, about);
 }
 
-function object(body: string): Job {
+function object(body: string, request: Omit<Send, "seconds">): Job {
   try {
     const value = parse(body);
     if (isRecord(value)) return value;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  throw new UnexpectedAnswer(`an answer that is no JSON object: ${JSON.stringify(body.slice(0, 80))}`);
+  const said = withoutSecrets(body, request.job).slice(0, 80);
+  throw new UnexpectedAnswer(`an answer that is no JSON object: ${JSON.stringify(said)}`);
 }
 
-function text(request: object): string {
+function text(request: object, beside: object): string {
   try {
-    return stringify({ input: request });
+    return stringify({ input: request, ...beside });
   } catch (error) {
     throw new InputRefused(`the request cannot be sent: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-function progressOf(jobId: string, state: string, output: unknown): Progress {
+function progressOf(jobId: string, state: string, output: unknown): Progress<Job> {
   const told: Job = isRecord(output) ? output : {};
-  const { percent, node, step, of, outputs } = told;
+  const { percent, node, step, of, outputs, files } = told;
   return {
     kind: "progress",
     jobId,
@@ -292,6 +304,7 @@ function progressOf(jobId: string, state: string, output: unknown): Progress {
     ...(isRecord(outputs)
       ? { outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, String(value)])) }
       : {}),
+    ...(isRecord(files) && Object.keys(files).length > 0 ? { files } : {}),
   };
 }
 

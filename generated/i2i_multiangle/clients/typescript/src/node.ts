@@ -16,14 +16,14 @@ export interface SaveOptions {
 }
 
 /**
- * Writes the media of an output into a folder, each checked against the size and sha256 that the answer says; their
- * paths, by the output's name. A file is there whole, or not at all.
+ * Writes the media of an output, or of a progress's `files`, into a folder, each checked against the size and sha256 that
+ * the answer says; their paths, by the output's name. A file is there whole, or not at all.
  *
  * @throws MediaBroken: a file is another than the worker made, or cannot be fetched; nothing is left of it.
  */
-export async function save<Input extends object, Output extends object>(
-  client: EndpointClient<Input, Output>,
-  output: Output,
+export async function save<Input extends object, Output extends object, Files extends object>(
+  client: EndpointClient<Input, Output, Files>,
+  output: Output | Files,
   folder: string | URL,
   { prefix = "", signal }: SaveOptions = {},
 ): Promise<Record<string, string[]>> {

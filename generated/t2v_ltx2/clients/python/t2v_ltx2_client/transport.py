@@ -15,6 +15,7 @@ import httpx
 from . import flow
 from .errors import JobFailed, MediaBroken
 from .flow import OnProgress, Options, Reply, Send, Wait
+from .job_options import JobOptions
 from .media import Medium, OutputSpec, Receiver, decoded, media_in, part_of, write_whole
 from .pictures import PictureLimits, encoded
 
@@ -22,6 +23,8 @@ RUNPOD = "https://api.runpod.ai/v2"
 
 _Input = TypeVar("_Input", bound=Mapping[str, object])
 _Output = TypeVar("_Output", bound=Mapping[str, object])
+# What progress may hold before the answer.
+_Files = TypeVar("_Files", bound=Mapping[str, object])
 _T = TypeVar("_T")
 
 # The files of an answer, by the output's name.
@@ -38,7 +41,7 @@ class Spec:
     keys: tuple[str, ...]
 
 
-class SyncClient(Generic[_Input, _Output]):
+class SyncClient(Generic[_Input, _Output, _Files]):
     """An endpoint, for one API key. May be used by several threads; `close` it, or use it in a `with`."""
 
     SPEC: ClassVar[Spec]
@@ -48,22 +51,31 @@ class SyncClient(Generic[_Input, _Output]):
         self.options = options or Options()
         self._http = httpx.Client(**_arguments(endpoint, api_key, self.options))
 
-    def submit(self, request: _Input) -> str:
+    def submit(self, request: _Input, *, job: JobOptions | None = None) -> str:
         """Queues a job; its id."""
-        return self._submit(request, _deadline(self.options, None))
+        return self._submit(request, _deadline(self.options, None), job)
 
     def result(
-        self, job_id: str, *, on_progress: OnProgress | None = None, timeout_seconds: float | None = None
+        self,
+        job_id: str,
+        *,
+        on_progress: OnProgress[_Files] | None = None,
+        timeout_seconds: float | None = None,
     ) -> _Output:
         """Waits for a job's end; its output. The job is left alone if it has not ended in time (CallTimeout)."""
         return self._result(job_id, on_progress, _deadline(self.options, timeout_seconds))
 
     def run(
-        self, request: _Input, *, on_progress: OnProgress | None = None, timeout_seconds: float | None = None
+        self,
+        request: _Input,
+        *,
+        on_progress: OnProgress[_Files] | None = None,
+        timeout_seconds: float | None = None,
+        job: JobOptions | None = None,
     ) -> _Output:
         """Queues a job and waits for its end. Whatever ends the waiting before that, stops the job too."""
         deadline = _deadline(self.options, timeout_seconds)
-        job_id = self._submit(request, deadline)
+        job_id = self._submit(request, deadline, job)
         try:
             return self._result(job_id, on_progress, deadline)
         except JobFailed:
@@ -81,8 +93,10 @@ class SyncClient(Generic[_Input, _Output]):
         """Stops a job, or takes it out of the queue."""
         self._walk(flow.cancel(job_id, self.options))
 
-    def save(self, output: _Output, folder: Path | str, prefix: str = "") -> Saved:
-        """Writes the media of an output into a folder, each checked against the size and sha256 that the answer says.
+    def save(self, output: _Output | _Files, folder: Path | str, prefix: str = "") -> Saved:
+        """Writes the media of an output, or of a progress's `files`, into a folder.
+
+        Each is checked against the size and sha256 that the answer says.
 
         Raises:
             MediaBroken: a file is another than the worker made, or cannot be fetched; nothing is left of it.
@@ -108,11 +122,12 @@ class SyncClient(Generic[_Input, _Output]):
         """Closes the connections."""
         self.close()
 
-    def _submit(self, request: _Input, deadline: float) -> str:
-        return self._walk(flow.submit(encoded(request, self.SPEC.pictures), self.options, deadline))
+    def _submit(self, request: _Input, deadline: float, job: JobOptions | None) -> str:
+        return self._walk(flow.submit(encoded(request, self.SPEC.pictures), self.options, deadline, job))
 
-    def _result(self, job_id: str, on_progress: OnProgress | None, deadline: float) -> _Output:
-        answer = self._walk(flow.result(job_id, self.options, self.SPEC.keys, on_progress, deadline))
+    def _result(self, job_id: str, on_progress: OnProgress[_Files] | None, deadline: float) -> _Output:
+        tell = cast("OnProgress[Mapping[str, object]] | None", on_progress)
+        answer = self._walk(flow.result(job_id, self.options, self.SPEC.keys, tell, deadline))
         return cast("_Output", answer)
 
     def _walk(self, steps: Generator[Send | Wait, Reply, _T]) -> _T:
@@ -161,7 +176,7 @@ class SyncClient(Generic[_Input, _Output]):
             time.sleep(1.0)
 
 
-class AsyncClient(Generic[_Input, _Output]):
+class AsyncClient(Generic[_Input, _Output, _Files]):
     """An endpoint, for one API key, on asyncio; `aclose` it, or use it in an `async with`."""
 
     SPEC: ClassVar[Spec]
@@ -171,22 +186,31 @@ class AsyncClient(Generic[_Input, _Output]):
         self.options = options or Options()
         self._http = httpx.AsyncClient(**_arguments(endpoint, api_key, self.options))
 
-    async def submit(self, request: _Input) -> str:
+    async def submit(self, request: _Input, *, job: JobOptions | None = None) -> str:
         """Queues a job; its id."""
-        return await self._submit(request, _deadline(self.options, None))
+        return await self._submit(request, _deadline(self.options, None), job)
 
     async def result(
-        self, job_id: str, *, on_progress: OnProgress | None = None, timeout_seconds: float | None = None
+        self,
+        job_id: str,
+        *,
+        on_progress: OnProgress[_Files] | None = None,
+        timeout_seconds: float | None = None,
     ) -> _Output:
         """Waits for a job's end; its output. The job is left alone if it has not ended in time (CallTimeout)."""
         return await self._result(job_id, on_progress, _deadline(self.options, timeout_seconds))
 
     async def run(
-        self, request: _Input, *, on_progress: OnProgress | None = None, timeout_seconds: float | None = None
+        self,
+        request: _Input,
+        *,
+        on_progress: OnProgress[_Files] | None = None,
+        timeout_seconds: float | None = None,
+        job: JobOptions | None = None,
     ) -> _Output:
         """Queues a job and waits for its end. Whatever ends the waiting before that, stops the job too."""
         deadline = _deadline(self.options, timeout_seconds)
-        job_id = await self._submit(request, deadline)
+        job_id = await self._submit(request, deadline, job)
         try:
             return await self._result(job_id, on_progress, deadline)
         except JobFailed:
@@ -204,8 +228,8 @@ class AsyncClient(Generic[_Input, _Output]):
         """Stops a job, or takes it out of the queue."""
         await self._walk(flow.cancel(job_id, self.options))
 
-    async def save(self, output: _Output, folder: Path | str, prefix: str = "") -> Saved:
-        """Writes the media of an output into a folder, as SyncClient.save does."""
+    async def save(self, output: _Output | _Files, folder: Path | str, prefix: str = "") -> Saved:
+        """Writes the media of an output, or of a progress's `files`, into a folder, as SyncClient.save does."""
         saved: Saved = {}
         for medium, path in _places(output, self.SPEC.outputs, Path(folder), prefix):
             await self.save_one(medium, path)
@@ -235,12 +259,13 @@ class AsyncClient(Generic[_Input, _Output]):
         """Closes the connections."""
         await self.aclose()
 
-    async def _submit(self, request: _Input, deadline: float) -> str:
+    async def _submit(self, request: _Input, deadline: float, job: JobOptions | None) -> str:
         sent = await asyncio.to_thread(encoded, request, self.SPEC.pictures)
-        return await self._walk(flow.submit(sent, self.options, deadline))
+        return await self._walk(flow.submit(sent, self.options, deadline, job))
 
-    async def _result(self, job_id: str, on_progress: OnProgress | None, deadline: float) -> _Output:
-        answer = await self._walk(flow.result(job_id, self.options, self.SPEC.keys, on_progress, deadline))
+    async def _result(self, job_id: str, on_progress: OnProgress[_Files] | None, deadline: float) -> _Output:
+        tell = cast("OnProgress[Mapping[str, object]] | None", on_progress)
+        answer = await self._walk(flow.result(job_id, self.options, self.SPEC.keys, tell, deadline))
         return cast("_Output", answer)
 
     async def _walk(self, steps: Generator[Send | Wait, Reply, _T]) -> _T:
