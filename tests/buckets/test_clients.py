@@ -70,9 +70,7 @@ def check(
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
-def test_python(
-    swift: Swift, bucket: str, endpoint: str, hooks: FaultServer, tmp_path: Path, way: str
-) -> None:
+def test_python(swift: Swift, bucket: str, endpoint: str, hooks: FaultServer, tmp_path: Path, way: str) -> None:
     module = client_of(PACKAGE)
     job = module.JobOptions(
         webhook=f"{hooks.url}/hook", bucket=module.Bucket(ACCESS_KEY, SECRET_KEY, bucket, swift.url)

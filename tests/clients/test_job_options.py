@@ -158,9 +158,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def test_a_job_ends_when_its_time_is_up_and_its_webhook_hears_of_it(
-    call: Call, slow: str, server: FaultServer
-) -> None:
+def test_a_job_ends_when_its_time_is_up_and_its_webhook_hears_of_it(call: Call, slow: str, server: FaultServer) -> None:
     server.answers(hook=[Answer()])
     job = {"webhook": f"{server.url}/hook/1", "execution_seconds": 1.5, "ttl_seconds": 100}
     _, error, _ = call("t2i_klein_4b", slow, {"prompt": "a cat"}, job)
@@ -201,8 +199,7 @@ def test_right_use_passes_the_type_checker_and_wrong_use_does_not(right: str, wr
     for code, passes in ((RIGHT, True), (RIGHT.replace(right, wrong), False)):
         module = tmp_path / "caller.py"
         module.write_text(
-            "from i2i_multiangle_client import Bucket, Client, JobOptions, Progress\n"
-            f'client = Client("x", "k")\n{code}'
+            f'from i2i_multiangle_client import Bucket, Client, JobOptions, Progress\nclient = Client("x", "k")\n{code}'
         )
         done = subprocess.run(
             [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(module)],

@@ -272,12 +272,13 @@ def test_results_that_are_gone_are_counted_as_such_and_sent_again_when_asked(pla
     assert server.runs == 4 + len(gone)
 
 
+@pytest.mark.parametrize("more", [{}, {"outputs": {"image": "done"}, "files": {"image": {"url": "https://x"}}}])
 def test_a_result_that_its_progress_was_written_over_is_gone(
-    place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch
+    place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch, more: dict[str, object]
 ) -> None:
     monkeypatch.setattr("comfy2runpod.operate.batch._FETCH_AGAIN", (0.0, 0.0))
     place.prompts(1)
-    server.result = lambda _one: completed({"node": "save", "percent": 99.0})
+    server.result = lambda _one: completed({"node": "save", "percent": 99.0, **more})
     done = place.run()
     assert (done.returncode, "1 failed: result_gone" in done.stdout, server.looked) == (1, True, 3)
 
