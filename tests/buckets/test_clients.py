@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
-from tests.clients.conftest import client_of
+from tests.clients.conftest import GENERATED, client_of
 from tests.clients.fault_server import Answer, FaultServer, fault_server
 from tests.clients.node_tools import TypeScript, typescript_in
 from tests.clients.samples import picture
 
-from .conftest import GENERATED
 from .swift import ACCESS_KEY, SECRET_KEY, Swift
 
 PACKAGE = "i2i_multiangle"

@@ -138,7 +138,11 @@ def look(job_id: str, options: Options, deadline: float = math.inf) -> Flow[dict
 
 
 def result(
-    job_id: str, options: Options, keys: tuple[str, ...], on_progress: OnProgress[Mapping[str, object]] | None, deadline: float
+    job_id: str,
+    options: Options,
+    keys: tuple[str, ...],
+    on_progress: OnProgress[Mapping[str, object]] | None,
+    deadline: float,
 ) -> Flow[dict[str, object]]:
     """Looks at a job until it ends; its output, which must hold `keys`.
 
