@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from .harness import HERE, Outcome, Rival, run
+from .comfyui import Behaviour
+from .harness import HERE, OURS, Outcome, Rival, Session, judge, run
 from .table import FAULTS, SUCCESS, Fault
 
 SHORT = tuple(fault for fault in FAULTS if not fault.long)
@@ -66,3 +67,20 @@ def test_what_a_handler_leaves_behind_is_seen(tmp_path: Path) -> None:
     kinds = {left.split(" ", maxsplit=1)[1 if left[0].isdigit() else 0] for left in outcome.left}
     assert kinds == {"task", "thread", "sockets to ComfyUI", "open files", "file"}, outcome
     assert len(outcome.faults(fault)) == len(outcome.left) > 5
+
+
+async def test_a_warm_up_runs_before_the_worker_takes_a_job(tmp_path: Path) -> None:
+    fault = Fault("warm-up", "A prompt is run before the first job.", SUCCESS, settings={"WARMUP": "on"})
+    session = Session(tmp_path / "worker", OURS, fault)
+    session.state.behave(Behaviour(seconds=1.0))
+    job = session.submit()
+    await session.start()
+    try:
+        assert await session.seen("prompt")
+        assert session.queue.taken == {}
+        assert judge(await session.result(job))[0] == SUCCESS
+        assert len(session.state.seen("prompt")) == 2
+        # Nobody asked for the result of the first.
+        assert [posted for posted, _, _ in session.queue.results] == [job]
+    finally:
+        await session.close()

@@ -81,6 +81,7 @@ async def test_every_control_makes_its_part_of_the_request(
     await page.locator(".preview img").wait_for()
     await page.uncheck("input[value=said]")
     await page.check("#input-allow_partial")
+    await page.check("#input-timings")
     await page.select_option("#input-output-format", "jpeg")
     await page.fill("#input-output-quality", "80")
     await page.select_option("#input-output-delivery", "url")
@@ -102,6 +103,7 @@ async def test_every_control_makes_its_part_of_the_request(
         "outputs": ["view"],
         "allow_partial": True,
         "output": {"format": "jpeg", "quality": 80, "delivery": "url"},
+        "timings": True,
     }
     shown = await request_of(page)
     assert shown["picture"].startswith(expected["picture"][:24])

@@ -2,7 +2,7 @@
 
 /** The reserved keys of a schema as fields: how results come, and which. The example may ask for a way. */
 function reservedFields(schema, example) {
-  const { output, outputs, allow_partial: partial } = schema.properties;
+  const { output, outputs, allow_partial: partial, timings } = schema.properties;
   const fields = [];
   if (outputs) fields.push({ name: "outputs", kind: "outputs", title: "Outputs", description: outputs.description ?? "" });
   if (partial) {
@@ -20,6 +20,7 @@ function reservedFields(schema, example) {
       choices: field.choices?.filter((choice) => choice !== null),
     });
   }
+  if (timings) fields.push({ ...fieldOf("timings", timings, false), saying: "say how long each part took" });
   return fields;
 }
 

@@ -38,6 +38,7 @@ function showOutput(place, answer, useSeed) {
     return [name, [element("code", {}, seed), " ", button]];
   });
   if (typeof answer.prompt_id === "string") facts.push(["prompt_id", [element("code", {}, answer.prompt_id)]]);
+  for (const [part, seconds] of Object.entries(answer.timings ?? {})) facts.push([part, `${seconds} s`]);
   place.append(factList(facts), wholeAnswer(answer));
 }
 
