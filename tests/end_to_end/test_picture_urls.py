@@ -7,6 +7,7 @@ import datetime
 import ipaddress
 import socket
 import ssl
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from tests.handlers import Handlers
 
 from .conftest import failure
 from .pictures import drawn, saved, text_of
+from .test_picture_inputs import left
 
 GRAPH = Path(__file__).parent / "scale_picture.json"
 PICTURE = saved(drawn(size=(64, 64)))
@@ -185,10 +187,13 @@ async def run(handler: ModuleType, url: str) -> dict[str, Any]:
 
 
 async def refused(handler: ModuleType, simulator: Simulator, url: str) -> str:
-    queued, began = simulator.prompts_received, time.monotonic()
-    error = failure(await run(handler, url))
+    queued, files, began = simulator.prompts_received, left(simulator), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", folder)
+        error = failure(await run(handler, url))
+        assert list(Path(folder).iterdir()) == []
     assert time.monotonic() - began < 6
-    assert simulator.prompts_received == queued
+    assert (simulator.prompts_received, left(simulator)) == (queued, files)
     assert error["code"] == "invalid_input"
     (detail,) = error["details"]  # type: ignore[misc]
     assert detail["field"] == "image"  # type: ignore[index]
