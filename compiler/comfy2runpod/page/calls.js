@@ -61,7 +61,8 @@ function typescriptCall(info, target, input) {
   const needed = [...(files.length ? ["picture"] : []), ...(saves ? ["save"] : [])];
   const client = `${info.name.replaceAll("_", "-")}-client`;
   return [
-    "// npm install clients/typescript",
+    "// (cd clients/typescript && npm install && npm pack)",
+    `// npm install clients/typescript/${client}-0.1.0.tgz`,
     `import { Client } from "${client}";`,
     ...(needed.length ? [`import { ${needed.join(", ")} } from "${client}/node";`] : []),
     "",
