@@ -256,7 +256,11 @@ class Endpoint(Generic[Request]):
         """Hands the endpoint to the RunPod SDK, which decides by its arguments how to run it."""
         self.log()
         import runpod  # noqa: PLC0415 - a heavy import, and only a worker needs it
+        from runpod.serverless.modules.rp_logger import RunPodLogger  # noqa: PLC0415
 
+        if not {"RUNPOD_LOG_LEVEL", "RUNPOD_DEBUG_LEVEL"} & os.environ.keys():
+            # Unless it is told another, the SDK prints the beginning of every answer, twice.
+            RunPodLogger().level = "INFO"
         runpod.serverless.register_fitness_check(self.check_fitness)
         try:
             runpod.serverless.start({"handler": self.handle, "return_aggregate_stream": False})

@@ -37,7 +37,7 @@ SETTINGS = {
     "POLL_SECONDS": "0.05",
     "REQUEST_TIMEOUT_SECONDS": "5",
     "COMFYUI_SILENCE_SECONDS": "1",
-    "COMFYUI_STALL_SECONDS": "1",
+    "COMFYUI_STALL_SECONDS": "4",
     # A connection may be lost just before a job whose node hangs, so that nothing tells of it.
     "COMFYUI_BLIND_SECONDS": "10",
     "COMFYUI_INTERRUPT_SECONDS": "2",

@@ -200,6 +200,7 @@ async def test_the_real_worker_loop_serves_fails_cancels_and_serves_again(comfyu
             assert process.returncode == 0, out.decode()
             assert b"Traceback" not in out
             assert b'"result": "cancelled"' in out
+            assert good["video"][:40].encode() not in out, "an answer is in the log"
 
 
 async def test_a_worker_whose_comfyui_does_not_answer_takes_no_job(comfyui: StandIn) -> None:
