@@ -105,7 +105,8 @@ def serving(app: web.Application) -> Iterator[str]:
         # And so are the bytes of one that was not read to its end.
         for transport in transports:
             transport.abort()
-        await asyncio.sleep(0)
+        # A connection that was just being taken is closed some turns of the loop later.
+        await asyncio.sleep(0.05)
 
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
