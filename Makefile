@@ -105,7 +105,7 @@ bench: setup ## Measure against the rivals, with RIVAL=CHECKOUT the handlers too
 
 lock: ## Refresh the locked development dependencies (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	  --no-header --all-extras --group dev --group build pyproject.toml --output-file requirements/dev.lock
+	  --no-header --group dev --group build pyproject.toml --output-file requirements/dev.lock
 	for editor in 1.43 1.58; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --group editor-$$(echo $$editor | tr . -) \
 	  --output-file requirements/editor-$$editor.lock || exit 1; done

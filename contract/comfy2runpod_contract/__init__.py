@@ -1,0 +1,1 @@
+"""What compiler and worker agree on: each fact stands here once. Pure, of the standard library alone."""
