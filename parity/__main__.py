@@ -13,7 +13,8 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.catalog.classes import DEFAULT_VERSION, Catalog, load_catalog
+from comfy2runpod.catalog.classes import Catalog, load_catalog
+from comfy2runpod.catalog.release import RELEASE
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.pipeline import Options, compile_graph
 from parity.editor import find_chromium
@@ -108,7 +109,7 @@ def _write_page(
     """Writes docs/parity.md; on how many templates `compile` crashes."""
     packages = {name: _package(data, name, catalog) for name, data in templates.items()}
     made = Run(
-        catalog=f"ComfyUI {DEFAULT_VERSION}",
+        catalog=f"ComfyUI {RELEASE.version}",
         templates_version=package_version(),
         seed=recording.seed,
         results=results,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from comfy2runpod.catalog.classes import DEFAULT_VERSION
+from comfy2runpod.catalog.release import RELEASE
 from parity.editor import Reading
 from parity.mutations import Case
 from parity.suite import Changed, Read
@@ -80,7 +80,7 @@ def load_recording(path: Path, templates: Mapping[str, bytes]) -> Recording:
 def _of() -> dict[str, str]:
     """What an editor's answers depend on."""
     editors = {version.profile: version.version for version in VERSIONS.values()}
-    return editors | {"templates": package_version(), "ComfyUI": DEFAULT_VERSION}
+    return editors | {"templates": package_version(), "ComfyUI": RELEASE.version}
 
 
 def _changed(seed: int, raw: Any) -> Changed:  # noqa: ANN401 - JSON that save_recording wrote

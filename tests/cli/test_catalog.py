@@ -138,6 +138,21 @@ def test_files_on_the_server_are_in_no_catalog(tmp_path: Path, saved: Path) -> N
     assert differs == {"FancyImage", "PrimitiveInt"}
 
 
+def test_a_default_that_is_a_file_of_the_server_is_no_fact_of_a_class(tmp_path: Path) -> None:
+    own = object_info(load_catalog(), lambda _: ["notes.txt"])["OpenAIInputFiles"]
+    own["input"]["required"]["file"][1]["default"] = "notes.txt"
+    inputs = {
+        "model": [FOLDERS["checkpoints"], {"default": "sd15.safetensors"}],
+        "named": [["None", "sd15.safetensors"], {"default": "None"}],
+    }
+    saved = tmp_path / "answer.json"
+    saved.write_text(json.dumps(answer(FancyLoader=pack_class(**inputs), OpenAIInputFiles=own)), encoding="utf-8")
+    comfy2runpod("catalog", "refresh", "--from", saved, "-o", tmp_path / "c.json")
+    assert "default" not in inputs_of(tmp_path / "c.json", "OpenAIInputFiles")["file"]
+    fancy = inputs_of(tmp_path / "c.json", "FancyLoader")
+    assert ("default" in fancy["model"], fancy["named"]["default"]) == (False, "None")
+
+
 def test_an_unknown_class_gets_the_folder_that_holds_just_its_files(tmp_path: Path) -> None:
     inputs = {
         "base": [["None", *FOLDERS["checkpoints"]], {}],
@@ -204,7 +219,7 @@ def test_a_class_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path: 
     broken = pack_class()
     broken["input"] = {"required": {"x": []}}
     saved.write_text(json.dumps({"Broken": broken, "FancyImage": pack_class()}), encoding="utf-8")
-    done = comfy2runpod("catalog", "refresh", "--from", saved, "--comfyui", "0.20.1", "-o", tmp_path / "c.json")
+    done = comfy2runpod("catalog", "refresh", "--from", saved, "--comfyui", "0.21.0", "-o", tmp_path / "c.json")
     assert "left out: Broken" in done.stderr
     assert classes_of(tmp_path / "c.json").keys() == {"FancyImage"}
 
@@ -270,7 +285,7 @@ def test_show_tells_what_is_known_of_a_class(saved: Path, tmp_path: Path) -> Non
     assert "seed control" in text
     assert "a file of checkpoints" in comfy2runpod("catalog", "show", "CheckpointLoaderSimple").stdout
     data = json.loads(comfy2runpod("catalog", "show", "RandomNoise", "--format", "json").stdout)
-    assert (data["class"], data["source"]) == ("RandomNoise", "ComfyUI 0.20.1")
+    assert (data["class"], data["source"]) == ("RandomNoise", "ComfyUI 0.21.0")
     comfy2runpod("catalog", "refresh", "--from", saved, "--packs-only", "-o", tmp_path / "c.json")
     assert (
         "a catalog that was given"

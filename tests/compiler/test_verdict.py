@@ -1,4 +1,4 @@
-"""The verdict on a prompt: what a real ComfyUI 0.20.1 answered to each of these prompts, fault by fault.
+"""The verdict on a prompt: what a real ComfyUI 0.21.0 answered to each of these prompts, fault by fault.
 
 Each prompt was given to the server's own check; where that goes through inputs in no particular order, the answer is
 the one that it gives in every order.

@@ -135,7 +135,7 @@ def test_a_subset_runs_only_what_it_needs(branches: Path, simulator: Simulator, 
 def test_a_branch_that_fails_is_named_and_fails_the_job(branches: Path, simulator: Simulator, tmp_path: Path) -> None:
     error = run(branches, tmp_path, simulator, scale=0.01)["error"]
     assert error["code"] == "comfyui_error"
-    # As ComfyUI 0.20.1 says it.
+    # As ComfyUI 0.21.0 says it.
     failed = (
         "Upscale Image By (node 2, ImageScaleBy) failed: RuntimeError: Input and output sizes should be greater than 0"
     )

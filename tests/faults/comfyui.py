@@ -1,6 +1,6 @@
 """A stand-in for ComfyUI that misbehaves as a file says: how it is to behave may change while it runs.
 
-It speaks ComfyUI 0.20.1's protocol in ComfyUI's order of events, one prompt at a time, and saves a picture of noise for
+It speaks ComfyUI 0.21.0's protocol in ComfyUI's order of events, one prompt at a time, and saves a picture of noise for
 each SaveImage node. It validates nothing and runs no model. What it saw goes to a log file, which outlives it: as a
 program (`python comfyui.py --state DIR --port N …`) it takes the place of the worker's own ComfyUI, and may die.
 """
@@ -546,7 +546,7 @@ class ComfyUI:
             return web.Response(status=500, text="500 Internal Server Error")
         if how in ("slow", "slower") and self.state.faulty("stats"):
             await asyncio.sleep(0.6 if how == "slow" else 3)
-        return web.json_response({"system": {"comfyui_version": "0.20.1"}, "devices": []})
+        return web.json_response({"system": {"comfyui_version": "0.21.0"}, "devices": []})
 
 
 class _Failed(Exception):

@@ -106,7 +106,7 @@ def interface() -> Interface:
         title=NASTY,
         description=NASTY,
         source="nasty.json",
-        comfyui_version="0.20.1",
+        comfyui_version="0.21.0",
         comfyui_commit="0" * 40,
         fields=fields,
         outputs=outputs,

@@ -48,7 +48,7 @@ def every_kind() -> Interface:
         title="Every kind of field",
         description="",
         source="every_kind.json",
-        comfyui_version="0.20.1",
+        comfyui_version="0.21.0",
         comfyui_commit="0" * 40,
         fields=tuple(_fields()),
         outputs=(

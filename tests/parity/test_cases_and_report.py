@@ -79,7 +79,7 @@ def a_run() -> Run:
     packages = {"good": (), "known": (CRASHED,), "odd": ("unknown-class",)}
     exceptions = {("1.43", "known"): "the editor draws it at random"}
     changed = [changed_graph("{}"), changed_graph(None)]
-    return Run("ComfyUI 0.20.1", "0.1.123", 3, results, changed, packages, exceptions)
+    return Run("ComfyUI 0.21.0", "0.1.123", 3, results, changed, packages, exceptions)
 
 
 def test_the_page_tells_score_exceptions_changes_and_every_template() -> None:

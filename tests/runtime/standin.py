@@ -1,6 +1,6 @@
 """A stand-in for ComfyUI that can be told to misbehave, and media files as ComfyUI saves them.
 
-It speaks just enough of ComfyUI 0.20.1's protocol for a job, in ComfyUI's order of events. It validates nothing and
+It speaks just enough of ComfyUI 0.21.0's protocol for a job, in ComfyUI's order of events. It validates nothing and
 draws nothing: the video that it "saves" has the size and length that node 3 of the package in this folder asks for.
 As a program (`python standin.py --port N`) it takes ComfyUI's place as the worker's own process.
 """
@@ -66,7 +66,7 @@ class StandIn:
     saved_key: str = "images"
     copies: int = 1
     kept: tuple[str, ...] = ()
-    stats: dict[str, str] = field(default_factory=lambda: {"comfyui_version": "0.20.1"})
+    stats: dict[str, str] = field(default_factory=lambda: {"comfyui_version": "0.21.0"})
     folder: Path | None = None
     url: str = ""
     prompts: dict[str, dict[str, Any]] = field(default_factory=dict)

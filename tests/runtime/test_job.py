@@ -316,7 +316,7 @@ async def test_the_log_has_one_line_a_job_and_says_simulated(
 ) -> None:
     caplog.set_level(logging.INFO, logger="comfy2runpod")
     await handle(ASK)
-    comfyui.stats = {"comfyui_version": "0.20.1", "comfy2runpod_simulator": "0.1.0"}
+    comfyui.stats = {"comfyui_version": "0.21.0", "comfy2runpod_simulator": "0.1.0"}
     await handle(ASK)
     comfyui.outcome = "error"
     await handle(ASK)

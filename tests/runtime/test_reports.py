@@ -33,7 +33,7 @@ async def test_a_failure_is_told_whole_and_without_secrets(failing: Any, tmp_pat
     assert path.name.endswith(f"Z-comfyui_error-{report['prompt_id']}.json")
     assert report["states"] == ["received", "validated", "fetched", "ready", "queued", "running", "ran", "failed"]
     assert report["timings"].keys() >= {"wait", "run"}
-    assert report["versions"]["comfyui"] == "0.20.1"
+    assert report["versions"]["comfyui"] == "0.21.0"
     assert report["prompt"]["1"]["inputs"]["text"] == "a cat with ***"
     assert "not-to-be-read" not in path.read_text("utf-8")
 

@@ -13,10 +13,9 @@ from functools import lru_cache
 from importlib import resources
 from typing import TypeAlias, cast
 
+from comfy2runpod.catalog.release import RELEASE
 from comfy2runpod.catalog.slots import DeclaredSlots, Slot, declared_slots
 from comfy2runpod.ir.json import Json, JsonObject
-
-DEFAULT_VERSION = "0.20.1"
 
 # The folder of an input that lists model files when nothing told where they lie.
 UNKNOWN_FOLDER = ""
@@ -188,7 +187,7 @@ class Catalog:
 
 
 @lru_cache(maxsize=4)
-def load_catalog(version: str = DEFAULT_VERSION) -> Catalog:
+def load_catalog(version: str = RELEASE.version) -> Catalog:
     """The shipped catalog of a ComfyUI version.
 
     Raises:

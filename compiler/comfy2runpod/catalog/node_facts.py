@@ -1,6 +1,6 @@
 """Facts about node classes that no server tells: what a Save node leaves behind, and which nodes pass a value on.
 
-Rows, so that a node pack's classes are further rows. From ComfyUI 0.20.1's own nodes.
+Rows, so that a node pack's classes are further rows. From ComfyUI 0.21.0's own nodes.
 """
 
 from __future__ import annotations

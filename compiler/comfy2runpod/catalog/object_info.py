@@ -1,7 +1,8 @@
 """A server's /object_info -> a catalog: facts only, in a form made to be read fast.
 
 Choices that list files are told by marker files that the server was run with, one `__folder__<folder>.<ext>` in each
-folder; an input whose choices hold such markers lists the files of those folders.
+folder; an input whose choices hold such markers lists the files of those folders. No marker stands in a catalog: a
+default that is one was only the first file of that server's list.
 """
 
 from __future__ import annotations
@@ -171,6 +172,8 @@ def _input(name: str, spec: list[Json]) -> JsonObject:
     entry: JsonObject = {"name": name, "type": kind if isinstance(kind, str) else "COMBO"}
     for source, target in _PLAIN.items():
         value = facts.get(source)
+        if source == "default" and _is_marker(value):
+            continue
         if (value is not None and value is not False) or (source == "default" and source in facts):
             entry[target] = value
     for source, upload in _UPLOADS.items():
@@ -180,7 +183,8 @@ def _input(name: str, spec: list[Json]) -> JsonObject:
     if isinstance(kind, list):
         entry["listed"] = True
     if entry["type"] == "COMFY_DYNAMICCOMBO_V3":
-        entry["options"] = [_option(cast(JsonObject, option)) for option in cast("list[Json]", choices or [])]
+        options = cast("list[JsonObject]", choices or [])
+        entry["options"] = [_option(option) for option in options if not _is_marker(option["key"])]
     elif entry["type"] == "COMBO":
         _add_choices(entry, cast("list[Json]", choices or []))
     template = facts.get("template")
@@ -198,8 +202,7 @@ def _add_choices(entry: JsonObject, choices: list[Json]) -> None:
     extensions: dict[str, None] = {}
     literal: list[Json] = []
     for choice in choices:
-        # A marker may stand in a folder below the one that is listed (`3d/__folder__input3d.glb`).
-        if isinstance(choice, str) and _MARKER in choice:
+        if isinstance(choice, str) and _is_marker(choice):
             folder, _, extension = choice.partition(_MARKER)[2].partition(".")
             folders[folder] = None
             extensions["." + extension] = None
@@ -209,6 +212,12 @@ def _add_choices(entry: JsonObject, choices: list[Json]) -> None:
     if folders:
         entry["folders"] = list(folders)
         entry["extensions"] = list(extensions)
+
+
+def _is_marker(value: Json) -> bool:
+    """Whether a value names a marker file, if in a folder below (`3d/__folder__3d.glb`), or a list has such a name."""
+    names = value if isinstance(value, list) else [value]
+    return any(_MARKER in name for name in names if isinstance(name, str))
 
 
 def _option(raw: JsonObject) -> JsonObject:

@@ -97,12 +97,15 @@ class _Files:
             shipped = self._shipped(name, path)
             if shipped is not None:
                 if _folders(shipped):
+                    words = cast("list[Json]", shipped["choices"])
+                    _drop_default(spec, [choice for choice in _choices(spec) if choice not in words])
                     spec.update({key: shipped[key] for key in ("choices", "folders", "extensions")})
                 continue
             files = [choice for choice in _choices(spec) if self._is_file(spec, choice)]
             folders = self._folder_of(path, spec, files)
             if files or folders != (UNKNOWN_FOLDER,):
                 words = [c for c in cast("list[Json]", spec["choices"]) if c not in files]
+                _drop_default(spec, files)
                 self._put(spec, words, folders, files)
                 if folders == (UNKNOWN_FOLDER,):
                     yield path
@@ -159,6 +162,12 @@ def _combos(entry: JsonObject) -> Iterator[tuple[str, JsonObject]]:
             grow = cast("JsonObject | None", spec.get("autogrow"))
             if grow is not None:
                 waiting.append((f"{path}.", [cast(JsonObject, grow["element"])]))
+
+
+def _drop_default(spec: JsonObject, files: list[str]) -> None:
+    """A default that is one of the server's files is only the first of its list: another server has another."""
+    if spec.get("default") in files:
+        del spec["default"]
 
 
 def _folders(spec: JsonObject) -> Folders:

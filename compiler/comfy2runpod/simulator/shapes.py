@@ -1,4 +1,4 @@
-"""What each node class makes of sizes and lengths: one small rule a class, as ComfyUI 0.20.1's own nodes do it.
+"""What each node class makes of sizes and lengths: one small rule a class, as ComfyUI 0.21.0's own nodes do it.
 
 A class without a rule is fine as long as it makes nothing that has a size; otherwise the simulator says that it does
 not know it, and guesses nothing.

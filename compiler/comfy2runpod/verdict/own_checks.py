@@ -1,4 +1,4 @@
-"""Classes of ComfyUI 0.20.1 that check inputs in their own way: the server leaves their bounds and choices alone.
+"""Classes of ComfyUI 0.21.0 that check inputs in their own way: the server leaves their bounds and choices alone.
 
 Rows, so that a node pack's classes are further rows. A check is handed the node's constants; a linked input is null.
 """

@@ -19,7 +19,7 @@ class Successor:
     inputs: Mapping[str, str]
 
 
-# What ComfyUI 0.20.1 registers of the classes that it no longer has. Where it names no inputs, all of them are lost.
+# What ComfyUI 0.21.0 registers of the classes that it no longer has. Where it names no inputs, all of them are lost.
 SUCCESSORS: Mapping[str, Successor] = {
     "ConditioningAverage ": Successor("ConditioningAverage", {}),
     "Load3DAnimation": Successor("Load3D", {}),

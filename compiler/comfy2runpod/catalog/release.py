@@ -1,0 +1,71 @@
+"""The ComfyUI that packages are made for: which release, from which commit, and what it pins of its own packages.
+
+Everything that speaks of "the" ComfyUI takes it from here. The catalog, the image's lock and the editor are files made
+from the same release; tests/package/test_release.py holds them to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One release of ComfyUI.
+
+    `editor` is the version of comfyui-frontend-package that it pins. `requirements` are the versions that its
+    requirements.txt allows, by package; an empty text allows all.
+    """
+
+    version: str
+    commit: str
+    editor: str
+    requirements: Mapping[str, str]
+
+
+RELEASE = Release(
+    version="0.21.0",
+    commit="52976f3ea33cc2312c7b5a32e1c7510b203eefb6",
+    editor="1.43.18",
+    requirements=MappingProxyType(
+        {
+            "aiohttp": ">=3.11.8",
+            "alembic": "",
+            "av": ">=14.2.0",
+            "blake3": "",
+            "comfy-aimdo": "==0.3.0",
+            "comfy-kitchen": ">=0.2.8",
+            "comfyui-embedded-docs": "==0.4.4",
+            "comfyui-frontend-package": "==1.43.18",
+            "comfyui-workflow-templates": "==0.9.73",
+            "einops": "",
+            "filelock": "",
+            "glfw": "",
+            "kornia": ">=0.7.1",
+            "numpy": ">=1.25.0",
+            "pillow": "",
+            "psutil": "",
+            "pydantic": "~=2.0",
+            "pydantic-settings": "~=2.0",
+            "pyopengl": "",
+            "pyyaml": "",
+            "requests": "",
+            "safetensors": ">=0.4.2",
+            "scipy": "",
+            "sentencepiece": "",
+            "simpleeval": ">=1.0.0",
+            "spandrel": "",
+            "sqlalchemy": ">=2.0.0",
+            "tokenizers": ">=0.13.3",
+            "torch": "",
+            "torchaudio": "",
+            "torchsde": "",
+            "torchvision": "",
+            "tqdm": "",
+            "transformers": ">=4.50.3",
+            "yarl": ">=1.18.0",
+        }
+    ),
+)
