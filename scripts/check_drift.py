@@ -1,6 +1,8 @@
 """Compiles graphs in memory and compares with the committed packages: every file, byte for byte.
 
 python scripts/check_drift.py GRAPH…      exit code 1, with the differences, if generated/ is out of date
+
+The runtime's wheels are not committed, but their hashes are: in each requirements.txt.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from comfy2runpod.pipeline import Options, compile_graph, lock_path
 from comfy2runpod.weights import read_lock
 
 GENERATED = Path("generated")
+WHEELS = "wheels/"
 
 
 def main(graphs: list[str]) -> int:
@@ -25,15 +28,17 @@ def main(graphs: list[str]) -> int:
         result = compile_graph(graph.read_bytes(), graph.as_posix(), load_catalog(), Options(), known)
         names.add(result.interface.name)
         folder = GENERATED / result.interface.name
+        compiled = {name: str(text) for name, text in result.files.items() if not name.startswith(WHEELS)}
         there = {
-            path.relative_to(folder).as_posix()
+            name
             for path in folder.rglob("*")
             if path.is_file() and path.suffix != ".pyc"
+            if not (name := path.relative_to(folder).as_posix()).startswith(WHEELS)
         }
-        for name in sorted(there | result.files.keys()):
+        for name in sorted(there | compiled.keys()):
             old = (folder / name).read_text("utf-8") if name in there else ""
-            new = result.files.get(name, "")
-            if old != new or (name in there) != (name in result.files):
+            new = compiled.get(name, "")
+            if old != new or (name in there) != (name in compiled):
                 stale += 1
                 diff = difflib.unified_diff(
                     old.splitlines(), new.splitlines(), f"{folder}/{name}", "compiled", lineterm=""

@@ -1,4 +1,4 @@
-"""The stages in order: load -> flatten -> bind -> check -> interface -> emit. Pure: bytes in, texts out."""
+"""The stages in order: load -> flatten -> bind -> check -> interface -> emit. Bytes in, files out."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ class Prompted:
 
 @dataclass(frozen=True, slots=True)
 class CompileResult:
-    """A whole package: `files` maps a path inside it to its text."""
+    """A whole package: `files` maps a path inside it to its text or bytes."""
 
     interface: Interface
-    files: Mapping[str, str]
+    files: Mapping[str, str | bytes]
     diagnostics: tuple[Diagnostic, ...]
 
 

@@ -24,13 +24,14 @@ class WriteError(Exception):
         self.diagnostic = diagnostic
 
 
-def write_package(files: Mapping[str, str], folder: Path) -> None:
+def write_package(files: Mapping[str, str | bytes], folder: Path) -> None:
     """Writes a package's files into a new folder that then takes the old one's place.
 
     Raises:
         WriteError: the folder cannot be written, or holds something that is not a package; it is as it was.
     """
-    write_folder({name: text.encode("utf-8") for name, text in files.items()}, folder, MARKER, "a package")
+    data = {name: text if isinstance(text, bytes) else text.encode("utf-8") for name, text in files.items()}
+    write_folder(data, folder, MARKER, "a package")
 
 
 def write_folder(files: Mapping[str, bytes], folder: Path, marker: str, kind: str) -> None:

@@ -74,7 +74,7 @@ class Contract:
     timeout_seconds: float | None
 
 
-def contract_of(files: Mapping[str, str], name: str) -> Contract:
+def contract_of(files: Mapping[str, str | bytes], name: str) -> Contract:
     """The contract of a package, from its files' texts by path.
 
     Raises:

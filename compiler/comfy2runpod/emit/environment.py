@@ -17,6 +17,8 @@ from markupsafe import Markup
 from comfy2runpod.ir.json import Json
 
 _WIDTH = 120
+# Where the user looks for them; pyproject.toml puts them into the wheel's templates.
+_TOP_LEVEL = ("Dockerfile.j2", "LICENSE")
 
 
 @lru_cache(maxsize=1)
@@ -46,8 +48,12 @@ def environment() -> Environment:
 
 @lru_cache(maxsize=32)
 def template_text(name: str) -> str:
-    """A file of the templates folder."""
-    return resources.files("comfy2runpod").joinpath("templates", name).read_text("utf-8")
+    """A file of the templates folder. Those of the repository's top level are in it once they are installed."""
+    package = resources.files("comfy2runpod")
+    place = package.joinpath("templates", name)
+    if name in _TOP_LEVEL and not place.is_file():
+        place = package.joinpath("..", "..", name)
+    return place.read_text("utf-8")
 
 
 @lru_cache(maxsize=32)

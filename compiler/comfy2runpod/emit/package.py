@@ -11,6 +11,7 @@ from comfy2runpod.emit.client_types import exact_names, file_members, has_litera
 from comfy2runpod.emit.environment import client_text, environment, json_text, template_text
 from comfy2runpod.emit.openapi import REFUSALS, openapi
 from comfy2runpod.emit.page import page
+from comfy2runpod.emit.runtime_wheel import pinned, runtime_wheel
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.emit.views import (
     assignment,
@@ -40,6 +41,11 @@ _EXAMPLE_URL = "https://example.com/picture.png"
 # Of media types whose second half is no file's extension.
 _EXTENSIONS = {"audio/mpeg": "mp3", "image/jpeg": "jpg", "image/svg+xml": "svg", "model/gltf-binary": "glb"}
 
+# What the image gets of a package: the one list that its Dockerfile copies and its .dockerignore lets in.
+_APP = (
+    "entrypoint.sh", "handler.py", "models.lock.json", "patch.py", "schema.py", "test_input.json", "workflow_api.json",
+)  # fmt: skip
+
 _TEMPLATES = {
     "schema.py": "schema.py.j2",
     "patch.py": "patch.py.j2",
@@ -66,10 +72,11 @@ _CLIENT_TS_MODULES = (
 )  # fmt: skip
 
 
-def emit(interface: Interface, prompt: Prompt) -> dict[str, str]:
-    """The package's files: path to text. Pure, and the same for the same interface and prompt."""
+def emit(interface: Interface, prompt: Prompt) -> dict[str, str | bytes]:
+    """The package's files: path to text or bytes. The same for the same interface, prompt and installation."""
     context = _context(interface)
-    files = {
+    wheel = runtime_wheel()
+    files: dict[str, str | bytes] = {
         path.format(name=interface.name): environment().get_template(name).render(context)
         for path, name in _TEMPLATES.items()
     }
@@ -79,7 +86,8 @@ def emit(interface: Interface, prompt: Prompt) -> dict[str, str]:
     files |= {
         "workflow_api.json": _json(prompt_to_json(prompt)),
         "models.lock.json": _json(lock_json(interface.models)),
-        "requirements.txt": template_text("worker.lock"),
+        "requirements.txt": pinned(),
+        f"wheels/{wheel.name}": wheel.data,
         "comfyui.lock": template_text(f"comfyui-{interface.comfyui_version}.lock"),
         "test_input.json": _json({"input": example_input(interface)}),
         ".runpod/hub.json": _json(_hub(interface)),
@@ -171,6 +179,7 @@ def _context(interface: Interface) -> dict[str, object]:
     return {
         "version": __version__,
         "contract": CONTRACT,
+        "app": _APP,
         "interface": interface,
         "fields": fields,
         "outputs": outputs,
