@@ -26,8 +26,6 @@ def patch(prompt: Prompt, request: Input, run: Run) -> None:
     prompt["30:12"]["inputs"]["steps"] = request.steps
     # seed: Seed (RandomNoise)
     prompt["30:13"]["inputs"]["noise_seed"] = run.seeds["seed"]
-    # image_edited: a file name of the job's own
-    prompt["20"]["inputs"]["filename_prefix"] = run.output_prefix("image_edited")
     if request.image_2 is None:
         # Third reference, positive (ReferenceLatent)
         prompt["30:27"]["inputs"]["conditioning"] = ["30:8", 0]
@@ -61,3 +59,5 @@ def patch(prompt: Prompt, request: Input, run: Run) -> None:
             "34",  # The third picture, which may be left out (LoadImage)
         ):
             prompt.pop(node_id, None)
+    # image_edited: a file name of the job's own
+    prompt["20"]["inputs"]["filename_prefix"] = run.output_prefix("image_edited")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain, count
 from pathlib import PurePosixPath
 
@@ -21,6 +22,7 @@ from comfy2runpod.errors import interface as errors
 from comfy2runpod.interface.aspect import bounded_aspects
 from comfy2runpod.interface.bypass import Unfolded
 from comfy2runpod.interface.expression import Expression, ExpressionError, parse_expression
+from comfy2runpod.interface.fed_once import FileNames, check_fed_once, check_left_out, each_once
 from comfy2runpod.interface.fields import Reached, kind_of, make_field, reached_specs
 from comfy2runpod.interface.input_files import check_files, unfed_images
 from comfy2runpod.interface.left_out import find_left_out
@@ -72,6 +74,7 @@ def make_interface(
         # A field that could not be made would have fed some of them.
         check_files(graph, fields, maker.found)
     outputs = tuple(maker.outputs())
+    check_fed_once(fields, maker.names, maker.at_field, maker.found)
     left_out = () if maker.found.has_errors else maker.left_out(fields, outputs, unfolded)
     models = find_models(graph, annotation, maker.found)
     runpod = maker.runpod()
@@ -112,6 +115,16 @@ class _Maker:
         self._annotation = annotation
         self.found = Collector()
 
+    # Not for `field_at`, which asks for one path at a time.
+    @cached_property
+    def names(self) -> FileNames:
+        return FileNames(self._graph, self._output_notes)
+
+    @cached_property
+    def _output_notes(self) -> tuple[OutputAnnotation, ...]:
+        notes = self._annotation.outputs
+        return self._derived_outputs() if notes is None else notes
+
     def name(self) -> str:
         name = self._annotation.name or _slug(PurePosixPath(self._document.file).stem)
         if not _good_name(name):
@@ -131,17 +144,12 @@ class _Maker:
             reached = tuple(item for source in note.sources for item in self.reach(note, source, at))
             if len(reached) < before:
                 continue
-            field = make_field(note, reached, at, self.found)
+            field = make_field(note, each_once(reached), at, self.found)
             if field is not None:
                 yield field
 
     def outputs(self) -> Iterator[Output]:
-        saving = [node for node in self._graph.nodes.values() if node.node_class.name in SAVE_NODES]
-        notes = self._annotation.outputs
-        if notes is None:
-            # A text that is only shown is meant for the canvas, unless there is nothing else.
-            saved = [node for node in saving if not SAVE_NODES[node.node_class.name].shown]
-            notes = tuple(self._derived_outputs(saved or saving))
+        saving, notes = self._saving(), self._output_notes
         if not notes:
             self.found.add(errors.NoOutput(at=Locus(self._document.file), save_classes=tuple(SAVE_NODES)))
         taken: set[str] = {note.name for note in self._annotation.inputs or ()} & {"seed"}
@@ -174,9 +182,12 @@ class _Maker:
             for field in fields
             if isinstance(field, ImageField) and not field.required
         }
-        return find_left_out(
-            self._graph, unfolded, optional, outputs, lambda name: self._at(f"inputs.{name}"), self.found
-        )
+        left_out = find_left_out(self._graph, unfolded, optional, outputs, self.at_field, self.found)
+        check_left_out(self._graph, fields, left_out, self.at_field, self.found)
+        return left_out
+
+    def at_field(self, name: str) -> Locus:
+        return self._at(f"inputs.{name}")
 
     def runpod(self) -> RunpodSettings:
         note = self._annotation
@@ -197,12 +208,18 @@ class _Maker:
         sources = [(e.label or e.name, f"{e.path}.{e.name}") for e in self._graph.exposed if ":" not in e.path]
         sources += [(name, f"{node_id}.{name}") for node_id, name in self._document.app_inputs]
         reached: set[tuple[str, str]] = set()
+        exposed: set[frozenset[tuple[str, str, str | None]]] = set()
+        taken: set[tuple[str, str, str | None]] = set()
         for label, path in dict.fromkeys(sources):
             found = self._resolve(path)
             reached |= {(node.id, name) for node, _, name, _ in found}
             if not found or (found[0][1].folders and kind_of(found[0][1]) != "image"):
                 continue
-            why = self._unfit(found)
+            places = frozenset((node.id, name, member) for node, _, name, member in found)
+            if places in exposed:
+                # The same value, exposed by a subgraph and chosen in App mode.
+                continue
+            why = self._unfit(found) or self._fed_elsewhere(places, taken)
             if why is not None:
                 node_id, _, name = path.partition(".")
                 at = Locus(self._document.file, node=node_id, input=name)
@@ -211,6 +228,8 @@ class _Maker:
             slug = _slug(label)
             name = next(name for name in chain([slug], (f"{slug}_{n}" for n in count(2))) if name not in names)
             names.add(name)
+            exposed.add(places)
+            taken |= places
             yield InputAnnotation(name=name, sources=(Source(path),))
         # What the author exposed is a choice; a picture is none: the worker does not have it.
         for node, input_name in unfed_images(self._graph, reached):
@@ -230,13 +249,30 @@ class _Maker:
                 return f"{node.id}.{name} takes its value over a link from {link.node_id}"
         return None
 
-    def _derived_outputs(self, saving: list[BoundNode]) -> Iterator[OutputAnnotation]:
-        for node in saving:
+    def _fed_elsewhere(
+        self, places: Iterable[tuple[str, str, str | None]], taken: Collection[tuple[str, str, str | None]]
+    ) -> str | None:
+        """Why a value that is exposed would not count, None if it does."""
+        for node_id, name, member in sorted(places, key=str):
+            if (output := self.names.replaced(node_id, name)) is not None:
+                return f"{node_id}.{name} only names the file of {output}, which the worker names itself"
+            if (node_id, name, member) in taken:
+                return f"{node_id}.{name}, to which it leads, is a field already"
+        return None
+
+    def _saving(self) -> list[BoundNode]:
+        return [node for node in self._graph.nodes.values() if node.node_class.name in SAVE_NODES]
+
+    def _derived_outputs(self) -> tuple[OutputAnnotation, ...]:
+        # A text that is only shown is meant for the canvas, unless there is nothing else.
+        saved = [node for node in self._saving() if not SAVE_NODES[node.node_class.name].shown] or self._saving()
+        notes: list[OutputAnnotation] = []
+        for node in saved:
             kind = SAVE_NODES[node.node_class.name].kind.value
             titled = node.title != node.node_class.title
-            single = len(saving) == 1
-            name = kind if single else (_slug(node.title) if titled else f"{kind}_{_slug(node.id)}")
-            yield OutputAnnotation(name=name, node=node.id)
+            name = kind if len(saved) == 1 else (_slug(node.title) if titled else f"{kind}_{_slug(node.id)}")
+            notes.append(OutputAnnotation(name=name, node=node.id))
+        return tuple(notes)
 
     def _output(self, note: OutputAnnotation, node: BoundNode) -> Output:
         saved = SAVE_NODES[node.node_class.name]

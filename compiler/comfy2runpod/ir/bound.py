@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from comfy2runpod.catalog.classes import InputSpec, NodeClass
@@ -28,11 +28,11 @@ class BoundNode:
     json_path: str
     cuts: Mapping[str, Cut] = field(default_factory=dict)
 
-    def origins(self) -> Iterator[str]:
-        """The nodes that its inputs are linked to."""
-        for value in self.inputs.values():
+    def origins(self, without: Container[tuple[str, str]] = ()) -> Iterator[str]:
+        """The nodes that its inputs are linked to, but for inputs in `without`, by node and name."""
+        for name, value in self.inputs.items():
             link = as_link(value)
-            if link is not None:
+            if link is not None and (self.id, name) not in without:
                 yield link.node_id
 
 
@@ -44,15 +44,18 @@ class BoundGraph:
     nodes: Mapping[str, BoundNode]
     exposed: tuple[Exposed, ...]
 
-    def needed(self) -> frozenset[str]:
-        """The nodes that an output node needs, itself among them: ComfyUI looks at no others."""
+    def needed(self, without: Container[tuple[str, str]] = ()) -> frozenset[str]:
+        """The nodes that an output node needs, itself among them: ComfyUI looks at no others.
+
+        `without` are inputs, by node and name, whose links do not count.
+        """
         found: set[str] = set()
         waiting = [node.id for node in self.nodes.values() if node.node_class.output_node]
         while waiting:
             node_id = waiting.pop()
             if node_id in self.nodes and node_id not in found:
                 found.add(node_id)
-                waiting.extend(self.nodes[node_id].origins())
+                waiting.extend(self.nodes[node_id].origins(without))
         return frozenset(found)
 
     def prompt(self) -> Prompt:
