@@ -9,7 +9,7 @@ from comfy2runpod.catalog.classes import InputSpec, NodeClass
 from comfy2runpod.ir.document import ModelRef
 from comfy2runpod.ir.flat import Cut, Exposed
 from comfy2runpod.ir.json import Json
-from comfy2runpod.ir.prompt import Prompt, PromptNode, as_link
+from comfy2runpod.ir.prompt import Prompt, PromptLink, PromptNode, as_link
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,14 @@ class BoundGraph:
 
         `without` are inputs, by node and name, whose links do not count.
         """
+        return self._with_origins([node.id for node in self.nodes.values() if node.node_class.output_node], without)
+
+    def behind(self, link: PromptLink | None) -> frozenset[str]:
+        """The nodes that a link's value comes from, its own among them; none of no link."""
+        return self._with_origins([] if link is None else [link.node_id], ())
+
+    def _with_origins(self, waiting: list[str], without: Container[tuple[str, str]]) -> frozenset[str]:
         found: set[str] = set()
-        waiting = [node.id for node in self.nodes.values() if node.node_class.output_node]
         while waiting:
             node_id = waiting.pop()
             if node_id in self.nodes and node_id not in found:
