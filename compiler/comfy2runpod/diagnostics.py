@@ -122,6 +122,14 @@ class CompileError(Exception):
         return render(self.diagnostics)
 
 
+class UnreachableError(Exception):
+    """A file, a folder or a network that could not be reached; `diagnostic` says which and why."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(render([diagnostic]))
+        self.diagnostic = diagnostic
+
+
 # Names longer than this are no misspelt ones.
 _LONGEST_NAME = 200
 _LONGEST_CHAIN = 40

@@ -19,7 +19,7 @@ from typing import cast
 import httpx
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.diagnostics import Locus
+from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.errors.files import CannotRun
 from comfy2runpod.ir.json import Json, JsonObject
 
@@ -39,12 +39,8 @@ _SUFFIXES = {
 _FETCH_SECONDS = 60
 
 
-class RunError(Exception):
-    """The package cannot be run; `diagnostic` says why."""
-
-    def __init__(self, diagnostic: CannotRun) -> None:
-        super().__init__(diagnostic.reason)
-        self.diagnostic = diagnostic
+class RunError(UnreachableError):
+    """The package cannot be run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from comfy2runpod.diagnostics import Locus
+from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.errors.files import CannotWrite
 
 _EXECUTABLE = (".sh",)
@@ -16,12 +16,8 @@ _EXECUTABLE = (".sh",)
 MARKER = "workflow_api.json"
 
 
-class WriteError(Exception):
-    """Nothing was written; `diagnostic` says why."""
-
-    def __init__(self, diagnostic: CannotWrite) -> None:
-        super().__init__(diagnostic.reason)
-        self.diagnostic = diagnostic
+class WriteError(UnreachableError):
+    """Nothing was written."""
 
 
 def write_package(files: Mapping[str, str | bytes], folder: Path) -> None:

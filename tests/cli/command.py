@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod.cli import main
+from comfy2runpod.cli.app import main
 
 ROOT = Path(__file__).parents[2]
 ERRORS = ROOT / "tests" / "errors"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from comfy2runpod.cli import cli
+from comfy2runpod.cli.app import cli
 from parity.editor import Editor
 
 from .conftest import GRAPH

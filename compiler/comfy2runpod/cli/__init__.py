@@ -1,22 +1,13 @@
 """The command line: options, reading, printing and exit codes; nothing else. A module a group of commands.
 
-Exit codes: 0 done, 1 the graph or the input was refused, 2 wrong usage, 3 a file or network could not be reached,
-4 a bug of ours.
+`main` is the console script. Importing it costs nothing, so that Ctrl-C is ours from the first moment; the commands are
+imported when they are called (`app`).
+
+Exit codes: 0 done, 1 the graph or the input was refused, 2 wrong usage, 3 a file or network could not be reached (what
+standard output goes to among them), 4 a bug of ours; 130 Ctrl-C, 141 nobody reads standard output any more, 143 it was
+told to end.
 """
 
-from comfy2runpod.cli import annotate as _annotate
-from comfy2runpod.cli import batch as _batch
-from comfy2runpod.cli import catalog as _catalog
-from comfy2runpod.cli import compile as _compile
-from comfy2runpod.cli import diff as _diff
-from comfy2runpod.cli import docs as _docs
-from comfy2runpod.cli import inspect as _inspect
-from comfy2runpod.cli import run as _run
-from comfy2runpod.cli import serve as _serve
-from comfy2runpod.cli.app import cli, main
+from comfy2runpod.cli.process import main
 
-__all__ = ["cli", "main"]
-
-for _module in (_compile, _inspect, _annotate, _diff, _run, _serve, _batch, _docs, _catalog):
-    for _command in _module.COMMANDS:
-        cli.add_command(_command)
+__all__ = ["main"]

@@ -1,30 +1,113 @@
-"""The command group, and `main`: runs a command and turns what went wrong into an exit code."""
+"""The command group, and `run`: runs a command and turns what went wrong into an exit code.
+
+A command's module is imported when the command is called: all of them together take more than a second.
+"""
 
 from __future__ import annotations
 
 import gc
+import io
+import os
 import sys
 import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
 
 import click
+from click.shell_completion import shell_complete
 
 from comfy2runpod import __version__
-from comfy2runpod.cli.exits import BUG, REFUSED, UNREACHABLE, UnreachableError
-from comfy2runpod.diagnostics import CompileError, render
-from comfy2runpod.operate.stopped import BatchStopped
-from comfy2runpod.run_package import RunError
-from comfy2runpod.write import WriteError
+from comfy2runpod.cli.exits import BUG, REFUSED, UNREACHABLE
+from comfy2runpod.cli.terminal import Terminal, common_options
+from comfy2runpod.diagnostics import CompileError, UnreachableError, did_you_mean, nearest
 
 _ISSUES = "https://github.com/comfy2runpod/comfy2runpod/issues"
+NAME = "comfy2runpod"
+# With what a shell asks for completions.
+COMPLETE = "_COMFY2RUNPOD_COMPLETE"
+_WIDTH = 80
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="comfy2runpod")
-@click.option("--debug", is_flag=True, help="Show the traceback of a bug.")
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A command: its name, its module in this folder, and what it does in a few words."""
+
+    name: str
+    module: str
+    summary: str
+
+
+# In the order of work.
+SECTIONS: dict[str, tuple[_Entry, ...]] = {
+    "Author": (
+        _Entry("inspect", "inspect", "Show what a graph offers: inputs, outputs, models."),
+        _Entry("annotate", "annotate", "Write the note in a graph that makes its fields."),
+        _Entry("check", "compile", "Check graphs as compile does; write nothing."),
+        _Entry("prompt", "compile", "Print the API prompt that the editor would queue."),
+        _Entry("diff", "diff", "Show what changed for callers between two versions."),
+    ),
+    "Make": (
+        _Entry("compile", "compile", "Compile graphs into RunPod endpoint packages."),
+        _Entry("lock", "compile", "Pin every model file: commit, size and sha256."),
+        _Entry("docs", "docs", "Make one static site of packages' API documents."),
+        _Entry("catalog", "catalog", "Look up node classes, or learn those of a ComfyUI."),
+    ),
+    "Run": (
+        _Entry("run", "run", "Run a package's handler once, on this machine."),
+        _Entry("serve", "serve", "Serve packages here as RunPod would, with pages."),
+        _Entry("batch", "batch", "Send many inputs through an endpoint's queue."),
+    ),
+    "Set up": (_Entry("completion", "completion", "Print what completes commands in your shell."),),
+}
+_ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
+
+
+class Commands(click.Group):
+    """The commands by section, each loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        """All names, in the order of work."""
+        return list(_ENTRIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        """The command of a name."""
+        entry = _ENTRIES.get(cmd_name)
+        if entry is None:
+            return None
+        commands: Sequence[click.Command] = import_module(f"comfy2runpod.cli.{entry.module}").COMMANDS
+        command = next(command for command in commands if command.name == cmd_name)
+        command.short_help = entry.summary
+        return _with_common(command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """The names and what they do; no command is loaded for it."""
+        widest = max(map(len, _ENTRIES))
+        for section, entries in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(entry.name.ljust(widest), entry.summary) for entry in entries])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; of a misspelt one the nearest is named."""
+        if args and args[0] not in _ENTRIES and not args[0].startswith("-"):
+            near = did_you_mean(nearest(args[0], _ENTRIES))
+            ctx.fail(f"There is no command {args[0]!r}. {near or 'comfy2runpod --help lists them.'}".rstrip())
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},
+    epilog="`comfy2runpod COMMAND --help` tells more, with an example. Begin with: comfy2runpod compile GRAPH.json",
+)
+@click.version_option(__version__, "-V", "--version", prog_name=NAME)
+@common_options
 @click.pass_context
-def cli(context: click.Context, *, debug: bool) -> None:
-    """Compile a saved ComfyUI workflow into a complete, typed RunPod Serverless endpoint."""
-    context.obj = debug
+def cli(context: click.Context) -> None:
+    """Compile a workflow, as ComfyUI saves it, into a RunPod Serverless endpoint."""
+    context.ensure_object(Terminal)
 
 
 def collect_seldom() -> None:
@@ -36,32 +119,50 @@ def collect_seldom() -> None:
     gc.set_threshold(50_000)
 
 
-def main() -> None:
-    """The console script."""
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command line; the exit code. What is wrong has been said."""
     collect_seldom()
-    debug = "--debug" in sys.argv
+    terminal = Terminal(debug="--debug" in arguments)
     try:
-        # Without its own handling of errors, click returns the code of an Exit.
-        code = cli.main(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except click.Abort:
-        click.echo("Aborted.", err=True)
-        sys.exit(REFUSED)
+        if instruction := os.environ.get(COMPLETE):
+            return shell_complete(cli, {}, NAME, COMPLETE, instruction)
+        # Not `cli.main`, which has its own way with Ctrl-C.
+        with cli.make_context(NAME, list(arguments), obj=terminal) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        shown = io.StringIO()
+        error.show(shown)
+        terminal.tell(shown.getvalue(), nl=False)
+        return error.exit_code
     except CompileError as error:
-        click.echo(str(error), err=True)
-        sys.exit(REFUSED)
-    except (WriteError, RunError, BatchStopped, UnreachableError) as error:
-        click.echo(render([error.diagnostic]), err=True)
-        sys.exit(UNREACHABLE)
+        terminal.diagnose(error.diagnostics)
+        return REFUSED
+    except UnreachableError as error:
+        terminal.diagnose([error.diagnostic])
+        return UNREACHABLE
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is said as one, never as a bare traceback
-        if debug:
+        if terminal.debug:
             traceback.print_exc()
-        click.echo(
+        terminal.tell(
             f"comfy2runpod {__version__} has a bug ({type(error).__name__}: {error}).\n"
-            f"  help: run again with --debug before the command and report it with the graph at {_ISSUES}",
-            err=True,
+            f"  help: run it again with --debug and report it with the graph at {_ISSUES}"
         )
-        sys.exit(BUG)
+        return BUG
+    return 0
+
+
+def _with_common(command: click.Command) -> click.Command:
+    """The command with the options that all have; a group's commands get them too."""
+    if not any("--debug" in parameter.opts for parameter in command.params):
+        common_options(command)
+        if isinstance(command, click.Group):
+            for inner in command.commands.values():
+                common_options(inner)
+    return command
+
+
+def main() -> None:
+    """As the console script, in this process: its streams and signals stay as they are."""
+    sys.exit(run(sys.argv[1:]))

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import click
 
 from comfy2runpod.cli.exits import REFUSED
+from comfy2runpod.cli.say import redraw, say
 from comfy2runpod.diagnostics import shorten
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _run(address: str, api_key: str, path: Path, folder: Path, settings: Setting
             batch = Batch(inputs, checked, journal, caller, settings, progress.tell)
             before = batch.summary()
             if before.unsent < before.total:
-                click.echo(f"Going on: {_counts(before)}.", err=True)
+                say(f"Going on: {_counts(before)}.", err=True)
             interrupted = _watch_signals(batch)
             drawing = asyncio.create_task(progress.draw(batch))
             try:
@@ -114,7 +115,7 @@ def _watch_signals(batch: Batch) -> asyncio.Event:
             # The journal is whole at any time.
             os._exit(_INTERRUPTED)
         interrupted.set()
-        click.echo("\nStopping; what is being sent is waited for. Ctrl-C again ends at once.", err=True)
+        say("\nStopping; what is being sent is waited for. Ctrl-C again ends at once.", err=True)
         batch.halt()
 
     for sign in (signal.SIGINT, signal.SIGTERM):
@@ -137,11 +138,11 @@ class _Progress:
         # The journal has it whole; a worker that is no package of ours may tell a traceback.
         message = shorten(record.message or "", _LONGEST_MESSAGE)
         if record.event == "done":
-            click.echo(f"{told.id}: done without {', '.join(record.missing)}", err=True)
+            say(f"{told.id}: done without {', '.join(record.missing)}", err=True)
         elif record.event == "failed":
-            click.echo(f"{told.id}: failed, {record.code}: {message}", err=True)
+            say(f"{told.id}: failed, {record.code}: {message}", err=True)
         else:
-            click.echo(f"{told.id}: uncertain: {message}", err=True)
+            say(f"{told.id}: uncertain: {message}", err=True)
 
     async def draw(self, batch: Batch) -> None:
         """Shows how far a batch is, until it is cancelled."""
@@ -153,15 +154,15 @@ class _Progress:
             if self._live:
                 filled = _BAR * (now.total - now.sending - now.queued - now.unsent) // now.total
                 bar = f"[{'#' * filled}{'.' * (_BAR - filled)}] {line}"
-                click.echo(f"\r\x1b[2K{bar[: shutil.get_terminal_size().columns - 1]}", nl=False, err=True)
+                redraw(bar[: shutil.get_terminal_size().columns - 1])
             elif line != said:
                 said = line
-                click.echo(f"{time.strftime('%H:%M:%S')} {line}", err=True)
+                say(f"{time.strftime('%H:%M:%S')} {line}", err=True)
 
     def clear(self) -> None:
         """Leaves the terminal's line to others."""
         if self._live:
-            click.echo("\r\x1b[2K", nl=False, err=True)
+            redraw()
 
 
 def _counts(now: Summary) -> str:
@@ -175,20 +176,20 @@ def _counts(now: Summary) -> str:
 
 def _say(now: Summary, folder: Path) -> None:
     """The summary, and how to go on."""
-    click.echo(f"{folder.as_posix()}: {now.done:,} of {now.total:,} done")
+    say(f"{folder.as_posix()}: {now.done:,} of {now.total:,} done")
     if now.partly:
-        click.echo(f"  {now.partly:,} of them without some outputs: `failed` in their response.json says which and why")
+        say(f"  {now.partly:,} of them without some outputs: `failed` in their response.json says which and why")
     for code, count in now.failed.items():
-        click.echo(f"  {count:,} failed: {code}")
+        say(f"  {count:,} failed: {code}")
     if now.failed:
-        click.echo("    their messages are in journal.jsonl; --retry-failed sends them again")
+        say("    their messages are in journal.jsonl; --retry-failed sends them again")
     if uncertain := now.uncertain + now.sending:
-        click.echo(f"  {uncertain:,} uncertain: the endpoint may have queued them, or not")
-        click.echo("    --resend-uncertain sends them again; they may run twice")
+        say(f"  {uncertain:,} uncertain: the endpoint may have queued them, or not")
+        say("    --resend-uncertain sends them again; they may run twice")
     if now.queued:
-        click.echo(f"  {now.queued:,} queued: the same command brings their results, which RunPod keeps for 30 minutes")
+        say(f"  {now.queued:,} queued: the same command brings their results, which RunPod keeps for 30 minutes")
     if now.unsent:
-        click.echo(f"  {now.unsent:,} not sent: the same command sends them")
+        say(f"  {now.unsent:,} not sent: the same command sends them")
 
 
 def _api_key() -> str:
@@ -217,7 +218,7 @@ def _address(endpoint: str) -> str:
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or parts.username:
         _misused(f"{endpoint!r} is not an endpoint's address, such as https://api.runpod.ai/v2/ID", "ENDPOINT")
     if parts.scheme == "http" and not _is_loopback(host):
-        click.echo(f"warning: the API key goes to {host} unencrypted: give an https address if it has one.", err=True)
+        say(f"warning: the API key goes to {host} unencrypted: give an https address if it has one.", err=True)
     return endpoint.rstrip("/")
 
 

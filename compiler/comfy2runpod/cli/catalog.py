@@ -14,11 +14,11 @@ from comfy2runpod.catalog.layers import is_of_a_pack, pack_folder
 from comfy2runpod.catalog.object_info import MAX_ANSWER, catalog_json, parse_answer
 from comfy2runpod.catalog.refresh import Refreshed, refresh
 from comfy2runpod.catalog.text import class_json, class_text
-from comfy2runpod.cli.exits import UnreachableError
 from comfy2runpod.cli.graphs import catalog_option, layered_catalog, read_file, shown
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
+from comfy2runpod.cli.say import say
 from comfy2runpod.comfyui_server import ServerError, ask_server
-from comfy2runpod.diagnostics import CompileError, Locus, nearest
+from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError, nearest
 from comfy2runpod.editor import PROFILES, profile_of_version
 from comfy2runpod.errors.catalog import BadObjectInfo, NoSuchClass, NoSuchPack
 from comfy2runpod.ir.json import JsonObject
@@ -81,10 +81,10 @@ def refresh_command(
         commit, profile = commit or known.commit, profile or known.editor
     text = catalog_json(chosen, comfyui=version, commit=commit, editor=profile)
     if output is None:
-        click.echo(text, nl=False)
+        say(text, nl=False)
     else:
         write_text(text, output)
-    click.echo(_summary(result, chosen, version, output), err=True)
+    say(_summary(result, chosen, version, output), err=True)
 
 
 @catalog_group.command("show")
@@ -101,9 +101,9 @@ def show_command(class_type: str, catalogs: tuple[Path, ...], form: str) -> None
             at = Locus(", ".join(["the shipped catalog", *map(shown, catalogs)]))
             raise CompileError([NoSuchClass(at=at, class_type=class_type, comfyui=catalog.comfyui, near=near)])
     if form == "json":
-        click.echo(json.dumps(class_json(class_type, raw, catalog), indent=2, ensure_ascii=False))
+        say(json.dumps(class_json(class_type, raw, catalog), indent=2, ensure_ascii=False))
     else:
-        click.echo(class_text(node_class, catalog), nl=False)
+        say(class_text(node_class, catalog), nl=False)
 
 
 COMMANDS = (catalog_group,)

@@ -10,6 +10,7 @@ import click
 from comfy2runpod.cli.exits import REFUSED
 from comfy2runpod.cli.graphs import Settings, graph_options, graphs_argument, lock_of, read_graph, shown
 from comfy2runpod.cli.report import Reporter, format_option, reporting
+from comfy2runpod.cli.say import say
 from comfy2runpod.diagnostics import CompileError, Diagnostic
 from comfy2runpod.ir.json import Json
 from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, lock_path, prompt_of_file
@@ -41,7 +42,7 @@ def compile_command(graphs: tuple[Path, ...], output: Path, settings: Settings, 
             write_package(result.files, folder)
             reporter.say(_summary(result, folder))
         if refused:
-            click.echo(f"{refused} of {len(graphs)} refused; their packages were left as they were.", err=True)
+            say(f"{refused} of {len(graphs)} refused; their packages were left as they were.", err=True)
             raise click.exceptions.Exit(REFUSED)
 
 
@@ -96,13 +97,13 @@ def prompt_command(graphs: tuple[Path, ...], output: Path | None, settings: Sett
             if output is not None:
                 write_text(text, output / f"{graph.stem}.{kind}.json")
             elif reporter.is_text:
-                click.echo(text, nl=False, err=kind == "error")
+                say(text, nl=False, err=kind == "error")
             elif kind == "prompt":
                 prompts.append(text)
         if refused:
             raise click.exceptions.Exit(REFUSED)
         printed.extend(prompts)
-        click.echo("".join(printed), nl=False)
+        say("".join(printed), nl=False)
 
 
 @click.command("lock")

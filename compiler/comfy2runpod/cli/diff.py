@@ -16,6 +16,7 @@ from comfy2runpod.cli.exits import REFUSED
 from comfy2runpod.cli.graphs import Settings, graph_options, lock_of, read_file, shown
 from comfy2runpod.cli.packages import package_folders
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
+from comfy2runpod.cli.say import say
 from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.write import MARKER
 
@@ -38,9 +39,9 @@ def diff_command(a: Path, b: Path, settings: Settings, fail_on: str | None, form
         data = {name: [change.to_json() for change in changes] for name, changes in found.items()}
         several = any(name for name in found)
         whole = {"a": shown(a), "b": shown(b), "breaking": breaking, "changes": data if several else data.get("", [])}
-        click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
+        say(json.dumps(whole, indent=2, ensure_ascii=False))
     else:
-        click.echo(_text(shown(a), shown(b), found, breaking), nl=False)
+        say(_text(shown(a), shown(b), found, breaking), nl=False)
     if breaking and fail_on == "breaking":
         raise click.exceptions.Exit(REFUSED)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from comfy2runpod.cli.packages import read_docs
+from comfy2runpod.cli.say import say
 from comfy2runpod.docs_site import SITE_MARKER, site_files
 from comfy2runpod.write import write_folder
 
@@ -25,9 +26,9 @@ def docs_command(packages: tuple[Path, ...], output: Path) -> None:
     """
     found = read_docs(packages)
     write_folder(site_files(found), output, SITE_MARKER, "a site of comfy2runpod")
-    click.echo(f"{output}: {len(found)} package{'' if len(found) == 1 else 's'}; open {output / 'index.html'}")
+    say(f"{output}: {len(found)} package{'' if len(found) == 1 else 's'}; open {output / 'index.html'}")
     for package in found:
-        click.echo(f"  {package.name}  {package.title}")
+        say(f"  {package.name}  {package.title}")
 
 
 COMMANDS = (docs_command,)

@@ -1,15 +1,5 @@
-"""Exit codes, and the error of a place that could not be reached."""
+"""Exit codes of what a command found; those of how its process ended are in `process`."""
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, render
-
-REFUSED, UNREACHABLE, BUG = 1, 3, 4
-
-
-class UnreachableError(Exception):
-    """A file or a network that could not be reached, said as a diagnostic."""
-
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(render([diagnostic]))
-        self.diagnostic = diagnostic
+REFUSED, MISUSED, UNREACHABLE, BUG = 1, 2, 3, 4

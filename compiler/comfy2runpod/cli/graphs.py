@@ -12,9 +12,8 @@ import click
 from comfy2runpod.catalog.classes import Catalog, load_catalog
 from comfy2runpod.catalog.layers import read_layer, with_layers
 from comfy2runpod.catalog.object_info import MAX_ANSWER
-from comfy2runpod.cli.exits import UnreachableError
 from comfy2runpod.cli.report import Command, Reporter
-from comfy2runpod.diagnostics import CompileError, Locus, did_you_mean, nearest
+from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError, did_you_mean, nearest
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.errors.files import CannotRead
 from comfy2runpod.pipeline import Options, lock_path

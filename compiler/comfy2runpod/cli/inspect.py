@@ -12,7 +12,9 @@ from comfy2runpod.author.inspection_text import inspection_json, inspection_text
 from comfy2runpod.cli.exits import REFUSED
 from comfy2runpod.cli.graphs import Settings, graph_options, read_file, shown
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
-from comfy2runpod.diagnostics import Severity, render
+from comfy2runpod.cli.say import say
+from comfy2runpod.cli.terminal import terminal
+from comfy2runpod.diagnostics import Severity
 
 
 @click.command("inspect")
@@ -28,11 +30,11 @@ def inspect_command(graph: Path, settings: Settings, form: str) -> None:
     with data_or_refusal(form):
         inspection = inspect_graph(read_file(graph), shown(graph), settings.catalog(graph), settings.options)
     if form == "json":
-        click.echo(json.dumps(inspection_json(inspection), indent=2, ensure_ascii=False))
+        say(json.dumps(inspection_json(inspection), indent=2, ensure_ascii=False))
     else:
-        click.echo(inspection_text(inspection), nl=False)
+        say(inspection_text(inspection), nl=False)
         if inspection.diagnostics:
-            click.echo(render(inspection.diagnostics), err=True)
+            terminal().diagnose(inspection.diagnostics)
     if any(diagnostic.severity is Severity.ERROR for diagnostic in inspection.diagnostics):
         raise click.exceptions.Exit(REFUSED)
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 from comfy2runpod import __version__
-from comfy2runpod.cli.exits import UnreachableError
 from comfy2runpod.cli.graphs import read_file, shown
-from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus
+from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError
 from comfy2runpod.docs_site import ASSETS, NEEDED, PackageDocs, package_docs
 from comfy2runpod.emit.package import CONTRACT
 from comfy2runpod.errors.files import CannotRead, NotAPackage, OtherVersion

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 import click
 
-from comfy2runpod.cli.exits import REFUSED, UNREACHABLE, UnreachableError
-from comfy2runpod.diagnostics import CompileError, Diagnostic, render
+from comfy2runpod.cli.exits import REFUSED, UNREACHABLE
+from comfy2runpod.cli.say import say
+from comfy2runpod.cli.terminal import Terminal, terminal
+from comfy2runpod.diagnostics import CompileError, Diagnostic, UnreachableError
 from comfy2runpod.report import diagnostics_json, github_commands, place, sarif_log
-from comfy2runpod.write import WriteError
 
 FORMATS = ("text", "json", "sarif", "github")
 
@@ -33,8 +34,9 @@ def format_option(command: Command) -> Command:
 class Reporter:
     """Gathers what a command finds and says."""
 
-    def __init__(self, form: str) -> None:
+    def __init__(self, form: str, terminal: Terminal) -> None:
         self.form = form
+        self.terminal = terminal
         self.sources: dict[str, bytes] = {}
         self._found: list[Diagnostic] = []
 
@@ -47,12 +49,17 @@ class Reporter:
         """Notes diagnostics; as text they are printed at once."""
         fresh = tuple(diagnostics)
         if self.is_text and fresh:
-            click.echo(render(fresh), err=True)
+            self.terminal.diagnose(fresh)
         self._found.extend(fresh)
 
     def say(self, text: str) -> None:
-        """Tells people how it goes."""
-        click.echo(text, err=not self.is_text)
+        """Tells people what was done."""
+        if self.terminal.quiet:
+            return
+        if self.is_text:
+            self.terminal.result(text)
+        else:
+            self.terminal.tell(text)
 
     def report(self, exit_code: int) -> str:
         """Everything that was found, in the machine's format."""
@@ -73,20 +80,20 @@ def reporting(form: str, *, output_is_free: Callable[[], bool] = lambda: True) -
 
     `output_is_free` tells at the end whether the report may have standard output; else it goes to standard error.
     """
-    reporter = Reporter(form)
+    reporter = Reporter(form, terminal())
     code = 0
     try:
         yield reporter
     except CompileError as error:
         reporter.add(error.diagnostics)
         code = REFUSED
-    except (UnreachableError, WriteError) as error:
+    except UnreachableError as error:
         reporter.add([error.diagnostic])
         code = UNREACHABLE
     except click.exceptions.Exit as error:
         code = error.exit_code
     if not reporter.is_text:
-        click.echo(reporter.report(code), nl=False, err=not output_is_free())
+        say(reporter.report(code), nl=False, err=not output_is_free())
     if code:
         raise click.exceptions.Exit(code)
 
@@ -96,12 +103,12 @@ def data_or_refusal(form: str) -> Iterator[None]:
     """For commands whose --format json prints an object of their own: what was refused is its `diagnostics`."""
     try:
         yield
-    except (CompileError, UnreachableError, WriteError) as error:
+    except (CompileError, UnreachableError) as error:
         if form != "json":
             raise
         found = error.diagnostics if isinstance(error, CompileError) else (error.diagnostic,)
         refused = {"diagnostics": [diagnostic.to_json() for diagnostic in found]}
-        click.echo(json.dumps(refused, indent=2, ensure_ascii=False))
+        say(json.dumps(refused, indent=2, ensure_ascii=False))
         raise click.exceptions.Exit(REFUSED if isinstance(error, CompileError) else UNREACHABLE) from None
 
 

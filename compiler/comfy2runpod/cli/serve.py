@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.cli.exits import UnreachableError
 from comfy2runpod.cli.packages import check_names, read_docs
-from comfy2runpod.diagnostics import Locus
+from comfy2runpod.cli.say import say
+from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.docs_site import site_files
 from comfy2runpod.errors.files import CannotListen
 from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, pages_of, read_package
@@ -38,7 +38,7 @@ def serve_command(
     read = [read_package(folder) for folder in packages]
     check_names([(package.name, package.folder) for package in read])
     if not _is_loopback(host):
-        click.echo(
+        say(
             f"warning: {host} is not loopback: whoever reaches this machine and knows the API key can run jobs on it.",
             err=True,
         )
@@ -53,7 +53,7 @@ def serve_command(
     )
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(server, read))
-    click.echo("Ended.")
+    say("Ended.")
 
 
 COMMANDS = (serve_command,)
@@ -66,11 +66,11 @@ async def _serve(server: LocalServer, packages: list[Package]) -> None:
         at = Locus(f"{server.host}:{server.port}")
         raise UnreachableError(CannotListen(at=at, problem=error.strerror or str(error))) from error
     try:
-        click.echo(f"Serving on {url} until Ctrl+C, with `Authorization: Bearer {server.api_key}`:")
+        say(f"Serving on {url} until Ctrl+C, with `Authorization: Bearer {server.api_key}`:")
         for package in packages:
-            click.echo(f"  {package.title}\n    page {url}/{package.name}/\n    API  {url}/v2/{package.name}")
+            say(f"  {package.title}\n    page {url}/{package.name}/\n    API  {url}/v2/{package.name}")
         if server.comfyui is None:
-            click.echo("SIMULATED: placeholder media of the size that the prompt implies; no model is run.")
+            say("SIMULATED: placeholder media of the size that the prompt implies; no model is run.")
         ended = asyncio.Event()
         # Its workers are processes of their own, which would outlive it.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)

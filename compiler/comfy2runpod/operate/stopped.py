@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic
+from comfy2runpod.diagnostics import UnreachableError
 
 
-class BatchStopped(Exception):
-    """A folder or an endpoint that cannot be reached; `diagnostic` says why. The same command goes on later."""
-
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic.reason)
-        self.diagnostic = diagnostic
+class BatchStopped(UnreachableError):
+    """A folder or an endpoint that cannot be reached. The same command goes on later."""

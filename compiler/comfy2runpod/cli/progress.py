@@ -1,0 +1,163 @@
+"""How far a long command is: a bar on a terminal, elsewhere a line now and then; always on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from comfy2runpod.cli.terminal import Terminal, has_colour, is_live
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+# Where there is no terminal: after so many seconds the first line, and at least so many between two.
+_LINES_EVERY = 5.0
+_LONGEST_STEP = 44
+# Fewer a second are told by the minute.
+_SLOW = 0.5
+
+
+@dataclass(slots=True)
+class Steps:
+    """Work that goes on, as its owner tells it. `total` is None as long as nobody knows."""
+
+    what: str
+    total: float | None
+    unit: str
+    done: float = 0.0
+    step: str = ""
+    _plain: Terminal | None = None
+    _bar: Progress | None = None
+    _task: TaskID | None = None
+    _began: float = field(default_factory=time.monotonic)
+    _told: float = field(default_factory=time.monotonic)
+    _last: str = ""
+
+    def at(self, step: str) -> None:
+        """What is being done now."""
+        self.step = step
+        self._changed()
+
+    def advance(self, count: float = 1) -> None:
+        """So much more is done."""
+        self.done += count
+        self._changed()
+
+    def reach(self, done: float, total: float | None = None) -> None:
+        """So much is done; and of how much."""
+        self.done = done
+        self.total = self.total if total is None else total
+        self._changed()
+
+    def hide(self) -> None:
+        """Leaves the terminal to others."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self) -> None:
+        """Comes back."""
+        if self._bar is not None:
+            self._bar.start()
+
+    @property
+    def rate(self) -> str:
+        """How fast it goes, in the mean; nothing of a share."""
+        seconds = time.monotonic() - self._began
+        if not self.done or not seconds or self.unit == "%":
+            return ""
+        rate = self.done / seconds
+        return f"{rate:,.1f}/s" if rate >= _SLOW else f"{60 * rate:,.1f}/min"
+
+    def line(self) -> str:
+        """It in a line, as logs take it."""
+        parts = [self.what]
+        if self.total:
+            counts = f"{self.done:,.0f} of {self.total:,.0f} {self.unit}".rstrip()
+            share = f"{100 * self.done / self.total:.0f} %"
+            parts.append(share if self.unit == "%" else f"{counts} ({share})")
+        if self.done and self.total and self.unit != "%":
+            seconds = time.monotonic() - self._began
+            parts += [self.rate, f"{_span((self.total - self.done) * seconds / self.done)} left"]
+        if self.step:
+            parts.append(self.step)
+        return ": ".join([parts[0], ", ".join(parts[1:])]) if len(parts) > 1 else parts[0]
+
+    def _changed(self) -> None:
+        if self._bar is not None and self._task is not None:
+            step = self.step if len(self.step) <= _LONGEST_STEP else f"{self.step[: _LONGEST_STEP - 1]}…"
+            self._bar.update(self._task, completed=self.done, total=self.total, step=step, rate=self.rate)
+        elif self._plain is not None and time.monotonic() - self._told >= _LINES_EVERY:
+            self._told = time.monotonic()
+            line = self.line()
+            if line != self._last:
+                self._last = line
+                self._plain.say(f"{time.strftime('%H:%M:%S')} {line}")
+
+
+@contextmanager
+def progress(terminal: Terminal, what: str, total: float | None = None, unit: str = "") -> Iterator[Steps]:
+    """Shows how far some work is while it lasts.
+
+    Args:
+        terminal: where.
+        what: the work, in a word or two.
+        total: how much there is to do.
+        unit: what is counted; `%` for a share.
+    """
+    if terminal.quiet:
+        yield Steps(what, total, unit)
+    elif not is_live(sys.stderr):
+        yield Steps(what, total, unit, _plain=terminal)
+    else:
+        bar, task = _bar(what, total, unit)
+        steps = Steps(what, total, unit, _bar=bar, _task=task)
+        with bar:
+            terminal.drawn.append(steps)
+            try:
+                yield steps
+            finally:
+                terminal.drawn.remove(steps)
+
+
+def _bar(what: str, total: float | None, unit: str) -> tuple[Progress, TaskID]:
+    # A tenth of a second to import, and no pipe waits for it.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(file=sys.stderr, force_terminal=True, no_color=not has_colour(sys.stderr))
+    counted = [TaskProgressColumn(show_speed=False)] if unit == "%" else [MofNCompleteColumn()]
+    times = [TimeElapsedColumn(), TextColumn("·"), TimeRemainingColumn(elapsed_when_finished=True)]
+    rate = TextColumn("{task.fields[rate]}")
+    columns = [SpinnerColumn(), TextColumn("[bold]{task.description}"), BarColumn(bar_width=20), *counted, rate, *times]
+    bar = Progress(
+        *columns,
+        TextColumn("{task.fields[step]}", markup=False, style="dim"),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    return bar, bar.add_task(escape(what), total=total, step="", rate="")
+
+
+def _span(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    if whole < 60:  # noqa: PLR2004 - a minute
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"

@@ -1,0 +1,153 @@
+"""What is said to people: colour, how much, and what stands beside a bar of progress; strangers' texts made harmless.
+
+Results go to standard output; all else (progress, notes, diagnostics) to standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Protocol, TextIO, TypeVar
+
+import click
+
+from comfy2runpod.diagnostics import Diagnostic, render
+from comfy2runpod_contract.texts import visible
+
+_HEAD = re.compile(r"(error|warning)(\[[^\]\n]*\]): (.*)")
+_HELP = "  help:"
+_COLOURS = {"error": "red", "warning": "yellow"}
+# Terminals that say of themselves that they move no cursor.
+_SIMPLE = ("dumb", "unknown")
+
+Command = TypeVar("Command", bound=Callable[..., Any] | click.Command)
+
+
+class Verbosity(IntEnum):
+    """How much is said."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
+
+
+class Aside(Protocol):
+    """What is drawn on the terminal, and steps aside for a line."""
+
+    def hide(self) -> None:
+        """Leaves the terminal to others."""
+
+    def show(self) -> None:
+        """Comes back."""
+
+
+@dataclass(slots=True)
+class Terminal:
+    """What one call of the program says, and how."""
+
+    verbosity: Verbosity = Verbosity.NORMAL
+    debug: bool = False
+    drawn: list[Aside] = field(default_factory=list)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether only results and what went wrong are told."""
+        return self.verbosity is Verbosity.QUIET
+
+    @property
+    def verbose(self) -> bool:
+        """Whether what helps to look for a cause is told too."""
+        return self.verbosity is Verbosity.VERBOSE
+
+    def result(self, text: str, *, nl: bool = True) -> None:
+        """What the command is for."""
+        with self.aside():
+            click.echo(visible(text), nl=nl)
+
+    def say(self, text: str) -> None:
+        """What a person may want to know."""
+        if not self.quiet:
+            self.tell(text)
+
+    def tell(self, text: str, *, nl: bool = True) -> None:
+        """What must be known."""
+        with self.aside():
+            click.echo(visible(text), err=True, nl=nl)
+
+    def diagnose(self, found: Iterable[Diagnostic]) -> None:
+        """What is wrong."""
+        text = visible(render(found))
+        if text:
+            with self.aside():
+                click.echo(coloured(text), err=True, color=has_colour(sys.stderr))
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """A while in which nothing is drawn."""
+        drawn = self.drawn[-1] if self.drawn else None
+        if drawn is not None:
+            drawn.hide()
+        try:
+            yield
+        finally:
+            if drawn is not None:
+                drawn.show()
+
+
+def terminal() -> Terminal:
+    """That of this call."""
+    context = click.get_current_context(silent=True)
+    found = None if context is None else context.find_object(Terminal)
+    return Terminal() if found is None else found
+
+
+def has_colour(stream: TextIO | None) -> bool:
+    """Whether colour is wanted: NO_COLOR and FORCE_COLOR say so, else the terminal (https://no-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR", "")
+    return is_live(stream) if forced in ("", "0") else True
+
+
+def is_live(stream: TextIO | None) -> bool:
+    """Whether it is a terminal on which a line can be drawn anew."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in _SIMPLE
+
+
+def coloured(text: str) -> str:
+    """Rendered diagnostics in colours; where there are none, `click.echo` takes them out."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if (head := _HEAD.fullmatch(line)) is not None:
+            kind = click.style(head[1] + head[2], fg=_COLOURS[head[1]], bold=True)
+            lines[number] = f"{kind}: {click.style(head[3], bold=True)}"
+        elif line.startswith(_HELP):
+            lines[number] = click.style(_HELP, fg="cyan") + line[len(_HELP) :]
+    return "\n".join(lines)
+
+
+def common_options(command: Command) -> Command:
+    """--quiet, --verbose and --debug, which may stand before the command's name and after it."""
+
+    def note(context: click.Context, parameter: click.Parameter, value: object) -> None:
+        shared = context.find_object(Terminal)
+        if shared is None or not value:
+            return
+        if parameter.name == "debug":
+            shared.debug = True
+        else:
+            shared.verbosity = Verbosity.QUIET if parameter.name == "quiet" else Verbosity.VERBOSE
+
+    options = (
+        (("-q", "--quiet"), "Tell only results and what is wrong."),
+        (("-v", "--verbose"), "Tell more: the worker's log, each file."),
+        (("--debug",), "Show the traceback of a bug."),
+    )
+    for names, text in reversed(options):
+        command = click.option(*names, is_flag=True, expose_value=False, callback=note, help=text)(command)
+    return command
