@@ -16,7 +16,7 @@ from comfy2runpod.errors.api_prompt import NodeWithoutClass
 from comfy2runpod.errors.bind import PaidApiNode, UnknownNodeClass
 from comfy2runpod.errors.load import MalformedGraph
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
-from comfy2runpod.ir.json import Json, JsonObject, json_type
+from comfy2runpod.ir.json import Json, JsonObject, glimpse, json_type
 from comfy2runpod.verdict import SUCCESSORS, PromptError, live_inputs, parse_node
 
 
@@ -101,4 +101,4 @@ def _no_node(at: Locus, raw: Json, catalog: Catalog, near: Suggestions) -> Diagn
 
 
 def _what(value: Json) -> str:
-    return "nothing" if value is None else f"{json_type(value)} {json.dumps(value)[:60]}"
+    return "nothing" if value is None else f"{json_type(value)} {glimpse(value)[:60]}"

@@ -8,14 +8,14 @@ graphs.
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import ClassVar
 
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.ir.json import Json, JsonObject, glimpse
+from comfy2runpod_contract.texts import visible
 
 # About a second's worth.
 _MOST_COMPARED = 200_000
@@ -91,7 +91,7 @@ class Diagnostic:
     def to_json(self) -> JsonObject:
         """The diagnostic as data, its place included."""
         at: dict[str, Json] = {
-            key: value
+            key: visible(value)
             for key, value in (
                 ("file", self.at.file),
                 ("node", self.at.node),
@@ -106,8 +106,8 @@ class Diagnostic:
             "code": self.code,
             "severity": self.severity.value,
             "at": at,
-            "reason": self.reason,
-            "remedy": self.remedy,
+            "reason": said(self.reason),
+            "remedy": said(self.remedy),
         }
 
 
@@ -133,6 +133,9 @@ class UnreachableError(Exception):
 # Names longer than this are no misspelt ones.
 _LONGEST_NAME = 200
 _LONGEST_CHAIN = 40
+_LONGEST_SAID = 5000
+# Nobody reads more at a terminal.
+MOST_SHOWN = 100
 # No graph of an author's has as many errors; what has a hundred thousand is no graph, and telling all would take hours.
 MOST_ERRORS = 1000
 
@@ -154,6 +157,25 @@ class TooManyErrors(Diagnostic):
         return "Start with the first error: if all are alike, they have one cause."
 
 
+@dataclass(frozen=True, kw_only=True)
+class TooManyWarnings(Diagnostic):
+    """A stage stopped noting warnings."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    code: ClassVar[str] = "too-many-warnings"
+    left_out: int
+
+    @property
+    def reason(self) -> str:
+        """How many are not told."""
+        return f"There are {self.left_out:,} more warnings; {MOST_ERRORS:,} are told."
+
+    @property
+    def remedy(self) -> str:
+        """Begin with the first."""
+        return "Start with the first warning: if all are alike, they have one cause."
+
+
 class Collector:
     """Gathers a stage's diagnostics; `finish` stops the pipeline if there is an error among them."""
 
@@ -161,6 +183,7 @@ class Collector:
         self._found: list[Diagnostic] = []
         self._at: dict[Locus, list[Diagnostic]] = {}
         self._errors = 0
+        self._warnings = 0
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Notes one more, once.
@@ -168,13 +191,18 @@ class Collector:
         Raises:
             CompileError: there are too many errors to go on looking.
         """
+        is_error = diagnostic.severity is Severity.ERROR
+        if not is_error and self._warnings >= MOST_ERRORS:
+            self._warnings += 1
+            return
         # A diagnostic may quote a value that does not hash; of those at one place there are few.
         there = self._at.setdefault(diagnostic.at, [])
         if diagnostic in there:
             return
         there.append(diagnostic)
         self._found.append(diagnostic)
-        self._errors += diagnostic.severity is Severity.ERROR
+        self._errors += is_error
+        self._warnings += not is_error
         if self._errors == MOST_ERRORS:
             self._found.append(TooManyErrors(at=Locus(diagnostic.at.file)))
             self.finish()
@@ -182,7 +210,10 @@ class Collector:
     @property
     def all(self) -> tuple[Diagnostic, ...]:
         """Everything noted so far."""
-        return tuple(self._found)
+        untold = self._warnings - MOST_ERRORS
+        if untold <= 0:
+            return tuple(self._found)
+        return (*self._found, TooManyWarnings(at=Locus(self._found[0].at.file), left_out=untold))
 
     @property
     def has_errors(self) -> bool:
@@ -192,17 +223,28 @@ class Collector:
     def finish(self) -> tuple[Diagnostic, ...]:
         """The warnings; raises CompileError with everything if there is an error."""
         if self._found and self.has_errors:
-            raise CompileError(self._found)
-        return tuple(self._found)
+            raise CompileError(self.all)
+        return self.all
 
 
 def render(diagnostics: Iterable[Diagnostic]) -> str:
-    """The diagnostics as text: a headline with the place, then what is wrong, then what to do."""
+    """The diagnostics as text: a headline with the place, then what is wrong, then what to do.
+
+    Whatever they quote, the text is fit for a terminal, and of a length that a person can scroll through.
+    """
+    told = tuple(diagnostics)
     blocks = []
-    for found in diagnostics:
-        head = f"{found.severity.value}[{found.code}]: {found.at}"
-        blocks.append(f"{head}\n  {_indent(found.reason)}\n  help: {_indent(found.remedy)}\n")
+    for found in told[:MOST_SHOWN]:
+        head = said(f"{found.severity.value}[{found.code}]: {found.at}")
+        blocks.append(f"{head}\n  {_indent(said(found.reason))}\n  help: {_indent(said(found.remedy))}\n")
+    if len(told) > MOST_SHOWN:
+        blocks.append(f"… and {len(told) - MOST_SHOWN:,} more like these; --format json tells all of them.\n")
     return "\n".join(blocks)
+
+
+def said(text: str) -> str:
+    """What a diagnostic says, as it may be shown: nothing raw, and not without end."""
+    return visible(text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]}… ({len(text):,} characters)")
 
 
 def _indent(text: str) -> str:
@@ -269,4 +311,4 @@ def shorten(text: str, limit: int = 80) -> str:
 
 def show(value: Json) -> str:
     """A value as a message quotes it: JSON, one line, at most 80 characters."""
-    return shorten(json.dumps(value, ensure_ascii=False, allow_nan=True))
+    return shorten(glimpse(value))

@@ -29,7 +29,7 @@ from comfy2runpod.ir.document import (
     Subgraph,
     group_name,
 )
-from comfy2runpod.ir.json import Json, JsonObject, json_type
+from comfy2runpod.ir.json import Json, JsonObject, glimpse, json_type
 from comfy2runpod.read_json import parse_json
 
 _MODES = {mode.value: mode for mode in Mode}
@@ -313,7 +313,7 @@ class _Reader:
         return {}
 
     def _malformed(self, path: str, expected: str, found: Json) -> None:
-        what = "nothing" if found is None else f"{json_type(found)} {json.dumps(found)[:60]}"
+        what = "nothing" if found is None else f"{json_type(found)} {glimpse(found)[:60]}"
         self._found.add(errors.MalformedGraph(at=Locus(self._file, json_path=path), expected=expected, found=what))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from comfy2runpod.comfyui_server import ServerError, ask_server
 from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError, nearest
 from comfy2runpod.editor import PROFILES, profile_of_version
 from comfy2runpod.errors.catalog import BadObjectInfo, NoSuchClass, NoSuchPack
-from comfy2runpod.ir.json import JsonObject
+from comfy2runpod.ir.json import JsonObject, json_document
 from comfy2runpod.write import write_text
 
 
@@ -101,7 +100,7 @@ def show_command(class_type: str, catalogs: tuple[Path, ...], form: str) -> None
             at = Locus(", ".join(["the shipped catalog", *map(shown, catalogs)]))
             raise CompileError([NoSuchClass(at=at, class_type=class_type, comfyui=catalog.comfyui, near=near)])
     if form == "json":
-        say(json.dumps(class_json(class_type, raw, catalog), indent=2, ensure_ascii=False))
+        say(json_document(class_json(class_type, raw, catalog)), nl=False)
     else:
         say(class_text(node_class, catalog), nl=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ from comfy2runpod.cli.graphs import Settings, graph_options, graphs_argument, lo
 from comfy2runpod.cli.report import Reporter, format_option, reporting
 from comfy2runpod.cli.say import say
 from comfy2runpod.diagnostics import CompileError, Diagnostic
-from comfy2runpod.ir.json import Json
+from comfy2runpod.ir.json import json_document
 from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, lock_path, prompt_of_file
 from comfy2runpod.weights import lock_models, lock_text
 from comfy2runpod.write import write_package, write_text
@@ -90,7 +89,10 @@ def prompt_command(graphs: tuple[Path, ...], output: Path | None, settings: Sett
             if text is None:
                 # Who reads text finds the errors in the place of the prompt.
                 reporter.add(() if reporter.is_text else found)
-                text, kind = _json({"diagnostics": [diagnostic.to_json() for diagnostic in found]}), "error"
+                text, kind = (
+                    json_document({"diagnostics": [diagnostic.to_json() for diagnostic in found]}),
+                    "error",
+                )
             else:
                 reporter.add(found)
                 kind = "prompt"
@@ -144,11 +146,7 @@ def _prompt(graph: Path, settings: Settings, reporter: Reporter) -> tuple[str | 
         converted = prompt_of_file(data, shown(graph), settings.catalog(graph), settings.options)
     except CompileError as error:
         return None, error.diagnostics
-    return _json(converted.prompt), converted.warnings
-
-
-def _json(value: Json) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return json_document(converted.prompt), converted.warnings
 
 
 def _summary(result: CompileResult, folder: Path) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -17,6 +17,7 @@ from comfy2runpod.cli.graphs import Settings, graph_options, lock_of, read_file,
 from comfy2runpod.cli.packages import package_folders
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
+from comfy2runpod.ir.json import Json, json_document
 from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.write import MARKER
 
@@ -37,9 +38,9 @@ def diff_command(a: Path, b: Path, settings: Settings, fail_on: str | None, form
     breaking = sum(change.breaking for changes in found.values() for change in changes)
     if form == "json":
         data = {name: [change.to_json() for change in changes] for name, changes in found.items()}
-        several = any(name for name in found)
-        whole = {"a": shown(a), "b": shown(b), "breaking": breaking, "changes": data if several else data.get("", [])}
-        say(json.dumps(whole, indent=2, ensure_ascii=False))
+        changed = cast(Json, data if any(found) else data.get("", []))
+        whole: Json = {"a": shown(a), "b": shown(b), "breaking": breaking, "changes": changed}
+        say(json_document(whole), nl=False)
     else:
         say(_text(shown(a), shown(b), found, breaking), nl=False)
     if breaking and fail_on == "breaking":

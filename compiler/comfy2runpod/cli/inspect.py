@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -15,6 +14,7 @@ from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.diagnostics import Severity
+from comfy2runpod.ir.json import json_document
 
 
 @click.command("inspect")
@@ -30,7 +30,7 @@ def inspect_command(graph: Path, settings: Settings, form: str) -> None:
     with data_or_refusal(form):
         inspection = inspect_graph(read_file(graph), shown(graph), settings.catalog(graph), settings.options)
     if form == "json":
-        say(json.dumps(inspection_json(inspection), indent=2, ensure_ascii=False))
+        say(json_document(inspection_json(inspection)), nl=False)
     else:
         say(inspection_text(inspection), nl=False)
         if inspection.diagnostics:

@@ -5,7 +5,6 @@ In a machine's format standard output carries that and nothing else; what is sai
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from comfy2runpod.cli.exits import REFUSED, UNREACHABLE
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import Terminal, terminal
 from comfy2runpod.diagnostics import CompileError, Diagnostic, UnreachableError
+from comfy2runpod.ir.json import Json, json_document
 from comfy2runpod.report import diagnostics_json, github_commands, place, sarif_log
 
 FORMATS = ("text", "json", "sarif", "github")
@@ -107,8 +107,8 @@ def data_or_refusal(form: str) -> Iterator[None]:
         if form != "json":
             raise
         found = error.diagnostics if isinstance(error, CompileError) else (error.diagnostic,)
-        refused = {"diagnostics": [diagnostic.to_json() for diagnostic in found]}
-        say(json.dumps(refused, indent=2, ensure_ascii=False))
+        refused: Json = {"diagnostics": [diagnostic.to_json() for diagnostic in found]}
+        say(json_document(refused), nl=False)
         raise click.exceptions.Exit(REFUSED if isinstance(error, CompileError) else UNREACHABLE) from None
 
 

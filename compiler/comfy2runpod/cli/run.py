@@ -11,9 +11,10 @@ import click
 
 from comfy2runpod.cli.exits import REFUSED
 from comfy2runpod.cli.graphs import read_file, shown
+from comfy2runpod.cli.say import say
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import BadInputArgument
-from comfy2runpod.ir.json import Json
+from comfy2runpod.ir.json import Json, json_document
 from comfy2runpod.run_package import media_fields, run_package
 from comfy2runpod.write import write_bytes, write_text
 
@@ -34,17 +35,17 @@ def run_command(package: Path, given: str, output: Path, comfyui: str | None) ->
     answer = run_package(package, _with_files(_job_input(given), package), comfyui)
     for name, data in answer.media.items():
         write_bytes(data, output / name)
-    write_text(json.dumps(answer.rest, indent=2, ensure_ascii=False) + "\n", output / "response.json")
+    write_text(json_document(answer.rest), output / "response.json")
     if answer.failed:
-        click.echo(json.dumps(answer.rest, indent=2, ensure_ascii=False), err=True)
+        say(json_document(answer.rest), err=True, nl=False)
         raise click.exceptions.Exit(REFUSED)
     for name, data in answer.media.items():
-        click.echo(f"{output / name}: {len(data):,} bytes")
+        say(f"{output / name}: {len(data):,} bytes")
     for name, value in answer.rest.items():
         if f"{value}" not in answer.media:
-            click.echo(f"  {name}: {value}")
+            say(f"  {name}: {value}")
     if comfyui is None:
-        click.echo("  SIMULATED: placeholder media of the size that the prompt implies; no model was run.")
+        say("  SIMULATED: placeholder media of the size that the prompt implies; no model was run.")
 
 
 COMMANDS = (run_command,)

@@ -30,7 +30,7 @@ from comfy2runpod.emit.views import (
     takes_image_options,
 )
 from comfy2runpod.ir.interface import ChoiceField, ImageField, Interface, Model, SeedField, TextField
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
 
 # The agreement between a package and the runtime; the runtime refuses a package of another one.
@@ -284,4 +284,4 @@ def _hub_tests(interface: Interface) -> JsonObject:
 
 
 def _json(value: JsonObject) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return json_document(value)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from comfy2runpod.diagnostics import Severity
+from comfy2runpod.diagnostics import Severity, said
 from comfy2runpod.report.places import Placed
+from comfy2runpod_contract.texts import visible
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
@@ -24,7 +25,7 @@ def _command(placed: Placed) -> str:
         properties.append(("col", str(placed.column)))
     properties.append(("title", diagnostic.code))
     named = ",".join(f"{key}={_property(value)}" for key, value in properties)
-    message = f"{diagnostic.at}\n{diagnostic.reason}\n{diagnostic.remedy}"
+    message = said(f"{diagnostic.at}\n{diagnostic.reason}\n{diagnostic.remedy}")
     return f"::{_COMMANDS[diagnostic.severity]} {named}::{_data(message)}"
 
 
@@ -33,4 +34,4 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return _data(visible(text)).replace(":", "%3A").replace(",", "%2C")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import cast
 
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.report.places import Placed
 
 
 def diagnostics_json(found: Iterable[Placed]) -> str:
     """The diagnostics as data: what `Diagnostic.to_json` gives, and `line` and `column` in `at` where known."""
-    return json.dumps([_entry(item) for item in found], indent=2, ensure_ascii=False) + "\n"
+    return json_document([_entry(item) for item in found])
 
 
 def _entry(placed: Placed) -> JsonObject:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Sequence
 from pathlib import PurePath
 from urllib.parse import quote
 
 from comfy2runpod import __version__
-from comfy2runpod.diagnostics import Diagnostic, Locus, Severity
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, said
+from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.report.places import Placed
+from comfy2runpod_contract.texts import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
@@ -36,7 +36,7 @@ def sarif_log(found: Sequence[Placed], *, exit_code: int) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(item, codes.index(item.diagnostic.code)) for item in found],
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+    return json_document({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _rule(kind: type[Diagnostic]) -> JsonObject:
@@ -56,7 +56,7 @@ def _result(placed: Placed, rule: int) -> JsonObject:
         "ruleId": diagnostic.code,
         "ruleIndex": rule,
         "level": _LEVELS[diagnostic.severity],
-        "message": {"text": f"{diagnostic.reason}\n{diagnostic.remedy}"},
+        "message": {"text": said(f"{diagnostic.reason}\n{diagnostic.remedy}")},
         "locations": [_location(placed)],
     }
 
@@ -81,13 +81,13 @@ def _logical(at: Locus) -> list[Json]:
     if at.node is None:
         return []
     node: JsonObject = {
-        "name": at.title or at.class_type or f"node {at.node}",
-        "fullyQualifiedName": at.node,
+        "name": visible(at.title or at.class_type or f"node {at.node}"),
+        "fullyQualifiedName": visible(at.node),
         "kind": "object",
     }
     if at.input is None:
         return [node]
-    return [node, {"name": at.input, "fullyQualifiedName": f"{at.node}.{at.input}", "kind": "member"}]
+    return [node, {"name": visible(at.input), "fullyQualifiedName": visible(f"{at.node}.{at.input}"), "kind": "member"}]
 
 
 def _uri(file: str) -> str:
@@ -95,4 +95,5 @@ def _uri(file: str) -> str:
     path = PurePath(file)
     if path.is_absolute():
         return path.as_uri()
-    return quote(path.as_posix())
+    # A name that is not UTF-8 keeps its bytes.
+    return quote(path.as_posix().encode("utf-8", "surrogateescape"))
