@@ -1,10 +1,14 @@
 # Every command of the project; CI calls the same ones. `make` lists them.
-PYTHON ?= python3.11
+# PYTHON=/path/to/python3.12 names another than the newest that is there.
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The developers' environment does as well, where it is there.
+DEMO := $(if $(wildcard $(VENV)/.ready),$(VENV),.venv-demo)
 GRAPHS := $(filter-out %.lock.json,$(sort $(wildcard graphs/*.json)))
 
 EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
+TEMPLATES := compiler/comfy2runpod/templates
+LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header
 SEED ?= 1
 COUNT ?= 100
 
@@ -16,10 +20,8 @@ help: ## List the commands.
 setup: $(VENV)/.ready ## Make the virtual environment from the locked dependencies.
 
 $(VENV)/.ready: requirements/dev.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@python=$$(PYTHON="$(PYTHON)" scripts/find_python.sh) && "$$python" scripts/make_environment.py $(VENV) $< --compiled
+	@touch $@
 
 editors: $(EDITORS) ## Bring the real editors' files, from locked packages.
 
@@ -38,15 +40,25 @@ swift: ## Install Debian's Swift, a real S3 server, if there is none and we are 
 node: ## Install Node and npm if there are none and we are root; the TypeScript clients' tests are skipped without.
 	scripts/install_node.sh
 
-demo: setup ## Compile graphs/t2v_ltx2.json, run its handler on the simulator, and measure the video.
-	$(BIN)/comfy2runpod compile graphs/t2v_ltx2.json
-	$(BIN)/comfy2runpod run generated/t2v_ltx2 --input @generated/t2v_ltx2/test_input.json -o demo
+demo: $(DEMO)/.ready ## Compile graphs/t2v_ltx2.json, run its handler on the simulator, and measure the video.
+	@echo "==> comfy2runpod compile graphs/t2v_ltx2.json"
+	@$(DEMO)/bin/comfy2runpod compile graphs/t2v_ltx2.json
+	@echo "==> comfy2runpod run generated/t2v_ltx2: its own handler, before the simulator (it draws, it runs no model)"
+	@$(DEMO)/bin/comfy2runpod run generated/t2v_ltx2 --input @generated/t2v_ltx2/test_input.json -o demo
+	@echo "==> done: the video is demo/video.mp4, the whole answer demo/response.json, the package generated/t2v_ltx2/"
+	@echo "    next: the same endpoint with its page in a browser:   $(DEMO)/bin/comfy2runpod serve generated/t2v_ltx2"
+	@echo "          a graph of your own:                            $(DEMO)/bin/comfy2runpod compile YOUR_GRAPH.json"
+
+# All that a demo needs is the base install: the developers' tools are three times as much.
+.venv-demo/.ready: requirements/demo.lock pyproject.toml
+	@python=$$(PYTHON="$(PYTHON)" scripts/find_python.sh) && "$$python" scripts/make_environment.py .venv-demo $<
+	@touch $@
 
 site: setup ## The API documents of generated/ as a static site, in site/.
 	$(BIN)/comfy2runpod docs generated/ -o site
 
-redoc: ## Bring Redoc anew from npm, checked by its hash.
-	$(PYTHON) scripts/bring_redoc.py
+redoc: setup ## Bring Redoc anew from npm, checked by its hash.
+	$(BIN)/python scripts/bring_redoc.py
 
 test: setup lint types imports drift unit ## Everything that CI checks.
 
@@ -103,12 +115,12 @@ soak: setup ## 10,000 jobs in a row with random faults: none lost, none doubled,
 bench: setup ## Measure against the rivals, with RIVAL=CHECKOUT the handlers too; ratios in benchmarks/results.md.
 	WORKER_COMFYUI=$(RIVAL) $(BIN)/python benchmarks/run.py
 
-lock: ## Refresh the locked development dependencies (needs uv).
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	  --no-header --group dev --group build pyproject.toml --output-file requirements/dev.lock
-	for editor in 1.43 1.58; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header --group editor-$$(echo $$editor | tr . -) \
-	  --output-file requirements/editor-$$editor.lock || exit 1; done
+lock: ## Refresh every lock: the developers', the demo's, the worker's and the editors' (needs uv).
+	$(LOCK) --universal --python-version 3.11 --group dev --group build pyproject.toml --output-file requirements/dev.lock
+	$(LOCK) --universal --python-version 3.11 --group build pyproject.toml --output-file requirements/demo.lock
+	$(LOCK) --python-version 3.12 --python-platform linux $(TEMPLATES)/worker.in --output-file $(TEMPLATES)/worker.lock
+	for editor in 1.43 1.58; do $(LOCK) --universal --python-version 3.11 \
+	  --group editor-$$(echo $$editor | tr . -) --output-file requirements/editor-$$editor.lock || exit 1; done
 
 clean: ## Remove what the commands made.
-	rm -rf $(VENV) demo dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-demo demo dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

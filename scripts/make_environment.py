@@ -1,0 +1,134 @@
+"""Makes a virtual environment of this Python from locked packages and the project itself, and says how far it is.
+
+python scripts/make_environment.py FOLDER LOCK [--compiled]
+
+The project is installed editable, by the lock's own hatchling. Bytecode is made when a module is first imported, or for
+all modules now, which is worth it where many processes will be started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
+_LINE_SECONDS = 3.0
+_TAIL = 30
+
+
+class Progress:
+    """One line that is written over on a terminal; else a line every few seconds."""
+
+    def __init__(self) -> None:
+        self._started = self._shown = time.monotonic()
+        self._terminal = sys.stdout.isatty()
+        self._width = 0
+
+    def step(self, number: int, text: str) -> None:
+        """What begins now."""
+        self._clear()
+        print(f"[{number}/3] {text}", flush=True)
+        self._shown = time.monotonic()
+
+    def at(self, text: str) -> None:
+        """How far it is."""
+        now = time.monotonic()
+        if not self._terminal and now - self._shown < _LINE_SECONDS:
+            return
+        line = f"      {text}, {now - self._started:.0f} s"[
+            : os.get_terminal_size().columns - 1 if self._terminal else None
+        ]
+        self._shown = now
+        if self._terminal:
+            print(f"\r{line.ljust(self._width)}", end="", flush=True)
+            self._width = len(line)
+        else:
+            print(line, flush=True)
+
+    def done(self, text: str) -> None:
+        """The end."""
+        self._clear()
+        print(f"{text} ({time.monotonic() - self._started:.0f} s)", flush=True)
+
+    def _clear(self) -> None:
+        if self._width:
+            print(f"\r{' ' * self._width}\r", end="")
+            self._width = 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("lock", type=Path)
+    parser.add_argument("--compiled", action="store_true")
+    options = parser.parse_args()
+    folder, lock = options.folder, options.lock
+    progress = Progress()
+    total = len(re.findall(r"^[\w.-]+==", lock.read_text("utf-8"), re.MULTILINE))
+    progress.step(1, f"environment {folder} of Python {sys.version.split()[0]} ({sys.executable})")
+    venv.EnvBuilder(clear=folder.exists(), with_pip=True, symlinks=os.name != "nt").create(folder)
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    progress.step(2, f"packages of {lock}, about {total}, each by version and hash; a minute or two")
+    packages = ("install", "--no-deps", "--no-warn-conflicts", "--require-hashes", "-r", str(lock))
+    if not pip(python, packages, progress, total):
+        return 1
+    if options.compiled:
+        progress.at("making bytecode")
+        compile_all = ("-m", "compileall", "-q", "-j", "0", str(site_packages(python)))
+        # Some packages hold modules for other versions of Python, which do not compile.
+        subprocess.run([str(python), *compile_all], stdout=subprocess.DEVNULL, check=False)
+    progress.step(3, "comfy2runpod itself, editable")
+    if not pip(python, ("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)), progress, 1):
+        return 1
+    progress.done(f"{folder} is ready")
+    return 0
+
+
+def pip(python: Path, arguments: tuple[str, ...], progress: Progress, total: int) -> bool:
+    """Runs pip and follows what it does; what it printed last is shown if it fails."""
+    # One module after another, it would be half of the time.
+    command = [str(python), *PIP, *arguments, "--no-compile", "--progress-bar", "off"]
+    site = site_packages(python)
+    lines: list[str] = []
+    state = "pip starts"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        ended = threading.Event()
+
+        def follow() -> None:
+            while not ended.wait(1):
+                there = len(list(site.glob("*.dist-info")))
+                progress.at(f"{state}{there} of {total}" if state.endswith(" ") else state)
+
+        following = threading.Thread(target=follow, daemon=True)
+        following.start()
+        collected = 0
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines = [*lines[-_TAIL:], line]
+            if line.startswith("Collecting "):
+                collected += 1
+                state = f"fetched {collected} of {total}, now {line.split()[1].partition('=')[0]}"
+            elif line.startswith("Installing collected"):
+                state = "unpacked "
+        ended.set()
+        following.join()
+    if process.returncode:
+        print(f"\n{' '.join(command)}\nended with code {process.returncode}:\n{''.join(lines)}", file=sys.stderr)
+    return process.returncode == 0
+
+
+def site_packages(python: Path) -> Path:
+    """Where an environment's packages are."""
+    return next(python.parent.parent.glob("[Ll]ib/**/site-packages"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
