@@ -1,6 +1,7 @@
 """Files on the Hugging Face hub, or at any other URL: what they must be, and their bytes.
 
-The token goes to the hub and nowhere else: where the hub redirects to, the URL itself is the permission.
+A token goes to its own site and nowhere else (HF_TOKEN to the hub, CIVITAI_TOKEN to Civitai): where these redirect to,
+the URL itself is the permission.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from comfy2runpod_runtime.errors import ModelUnavailable
 log = logging.getLogger(__name__)
 
 HUB = "https://huggingface.co"
+_CIVITAI = ("civitai.com", "www.civitai.com")
 _CHUNK = 1 << 20
 # Tries in a row that bring nothing new; a slow but moving download is never given up.
 _TRIES = 5
@@ -161,8 +163,8 @@ def _raise_status(response: httpx.Response, name: str) -> None:
     code, host = response.status_code, response.url.host
     if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         raise ModelUnavailable(
-            f"{name}: {host} refuses access (HTTP {code}). Accept the model's licence there, and set HF_TOKEN to a "
-            "token that may read it."
+            f"{name}: {host} refuses access (HTTP {code}). Accept the model's licence there, and set "
+            f"{'CIVITAI_TOKEN' if host in _CIVITAI else 'HF_TOKEN'} to a token that may read it."
         )
     if code == httpx.codes.NOT_FOUND:
         raise ModelUnavailable(f"{name} is not at its URL (HTTP 404). Check `properties.models` of its loader.")
@@ -182,9 +184,15 @@ def _endpoint() -> str:
 
 
 def _token(url: str) -> dict[str, str]:
-    token, hub, asked = os.environ.get("HF_TOKEN"), urlsplit(_endpoint()), urlsplit(url)
-    to_hub = (asked.scheme, asked.netloc) == (hub.scheme, hub.netloc)
-    return {"Authorization": f"Bearer {token}"} if token and to_hub else {}
+    hub, asked = urlsplit(_endpoint()), urlsplit(url)
+    name = None
+    if (asked.scheme, asked.netloc) == (hub.scheme, hub.netloc):
+        name = "HF_TOKEN"
+    elif asked.scheme == "https" and asked.netloc in _CIVITAI:
+        name = "CIVITAI_TOKEN"
+    # A secret that was pasted often ends in a line end, which no header may hold.
+    token = os.environ.get(name, "").strip() if name is not None else ""
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _reason(error: Exception) -> str:

@@ -1,17 +1,19 @@
 """Model files, as the lock lists them: whole under their names, or not there at all.
 
-    python -m comfy2runpod_runtime.provision models.lock.json --models-dir DIR
+    python -m comfy2runpod_runtime.provision models.lock.json --models-dir DIR [--model-paths FILE]
 
 A file is downloaded to `<name>.part` beside its place, resumed where it stopped, also by another process, checked by
 size and sha256, and renamed. What was checked is noted in `.<name>.checked`, so that a later start need not read 27 GB
 again. What the lock does not know (before `comfy2runpod lock` has been run) the hub itself tells: the size and hash
-that it stores for the file.
+that it stores for the file. FILE is written when all are whole: it tells ComfyUI of their folders
+(`--extra-model-paths-config`).
 """
 
 from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import logging
 import os
 import shutil
@@ -19,10 +21,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlace, ModelPlaceRefused, model_place
+from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
 from comfy2runpod_runtime.errors import ModelUnavailable, SettingsError
 from comfy2runpod_runtime.hub import Expected, Hub, sha256_of
 from comfy2runpod_runtime.logs import set_up
@@ -50,12 +54,24 @@ class LockedModel(BaseModel):
 
 
 class ModelLock(BaseModel):
-    """models.lock.json."""
+    """models.lock.json. `folders` are the model folders of node packs, beside ComfyUI's own."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: int
+    folders: tuple[str, ...] = ()
     models: tuple[LockedModel, ...]
+
+    def place(self, model: LockedModel) -> ModelPlace:
+        """Where a file of this lock lies.
+
+        Raises:
+            ModelUnavailable: in no model folder, or under no name for a model.
+        """
+        try:
+            return model_place(model.directory, model.file, self.folders)
+        except ModelPlaceRefused as error:
+            raise ModelUnavailable(f"models.lock.json: a model of it cannot be brought. {error}") from error
 
 
 class _Note(BaseModel):
@@ -91,15 +107,17 @@ def provision(lock: ModelLock, models_dir: Path, hf_cache: Path | None = None, w
     Raises:
         ModelUnavailable: some cannot be had, or are not what the lock says.
     """
-    missing = [model for model in lock.models if not _is_noted(_target(models_dir, model), model)]
+    models = [_checked(model) for model in lock.models]
+    targets = {model: models_dir / lock.place(model).path for model in models}
+    missing = [model for model, target in targets.items() if not _is_noted(target, model)]
     if not missing:
         return
     try:
         with Hub() as hub:
             wanted = _expect(hub, missing)
-            _check_space(models_dir, wanted)
+            _check_space(models_dir, [(targets[model], expected) for model, expected in wanted])
             for model, expected in wanted:
-                target = _target(models_dir, model)
+                target = targets[model]
                 with _locked(target, wait_seconds):
                     _bring(hub, target, model, expected, hf_cache)
     except OSError as error:
@@ -109,11 +127,27 @@ def provision(lock: ModelLock, models_dir: Path, hf_cache: Path | None = None, w
         ) from error
 
 
-def _target(models_dir: Path, model: LockedModel) -> Path:
-    inside = PurePosixPath(model.directory) / model.file
-    if inside.is_absolute() or ".." in inside.parts or not model.file or "/" in model.file:
-        raise ModelUnavailable(f"{inside} would lie outside the models folder.")
-    return models_dir / inside
+def _checked(model: LockedModel) -> LockedModel:
+    """The model with its URL in the one form that models are fetched from, and what that says of its repository."""
+    try:
+        url = model_url(model.url)
+    except ModelUrlRefused as error:
+        raise ModelUnavailable(f"{model.file}: its URL is refused. {error}") from error
+    repo, _, path = hub_file(url) or (None, None, None)
+    return model.model_copy(update={"url": url, "repo": repo, "path": path})
+
+
+def model_paths(lock: ModelLock, models_dir: Path) -> str:
+    """What `--extra-model-paths-config` reads: every folder of ComfyUI's, those of packs and those of single files.
+
+    JSON, which is YAML. A file in a folder below a model folder is found under its own name there too.
+    """
+    places = [lock.place(model) for model in lock.models]
+    directories = {folder: {folder} for folder in MODEL_FOLDERS}
+    for place in places:
+        directories.setdefault(place.folder, {place.folder}).add(place.directory)
+    listed = {folder: "\n".join(sorted(names)) for folder, names in sorted(directories.items())}
+    return json.dumps({"volume": {"base_path": str(models_dir.absolute()), **listed}}, indent=2) + "\n"
 
 
 def _expect(hub: Hub, models: list[LockedModel]) -> list[tuple[LockedModel, Expected]]:
@@ -137,16 +171,15 @@ def _expect(hub: Hub, models: list[LockedModel]) -> list[tuple[LockedModel, Expe
     return wanted
 
 
-def _check_space(models_dir: Path, wanted: list[tuple[LockedModel, Expected]]) -> None:
+def _check_space(models_dir: Path, wanted: list[tuple[Path, Expected]]) -> None:
     needed = 0
-    for model, expected in wanted:
-        target = _target(models_dir, model)
+    for target, expected in wanted:
         there = max((path.stat().st_size for path in (target, _part(target)) if path.exists()), default=0)
         needed += max(0, (expected.size or 0) - there)
     models_dir.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(models_dir).free
     if free < needed:
-        names = ", ".join(model.file for model, _ in wanted)
+        names = ", ".join(target.name for target, _ in wanted)
         raise ModelUnavailable(
             f"{needed:,} bytes more are needed for {names}; the disk has {free:,} free. "
             "Use a larger volume or container disk."
@@ -275,17 +308,30 @@ def _locked(target: Path, wait_seconds: float) -> Iterator[None]:
         yield
 
 
+def _write_paths(text: str, file: Path) -> None:
+    try:
+        part = _part(file)
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    except OSError as error:
+        raise ModelUnavailable(f"{file} cannot be written ({error.strerror}).") from error
+
+
 def main() -> int:
     """The command. Exit code 0 if every file is whole, 1 if one is not, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m comfy2runpod_runtime.provision")
     parser.add_argument("lock", type=Path)
     parser.add_argument("--models-dir", type=Path, help="by default MODELS_DIR")
+    parser.add_argument("--model-paths", type=Path, help="where ComfyUI is told of the folders, when all is whole")
     options = parser.parse_args()
     set_up("auto")
     try:
         settings = Settings.read()
         models_dir = options.models_dir or settings.models_dir
-        provision(read_lock(options.lock), models_dir, settings.hf_cache_dir, settings.model_wait_seconds)
+        lock = read_lock(options.lock)
+        provision(lock, models_dir, settings.hf_cache_dir, settings.model_wait_seconds)
+        if options.model_paths is not None:
+            _write_paths(model_paths(lock, models_dir), options.model_paths)
     except ModelUnavailable as error:
         sys.stderr.write(f"{error.code}: {error.message}\n")
         return 1

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from comfy2runpod_runtime.errors import ModelUnavailable
 from comfy2runpod_runtime.provision import ModelLock, provision, read_lock
@@ -242,11 +243,68 @@ def test_a_folder_that_cannot_be_written_is_said(hub: HubStandIn, tmp_path: Path
         provision(lock(), tmp_path / "models")
 
 
-@pytest.mark.parametrize("more", [{"directory": "../elsewhere"}, {"directory": "/etc"}, {"file": "../x"}, {"file": ""}])
-def test_a_lock_that_leads_out_of_the_folder_is_refused(hub: HubStandIn, tmp_path: Path, more: dict[str, str]) -> None:
-    with pytest.raises(ModelUnavailable, match="would lie outside the models folder"):
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"directory": "../elsewhere"},
+        {"directory": "/etc"},
+        {"directory": "custom_nodes"},
+        {"directory": "nonsense"},
+        {"file": "../x"},
+        {"file": "LTX\\x"},
+        {"file": "nodes.py"},
+        {"file": ""},
+    ],
+)
+def test_a_lock_with_a_model_elsewhere_is_refused(hub: HubStandIn, tmp_path: Path, more: dict[str, str]) -> None:
+    with pytest.raises(ModelUnavailable, match=r"models\.lock\.json: a model of it cannot be brought"):
         provision(lock(entry(**more)), tmp_path)
     assert hub.asked == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "https://huggingface.co/org/name/tree/main", "https://example.com/x.bin?token=secret-word"],
+)
+def test_a_lock_with_another_url_is_refused_and_no_secret_told(hub: HubStandIn, tmp_path: Path, url: str) -> None:
+    with pytest.raises(ModelUnavailable, match="its URL is refused") as refused:
+        provision(lock(entry(url=url)), tmp_path)
+    assert "secret-word" not in refused.value.message
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({"file": f"LTX/{NAME}"}, f"checkpoints/LTX/{NAME}"),
+        ({"directory": "loras/ink"}, f"loras/ink/{NAME}"),
+        ({"directory": "ultralytics/bbox"}, f"ultralytics/bbox/{NAME}"),
+    ],
+)
+def test_a_model_lies_in_a_folder_below_its_model_folder(
+    hub: HubStandIn, tmp_path: Path, more: dict[str, str], place: str
+) -> None:
+    provision(lock(entry(**more)).model_copy(update={"folders": ("ultralytics",)}), tmp_path)
+    assert (tmp_path / place).read_bytes() == CONTENT
+
+
+def test_comfyui_is_told_of_the_folders_when_all_is_whole(hub: HubStandIn, tmp_path: Path) -> None:
+    told, models = tmp_path / "paths.yaml", tmp_path / "models $HOME"
+    entries = (entry(directory="loras/ink"), entry(file=f"SDXL/{NAME}"), entry("gone.safetensors"))
+    (tmp_path / "models.lock.json").write_text(json.dumps({"version": 1, "models": entries}))
+    command = [*_command(models, tmp_path, *entries), "--model-paths", str(told)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert not told.exists()
+    hub.files["gone.safetensors"] = CONTENT
+    subprocess.run(command, check=True)
+    (volume,) = yaml.safe_load(told.read_text()).values()
+    assert volume.pop("base_path") == str(models)
+    assert volume["checkpoints"].split("\n") == ["checkpoints"]
+    assert volume["loras"].split("\n") == ["loras", "loras/ink"]
+    assert volume["text_encoders"] == "text_encoders"
+    assert "custom_nodes" not in volume
 
 
 def _cached(tmp_path: Path, content: bytes, digest: str) -> Path:

@@ -185,6 +185,10 @@ class Catalog:
         """A class as the catalog's file has it."""
         return self._raw.get(name)
 
+    def folders(self) -> frozenset[str]:
+        """The folders whose files inputs list: models, and what a person brings."""
+        return frozenset(_folders_in([entry.get("inputs") for entry in self._raw.values()]))
+
 
 @lru_cache(maxsize=4)
 def load_catalog(version: str = RELEASE.version) -> Catalog:
@@ -302,6 +306,16 @@ def _autogrow(raw: JsonObject) -> Autogrow:
         names=_texts(raw["names"]),
         minimum=minimum if isinstance(minimum, int) else 0,
     )
+
+
+def _folders_in(raw: Json) -> Iterator[str]:
+    """The folders in inputs of any depth, as the catalog's file has them."""
+    if isinstance(raw, list):
+        for item in raw:
+            yield from _folders_in(item)
+    elif isinstance(raw, dict):
+        yield from _texts(raw.get("folders"))
+        yield from _folders_in([raw.get(key) for key in ("inputs", "options", "autogrow", "element")])
 
 
 def _number(value: Json) -> Number | None:

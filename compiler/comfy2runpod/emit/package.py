@@ -32,6 +32,7 @@ from comfy2runpod.emit.views import (
 from comfy2runpod.ir.interface import ChoiceField, ImageField, Interface, Model, SeedField, TextField
 from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
+from comfy2runpod_contract.model_files import MODEL_FOLDERS
 
 # The agreement between a package and the runtime; the runtime refuses a package of another one.
 CONTRACT = 3
@@ -117,7 +118,9 @@ def lock_json(models: tuple[Model, ...]) -> JsonObject:
         for model in models
         if model.url
     ]
-    return {"version": LOCK_VERSION, "models": entries}
+    # What a worker's rule of where a model may lie does not know by itself: the folders of node packs.
+    folders = {model.directory.partition("/")[0] for model in models if model.url} - MODEL_FOLDERS
+    return {"version": LOCK_VERSION, "folders": [*sorted(folders)], "models": entries}
 
 
 def example_input(interface: Interface) -> JsonObject:
@@ -223,7 +226,6 @@ def _context(interface: Interface) -> dict[str, object]:
         **_first_output(interface),
         "page": page(interface, example),
         "curl_json": json.dumps({"input": example}, ensure_ascii=True).replace("'", "\\u0027"),
-        "directories": sorted({model.directory for model in interface.models}),
         "uses_request": any(
             field.targets and not isinstance(field, (SeedField, ImageField)) for field in interface.fields
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean
+from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean, shorten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,3 +64,47 @@ class ModelWithoutFolder(Diagnostic):
     def remedy(self) -> str:
         """Say it."""
         return f"Say `models: {{{self.file}: {{directory: …}}}}` in the note."
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadModelPlace(Diagnostic):
+    """A model file whose name or folder no worker may write to."""
+
+    code: ClassVar[str] = "bad-model-place"
+    file: str
+    folder: str
+    problem: str
+
+    @property
+    def reason(self) -> str:
+        """Where it would lie, and why not."""
+        file = shorten(self.file) or "A file without a name"
+        return f"{file} cannot lie in models/{shorten(self.folder)}. {self.problem}"
+
+    @property
+    def remedy(self) -> str:
+        """What places there are."""
+        return (
+            "Let the loader name a plain file, with folders before it if there are any (SDXL/base.safetensors), and "
+            "let `directory` be the loader's own model folder, such as checkpoints or loras."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadModelUrl(Diagnostic):
+    """A model's URL that is none, leads to a page, or carries somebody's secret. The URL is not repeated: it may."""
+
+    code: ClassVar[str] = "bad-model-url"
+    file: str
+    problem: str
+    what_to_do: str
+
+    @property
+    def reason(self) -> str:
+        """Whose URL, and what is wrong with it."""
+        return f"The URL of {shorten(self.file)} cannot be used. {self.problem}"
+
+    @property
+    def remedy(self) -> str:
+        """What the address would be, or where a secret belongs."""
+        return f"{self.what_to_do} It stands in `properties.models` of the loader, or under `models` in the note."

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from comfy2runpod.catalog.classes import UNKNOWN_FOLDER
+from comfy2runpod.catalog.classes import UNKNOWN_FOLDER, Catalog
 from comfy2runpod.catalog.node_facts import INPUT_FOLDERS
 from comfy2runpod.diagnostics import Collector, Locus, nearest
 from comfy2runpod.errors import models as errors
@@ -14,45 +13,114 @@ from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import ModelRef
 from comfy2runpod.ir.interface import Model
+from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlaceRefused, is_folder, model_place
+from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
 
-_HUGGING_FACE = re.compile(r"https://huggingface\.co/([^/]+/[^/]+)/(?:resolve|blob)/([^/]+)/([^?#]+)")
+_ANY_FOLDER = "checkpoints"
 
 
-def find_models(graph: BoundGraph, annotation: Annotation, found: Collector) -> tuple[Model, ...]:
+def find_models(graph: BoundGraph, annotation: Annotation, catalog: Catalog, found: Collector) -> tuple[Model, ...]:
     """The model files that nodes of the graph load, each once, in the order of their names.
 
-    A loader's `properties.models` tells the URL; the note adds to it or overrides it.
+    A loader's `properties.models` tells the URL; the note adds to it or overrides it. What the contract refuses as a
+    model's place or URL is noted, and the model left out.
     """
+    finder = _Finder(graph, annotation, model_folders(catalog), found)
     models: dict[tuple[str, str], Model] = {}
-    for node, file, folder in _loaded(graph):
-        ref = next((ref for ref in _refs(graph, node) if ref.name == file), None)
-        directory = (ref.directory if ref is not None else "") or folder
+    for node, name, file, folder in _loaded(graph):
+        ref = next((ref for ref in _refs(graph, node) if _is_of(ref, file, folder)), None)
+        directory = finder.directory(file, folder, ref)
         known = models.get((directory, file))
         if known is not None:
             models[directory, file] = replace(known, node_ids=(*known.node_ids, node.id))
             continue
-        models[directory, file] = _model(file, directory, ref, annotation, node)
-    names = {model.file for model in models.values()}
-    for file in annotation.models:
-        if file not in names:
-            at = Locus(
-                graph.file, annotation.node_id, "comfy2runpod", input=f"models.{file}", json_path=annotation.json_path
-            )
-            found.add(errors.UnknownModel(at=at, file=file, near=nearest(file, names)))
-    for model in models.values():
-        if not model.url:
-            node = graph.nodes[model.node_ids[0]]
-            at = Locus(graph.file, node.id, node.title, node.node_class.name, json_path=node.json_path)
-            found.add(errors.ModelWithoutUrl(at=at, file=model.file, folder=model.directory))
-        elif model.directory == UNKNOWN_FOLDER:
-            node = graph.nodes[model.node_ids[0]]
-            at = Locus(graph.file, node.id, node.title, node.node_class.name, json_path=node.json_path)
-            found.add(errors.ModelWithoutFolder(at=at, file=model.file))
+        model = finder.model(node, name, file, directory, ref)
+        if model is not None:
+            models[directory, file] = model
+    finder.finish(models.values())
     return tuple(model for _, model in sorted(models.items()))
 
 
-def _loaded(graph: BoundGraph) -> Iterator[tuple[BoundNode, str, str]]:
-    """Node, file name and folder of every input that names a model file."""
+def model_folders(catalog: Catalog) -> frozenset[str]:
+    """The model folders that classes of packs name, beside ComfyUI's own."""
+    return frozenset(name for name in catalog.folders() if name not in MODEL_FOLDERS and is_folder(name))
+
+
+class _Finder:
+    def __init__(self, graph: BoundGraph, annotation: Annotation, folders: frozenset[str], found: Collector) -> None:
+        self._graph = graph
+        self._annotation = annotation
+        self._folders = folders
+        self._found = found
+        self._named: set[str] = set()
+
+    def directory(self, file: str, folder: str, ref: ModelRef | None) -> str:
+        """Where a file goes: the note's word, the loader's list, or the folder that the loader looks in."""
+        note = self._annotation.models.get(file)
+        if note is not None and note.directory:
+            return note.directory
+        # Where both name a folder below the loader's, the list says no more than the loader.
+        return ref.directory if ref is not None and ref.directory and ref.name == file else folder
+
+    def model(self, node: BoundNode, name: str, file: str, directory: str, ref: ModelRef | None) -> Model | None:
+        """The model, or None with the reasons noted."""
+        self._named.add(file)
+        note = self._annotation.models.get(file)
+        try:
+            # In a folder that nobody knows, a name is held to the same rule as in any.
+            model_place(directory or _ANY_FOLDER, file, self._folders)
+        except ModelPlaceRefused as refused:
+            by_note = note is not None and note.directory
+            at = self._at_note(file, "directory") if by_note else self._at(node, name)
+            self._found.add(errors.BadModelPlace(at=at, file=file, folder=directory, problem=str(refused)))
+            return None
+        url = (note.url if note is not None else None) or (ref.url if ref is not None else "")
+        try:
+            url = model_url(url) if url else ""
+        except ModelUrlRefused as refused:
+            at = self._at_note(file, "url") if note is not None and note.url else self._at(node)
+            self._found.add(errors.BadModelUrl(at=at, file=file, problem=refused.reason, what_to_do=refused.remedy))
+            return None
+        repo, revision, path = hub_file(url) or (None, None, None)
+        sha256 = ref.hash if ref is not None and ref.hash and (ref.hash_type or "").lower() == "sha256" else None
+        return Model(
+            file=file,
+            directory=directory,
+            url=url,
+            repo=repo,
+            path=path,
+            revision=revision,
+            size=None,
+            approximate_size=note.size if note is not None else None,
+            sha256=sha256.lower() if sha256 else None,
+            node_ids=(node.id,),
+            licence=note.licence if note is not None else None,
+        )
+
+    def finish(self, models: Iterable[Model]) -> None:
+        """Notes what no loader names, and what nobody says where to get."""
+        for file in self._annotation.models:
+            if file not in self._named:
+                at = self._at_note(file)
+                self._found.add(errors.UnknownModel(at=at, file=file, near=nearest(file, self._named)))
+        for model in models:
+            at = self._at(self._graph.nodes[model.node_ids[0]])
+            if not model.url:
+                self._found.add(errors.ModelWithoutUrl(at=at, file=model.file, folder=model.directory))
+            elif model.directory == UNKNOWN_FOLDER:
+                self._found.add(errors.ModelWithoutFolder(at=at, file=model.file))
+
+    def _at(self, node: BoundNode, name: str | None = None) -> Locus:
+        return Locus(self._graph.file, node.id, node.title, node.node_class.name, name, node.json_path)
+
+    def _at_note(self, file: str, key: str | None = None) -> Locus:
+        note = self._annotation
+        place = f"models.{file}" + (f".{key}" if key else "")
+        return Locus(self._graph.file, note.node_id, "comfy2runpod", input=place, json_path=note.json_path)
+
+
+def _loaded(graph: BoundGraph) -> Iterator[tuple[BoundNode, str, str, str]]:
+    """Node, input, file name and folder of every input that names a model file."""
     for node in graph.nodes.values():
         for name, value in node.inputs.items():
             spec = node.specs.get(name)
@@ -61,7 +129,7 @@ def _loaded(graph: BoundGraph) -> Iterator[tuple[BoundNode, str, str]]:
             folders = [folder for folder in spec.folders if folder not in INPUT_FOLDERS]
             if folders and value not in (spec.choices or ()):
                 # The last folder is the one that ComfyUI writes today: `clip` became `text_encoders`.
-                yield node, value, folders[-1]
+                yield node, name, value, folders[-1]
 
 
 def _refs(graph: BoundGraph, node: BoundNode) -> Iterator[ModelRef]:
@@ -72,21 +140,6 @@ def _refs(graph: BoundGraph, node: BoundNode) -> Iterator[ModelRef]:
             yield from other.models
 
 
-def _model(file: str, directory: str, ref: ModelRef | None, annotation: Annotation, node: BoundNode) -> Model:
-    note = annotation.models.get(file)
-    url = (note.url if note is not None else None) or (ref.url if ref is not None else "")
-    match = _HUGGING_FACE.match(url)
-    sha256 = ref.hash if ref is not None and ref.hash and (ref.hash_type or "").lower() == "sha256" else None
-    return Model(
-        file=file,
-        directory=(note.directory if note is not None else None) or directory,
-        url=url,
-        repo=match[1] if match else None,
-        path=match[3] if match else None,
-        revision=match[2] if match else None,
-        size=None,
-        approximate_size=note.size if note is not None else None,
-        sha256=sha256.lower() if sha256 else None,
-        node_ids=(node.id,),
-        licence=note.licence if note is not None else None,
-    )
+def _is_of(ref: ModelRef, file: str, folder: str) -> bool:
+    """Whether an entry of a model list is of this file: by its name, or by the same place told otherwise."""
+    return ref.name == file or (bool(ref.directory) and f"{ref.directory}/{ref.name}" == f"{folder}/{file}")

@@ -76,7 +76,7 @@ def make_interface(
     outputs = tuple(maker.outputs())
     check_fed_once(fields, maker.names, maker.at_field, maker.found)
     left_out = () if maker.found.has_errors else maker.left_out(fields, outputs, unfolded)
-    models = find_models(graph, annotation, maker.found)
+    models = find_models(graph, annotation, catalog, maker.found)
     runpod = maker.runpod()
     name = maker.name()
     warnings = maker.found.finish()

@@ -1,0 +1,125 @@
+"""Where a model file may lie under ComfyUI's models folder. Compiling and provisioning ask this and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from comfy2runpod_contract.texts import is_plain
+
+# ComfyUI's own folders below `models` (folder_paths.py of 0.21.0 and 0.33), with the names that older ones had. What it
+# keeps beside them under the same mechanism, `custom_nodes`, holds code and is none.
+MODEL_FOLDERS = frozenset(
+    {
+        "audio_encoders", "background_removal", "checkpoints", "classifiers", "clip", "clip_vision", "configs",
+        "controlnet", "detection", "diffusers", "diffusion_models", "embeddings", "frame_interpolation",
+        "geometry_estimation", "gligen", "hypernetworks", "latent_upscale_models", "loras", "model_patches",
+        "optical_flow", "photomaker", "style_models", "t2i_adapter", "text_encoders", "unet", "upscale_models", "vae",
+        "vae_approx",
+    }
+)  # fmt: skip
+# Folders of code, or of what a person or a job brings: no catalog makes model folders of them.
+RESERVED_FOLDERS = frozenset(
+    {"custom_nodes", "input", "input3d", "output", "temp", "user", "web", "base_path", "is_default"}
+)
+# Endings of files that a program would run or import; a model's own formats (.pth, .pt, .ckpt, .pkl) are none of them.
+CODE_ENDINGS = frozenset(
+    {
+        ".bash", ".bat", ".cmd", ".com", ".dll", ".dylib", ".egg", ".exe", ".js", ".jse", ".mjs", ".ps1", ".py", ".pyc",
+        ".pyd", ".pyi", ".pyo", ".pyw", ".pyx", ".sh", ".so", ".vbs", ".whl", ".zsh",
+    }
+)  # fmt: skip
+
+_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_MOST_PARTS = 8
+_MOST_SHOWN = 60
+_MOST_BYTES = 1024
+# A file system's 255, less what stands around the name while it is downloaded and once it is checked.
+_MOST_NAME_BYTES = 240
+
+
+class ModelPlaceRefused(ValueError):
+    """A model file may not lie there; the text is a sentence that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlace:
+    """A place below the models folder: `folder` is ComfyUI's (or a pack's), `directory` it or one below it.
+
+    `path` is the whole, with `/` between its parts, all of them plain names.
+    """
+
+    folder: str
+    directory: str
+    file: str
+
+    @property
+    def path(self) -> str:
+        """The file below the models folder."""
+        return f"{self.directory}/{self.file}"
+
+
+def model_place(directory: str, file: str, folders: Collection[str] = ()) -> ModelPlace:
+    """The place of a model file, checked.
+
+    Args:
+        directory: the model folder, or a folder below it: `loras`, `checkpoints/SDXL`.
+        file: the file in it, as a loader names it: `base.safetensors`, `LTX/base.safetensors`.
+        folders: model folders beside ComfyUI's own, those of node packs.
+
+    Raises:
+        ModelPlaceRefused: it is no model folder, leads out of it, is a program's, or no name that every disk takes.
+    """
+    inside, names = _parts(directory, "folder"), _parts(file, "file")
+    if len(inside) + len(names) > _MOST_PARTS:
+        raise ModelPlaceRefused(f"It lies more than {_MOST_PARTS} folders deep.")
+    top = inside[0]
+    if top.casefold() in RESERVED_FOLDERS or (top not in MODEL_FOLDERS and not (top in folders and is_folder(top))):
+        raise ModelPlaceRefused(
+            f"{_quoted(top)} is no model folder: neither one of ComfyUI's own nor one that a catalog names."
+        )
+    ending = names[-1][names[-1].rfind(".") :].casefold() if "." in names[-1] else ""
+    if ending in CODE_ENDINGS:
+        raise ModelPlaceRefused(f"A file that ends in {ending} is a program, not a model.")
+    if ending == ".part":
+        raise ModelPlaceRefused("A name that ends in .part is that of a download which is not whole.")
+    place = ModelPlace(top, "/".join(inside), "/".join(names))
+    if len(place.path.encode()) > _MOST_BYTES:
+        raise ModelPlaceRefused(f"Its path has more than {_MOST_BYTES} bytes.")
+    return place
+
+
+def is_folder(name: str) -> bool:
+    """Whether a name that a catalog gives can be a model folder at all."""
+    return _FOLDER.fullmatch(name) is not None and name.casefold() not in RESERVED_FOLDERS and name[-1] != "."
+
+
+def _parts(text: str, what: str) -> list[str]:
+    """The names in a relative path."""
+    if not text:
+        raise ModelPlaceRefused(f"The {what} has no name.")
+    if not is_plain(text):
+        raise ModelPlaceRefused(f"The {what}'s name has characters that cannot be seen.")
+    if "\\" in text:
+        raise ModelPlaceRefused(
+            f"The {what}'s name has a backslash, as Windows separates folders; a worker lists it with a slash."
+        )
+    if text.startswith(("/", "~")) or _DRIVE.match(text):
+        raise ModelPlaceRefused(f"The {what} is absolute; it must lie below ComfyUI's models folder.")
+    parts = text.split("/")
+    for part in parts:
+        if part in (".", "..") or not part:
+            raise ModelPlaceRefused(f"The {what}'s path has a part that is no name: {_quoted(part)}.")
+        if part.startswith(".") or part != part.strip() or part.endswith("."):
+            raise ModelPlaceRefused(
+                f"The {what}'s path has {_quoted(part)} in it: a name neither begins with a dot or a space nor ends so."
+            )
+        if len(part.encode()) > _MOST_NAME_BYTES:
+            raise ModelPlaceRefused(f"The {what}'s path has a name of more than {_MOST_NAME_BYTES} bytes.")
+    return parts
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if len(text) <= _MOST_SHOWN else f'"{text[:_MOST_SHOWN]}…"'

@@ -1,0 +1,120 @@
+"""The one rule of where model files are fetched from, which compiling and provisioning ask."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
+
+HUB = "https://huggingface.co/org/name"
+SAME = (
+    f"{HUB}/resolve/main/a/b.safetensors",
+    f"{HUB}/resolve/0123abc/base%20v1.safetensors",
+    "http://127.0.0.1:9911/base.safetensors",
+    "https://civitai.com/api/download/models/152309?type=Model&format=SafeTensor",
+    "https://github.com/owner/name/releases/download/v1/x.pth",
+    "https://[2001:db8::1]:8443/x.bin",
+)
+FORMS = (
+    (f"{HUB}/blob/main/x/base.safetensors", f"{HUB}/resolve/main/x/base.safetensors"),
+    (f"{HUB}/resolve/main/x%20y.safetensors?download=true", f"{HUB}/resolve/main/x%20y.safetensors"),
+    ("HTTPS://WWW.HuggingFace.co/org/name/resolve/main/x.bin", f"{HUB}/resolve/main/x.bin"),
+    ("https://hf.co/gpt2/resolve/main/x.bin", "https://huggingface.co/gpt2/resolve/main/x.bin"),
+    ("https://example.com:443/é(1)[2]<3>.bin#part", "https://example.com/%C3%A9%281%29%5B2%5D%3C3%3E.bin"),
+    ("https://example.com/100%.bin", "https://example.com/100%25.bin"),
+)
+NO_URLS = (
+    "", "not a url", "base.safetensors", "javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "ftp://h/x",
+    "//host/x.bin", "https:///x.bin", "https://", "https://host:99999/x.bin", "https://host\\x.bin",
+    "https://h/x y.bin",
+    "https://h/x\n.bin", "https://h/\x1b[2J.bin", "https://h/\u202e.bin", "https://exämple.com/x.bin",
+    "https://h/../x.bin", "https://h/%2e%2e/x.bin", "https://" + "h" * 70 + "/x.bin", "https://h/" + "x" * 3000,
+    "https://-h/x.bin", "https://a..b/x.bin", "https://[::1/x.bin",
+)  # fmt: skip
+PAGES = (
+    f"{HUB}", f"{HUB}/tree/main", f"{HUB}/tree/main/folder", f"{HUB}/resolve/main/", "https://huggingface.co/",
+    "https://huggingface.co/org/name/commits/main", "https://civitai.com/models/4384/dreamshaper",
+    "https://civitai.com/models/4384?modelVersionId=1", "https://github.com/owner/name",
+    "https://github.com/owner/name/blob/main/x.pth", "https://github.com/owner/name/releases",
+    "https://github.com/owner/name/releases/tag/v1", "https://drive.google.com/file/d/abc/view",
+    "https://modelscope.cn/models/owner/name/files", "https://example.com", "https://example.com/",
+    "https://example.com/models/", "https://example.com/model.html",
+)  # fmt: skip
+SECRETS = (
+    "https://civitai.com/api/download/models/1?type=Model&token=0123456789abcdef", "https://h/x.bin?api_key=1",
+    "https://h/x.bin?apikey=1", "https://h/x.bin?API-Key=1", "https://h/x.bin?access_token=1", "https://h/x.bin?a=1;token=2",
+    "https://h/x.bin?%74oken=1", "https://h/x.bin?X-Amz-Signature=1", "https://h/x.bin?x-goog-credential=1",
+    "https://h/x.bin?sig=1&se=2", "https://h/x.bin?token", "https://user:pw@h/x.bin", "https://user@h/x.bin",
+    "https://:pw@h/x.bin", "https://hf_abcdefghijklmnop1234@huggingface.co/org/name/resolve/main/x.bin",
+    f"{HUB}/resolve/main/x.bin?download=true&token=1", "https://h/hf_abcdefghijklmnop1234/x.bin",
+    "https://h/x.bin?q=hf_abcdefghijklmnop1234",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", SAME)
+def test_a_files_own_address_stays_as_it_is(url: str) -> None:
+    assert model_url(url) == url
+
+
+@pytest.mark.parametrize(("url", "form"), FORMS)
+def test_what_a_browser_shows_becomes_the_files_address(url: str, form: str) -> None:
+    assert model_url(url) == form == model_url(form)
+
+
+@pytest.mark.parametrize("url", NO_URLS, ids=ascii)
+def test_what_is_no_http_url_is_refused(url: str) -> None:
+    with pytest.raises(ModelUrlRefused, match="not the URL of a file"):
+        model_url(url)
+
+
+@pytest.mark.parametrize("url", PAGES)
+def test_a_page_is_refused(url: str) -> None:
+    with pytest.raises(ModelUrlRefused, match=r"page|names no file"):
+        model_url(url)
+
+
+@pytest.mark.parametrize("url", SECRETS)
+def test_a_secret_is_refused_unsaid_and_where_it_belongs_is_told(url: str) -> None:
+    with pytest.raises(ModelUrlRefused) as refused:
+        model_url(url)
+    assert "HF_TOKEN" in refused.value.remedy
+    assert "CIVITAI_TOKEN" in refused.value.remedy
+    assert not any(secret in str(refused.value) for secret in ("0123456789abcdef", "hf_abc", "pw@"))
+
+
+def test_a_repositorys_path_is_unquoted_once() -> None:
+    assert hub_file(f"{HUB}/resolve/refs%2Fpr%2F1/x%20y%2520.bin") == ("org/name", "refs/pr/1", "x y%20.bin")
+    assert hub_file("https://huggingface.co/datasets/org/name/resolve/main/x.bin") is None
+    assert hub_file("https://example.com/org/name/resolve/main/x.bin") is None
+
+
+@given(st.text(st.sampled_from("ab/:@?#&=%[]()<>|\\ \n\x1b\u202e\ud800é.") | st.characters(), max_size=30))
+def test_whatever_is_taken_is_plain_and_taken_again(text: str) -> None:
+    for url in (text, f"https://example.com/{text}", f"https://{text}/x.bin", f"{HUB}/resolve/main/{text}"):
+        try:
+            taken = model_url(url)
+        except ModelUrlRefused:
+            continue
+        assert model_url(taken) == taken
+        assert taken.isascii()
+        assert taken.isprintable()
+        assert not set(urlsplit(taken).path + urlsplit(taken).query) & set(' <>()[]"\\^`{|}')
+        assert urlsplit(taken).scheme in ("http", "https")
+        assert urlsplit(taken).hostname
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 2000, "a." * 1000, "https://" + "a" * 2000, f"{HUB}/resolve/main/" + "/" * 1900]
+)
+def test_no_text_takes_long(text: str) -> None:
+    start = time.monotonic()
+    for url in (text, f"https://{text[:2000]}!", f"https://h/{text[:2000]}"):
+        with suppress(ModelUrlRefused):
+            model_url(url)
+    assert time.monotonic() - start < 10
