@@ -20,7 +20,7 @@ help: ## List the commands.
 setup: $(VENV)/.ready ## Make the virtual environment from the locked dependencies.
 
 $(VENV)/.ready: requirements/dev.lock pyproject.toml
-	@python=$$(PYTHON="$(PYTHON)" scripts/find_python.sh) && "$$python" scripts/make_environment.py $(VENV) $< --compiled
+	@python=$$(PYTHON="$(PYTHON)" scripts/find_python.sh $(VENV)) && "$$python" scripts/make_environment.py $(VENV) $< --compiled
 	@touch $@
 
 editors: $(EDITORS) ## Bring the real editors' files, from locked packages.
@@ -51,7 +51,7 @@ demo: $(DEMO)/.ready ## Compile graphs/t2v_ltx2.json, run its handler on the sim
 
 # All that a demo needs is the base install: the developers' tools are three times as much.
 .venv-demo/.ready: requirements/demo.lock pyproject.toml
-	@python=$$(PYTHON="$(PYTHON)" scripts/find_python.sh) && "$$python" scripts/make_environment.py .venv-demo $<
+	@python=$$(PYTHON="$(PYTHON)" scripts/find_python.sh .venv-demo) && "$$python" scripts/make_environment.py .venv-demo $<
 	@touch $@
 
 site: setup ## The API documents of generated/ as a static site, in site/.

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Prints the path of the newest Python that the project is tested with and that can make an environment; 3.14, which only
 # the workflow tries, if there is none of them. Looks on PATH and among pyenv's versions. PYTHON names one instead.
+#
+# scripts/find_python.sh [FOLDER]      an environment that is there already keeps its Python
 set -u
 
 usable() { # a command -> its path, if it runs, is new enough and can make environments
@@ -9,7 +11,7 @@ import sys
 import ensurepip, venv
 if not (3, 11) <= sys.version_info < (4,):
     sys.exit(1)
-print(sys.executable)
+print(getattr(sys, "_base_executable", sys.executable))
 ' 2>/dev/null
 }
 
@@ -18,6 +20,9 @@ if [ -n "${PYTHON:-}" ]; then
   usable "$PYTHON" && exit 0
   echo "PYTHON=$PYTHON does not run, is older than 3.11, or lacks venv and ensurepip" >&2
   exit 1
+fi
+if [ -x "${1:-}/bin/python" ]; then
+  usable "$1/bin/python" && exit 0
 fi
 for version in 3.13 3.12 3.11 3.14; do
   # pyenv has a command for each of its versions on PATH, of which only the chosen ones run; all are in its folder.

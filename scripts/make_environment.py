@@ -74,8 +74,9 @@ def main() -> int:
     progress = Progress()
     total = len(re.findall(r"^[\w.-]+==", lock.read_text("utf-8"), re.MULTILINE))
     progress.step(1, f"environment {folder} of Python {sys.version.split()[0]} ({sys.executable})")
-    venv.EnvBuilder(clear=folder.exists(), with_pip=True, symlinks=os.name != "nt").create(folder)
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not is_ours(python):
+        venv.EnvBuilder(clear=folder.exists(), with_pip=True, symlinks=os.name != "nt").create(folder)
     progress.step(2, f"packages of {lock}, about {total}, each by version and hash; a minute or two")
     packages = ("install", "--no-deps", "--no-warn-conflicts", "--require-hashes", "-r", str(lock))
     if not pip(python, packages, progress, total):
@@ -90,6 +91,16 @@ def main() -> int:
         return 1
     progress.done(f"{folder} is ready")
     return 0
+
+
+def is_ours(python: Path) -> bool:
+    """Whether there is an environment of this very Python already, which is then brought up to date."""
+    ask = "import sys, pip; print(sys.version)"
+    try:
+        said = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return False
+    return said.strip() == sys.version
 
 
 def pip(python: Path, arguments: tuple[str, ...], progress: Progress, total: int) -> bool:
