@@ -7,7 +7,6 @@ import binascii
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.errors.files import CannotRun
 from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.job_process import Listener, run_job
 
 _SUFFIXES = {
     "video/mp4": "mp4",
@@ -52,13 +52,17 @@ class Answer:
     media: dict[str, bytes]
 
 
-def run_package(package: Path, job_input: Json, comfyui: str | None) -> Answer:
+def run_package(
+    package: Path, job_input: Json, comfyui: str | None, listener: Listener | None = None, *, verbose: bool = False
+) -> Answer:
     """Runs the package's handler on one input.
 
     Args:
         package: the package's folder.
         job_input: what a job's `input` holds.
         comfyui: the URL of a ComfyUI; None starts the simulator.
+        listener: is told how far it is, and what the worker logs.
+        verbose: whether the worker logs all, and not only what its answer does not say.
 
     Raises:
         RunError: there is no package, or it does not start.
@@ -69,11 +73,10 @@ def run_package(package: Path, job_input: Json, comfyui: str | None) -> Answer:
         given, taken = Path(folder) / "input.json", Path(folder) / "answer.json"
         given.write_text(json.dumps(job_input), encoding="utf-8")
         command = [sys.executable, "-m", "comfy2runpod_runtime.once", str(package)]
-        command += ["--input", str(given), "--output", str(taken)]
+        command += ["--input", str(given), "--output", str(taken), *([] if verbose else ["--brief"])]
         # A package is what was compiled: running it leaves nothing in its folder.
-        environment = {**os.environ, "COMFYUI_URL": url, "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(command, env=environment, check=False)  # noqa: S603 - our own module
-        if done.returncode != 0 or not taken.exists():
+        environment = {"PROGRESS_SECONDS": "0.1", **os.environ, "COMFYUI_URL": url, "PYTHONDONTWRITEBYTECODE": "1"}
+        if run_job(command, environment, listener or Listener()) != 0 or not taken.exists():
             problem = "its handler did not start; the reason stands above"
             raise RunError(CannotRun(at=Locus(package.as_posix()), problem=problem))
         answer = cast(JsonObject, json.loads(taken.read_text("utf-8")))

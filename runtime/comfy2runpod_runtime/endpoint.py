@@ -113,6 +113,8 @@ class Endpoint(Generic[Request]):
             else Reports(settings.report_dir, settings.report_files, settings.report_bytes)
         )
         self._lives: list[Life] = []
+        # Told how far each job is: `{"state"}` when it has reached one, and what RunPod would be told of its progress.
+        self.watch: Callable[[JsonObject], None] | None = None
         self._stops = StopNotice(self.doing)
         # ComfyUI runs one prompt at a time on the GPU.
         self._one_at_a_time = asyncio.Lock()
@@ -147,6 +149,8 @@ class Endpoint(Generic[Request]):
         """`unseen`: nobody waits for its progress or its files."""
         life = Life(str(job.get("id", "")), str(uuid.uuid4()))
         folder = _folder(life.prompt_id)
+        if (watch := self.watch) is not None:
+            life.watch = lambda state: watch({"state": state.value})
         with about(life):
             self._lives.append(life)
             try:
@@ -186,7 +190,7 @@ class Endpoint(Generic[Request]):
             leaving = await self._deliveries.of(job, "inline" if unseen else wanted.delivery)
         async with leaving as outgoing:
             life.reach(State.VALIDATED)
-            progress = ProgressUpdates(job, muted=unseen)
+            progress = ProgressUpdates(job, muted=unseen, watch=self.watch)
             return await self._made(request, wanted, outgoing, progress, life, deadline)
 
     async def _made(
@@ -267,9 +271,12 @@ class Endpoint(Generic[Request]):
         finally:
             self.close()
 
-    def log(self) -> None:
-        """Sends this process's log to standard error, as LOG_FORMAT says."""
-        set_up(self._settings.log_format)
+    def log(self, *, brief: bool = False) -> None:
+        """Sends this process's log to standard error, as LOG_FORMAT says.
+
+        `brief`: for whoever gets the answer itself, only what it does not say.
+        """
+        set_up(self._settings.log_format, brief=brief)
 
     async def check_fitness(self) -> None:
         """Proves that ComfyUI answers, before the worker takes its first job.
@@ -351,7 +358,7 @@ def _ended(life: Life, state: State, result: str, message: str | None = None) ->
     text = f"{result} in {life.seconds:.3f} s"
     if state is not State.DELIVERED:
         text += f", {before}" + (f": {message}" if message is not None else "")
-    level = logging.INFO if life.simulated is None and state is State.DELIVERED else logging.WARNING
+    level = logging.INFO if state is State.DELIVERED else logging.WARNING
     log.log(level, "%s", text, extra=fields(result=result, **life.summary()))
 
 

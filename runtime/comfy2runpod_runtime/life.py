@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -81,6 +81,8 @@ class Life:
         self.sizes: dict[str, int] = {}
         # The simulator's version, if no real ComfyUI answers.
         self.simulated: str | None = None
+        # Told of each state that is reached.
+        self.watch: Callable[[State], None] | None = None
         # As it is queued, for a report.
         self.prompt: Prompt | None = None
         self._began = self._since = time.monotonic()
@@ -99,6 +101,8 @@ class Life:
         self._spent[part] = self._spent.get(part, 0.0) + now - self._since
         self.state, self._since = state, now
         self.passed.append(state)
+        if self.watch is not None:
+            self.watch(state)
 
     def runs(self) -> None:
         """ComfyUI is known to run it: told by the first that learns it, and by others after."""

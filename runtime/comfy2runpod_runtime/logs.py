@@ -41,15 +41,20 @@ def fields(life: Life | None = None, /, **more: Json) -> dict[str, object]:
     return {"fields": more, "life": life}
 
 
-def set_up(kind: LogFormat, stream: TextIO | None = None) -> None:
-    """Sends everything that is logged to standard error. `auto`: JSON on RunPod, else text."""
+def set_up(kind: LogFormat, stream: TextIO | None = None, *, brief: bool = False) -> None:
+    """Sends everything that is logged to standard error. `auto`: JSON on RunPod, else text.
+
+    `brief`: warnings only, without a job's end, which its answer tells, and without tracebacks.
+    """
     if kind == "auto":
         on_runpod = "RUNPOD_WEBHOOK_GET_JOB" in os.environ or "RUNPOD_POD_ID" in os.environ
         kind = "json" if on_runpod else "text"
     redact = Redactor(os.environ)
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(_JsonLines(redact) if kind == "json" else _Text(redact))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    if brief:
+        handler.addFilter(_untold)
+    logging.basicConfig(level=logging.WARNING if brief else logging.INFO, handlers=[handler], force=True)
     for talkative in ("httpx", "botocore", "boto3", "s3transfer"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
 
@@ -57,6 +62,14 @@ def set_up(kind: LogFormat, stream: TextIO | None = None) -> None:
 def _told(record: logging.LogRecord) -> tuple[Life | None, JsonObject]:
     life = getattr(record, "life", None) or _life.get()
     return life, getattr(record, "fields", {})
+
+
+def _untold(record: logging.LogRecord) -> bool:
+    """Whether a line says what an answer does not; it loses its traceback."""
+    if record.exc_info:
+        record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]!r}", None
+        record.exc_info = record.exc_text = None
+    return "result" not in getattr(record, "fields", {})
 
 
 def _traceback(record: logging.LogRecord) -> str:

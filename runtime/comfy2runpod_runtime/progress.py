@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from comfy2runpod_runtime.json_types import JsonObject
 
@@ -19,17 +19,22 @@ _QUIET_SECONDS = 0.1
 class ProgressUpdates:
     """The updates of one job. Only the real worker loop has somewhere to post them to; elsewhere they are dropped.
 
-    `muted`: they are dropped there too, since RunPod does not know the job.
+    `muted`: they are dropped there too, since RunPod does not know the job. `watch` gets each, wherever it runs.
     """
 
-    def __init__(self, job: Mapping[str, object], *, muted: bool = False) -> None:
+    def __init__(
+        self, job: Mapping[str, object], *, muted: bool = False, watch: Callable[[JsonObject], None] | None = None
+    ) -> None:
         self._job = dict(job)
+        self._watch = watch
         self._posts = "RUNPOD_WEBHOOK_GET_JOB" in os.environ and not muted
         self._quiet_until = time.monotonic() + _QUIET_SECONDS
         self._sending: list[threading.Thread] = []
 
     def send(self, update: JsonObject) -> None:
         """Posts an update, on a thread that the SDK starts for it."""
+        if self._watch is not None:
+            self._watch(update)
         if not self._posts or time.monotonic() < self._quiet_until:
             return
         import runpod  # noqa: PLC0415 - a heavy import, and only a worker needs it

@@ -4,57 +4,207 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
-from comfy2runpod.cli.exits import REFUSED
+from comfy2runpod.cli.exits import REFUSED, UNREACHABLE
 from comfy2runpod.cli.graphs import read_file, shown
+from comfy2runpod.cli.progress import Steps, progress
+from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
-from comfy2runpod.diagnostics import CompileError, Locus
-from comfy2runpod.errors.files import BadInputArgument
-from comfy2runpod.ir.json import Json, json_document
-from comfy2runpod.run_package import media_fields, run_package
-from comfy2runpod.write import write_bytes, write_text
+from comfy2runpod.cli.terminal import Terminal, terminal
+from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
+from comfy2runpod.errors.files import BadInputArgument, CannotRead, JobFailed, NoInputFile
+from comfy2runpod.ir.json import Json, JsonObject, json_document
+from comfy2runpod.job_input import input_and_rest
+from comfy2runpod.job_process import Listener, Update
+
+if TYPE_CHECKING:
+    from comfy2runpod.run_package import Answer
+
+SIMULATED = "Simulator: no ComfyUI, and no model runs. Media are placeholders of the size that the prompt implies."
+_REAL = "  For real ones: --comfyui URL, a ComfyUI that runs, such as http://127.0.0.1:8188"
+# What a job does after it has reached a state.
+_DOING = {
+    "received": "checking the input",
+    "validated": "fetching input files",
+    "fetched": "waiting for ComfyUI",
+    "ready": "queueing",
+    "queued": "waiting in ComfyUI's queue",
+    "running": "running",
+    "ran": "collecting the files",
+    "collected": "measuring the files",
+    "measured": "handing over",
+}
+_UNREACHABLE = "comfyui_unavailable"
+_JSON_BEGINS = ("{", "[", '"')
+# Facts that a line about a file has in words of its own, and those that stand nowhere but in response.json.
+_SHORT = frozenset({"media_type", "bytes", "width", "height", "frame_count", "duration_seconds"})
+_LONG = frozenset({"sha256", "data"})
 
 
 @click.command("run")
 @click.argument("package", type=click.Path(path_type=Path))
 @click.option(
-    "--input", "given", required=True,
-    help="The job's input: JSON, or a file that holds it (@FILE or FILE). A picture may be @FILE in it.",
+    "--input", "given", required=True, metavar="JSON|FILE",
+    help="The job's input, or a request {\"input\": …}: JSON, or a file that holds it (@FILE or FILE). A picture in it "
+    "may be \"@FILE\".",
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("output"), show_default=True,
     help="The folder that gets the media and response.json.",
 )  # fmt: skip
 @click.option("--comfyui", metavar="URL", help="A running ComfyUI. Default: the simulator, which runs no model.")
-def run_command(package: Path, given: str, output: Path, comfyui: str | None) -> None:
-    """Run PACKAGE's own handler on one input, on the simulator or a real ComfyUI."""
-    answer = run_package(package, _with_files(_job_input(given), package), comfyui)
-    for name, data in answer.media.items():
-        write_bytes(data, output / name)
-    write_text(json_document(answer.rest), output / "response.json")
-    if answer.failed:
-        say(json_document(answer.rest), err=True, nl=False)
-        raise click.exceptions.Exit(REFUSED)
-    for name, data in answer.media.items():
-        say(f"{output / name}: {len(data):,} bytes")
-    for name, value in answer.rest.items():
-        if f"{value}" not in answer.media:
-            say(f"  {name}: {value}")
+@data_format_option
+def run_command(package: Path, given: str, output: Path, comfyui: str | None, form: str) -> None:
+    """Run PACKAGE's own handler on one input, on the simulator or a real ComfyUI.
+
+    \b
+    comfy2runpod run generated/t2v_ltx2 --input '{"prompt": "a lighthouse"}' -o out
+    comfy2runpod run generated/t2v_ltx2 --input @generated/t2v_ltx2/test_input.json
+
+    The media come as files into DIR, and the answer, with the seed and what was measured on each file, as
+    DIR/response.json. With --format json, standard output has the answer too.
+    """
+    told = terminal()
     if comfyui is None:
-        say("  SIMULATED: placeholder media of the size that the prompt implies; no model was run.")
+        told.say(f"{SIMULATED}\n{_REAL}")
+    with data_or_refusal(form):
+        answer = _answer(package, _with_files(_job_input(given, told), package), comfyui, told)
+        _write(answer, output)
+    if form == "json":
+        say(json_document(answer.rest), nl=False)
+    if answer.failed:
+        failed = _failure(answer.rest, package)
+        if form == "text":
+            told.diagnose([failed])
+        raise click.exceptions.Exit(UNREACHABLE if failed.fault == _UNREACHABLE else REFUSED)
+    if form == "text":
+        say(_summary(answer, output, simulated=comfyui is None))
 
 
 COMMANDS = (run_command,)
+
+
+class _Shown(Listener):
+    """Shows a job's progress and its worker's log."""
+
+    def __init__(self, steps: Steps, told: Terminal) -> None:
+        self._steps = steps
+        self._told = told
+        self._node = ""
+        self._since = 0.0
+
+    def update(self, update: Update) -> None:
+        """It is so far."""
+        if update.state in _DOING:
+            self._steps.at(_DOING[update.state])
+        if update.percent is not None:
+            self._steps.reach(update.percent)
+        if update.node is not None:
+            if update.node != self._node or update.step is None:
+                self._node, self._since = update.node, time.monotonic()
+            self._steps.at(" ".join(filter(None, [update.node, self._steps_of(update)])))
+
+    def log(self, line: str) -> None:
+        """Its worker said this."""
+        self._told.tell(line)
+
+    def _steps_of(self, update: Update) -> str:
+        if update.step is None or update.of is None:
+            return ""
+        seconds = time.monotonic() - self._since
+        text = f"{update.step}/{update.of}"
+        if update.step > 1 and seconds > 1:
+            rate = update.step / seconds
+            text += f" {rate:.1f}/s, {(update.of - update.step) / rate:.0f} s left"
+        return text
+
+
+def _answer(package: Path, job_input: Json, comfyui: str | None, told: Terminal) -> Answer:
+    # A quarter of a second, which is not to pass before the first line is there.
+    with progress(told, "Running", 100, "%") as steps:
+        steps.at("starting the worker")
+        from comfy2runpod.run_package import run_package  # noqa: PLC0415
+
+        return run_package(package, job_input, comfyui, _Shown(steps, told), verbose=told.verbose)
+
+
+def _write(answer: Answer, output: Path) -> None:
+    from comfy2runpod.write import write_bytes, write_text  # noqa: PLC0415 - as above
+
+    for name, data in answer.media.items():
+        write_bytes(data, output / name)
+    write_text(json_document(answer.rest), output / "response.json")
+
+
+def _failure(rest: JsonObject, package: Path) -> JobFailed:
+    error = rest.get("error")
+    told = error if isinstance(error, dict) else {"code": "failed", "message": f"{error}"}
+    message, details = f"{told.get('message')}", told.get("details")
+    lines = [
+        f"{one.get('field') or one.get('output') or 'detail'}: {one.get('message')}"
+        for one in (details if isinstance(details, list) else [])
+        if isinstance(one, dict)
+    ]
+    return JobFailed(
+        at=Locus(shown(package)),
+        fault=f"{told.get('code')}",
+        message=message,
+        details=tuple(line for line in lines if line not in message),
+        api_page=shown(package / "docs" / "API.md"),
+    )
+
+
+def _summary(answer: Answer, output: Path, *, simulated: bool) -> str:
+    """What was made, where it is, and what else the answer says."""
+    lines, plain = list[str](), dict[str, Json]()
+    for name, value in answer.rest.items():
+        parts = value if isinstance(value, list) else [value]
+        if all(isinstance(part, dict) and "data" in part for part in parts) and parts:
+            lines += [_file_line(cast(JsonObject, part), output) for part in parts]
+        elif isinstance(value, str) and value in answer.media:
+            lines.append(_file_line({**answer.rest, "data": value}, output))
+        else:
+            plain[name] = value
+    flat = any(isinstance(value, str) and value in answer.media for value in answer.rest.values())
+    hidden = _SHORT | _LONG if flat else _LONG
+    facts = [(name, _fact(value)) for name, value in plain.items() if name not in hidden]
+    facts.append(("answer", shown(output / "response.json")))
+    width = max(len(name) for name, _ in facts)
+    lines += [f"  {name:{width}}  {text}" for name, text in facts]
+    if simulated:
+        lines.append("  SIMULATED: placeholders of the size that the prompt implies; no model ran.")
+    return "\n".join(lines)
+
+
+def _file_line(facts: JsonObject, output: Path) -> str:
+    """A file, and what was measured on it."""
+    words = [f"{facts['media_type']}"] if "media_type" in facts else []
+    if "width" in facts and "height" in facts:
+        words.append(f"{facts['width']} x {facts['height']}")
+    if "frame_count" in facts:
+        words.append(f"{facts['frame_count']} frames")
+    if "duration_seconds" in facts:
+        words.append(f"{facts['duration_seconds']} s")
+    if isinstance(size := facts.get("bytes"), int):
+        words.append(f"{size:,} bytes")
+    return f"{output / str(facts['data'])}: {', '.join(words)}"
+
+
+def _fact(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _with_files(job_input: Json, package: Path) -> Json:
     """The input with every `@FILE` in a media field replaced by what the file holds, as base64."""
     if not isinstance(job_input, dict):
         return job_input
+    from comfy2runpod.run_package import media_fields  # noqa: PLC0415 - as above
+
     fields = media_fields(package)
     return {
         name: base64.b64encode(read_file(Path(value[1:]))).decode("ascii")
@@ -64,16 +214,25 @@ def _with_files(job_input: Json, package: Path) -> Json:
     }
 
 
-def _job_input(given: str) -> Json:
-    """The --input: JSON text, @FILE or FILE; a file that holds a whole request gives its `input`."""
+def _job_input(given: str, told: Terminal) -> Json:
+    """The --input: JSON text, @FILE or FILE, which hold an input or a request that carries one."""
+    is_text = not given.startswith("@") and given.lstrip().startswith(_JSON_BEGINS)
     path = Path(given.removeprefix("@"))
-    named = given.startswith("@") or (not given.lstrip().startswith(("{", "[", '"')) and path.exists())
-    text = read_file(path).decode("utf-8", "replace") if named else given
+    text = given if is_text else _file_text(path)
     try:
         value = cast(Json, json.loads(text))
-    except ValueError as error:
-        at = Locus(shown(path) if named else "--input")
-        raise CompileError([BadInputArgument(at=at, problem=str(error))]) from None
-    if named and isinstance(value, dict) and value.keys() == {"input"}:
-        return value["input"]
-    return value
+    except (ValueError, RecursionError) as error:
+        at = Locus("--input" if is_text else shown(path))
+        raise CompileError([BadInputArgument(at=at, problem=str(error) or "nested too deeply")]) from None
+    job_input, beside = input_and_rest(value)
+    if left := sorted(beside.keys() - {"id"}):
+        told.tell(f"note: {', '.join(left)} of the request is for RunPod, and has no effect here.")
+    return job_input
+
+
+def _file_text(path: Path) -> str:
+    try:
+        return read_file(path).decode("utf-8", "replace")
+    except UnreachableError as error:
+        problem = error.diagnostic.problem if isinstance(error.diagnostic, CannotRead) else error.diagnostic.reason
+        raise UnreachableError(NoInputFile(at=Locus(shown(path)), problem=problem)) from None

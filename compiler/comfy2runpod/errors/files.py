@@ -81,6 +81,49 @@ class BadInputArgument(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoInputFile(Diagnostic):
+    """An --input that is neither JSON nor a file that is there."""
+
+    code: ClassVar[str] = "no-input-file"
+    problem: str
+
+    @property
+    def reason(self) -> str:
+        """The system's reason."""
+        return f"The file of the input cannot be read: {self.problem}."
+
+    @property
+    def remedy(self) -> str:
+        """How to give it."""
+        return 'Check the path, or give the input itself as JSON text, such as \'{"prompt": "a cat"}\'.'
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFailed(Diagnostic):
+    """A job that its worker answered with an error."""
+
+    code: ClassVar[str] = "job-failed"
+    fault: str
+    message: str
+    details: tuple[str, ...]
+    api_page: str
+
+    @property
+    def reason(self) -> str:
+        """The worker's."""
+        return "\n".join([f"{self.message.rstrip('.')} ({self.fault}).", *self.details])
+
+    @property
+    def remedy(self) -> str:
+        """Where the codes and fields are told."""
+        if self.fault == "invalid_input":
+            return f"{self.api_page} lists the fields and what each takes."
+        if self.fault == "comfyui_unavailable":
+            return "Check that the ComfyUI of --comfyui runs and can be reached from here."
+        return f"{self.api_page} tells what the code means; --verbose shows the worker's log."
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotAPackage(Diagnostic):
     """A folder that is not a compiled package."""
 

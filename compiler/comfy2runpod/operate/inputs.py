@@ -22,6 +22,7 @@ from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
 from comfy2runpod.errors.batch import BadLine, DuplicateId, InputsChanged, NoInputs, UnsafeId
 from comfy2runpod.errors.files import CannotRead
 from comfy2runpod.ir.json import Json, JsonObject, json_type
+from comfy2runpod.job_input import carries_input
 from comfy2runpod.operate.stopped import BatchStopped
 
 JOURNAL = "journal.jsonl"
@@ -153,7 +154,7 @@ class Inputs:
     def _formed(self, number: int, value: JsonObject) -> Input | Diagnostic:
         at, request, given = self._at(number), value, f"{number}"
         inner = value.get("input")
-        if isinstance(inner, dict) or value.keys() == {"id", "input"}:
+        if carries_input(value) or value.keys() == {"id", "input"}:
             if not isinstance(inner, dict):
                 return BadLine(at=at, problem=f"its `input` is a JSON {json_type(inner)}, not an object")
             if others := sorted(value.keys() - {"id", "input"}):
