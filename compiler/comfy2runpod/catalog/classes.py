@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TypeAlias, cast
 
 from comfy2runpod.catalog.release import RELEASE
-from comfy2runpod.catalog.slots import DeclaredSlots, Slot, declared_slots
+from comfy2runpod.catalog.slots import DeclaredSlots, Growing, Slot, declared_slots
 from comfy2runpod.ir.json import Json, JsonObject
 
 # The folder of an input that lists model files when nothing told where they lie.
@@ -231,13 +231,14 @@ def _node_class(name: str, raw: JsonObject) -> NodeClass:
     )
 
 
-def slots_of(inputs: Iterable[InputSpec]) -> Iterator[Slot]:
-    """The inputs that can be linked, in the editor's order; a growing one with the slots that there must be."""
+def slots_of(inputs: Iterable[InputSpec]) -> Iterator[Slot | Growing]:
+    """The inputs that can be linked, in the editor's order; a growing one has one slot more than there must be."""
     for spec in inputs:
         if spec.autogrow is not None:
             grow = spec.autogrow
-            for name in grow.names[: max(grow.minimum, 1)]:
-                yield Slot(f"{spec.name}.{name}", grow.element.type)
+            names = tuple(f"{spec.name}.{name}" for name in grow.names)
+            if names:
+                yield Growing(names, grow.element.type, min(max(grow.minimum, 0) + 1, len(names)))
         elif not spec.is_widget:
             yield Slot(spec.name, spec.type)
     yield from (Slot(spec.name, spec.type) for spec in inputs if spec.is_widget and not spec.socketless)

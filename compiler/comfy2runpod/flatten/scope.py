@@ -67,6 +67,9 @@ def _by_id(canvas: Canvas) -> Mapping[NodeId, GraphNode]:
 
 def laid_over(declared: DeclaredSlots, node: GraphNode) -> tuple[Slot, ...]:
     """A node's inputs: those declared, with the file's links, then what only the file has."""
+    declared = (
+        declared.grown({slot.name for slot in node.inputs if slot.link is not None}) if declared.parts else declared
+    )
     found = list(declared.slots)
     for slot in node.inputs:
         places = declared.places.get(slot.name)
