@@ -64,9 +64,17 @@ class PromotedWidgets:
 
     def shown_by(self, scope: Scope, node_id: NodeId, name: str) -> FromInstance | None:
         """The value that an instance holds for a widget of a node on its canvas, shown there by name alone."""
-        own = self._own(scope).by_widget
-        key = (node_id, name)
-        return FromInstance(scope.path, own[key]) if key in own else None
+        found: FromInstance | None = None
+        at: Scope | None = scope
+        # What an instance shows by name may be shown by that name again where the instance stands.
+        while at is not None and at.instance is not None:
+            own = self._own(at).by_widget
+            if (node_id, name) in own:
+                found = FromInstance(at.path, own[node_id, name])
+            if (node_id, name) not in at.instance.proxy_widgets:
+                break
+            node_id, at = at.instance.id, at.parent
+        return found
 
     def objects_shown(self, child: Scope) -> tuple[str, ...]:
         """The widgets that an instance shows and whose values are objects, by the name of their type."""
