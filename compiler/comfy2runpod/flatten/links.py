@@ -64,7 +64,7 @@ def unlink_promoted(document: Document) -> Document:
 
 
 def _plainly_named(document: Document) -> Document:
-    """The document with the names in `proxyWidgets` that say `7: text` as the inputs that they mean; or the same one."""
+    """The document with names in `proxyWidgets` that say `7: text` as the inputs that they mean; or the same one."""
     root = _canvas_plainly_named(document.root, document)
     subgraphs = {
         key: subgraph

@@ -39,6 +39,7 @@ class PromotedWidgets:
         self._profile = profile
         self._inputs = inputs
         self._known: dict[Scope, _Own] = {}
+        self._shown: dict[Scope, frozenset[tuple[NodeId, str]]] = {}
 
     def value_of(self, child: Scope, slot: int) -> FromInstance | FromWidget | None:
         """What an input of a subgraph holds that nothing is linked to; None if it shows no widget."""
@@ -71,10 +72,17 @@ class PromotedWidgets:
             own = self._own(at).by_widget
             if (node_id, name) in own:
                 found = FromInstance(at.path, own[node_id, name])
-            if (node_id, name) not in at.instance.proxy_widgets:
+            if (node_id, name) not in self._names(at, at.instance):
                 break
             node_id, at = at.instance.id, at.parent
         return found
+
+    def _names(self, scope: Scope, instance: GraphNode) -> frozenset[tuple[NodeId, str]]:
+        """What an instance shows by name."""
+        known = self._shown.get(scope)
+        if known is None:
+            known = self._shown[scope] = frozenset(instance.proxy_widgets)
+        return known
 
     def objects_shown(self, child: Scope) -> tuple[str, ...]:
         """The widgets that an instance shows and whose values are objects, by the name of their type."""
