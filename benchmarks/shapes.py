@@ -222,6 +222,22 @@ def promoted_by_name(size: int) -> Graph:
     return canvas.file(inside)
 
 
+def promoted_with_prefixes(size: int) -> Graph:
+    """The same with the names that early editors gave, of a nested instance's widgets."""
+    count = size // 2
+    inner = Canvas()
+    images = [inner.image() for _ in range(count)]
+    middle = Canvas()
+    nested = middle.node(definition_id(1), [], ["IMAGE"] * count, [])
+    canvas = Canvas()
+    shown = canvas.node(definition_id(2), [], ["IMAGE"] * count, [64] * count)
+    canvas.nodes[-1]["properties"]["proxyWidgets"] = [[str(nested), f"{node_id}: width"] for node_id, _ in images]
+    for place in range(count):
+        canvas.save((shown, place))
+    outputs = [(nested, place) for place in range(count)]
+    return canvas.file(inner.definition(1, [], images), middle.definition(2, [], outputs))
+
+
 SHAPES: Mapping[str, Callable[[int], Graph]] = {
     "one chain": chain,
     "one output to all": fan_out,
@@ -235,4 +251,5 @@ SHAPES: Mapping[str, Callable[[int], Graph]] = {
     "definitions, an instance of each": definitions,
     "promoted widgets of one instance": promoted_widgets,
     "widgets promoted by name": promoted_by_name,
+    "widgets promoted by a name with a number": promoted_with_prefixes,
 }

@@ -6,24 +6,11 @@ a link ends at one input: the one that names it, on the node that it ends at, el
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from comfy2runpod.ir.document import (
-    INPUT_PANEL,
-    Canvas,
-    Document,
-    GraphLink,
-    GraphNode,
-    InputSlot,
-    LinkId,
-    NodeId,
-    Subgraph,
-)
-
-# What early editors put before the name of a widget that a nested instance shows: the node that it is of.
-_PREFIX = re.compile(r"\s*(\d+)\s*:\s*(.+)")
+from comfy2runpod.flatten.proxy_names import plainly_named
+from comfy2runpod.ir.document import INPUT_PANEL, Canvas, Document, GraphLink, GraphNode, InputSlot, LinkId, NodeId
 
 
 def settle_links(document: Document) -> Document:
@@ -46,7 +33,7 @@ def unlink_promoted(document: Document) -> Document:
     An editor in which instances keep values turns a promotion by name (`proxyWidgets`) into a link from the subgraph's
     own input. That link takes the place of the one that the input had, in the definition and so for all instances.
     """
-    document = _plainly_named(document)
+    document = plainly_named(document)
     shown: dict[str, set[tuple[NodeId, str]]] = {}
     for canvas in (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values())):
         for node in canvas.nodes:
@@ -61,57 +48,6 @@ def unlink_promoted(document: Document) -> Document:
     if all(subgraphs[key] is document.subgraphs[key] for key in subgraphs):
         return document
     return replace(document, subgraphs=subgraphs)
-
-
-def _plainly_named(document: Document) -> Document:
-    """The document with names in `proxyWidgets` that say `7: text` as the inputs that they mean; or the same one."""
-    root = _canvas_plainly_named(document.root, document)
-    subgraphs = {
-        key: subgraph
-        if (canvas := _canvas_plainly_named(subgraph.canvas, document)) is subgraph.canvas
-        else replace(subgraph, canvas=canvas)
-        for key, subgraph in document.subgraphs.items()
-    }
-    if root is document.root and all(subgraphs[key] is document.subgraphs[key] for key in subgraphs):
-        return document
-    return replace(document, root=root, subgraphs=subgraphs)
-
-
-def _canvas_plainly_named(canvas: Canvas, document: Document) -> Canvas:
-    def renamed(node: GraphNode) -> GraphNode:
-        definition = document.subgraphs.get(node.type)
-        if definition is None or not any(_PREFIX.fullmatch(name) for _, name in node.proxy_widgets):
-            return node
-        inner = {node.id: node for node in definition.canvas.nodes}
-        proxies = tuple(
-            (node_id, _meant(inner[node_id], name, document) if node_id in inner else name)
-            for node_id, name in node.proxy_widgets
-        )
-        return node if proxies == node.proxy_widgets else replace(node, proxy_widgets=proxies)
-
-    nodes = tuple(renamed(node) for node in canvas.nodes)
-    if all(new is old for new, old in zip(nodes, canvas.nodes, strict=True)):
-        return canvas
-    return replace(canvas, nodes=nodes)
-
-
-def _meant(node: GraphNode, name: str, document: Document) -> str:
-    """The input that a promotion by name means; the last of its prefixes says which inner node's widget it is."""
-    definition = document.subgraphs.get(node.type)
-    own = {slot.name for slot in (definition.inputs if definition is not None else node.inputs)}
-    deepest: NodeId | None = None
-    while name not in own and (match := _PREFIX.fullmatch(name)) is not None:
-        deepest, name = match[1], match[2]
-    if definition is None or deepest is None:
-        return name
-    return next((slot for slot in _showing(definition, deepest, name)), name)
-
-
-def _showing(definition: Subgraph, node_id: NodeId, widget: str) -> list[str]:
-    """The inputs of a subgraph that are linked to a node's widget of that name."""
-    nodes = [node for node in definition.canvas.nodes if node.id == node_id]
-    links = {slot.link for node in nodes for slot in node.inputs if slot.name == widget and slot.link is not None}
-    return [slot.name for slot in definition.inputs if not links.isdisjoint(slot.link_ids)]
 
 
 def _unlinked(node: GraphNode, canvas: Canvas, promoted: set[tuple[NodeId, str]]) -> GraphNode:
