@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -15,6 +15,7 @@ Step: TypeAlias = "str | int"
 Steps: TypeAlias = tuple[Step, ...]
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STEP = re.compile(r"""\.([^.\[\]]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]""")
 
 
@@ -40,6 +41,19 @@ def steps_of(path: str) -> Steps | None:
         steps.append(int(index) if index is not None else name if name is not None else _unescaped(quoted))
         at = match.end()
     return tuple(steps)
+
+
+def path_of(steps: Steps) -> str:
+    """Keys and indices as a JSON path; the reverse of steps_of."""
+    return "$" + "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" if _PLAIN_KEY.fullmatch(step) else f"[{json.dumps(step)}]"
+        for step in steps
+    )
+
+
+def tokens(text: str) -> Iterator[tuple[int, str]]:
+    """The words of a JSON text with where each begins; in any other text, whatever looks like some."""
+    return ((match.start(), match[0]) for match in _TOKEN.finditer(text))
 
 
 def line_and_column(text: str, offset: int) -> tuple[int, int]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from comfy2runpod_contract.rounding import round_down, round_up
 from comfy2runpod_runtime.answers import AnswerFile, inline_or_url
 from comfy2runpod_runtime.errors import JobError, PackageError, SettingsError
 from comfy2runpod_runtime.fields import ImageInput, Stepped
-from comfy2runpod_runtime.prompt import Prompt, PromptNode, Run, round_down, round_up, set_member
+from comfy2runpod_runtime.prompt import Prompt, PromptNode, Run, set_member
 from comfy2runpod_runtime.requests import ImageOptions, OutputOptions
 
 if TYPE_CHECKING:

@@ -103,13 +103,3 @@ def set_member(inputs: dict[str, Json], name: str, member: str, value: Json) -> 
     if not isinstance(holder, dict):
         raise PackageError(f"{name} holds no object to write {member} into")
     holder[member] = value
-
-
-def round_up(value: int, multiple: int) -> int:
-    """The next multiple that is not below the value."""
-    return -(-value // multiple) * multiple
-
-
-def round_down(value: int, multiple: int) -> int:
-    """The next multiple that is not above the value."""
-    return value // multiple * multiple

@@ -14,7 +14,8 @@ from typing import cast
 
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.annotate import NothingToAnnotate
-from comfy2runpod.interface.annotation import TITLE, find_notes, yaml_span
+from comfy2runpod.interface.annotation import TITLE, find_notes
+from comfy2runpod.interface.note_yaml import yaml_span
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.json_spans import Span, Steps, find_spans, steps_of

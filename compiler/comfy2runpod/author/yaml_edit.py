@@ -13,6 +13,9 @@ from typing import TypeAlias, cast
 
 import yaml
 
+from comfy2runpod.interface.note_yaml import NoteError
+from comfy2runpod.interface.note_yaml import read_yaml as read_note
+
 Yaml: TypeAlias = "str | list[Yaml] | dict[str, Yaml]"
 Path: TypeAlias = tuple[str, ...]
 
@@ -42,9 +45,9 @@ def read_yaml(text: str) -> dict[str, Yaml]:
         YamlEditError: it holds something else, or is not YAML.
     """
     try:
-        value = cast("Yaml | None", yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - a BaseLoader makes texts only
-    except yaml.YAMLError as error:
-        raise YamlEditError(" ".join(str(error).split())) from None
+        value = read_note(text)
+    except NoteError as error:
+        raise YamlEditError(f"line {error.line}: {error.problem}") from None
     if value is None or value == "":
         return {}
     if not isinstance(value, dict):

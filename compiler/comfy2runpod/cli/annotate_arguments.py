@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 
 import click
-import yaml
 
 from comfy2runpod.author.note_changes import EntryChange, section_path
 from comfy2runpod.author.yaml_edit import Path, Yaml
 from comfy2runpod.diagnostics import did_you_mean, nearest
 from comfy2runpod.interface.annotation import INPUT_KEYS, MODEL_KEYS, OUTPUT_KEYS, TOP_KEYS
+from comfy2runpod.interface.note_yaml import NoteError, read_yaml
 
 _TEXTS = ("name", "title", "description")
 _SWITCHES = {"inputs": ("required",), "outputs": ("many",)}
@@ -123,10 +123,7 @@ def _value(key: str, value: str, hint: str) -> Yaml:
 def _yaml(value: str, hint: str) -> Yaml:
     """A value in YAML, on one line, every scalar as text."""
     try:
-        read = yaml.load(value, Loader=yaml.BaseLoader)  # noqa: S506 - a BaseLoader makes texts only
-    except yaml.YAMLError as error:
-        raise click.BadParameter(f"{value}: {' '.join(str(error).split())}", param_hint=hint) from None
-    if read is None:
-        return ""
-    parsed: Yaml = read
-    return parsed
+        read = read_yaml(value)
+    except NoteError as error:
+        raise click.BadParameter(f"{value}: {error.problem}", param_hint=hint) from None
+    return "" if read is None else read

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from comfy2runpod.emit.environment import python_literal, python_text, python_value
 from comfy2runpod.emit.example_picture import example_picture
-from comfy2runpod.interface.expression import VALUE, parse_expression
+from comfy2runpod.interface.expression import python_over, rounding_of
 from comfy2runpod.ir.interface import (
     BooleanField,
     ChoiceField,
@@ -294,7 +294,7 @@ def assignment(field: Field, target: Target) -> str:
             source = f"request.{field.name}"
     if target.expression is not None:
         # The names of values in expressions stand alone: parsed again, so that nothing else is replaced.
-        source = parse_expression(target.expression, VALUE).over(source)
+        source = python_over(target.expression, source)
     inputs = f'prompt[{python_literal(target.node_id)}]["inputs"]'
     if target.member is not None:
         return f"set_member({inputs}, {python_literal(target.input)}, {python_literal(target.member)}, {source})"
@@ -343,7 +343,7 @@ def patch_imports(interface: Interface) -> tuple[str, ...]:
             if target.member is not None:
                 names.add("set_member")
             if target.expression is not None:
-                names |= parse_expression(target.expression, VALUE).functions
+                names |= rounding_of(target.expression)
     return tuple(sorted(names))
 
 

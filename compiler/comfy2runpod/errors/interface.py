@@ -166,7 +166,8 @@ class ExpressionOutOfBounds(Diagnostic):
 
     code: ClassVar[str] = "expression-out-of-bounds"
     field: str
-    value: int
+    values: str
+    proved: bool
     result: str
     allowed: str
     input_path: str
@@ -175,14 +176,15 @@ class ExpressionOutOfBounds(Diagnostic):
     def reason(self) -> str:
         """The value, what it becomes, and what is allowed."""
         return (
-            f"{self.field} = {self.value} is allowed, but becomes {self.result} for {self.input_path}, "
+            f"{self.field} = {self.values} is allowed, but becomes {self.result} for {self.input_path}, "
             f"which takes {self.allowed}."
         )
 
     @property
     def remedy(self) -> str:
         """Narrow the field."""
-        return "Narrow the field by min and max, or change the expression."
+        few = "" if self.proved else " so far that its values can be tried one by one"
+        return f"Narrow the field by min and max{few}, or change the expression."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,6 +76,26 @@ class NotJson(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HalfOfAPair(Diagnostic):
+    """A text that is none: half of a surrogate pair, as a cut emoji leaves it."""
+
+    code: ClassVar[str] = "half-of-a-pair"
+
+    @property
+    def reason(self) -> str:
+        """Where, and what it is."""
+        return (
+            f"The text at {self.at.json_path} holds half of a surrogate pair (\\ud800 to \\udfff), as an emoji that "
+            "was cut in two leaves behind. It is no Unicode text and cannot be sent."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Take it out."""
+        return "Open the workflow in ComfyUI, delete the broken character in that text (often shown as �), and save."
+
+
+@dataclass(frozen=True, kw_only=True)
 class TruncatedFile(Diagnostic):
     """JSON that ends in the middle: a copy or download that was cut off."""
 

@@ -1,32 +1,25 @@
-"""Document -> Annotation: the YAML in the note titled `comfy2runpod`, checked for form; paths are resolved later.
-
-YAML is read with every scalar as text: `92:4` would otherwise be a number in base sixty, and `no` false.
-"""
+"""Document -> Annotation: the YAML in the note titled `comfy2runpod`, checked for form; paths are resolved later."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias, TypeVar, cast
-
-import yaml
+from typing import TypeVar
 
 from comfy2runpod.diagnostics import Collector, Locus, nearest
 from comfy2runpod.errors import annotation as errors
+from comfy2runpod.interface.note_yaml import NoteError, Yaml, read_yaml, yaml_span
+from comfy2runpod.interface.numbers import number_of_pixels, size_in_bytes, time_in_seconds, whole_number
 from comfy2runpod.ir.annotation import Annotation, InputAnnotation, ModelAnnotation, OutputAnnotation, Source
 from comfy2runpod.ir.document import Document, GraphNode
 
 TITLE = "comfy2runpod"
 _NOTES = ("Note", "MarkdownNote")
-_FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)^\s*```\s*$", re.DOTALL | re.MULTILINE)
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB)?", re.IGNORECASE)
-_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_PIXELS = re.compile(r"(\d+(?:\.\d+)?)\s*(MP)?", re.IGNORECASE)
-_ASPECT = re.compile(r"\d{1,9}(\.\d{1,9})?")
-_TIME = re.compile(r"(\d+)\s*(s|m|h)?", re.IGNORECASE)
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_ASPECT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_GB = 10**9
+# Of fields, outputs and models each; a request of more would be no interface.
+MOST_NAMES = 1000
 
-Yaml: TypeAlias = "str | list[Yaml] | dict[str, Yaml]"
 T = TypeVar("T")
 
 TOP_KEYS = ("name", "title", "description", "inputs", "outputs", "models", "runpod")
@@ -63,27 +56,6 @@ def find_notes(document: Document) -> tuple[GraphNode, ...]:
     )
 
 
-def yaml_span(text: str) -> tuple[int, int]:
-    """Which part of a note's text is YAML: the first fenced block, or all of it."""
-    fenced = _FENCE.search(text)
-    return fenced.span(1) if fenced else (0, len(text))
-
-
-class _OneKeyLoader(yaml.BaseLoader):
-    """Refuses a key that stands twice in one mapping."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002 - pyyaml's own signature
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value} stands twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return cast("dict[object, object]", super().construct_mapping(node, deep))
-
-
 class _Reader:
     def __init__(self, file: str, note: GraphNode) -> None:
         self.found = Collector()
@@ -100,16 +72,10 @@ class _Reader:
         text = text if isinstance(text, str) else ""
         start, end = yaml_span(text)
         try:
-            raw = cast("Yaml | None", yaml.load(text[start:end], Loader=_OneKeyLoader))  # noqa: S506 - a BaseLoader makes texts only
-        except yaml.MarkedYAMLError as error:
-            line = (error.problem_mark.line + 1) if error.problem_mark else 1
-            self.found.add(errors.NotYaml(at=self.at(), line=line, problem=error.problem or "it cannot be read"))
-            return Annotation()
-        except yaml.YAMLError as error:
-            self.found.add(errors.NotYaml(at=self.at(), line=1, problem=" ".join(str(error).split())))
-            return Annotation()
-        except RecursionError:
-            self.found.add(errors.NotYaml(at=self.at(), line=1, problem="it is nested too deeply"))
+            raw = read_yaml(text[start:end])
+        except NoteError as error:
+            line = error.line + text.count("\n", 0, start)
+            self.found.add(errors.NotYaml(at=self.at(), line=line, problem=error.problem))
             return Annotation()
         top = self._mapping(raw or {}, "", TOP_KEYS)
         runpod = self._mapping(top.get("runpod", {}), "runpod", _RUNPOD)
@@ -203,6 +169,9 @@ class _Reader:
         if not isinstance(raw, dict):
             self._wrong(key or "the note", "a mapping (key: value)", raw)
             return {}
+        if len(raw) > MOST_NAMES:
+            self.found.add(errors.WrongForm(at=self.at(key), expected=f"{MOST_NAMES:,} at most", found=f"{len(raw):,}"))
+            return {}
         for name in raw:
             if allowed is not None and name not in allowed:
                 place = f"{key}.{name}" if key else name
@@ -241,22 +210,16 @@ class _Reader:
         return False
 
     def _whole(self, raw: Yaml, key: str) -> int:
-        if isinstance(raw, str) and raw.isdecimal():
-            return int(raw)
-        self._wrong(key, "a whole number", raw)
-        return 0
+        number = whole_number(raw) if isinstance(raw, str) else None
+        return self._known(None if number is None or number < 0 else number, "a whole number, 0 or more", raw, key)
 
     def _size(self, raw: Yaml, key: str) -> int:
-        if isinstance(raw, str) and (match := _SIZE.fullmatch(raw.strip())):
-            return round(float(match[1]) * _UNITS[(match[2] or "B").upper()])
-        self._wrong(key, "a size such as 27.1GB", raw)
-        return 0
+        size = size_in_bytes(raw) if isinstance(raw, str) else None
+        return self._known(size, "a size such as 27.1GB, 1000TB at most", raw, key)
 
     def _pixels(self, raw: Yaml, key: str) -> int:
-        if isinstance(raw, str) and (match := _PIXELS.fullmatch(raw.strip())):
-            return round(float(match[1]) * (10**6 if match[2] else 1))
-        self._wrong(key, "a number of pixels, or of megapixels such as 32MP", raw)
-        return 0
+        pixels = number_of_pixels(raw) if isinstance(raw, str) else None
+        return self._known(pixels, "a number of pixels, or of megapixels such as 32MP", raw, key)
 
     def _aspect(self, raw: Yaml, key: str) -> float:
         if isinstance(raw, str) and _ASPECT.fullmatch(raw.strip()):
@@ -265,13 +228,16 @@ class _Reader:
         return 0
 
     def _gigabytes(self, raw: Yaml, key: str) -> int:
-        return -(-self._size(raw, key) // _UNITS["GB"])
+        return -(-self._size(raw, key) // _GB)
 
     def _seconds(self, raw: Yaml, key: str) -> int:
-        if isinstance(raw, str) and (match := _TIME.fullmatch(raw.strip())):
-            return int(match[1]) * _SECONDS[(match[2] or "s").lower()]
-        self._wrong(key, "a time such as 30m", raw)
-        return 0
+        seconds = time_in_seconds(raw) if isinstance(raw, str) else None
+        return self._known(seconds, "a time such as 30m, from 1 second to 7 days", raw, key)
+
+    def _known(self, number: int | None, expected: str, raw: Yaml, key: str) -> int:
+        if number is None:
+            self._wrong(key, expected, raw)
+        return number or 0
 
     def _wrong(self, key: str, expected: str, found: Yaml) -> None:
         shown = found if isinstance(found, str) else ("a list" if isinstance(found, list) else "a mapping")

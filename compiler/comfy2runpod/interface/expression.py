@@ -2,7 +2,8 @@
 
     round_up(width, 64)          (round_up(width, 64) - width) // 2
 
-Known are the field's own name, integers, + - * // %, and round_up, round_down, min, max.
+Known are the field's own name, integers, + - * // %, and round_up, round_down, min, max. What is written is bounded in
+length and depth, and every part of it in size, so that neither the check nor a worker computes for long.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from comfy2runpod.interface import intervals
+from comfy2runpod.interface.intervals import LARGEST, Domain, Range, TooLarge
+from comfy2runpod_contract.rounding import round_down, round_up
 
 VALUE = "value"
 
@@ -21,12 +26,15 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[int, int], int]] = {
     ast.Mod: lambda a, b: a % b,
 }
 _FUNCTIONS: Mapping[str, Callable[[int, int], int]] = {
-    "round_up": lambda value, multiple: -(-value // multiple) * multiple,
-    "round_down": lambda value, multiple: value // multiple * multiple,
+    "round_up": round_up,
+    "round_down": round_down,
     "min": min,
     "max": max,
 }
 _MAX_LENGTH = 500
+_MAX_DEPTH = 40
+# What anybody writes in an expression fits 64 bits.
+_MAX_CONSTANT = 2**64
 
 
 class ExpressionError(ValueError):
@@ -35,32 +43,44 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A checked expression. `python` is its text over the name `value`."""
+    """A checked expression. `python` is its text over the name `value`, `size` the number of its parts."""
 
     python: str
     tree: ast.expr
+    size: int
 
     def __call__(self, value: int) -> int:
         """The expression's value.
 
         Raises:
             ZeroDivisionError: it divides by zero there.
+            TooLarge: a part of it is beyond what any input takes.
         """
         return _evaluate(self.tree, value)
 
-    def over(self, source: str) -> str:
-        """The expression's text with `source`, an attribute or subscript, in the value's place."""
-        replaced = ast.parse(source, mode="eval").body
-        return ast.unparse(_Replace(replaced).visit(ast.parse(self.python, mode="eval").body)).replace("'", '"')
+    def within(self, domain: Domain) -> Range:
+        """Where its value can lie for the values of a domain: never less than where it does.
 
-    @property
-    def functions(self) -> frozenset[str]:
-        """Which of the rounding functions it calls."""
-        return frozenset(
-            node.func.id
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        ) - {"min", "max"}
+        Raises:
+            ZeroPossible: it may divide by zero somewhere there.
+            TooLarge: a part of it may be beyond what any input takes.
+        """
+        return _range(self.tree, domain)
+
+
+def python_over(python: str, source: str) -> str:
+    """A checked expression's text with `source`, an attribute or subscript, in the value's place."""
+    replaced = ast.parse(source, mode="eval").body
+    return ast.unparse(_Replace(replaced).visit(ast.parse(python, mode="eval").body)).replace("'", '"')
+
+
+def rounding_of(python: str) -> frozenset[str]:
+    """Which of the rounding functions a checked expression's text calls."""
+    return frozenset(
+        node.func.id
+        for node in ast.walk(ast.parse(python, mode="eval"))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ) - {"min", "max"}
 
 
 class _Replace(ast.NodeTransformer):
@@ -77,7 +97,7 @@ def parse_expression(text: str, name: str) -> Expression:
     """Reads an expression over the field `name`.
 
     Raises:
-        ExpressionError: syntax, an unknown name, or anything but the arithmetic above.
+        ExpressionError: syntax, an unknown name, anything but the arithmetic above, or more than its bounds.
     """
     if len(text) > _MAX_LENGTH:
         raise ExpressionError(f"it has more than {_MAX_LENGTH} characters")
@@ -85,13 +105,28 @@ def parse_expression(text: str, name: str) -> Expression:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ExpressionError("it is not an expression") from None
+    size = _size(tree)
     checked = _checked(tree, name)
-    return Expression(ast.unparse(checked), checked)
+    return Expression(ast.unparse(checked), checked, size)
+
+
+def _size(tree: ast.expr) -> int:
+    """The number of its parts; they stand in each other only so deep."""
+    level: list[ast.expr] = [tree]
+    size = 0
+    for _ in range(_MAX_DEPTH):
+        size += len(level)
+        level = [inner for part in level for inner in ast.iter_child_nodes(part) if isinstance(inner, ast.expr)]
+        if not level:
+            return size
+    raise ExpressionError(f"its parts stand in each other more than {_MAX_DEPTH} deep")
 
 
 def _checked(node: ast.expr, name: str) -> ast.expr:
     match node:
         case ast.Constant(value=int() as number) if not isinstance(number, bool):
+            if number > _MAX_CONSTANT:
+                raise ExpressionError("a number in it is larger than 2 to the power of 64")
             return ast.Constant(number)
         case ast.Name(id=found) if found == name:
             return ast.Name(VALUE, ast.Load())
@@ -110,13 +145,41 @@ def _checked(node: ast.expr, name: str) -> ast.expr:
 def _evaluate(node: ast.expr, value: int) -> int:
     match node:
         case ast.Constant(value=int() as number):
-            return number
-        case ast.Name():
-            return value
+            result = number
         case ast.UnaryOp(operand=operand):
-            return -_evaluate(operand, value)
+            result = -_evaluate(operand, value)
         case ast.BinOp(left=left, op=op, right=right):
-            return _OPERATORS[type(op)](_evaluate(left, value), _evaluate(right, value))
+            result = _OPERATORS[type(op)](_evaluate(left, value), _evaluate(right, value))
         case ast.Call(func=ast.Name(id=function), args=[first, second]):
-            return _FUNCTIONS[function](_evaluate(first, value), _evaluate(second, value))
-    raise AssertionError(f"not checked: {ast.dump(node)}")
+            result = _FUNCTIONS[function](_evaluate(first, value), _evaluate(second, value))
+        case _:
+            result = value
+    if not -LARGEST <= result <= LARGEST:
+        raise TooLarge
+    return result
+
+
+def _range(node: ast.expr, domain: Domain) -> Range:
+    match node:
+        case ast.Constant(value=int() as number):
+            return intervals.constant(number)
+        case ast.UnaryOp(operand=operand):
+            return intervals.negated(_range(operand, domain))
+        case ast.BinOp(left=left, op=op, right=right):
+            a, b = _range(left, domain), _range(right, domain)
+            match op:
+                case ast.Add():
+                    return intervals.added(a, b, domain)
+                case ast.Sub():
+                    return intervals.added(a, intervals.negated(b), domain)
+                case ast.Mult():
+                    return intervals.multiplied(a, b, domain)
+                case ast.FloorDiv():
+                    return intervals.floor_divided(a, b, domain)
+            return intervals.remainder(a, b, domain)
+        case ast.Call(func=ast.Name(id=function), args=[first, second]):
+            a, b = _range(first, domain), _range(second, domain)
+            if function in ("min", "max"):
+                return intervals.chosen(a, b, domain, least=function == "min")
+            return intervals.rounded(a, b, domain, up=function == "round_up")
+    return intervals.variable(domain)

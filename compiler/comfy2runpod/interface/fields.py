@@ -6,16 +6,21 @@ note and never widened.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TypedDict
 
 from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.catalog.node_facts import INPUT_FOLDER, VALUE_NODES
-from comfy2runpod.diagnostics import Collector, Locus
+from comfy2runpod.diagnostics import Collector, Locus, shorten
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.interface.expression import Expression
+from comfy2runpod.interface.expression_bounds import Work, first_fault
 from comfy2runpod.interface.image_fields import image_field, keys_suit
+from comfy2runpod.interface.numbers import LARGEST_WHOLE, decimal_number, whole_number
 from comfy2runpod.ir.annotation import InputAnnotation
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.interface import (
@@ -34,8 +39,11 @@ from comfy2runpod.ir.prompt import as_link
 DEFAULT_TEXT_LENGTH = 10_000
 # Whole numbers that every JSON reader keeps exactly; the bounds where a node declares none.
 _SAFE = 2**53 - 1
-# An expression over more values than this is checked at the ends of the range only.
-_MAX_CHECKED = 200_000
+# A page that lists more of them is of no use to anybody.
+MOST_CHOICES = 20_000
+_CHOICES_SHOWN = 50
+# No request is as long.
+LONGEST_TEXT = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +94,18 @@ class _Common(TypedDict):
     targets: tuple[Target, ...]
 
 
-def make_field(note: InputAnnotation, reached: tuple[Reached, ...], at: Locus, found: Collector) -> Field | None:
-    """The typed field, or None with the reasons noted."""
-    return _FieldMaker(note, reached, at, found).make()
+def make_field(
+    note: InputAnnotation, reached: tuple[Reached, ...], at: Locus, found: Collector, work: Work
+) -> Field | None:
+    """The typed field, or None with the reasons noted; `work` is what may be spent on the graph's expressions."""
+    return _FieldMaker(note, reached, at, found, work).make()
 
 
 class _FieldMaker:
-    def __init__(self, note: InputAnnotation, reached: tuple[Reached, ...], at: Locus, found: Collector) -> None:
+    def __init__(
+        self, note: InputAnnotation, reached: tuple[Reached, ...], at: Locus, found: Collector, work: Work
+    ) -> None:
+        self._work = work
         self._note = note
         self._reached = reached
         self._at = at
@@ -125,8 +138,7 @@ class _FieldMaker:
             case "image":
                 return image_field(self._note, self._title, self._targets, self._at, self._found)
             case "seed":
-                low, high = self._integer_bounds()
-                return SeedField(**self._common(), minimum=low, maximum=high)
+                return self._seed()
             case "integer":
                 return self._integer()
             case "number":
@@ -146,6 +158,14 @@ class _FieldMaker:
             required=bool(self._note.required),
             targets=self._targets,
         )
+
+    def _seed(self) -> SeedField | None:
+        low, high = self._integer_bounds()
+        if low > high:
+            self._bad("min", low, f"bounds that hold a value (they end at {high})")
+            return None
+        self._check_expressions(range(low, high + 1))
+        return SeedField(**self._common(), minimum=low, maximum=high)
 
     def _integer(self) -> IntegerField | None:
         low, high = self._integer_bounds()
@@ -170,8 +190,8 @@ class _FieldMaker:
     def _integer_bounds(self) -> tuple[int, int]:
         low, high = self._declared_bounds()
         whole = (
-            -_SAFE if low is None else int(low),
-            _SAFE if high is None else int(high),
+            -_SAFE if low is None else max(math.ceil(low), -LARGEST_WHOLE),
+            _SAFE if high is None else min(math.floor(high), LARGEST_WHOLE),
         )
         return (
             self._narrowed("min", whole[0], low, self._whole("min", self._note.minimum)),
@@ -210,41 +230,26 @@ class _FieldMaker:
         )
 
     def _check_expressions(self, allowed: range) -> None:
-        # Not len(): a range of 64-bit bounds has more members than it can tell.
-        count = (allowed.stop - 1 - allowed.start) // allowed.step + 1
-        last = allowed.start + (count - 1) * allowed.step
-        values: Iterable[int] = allowed if count <= _MAX_CHECKED else (allowed.start, last)
         for item in self._reached:
-            if item.expression is None:
-                continue
-            for value in values:
-                if not self._fits(item, item.expression, value):
-                    break
+            if item.expression is not None:
+                self._check_expression(item, item.expression, allowed)
 
-    def _fits(self, item: Reached, expression: Expression, value: int) -> bool:
-        try:
-            result = expression(value)
-        except ZeroDivisionError:
-            self._out_of_bounds(value, "a division by zero", item.path, item.spec)
-            return False
+    def _check_expression(self, item: Reached, expression: Expression, allowed: range) -> None:
         for path, spec in item.bounds:
-            low, high = spec.minimum, spec.maximum
-            if (low is not None and result < low) or (high is not None and result > high):
-                self._out_of_bounds(value, str(result), path, spec)
-                return False
-        return True
-
-    def _out_of_bounds(self, value: int, result: str, path: str, spec: InputSpec) -> None:
-        self._found.add(
-            errors.ExpressionOutOfBounds(
-                at=self._at,
-                field=self._note.name,
-                value=value,
-                result=result,
-                allowed=f"{spec.minimum} to {spec.maximum}",
-                input_path=path,
-            )
-        )
+            fault = first_fault(expression, allowed, partial(_lies_within, spec.minimum, spec.maximum), self._work)
+            if fault is not None:
+                self._found.add(
+                    errors.ExpressionOutOfBounds(
+                        at=self._at,
+                        field=self._note.name,
+                        values=_values(allowed) if fault.value is None else str(fault.value),
+                        proved=fault.value is not None,
+                        result=fault.result,
+                        allowed=_allowed(spec),
+                        input_path=path,
+                    )
+                )
+                return
 
     def _number(self) -> NumberField | None:
         low, high = self._declared_bounds()
@@ -256,8 +261,8 @@ class _FieldMaker:
         low = low if noted_low is None else noted_low
         high = high if noted_high is None else noted_high
         default = self._default()
-        if isinstance(default, bool) or not isinstance(default, (int, float)):
-            self._bad("default", default, "a number")
+        if isinstance(default, bool) or not isinstance(default, (int, float)) or not _is_double(default):
+            self._bad("default", default, "a finite number")
             return None
         if (low is not None and default < low) or (high is not None and default > high):
             self._bad("default", default, f"a number from {low} to {high}")
@@ -274,6 +279,9 @@ class _FieldMaker:
         if shortest > longest:
             self._bad("max_length", longest, f"at least min_length, {shortest}")
             return None
+        if longest > LONGEST_TEXT:
+            self._bad("max_length", longest, f"at most {LONGEST_TEXT:,}")
+            return None
         if not shortest <= len(default) <= longest and not self._note.required:
             self._bad("default", default, f"a text of {shortest} to {longest} characters")
             return None
@@ -283,19 +291,23 @@ class _FieldMaker:
         )
 
     def _choice(self) -> ChoiceField | None:
-        common = [choice for choice in self._reached[0].spec.choices or () if isinstance(choice, str)]
+        common = dict.fromkeys(choice for choice in self._reached[0].spec.choices or () if isinstance(choice, str))
         for item in self._reached:
             for _, spec in item.bounds:
-                common = [choice for choice in common if choice in (spec.choices or ())]
+                theirs = {choice for choice in spec.choices or () if isinstance(choice, str)}
+                common = dict.fromkeys(choice for choice in common if choice in theirs)
         noted = self._note.choices
         for choice in noted or ():
             if choice not in common:
-                self._bad("choices", choice, f"some of {', '.join(common)}")
+                self._bad("choices", choice, f"some of {_some(common)}")
                 return None
-        choices = tuple(common) if noted is None else noted
+        choices = tuple(common if noted is None else dict.fromkeys(noted))
+        if len(choices) > MOST_CHOICES:
+            self._bad("choices", f"{len(choices):,} choices", f"at most {MOST_CHOICES:,}; list those to offer")
+            return None
         default = self._default()
         if not isinstance(default, str) or default not in choices:
-            self._bad("default", default, f"one of {', '.join(choices)}")
+            self._bad("default", default, f"one of {_some(choices)}")
             return None
         return ChoiceField(**self._common(), default=default, choices=choices)
 
@@ -323,20 +335,18 @@ class _FieldMaker:
     def _whole(self, key: str, text: str | None) -> int | None:
         if text is None:
             return None
-        try:
-            return int(text.replace("_", ""))
-        except ValueError:
-            self._bad(key, text, "a whole number")
-            return None
+        number = whole_number(text)
+        if number is None:
+            self._bad(key, text, f"a whole number, {LARGEST_WHOLE} at most")
+        return number
 
     def _decimal(self, key: str, text: str | None) -> float | None:
         if text is None:
             return None
-        try:
-            return float(text)
-        except ValueError:
-            self._bad(key, text, "a number")
-            return None
+        number = decimal_number(text)
+        if number is None:
+            self._bad(key, text, "a finite number")
+        return number
 
     def _bad(self, key: str, value: Json, expected: str) -> None:
         self._found.add(
@@ -354,6 +364,32 @@ def kind_of(spec: InputSpec) -> str:
         return "choice" if spec.choices and not spec.folders else "other"
     kinds = {"INT": "integer", "FLOAT": "number", "STRING": "text", "BOOLEAN": "boolean"}
     return kinds.get(spec.type, "other")
+
+
+def _is_double(number: float) -> bool:
+    try:
+        return math.isfinite(float(number))
+    except OverflowError:
+        return False
+
+
+def _some(choices: Collection[str]) -> str:
+    """The choices; of very many the first."""
+    shown = ", ".join(shorten(choice) for choice in islice(choices, _CHOICES_SHOWN))
+    more = len(choices) - _CHOICES_SHOWN
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def _lies_within(low: float | None, high: float | None, least: int, most: int) -> bool:
+    return (low is None or least >= low) and (high is None or most <= high)
+
+
+def _values(allowed: range) -> str:
+    return f"{allowed.start} to {allowed.stop - 1}"
+
+
+def _allowed(spec: InputSpec) -> str:
+    return f"{spec.minimum} to {spec.maximum}"
 
 
 def _of(step: int, offset: int) -> str:

@@ -22,6 +22,7 @@ from comfy2runpod.errors import interface as errors
 from comfy2runpod.interface.aspect import bounded_aspects
 from comfy2runpod.interface.bypass import Unfolded
 from comfy2runpod.interface.expression import Expression, ExpressionError, parse_expression
+from comfy2runpod.interface.expression_bounds import Work
 from comfy2runpod.interface.fed_once import FileNames, check_fed_once, check_left_out, each_once
 from comfy2runpod.interface.fields import Reached, kind_of, make_field, reached_specs
 from comfy2runpod.interface.input_files import check_files, unfed_images
@@ -104,7 +105,7 @@ def field_at(document: Document, graph: BoundGraph, path: str) -> tuple[tuple[Re
     at = Locus(document.file)
     reached = tuple(maker.reach(note, source, at))
     if reached:
-        make_field(note, reached, at, maker.found)
+        make_field(note, reached, at, maker.found, maker.work)
     return reached, maker.found.all
 
 
@@ -114,6 +115,7 @@ class _Maker:
         self._graph = graph
         self._annotation = annotation
         self.found = Collector()
+        self.work = Work()
 
     # Not for `field_at`, which asks for one path at a time.
     @cached_property
@@ -144,7 +146,7 @@ class _Maker:
             reached = tuple(item for source in note.sources for item in self.reach(note, source, at))
             if len(reached) < before:
                 continue
-            field = make_field(note, each_once(reached), at, self.found)
+            field = make_field(note, each_once(reached), at, self.found, self.work)
             if field is not None:
                 yield field
 
