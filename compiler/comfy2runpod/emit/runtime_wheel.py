@@ -34,6 +34,11 @@ Summary: The worker of packages that comfy2runpod compiled
 License-Expression: Apache-2.0
 License-File: LICENSE
 Requires-Python: >=3.11
+Description-Content-Type: text/markdown
+"""
+_DESCRIPTION = """
+The worker of packages that comfy2runpod compiled: the part of comfy2runpod that runs beside ComfyUI, without the compiler.
+Each package brings its own.
 """
 _WHEEL = """\
 Wheel-Version: 1.0
@@ -67,7 +72,7 @@ def runtime_wheel() -> Wheel:
     files = {f"{package}/{path}": data for package in _PACKAGES for path, data in _sources(package)}
     metadata = _METADATA + "".join(f"Requires-Dist: {requirement}\n" for requirement in requirements())
     files |= {
-        f"{info}/METADATA": metadata.format(version=__version__).encode(),
+        f"{info}/METADATA": (metadata.format(version=__version__) + _DESCRIPTION).encode(),
         f"{info}/WHEEL": _WHEEL.format(version=__version__).encode(),
         f"{info}/licenses/LICENSE": template_text("LICENSE").encode(),
     }
