@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
-from comfy2runpod.catalog.node_facts import PREFIX_CLASSES
+from comfy2runpod.catalog.node_facts import OWN_CHOICES, PREFIX_CLASSES
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import bind as errors
@@ -13,7 +13,16 @@ from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import GraphNode
 from comfy2runpod.ir.flat import FlatGraph, FlatNode, FromInstance, FromNode, FromWidget, Origin
 from comfy2runpod.ir.json import Json
-from comfy2runpod.widgets.assign import Assigned, Place, PlaceKind, as_prompt_value, assign, current_name
+from comfy2runpod.ir.prompt import as_link
+from comfy2runpod.widgets.assign import (
+    Assigned,
+    Place,
+    PlaceKind,
+    as_prompt_value,
+    assign,
+    current_name,
+    index_of_choice,
+)
 from comfy2runpod.widgets.fit import Added, Removed, explain, misfits, of_type
 from comfy2runpod.widgets.lookup import WidgetFinder
 from comfy2runpod.widgets.replacements import with_widget_values, without_choices
@@ -90,6 +99,12 @@ class _Binder:
                     self.found.add(errors.UndeclaredInput(at=self._locus(flat, name), declared=declared))
                 continue
             self._from_origin(flat, assigned.specs.get(name), name, origin, inputs)
+        own = OWN_CHOICES.get(node_class.name)
+        if own is not None and own.index in inputs:
+            choice = inputs.get(own.choice)
+            # Over a link comes what only the run tells; the editor takes the widget's own then.
+            choice = assigned.values.get(own.choice) if as_link(choice) is not None else choice
+            inputs[own.index] = index_of_choice(own, inputs, choice)
         self._judge(flat, node_class, assigned, inputs)
         return BoundNode(
             id=flat.id,

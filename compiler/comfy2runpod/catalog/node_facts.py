@@ -111,7 +111,6 @@ class Extra:
 
 # From editor 1.43.18 and 1.58.1, by what each saves for a new node of every class.
 EXTRA_WIDGETS: Mapping[str, tuple[Extra, ...]] = {
-    "CustomCombo": (Extra("choice", ("index", "option1"), any_number=True),),
     "ImageCompare": (Extra("compare_view", (), any_number=True),),
     "ImageCropV2": (Extra("crop_region", ("x", "y", "width", "height")),),
     "Load3D": (
@@ -129,6 +128,22 @@ EXTRA_WIDGETS: Mapping[str, tuple[Extra, ...]] = {
     "SaveGLB": (Extra("filename_prefix", ("image",), any_number=True),),
     "WebcamCapture": (Extra("capture_on_queue", ("capture",)),),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class OwnChoices:
+    """A class whose choices are the author's own, in widgets behind its choice that the class does not declare.
+
+    `index` is the choice's place among them, `option` what the widgets of the choices are called, with a number behind.
+    The server takes them all (`accept_all_inputs`, which /object_info does not tell), and gives the index out.
+    """
+
+    choice: str
+    index: str
+    option: str
+
+
+OWN_CHOICES: Mapping[str, OwnChoices] = {"CustomCombo": OwnChoices("choice", "index", "option")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from comfy2runpod.catalog.classes import InputSpec, NodeClass
-from comfy2runpod.catalog.node_facts import EXTRA_WIDGETS, FIXED_VALUES, UPLOAD_BUTTONS
+from comfy2runpod.catalog.node_facts import EXTRA_WIDGETS, FIXED_VALUES, OWN_CHOICES, UPLOAD_BUTTONS, OwnChoices
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.json import Json
 
@@ -72,7 +72,16 @@ def is_widget(node_class: NodeClass, name: str) -> bool:
         return any(other.upload in UPLOAD_BUTTONS for other in node_class.inputs)
     if name == "control_after_generate":
         return any(other.controlled_in(other.name) for other in node_class.inputs)
+    own = OWN_CHOICES.get(node_class.name)
+    if own is not None and (name == own.index or name.removeprefix(own.option).isdecimal()):
+        return True
     return any(name in extra.names for extra in EXTRA_WIDGETS.get(node_class.name, ()))
+
+
+def index_of_choice(own: OwnChoices, inputs: Mapping[str, Json], choice: Json) -> int:
+    """The place of a choice among the author's own; -1 where it is none of them."""
+    options = [value for name, value in inputs.items() if name.removeprefix(own.option).isdecimal()]
+    return next((place for place, option in enumerate(options) if option == choice), -1)
 
 
 def assign(
@@ -121,6 +130,7 @@ class _Taker:
         self._profile = profile
         self._saved = saved
         self._extras = EXTRA_WIDGETS.get(node_class.name, ())
+        self._own = OWN_CHOICES.get(node_class.name)
         self._values: dict[str, Json] = {}
         self._specs: dict[str, InputSpec] = dict(node_class.by_name)
         self._places: list[Place] = []
@@ -178,10 +188,28 @@ class _Taker:
             for key, children in spec.options:
                 if value and key == value[0]:
                     self.take(children, f"{name}.")
+        if self._own is not None and name == self._own.choice:
+            self._own_choices(self._own)
         for extra in self._extras:
             if extra.after == name:
                 for label in extra.names:
                     self._place(Place(label, PlaceKind.BUTTON))
+
+    def _own_choices(self, own: OwnChoices) -> None:
+        """The author's choices as the editor makes their widgets: up to the first empty one, which there always is."""
+        self._place(Place(own.index, PlaceKind.BUTTON))
+        self._values[own.index] = -1
+        number = 0
+        value: tuple[Json, ...] = ("",)
+        while number == 0 or value[0]:
+            number += 1
+            name = f"{own.option}{number}"
+            value = self._place(Place(name, PlaceKind.BUTTON)) or ("",)
+            self._values[name] = value[0]
+        self._values[own.index] = index_of_choice(own, self._values, self._values.get(own.choice))
+        # What is left stood behind an empty one.
+        for place in range(len(self._places), len(self._saved)):
+            self._place(Place(f"{own.option}{place}", PlaceKind.BUTTON))
 
     def _upload_button(self) -> None:
         """The upload button stands behind the required inputs."""
