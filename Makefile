@@ -12,7 +12,7 @@ LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annota
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit drift generate goldens editor editor-cases parity fuzz fuzz-input faults faults-real soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test drift generate goldens editor editor-cases parity fuzz fuzz-input faults faults-real soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -75,6 +75,9 @@ imports: setup ## Which module may import which.
 
 unit: setup editors ## The tests.
 	$(BIN)/pytest -q -n 2
+
+install-test: setup ## Install by pip, uv and pipx under each Python that is here, and the image's worker; half an hour.
+	INSTALL_TESTS=all $(BIN)/pytest -q -n 2 tests/installation
 
 drift: setup ## The committed packages are what the graphs compile to.
 	$(BIN)/python scripts/check_drift.py $(GRAPHS)

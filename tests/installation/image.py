@@ -1,12 +1,13 @@
 """Takes the steps of a package's Dockerfile that make the worker, in a folder in the place of an image's root.
 
-What docker would do with FROM, COPY, RUN and WORKDIR, as far as these steps use them; the steps of ComfyUI itself, which
-bring torch and its sources, are left out.
+What docker would do with COPY, RUN, ENV and ENTRYPOINT, as far as these steps use them; the steps of ComfyUI itself,
+which bring torch and its sources, are left out.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
 import shlex
 import shutil
@@ -52,9 +53,7 @@ def build_worker(built_from: Path, root: Path, python: str) -> tuple[Path, list[
         if word == "ENV":
             variables |= dict(part.split("=", 1) for part in shlex.split(rest))
         elif word == "ENTRYPOINT":
-            entry = [
-                re.sub(_ROOTS, lambda found: f"{root}/{found[1]}", part) for part in re.findall(r'"([^"]*)"', rest)
-            ]
+            entry = json.loads(placed)
         elif word in ("COPY", "RUN") and "comfyui" not in rest.replace("models.lock.json", ""):
             if word == "COPY":
                 copy(built_from, placed)

@@ -18,8 +18,10 @@ from .image import build_worker, context
 from .test_runtime_wheel import IMPORT_ALL, PACKAGES
 
 GRAPH = ROOT / "graphs" / "t2i_klein_4b.json"
-FORGOTTEN = (".env", "id_rsa", ".git/config", ".aws/credentials", "notes.md", "wheels/secret.txt", "models/big.safetensors",
-             "docs/API.md", "clients/python/pyproject.toml", ".venv/bin/python")  # fmt: skip
+FORGOTTEN = (
+    ".env", "id_rsa", ".git/config", ".aws/credentials", "notes.md", "wheels/secret.txt", "models/big.safetensors",
+    "docs/API.md", "clients/python/pyproject.toml", ".venv/bin/python",
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -37,8 +37,8 @@ Requires-Python: >=3.11
 Description-Content-Type: text/markdown
 """
 _DESCRIPTION = """
-The worker of packages that comfy2runpod compiled: the part of comfy2runpod that runs beside ComfyUI, without the compiler.
-Each package brings its own.
+The worker of packages that comfy2runpod compiled: the part of it that runs beside ComfyUI, without the compiler. Each
+package brings its own.
 """
 _WHEEL = """\
 Wheel-Version: 1.0
