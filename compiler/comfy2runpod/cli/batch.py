@@ -7,32 +7,28 @@ import gc
 import ipaddress
 import os
 import re
-import shutil
 import signal
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 import click
 
+from comfy2runpod.cli.batch_text import Shown, counts, ended, summary
 from comfy2runpod.cli.exits import REFUSED
-from comfy2runpod.cli.say import redraw, say
-from comfy2runpod.diagnostics import shorten
+from comfy2runpod.cli.process import INTERRUPTED
+from comfy2runpod.cli.progress import progress
+from comfy2runpod.cli.say import say
+from comfy2runpod.cli.terminal import terminal
+from comfy2runpod.operate.kinds import kinds
 
 if TYPE_CHECKING:
-    from comfy2runpod.operate.batch import Batch, Settings, Summary, Told
+    from comfy2runpod.operate.batch import Batch, Settings
 
 _KEY = "RUNPOD_API_KEY"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
-_INTERRUPTED = 130
 # Python's own.
 _OFTEN = (700, 10, 10)
-# Seconds between two lines of progress where there is no terminal, and two changes of the one that there is on one.
-_LINES_EVERY, _BAR_EVERY = 10.0, 0.5
-_BAR = 24
-_LONGEST_MESSAGE = 300
 
 
 @click.command("batch")
@@ -56,6 +52,10 @@ def batch_command(
 ) -> None:
     """Send every line of INPUTS to ENDPOINT's queue, once, and keep what comes back.
 
+    \b
+    RUNPOD_API_KEY=… comfy2runpod batch ENDPOINT_ID inputs.jsonl -o results
+    RUNPOD_API_KEY=local comfy2runpod batch http://127.0.0.1:8000/v2/t2v_ltx2 inputs.jsonl -o results
+
     ENDPOINT is an endpoint's id at RunPod, or the address of one elsewhere, such as `serve` prints; its API key is read
     from RUNPOD_API_KEY. A line of INPUTS is an input, or {"id": "...", "input": {...}}.
 
@@ -72,28 +72,30 @@ COMMANDS = (batch_command,)
 
 
 def _run(address: str, api_key: str, path: Path, folder: Path, settings: Settings) -> None:
-    from comfy2runpod.operate.batch import Batch  # noqa: PLC0415 - as above
+    from comfy2runpod.operate.batch import Batch, summarize  # noqa: PLC0415 - as above
     from comfy2runpod.operate.caller import Caller  # noqa: PLC0415 - as above
     from comfy2runpod.operate.inputs import Inputs  # noqa: PLC0415 - as above
     from comfy2runpod.operate.journal import Journal  # noqa: PLC0415 - as above
 
     async def call(inputs: Inputs) -> int:
-        progress = _Progress()
         async with Caller(address, api_key, settings.options) as caller:
-            batch = Batch(inputs, checked, journal, caller, settings, progress.tell)
-            before = batch.summary()
+            told = terminal()
+            before = summarize(journal.records.values(), len(checked.ids))
             if before.unsent < before.total:
-                say(f"Going on: {_counts(before)}.", err=True)
-            interrupted = _watch_signals(batch)
-            drawing = asyncio.create_task(progress.draw(batch))
-            try:
-                await batch.run()
-            finally:
-                drawing.cancel()
-                progress.clear()
-                _say(batch.summary(), folder)
+                told.say(f"Going on: {counts(before)}.")
+            with progress(told, "Batch", before.total, "inputs", done=ended(before)) as steps:
+                shown = Shown(told, steps)
+                batch = Batch(inputs, checked, journal, caller, settings, shown.tell)
+                interrupted = _watch_signals(batch)
+                drawing = asyncio.create_task(shown.draw(batch))
+                try:
+                    await batch.run()
+                finally:
+                    drawing.cancel()
+                    await asyncio.gather(drawing, return_exceptions=True)
+                    say(summary(batch.summary(), kinds(journal.records.items()), folder))
         if interrupted.is_set():
-            return _INTERRUPTED
+            return INTERRUPTED
         return 0 if batch.summary().complete else REFUSED
 
     with Inputs(path, settings.options.max_request_bytes) as inputs:
@@ -113,7 +115,7 @@ def _watch_signals(batch: Batch) -> asyncio.Event:
     def interrupt() -> None:
         if interrupted.is_set():
             # The journal is whole at any time.
-            os._exit(_INTERRUPTED)
+            os._exit(INTERRUPTED)
         interrupted.set()
         say("\nStopping; what is being sent is waited for. Ctrl-C again ends at once.", err=True)
         batch.halt()
@@ -121,75 +123,6 @@ def _watch_signals(batch: Batch) -> asyncio.Event:
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, interrupt)
     return interrupted
-
-
-class _Progress:
-    """One line that changes, on a terminal; else a line now and then. Failures are told at once."""
-
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-
-    def tell(self, told: Told) -> None:
-        """What came to its end otherwise than well."""
-        record = told.record
-        if record.event == "done" and not record.missing:
-            return
-        self.clear()
-        # The journal has it whole; a worker that is no package of ours may tell a traceback.
-        message = shorten(record.message or "", _LONGEST_MESSAGE)
-        if record.event == "done":
-            say(f"{told.id}: done without {', '.join(record.missing)}", err=True)
-        elif record.event == "failed":
-            say(f"{told.id}: failed, {record.code}: {message}", err=True)
-        else:
-            say(f"{told.id}: uncertain: {message}", err=True)
-
-    async def draw(self, batch: Batch) -> None:
-        """Shows how far a batch is, until it is cancelled."""
-        said = _counts(batch.summary())
-        while True:
-            await asyncio.sleep(_BAR_EVERY if self._live else _LINES_EVERY)
-            now = batch.summary()
-            line = _counts(now)
-            if self._live:
-                filled = _BAR * (now.total - now.sending - now.queued - now.unsent) // now.total
-                bar = f"[{'#' * filled}{'.' * (_BAR - filled)}] {line}"
-                redraw(bar[: shutil.get_terminal_size().columns - 1])
-            elif line != said:
-                said = line
-                say(f"{time.strftime('%H:%M:%S')} {line}", err=True)
-
-    def clear(self) -> None:
-        """Leaves the terminal's line to others."""
-        if self._live:
-            redraw()
-
-
-def _counts(now: Summary) -> str:
-    parts = [f"{now.done:,} of {now.total:,} done"]
-    parts += [f"{sum(now.failed.values()):,} failed"] if now.failed else []
-    parts += [f"{now.uncertain:,} uncertain"] if now.uncertain else []
-    in_flight = now.sending + now.queued
-    parts += [f"{in_flight:,} in flight"] if in_flight else []
-    return ", ".join(parts)
-
-
-def _say(now: Summary, folder: Path) -> None:
-    """The summary, and how to go on."""
-    say(f"{folder.as_posix()}: {now.done:,} of {now.total:,} done")
-    if now.partly:
-        say(f"  {now.partly:,} of them without some outputs: `failed` in their response.json says which and why")
-    for code, count in now.failed.items():
-        say(f"  {count:,} failed: {code}")
-    if now.failed:
-        say("    their messages are in journal.jsonl; --retry-failed sends them again")
-    if uncertain := now.uncertain + now.sending:
-        say(f"  {uncertain:,} uncertain: the endpoint may have queued them, or not")
-        say("    --resend-uncertain sends them again; they may run twice")
-    if now.queued:
-        say(f"  {now.queued:,} queued: the same command brings their results, which RunPod keeps for 30 minutes")
-    if now.unsent:
-        say(f"  {now.unsent:,} not sent: the same command sends them")
 
 
 def _api_key() -> str:

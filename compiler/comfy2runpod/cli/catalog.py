@@ -14,8 +14,10 @@ from comfy2runpod.catalog.object_info import MAX_ANSWER, catalog_json, parse_ans
 from comfy2runpod.catalog.refresh import Refreshed, refresh
 from comfy2runpod.catalog.text import class_json, class_text
 from comfy2runpod.cli.graphs import catalog_option, layered_catalog, read_file, shown
+from comfy2runpod.cli.progress import progress
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
+from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.comfyui_server import ServerError, ask_server
 from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError, nearest
 from comfy2runpod.editor import PROFILES, profile_of_version
@@ -67,11 +69,15 @@ def refresh_command(
 ) -> None:
     """Make a catalog of a server's node classes.
 
+    \b
+    comfy2runpod catalog refresh --from http://127.0.0.1:8188 --packs-only -o catalog/packs.json
+
     The same answer always gives the same file. Files that lie on the server are told from an input's choices and left
     out; a file that was named with -o is replaced whole.
     """
     known = load_catalog()
-    answer = _ask(source)
+    with progress(terminal(), f"Asking {source}"):
+        answer = _ask(source)
     result = _refreshed(answer, order, known)
     chosen = _chosen(result.classes, packs, known, source, packs_only=packs_only)
     version = comfyui or answer.comfyui
@@ -91,7 +97,11 @@ def refresh_command(
 @catalog_option
 @data_format_option
 def show_command(class_type: str, catalogs: tuple[Path, ...], form: str) -> None:
-    """Show what is known of a node class: its inputs, their bounds and choices, its outputs."""
+    """Show what is known of a node class: its inputs, their bounds and choices, its outputs.
+
+    \b
+    comfy2runpod catalog show KSampler
+    """
     with data_or_refusal(form):
         catalog = layered_catalog(catalogs)
         node_class, raw = catalog.get(class_type), catalog.raw(class_type)

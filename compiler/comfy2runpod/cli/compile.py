@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.cli.exits import REFUSED
-from comfy2runpod.cli.graphs import Settings, graph_options, graphs_argument, lock_of, read_graph, shown
+from comfy2runpod.cli.compiled import next_steps, size_warnings, summary
+from comfy2runpod.cli.graphs import Settings, graph_files, graph_options, graphs_argument, lock_of, read_graph, shown
 from comfy2runpod.cli.report import Reporter, format_option, reporting
 from comfy2runpod.cli.say import say
 from comfy2runpod.diagnostics import CompileError, Diagnostic
@@ -26,23 +26,33 @@ from comfy2runpod.write import write_package, write_text
 @graph_options
 @format_option
 def compile_command(graphs: tuple[Path, ...], output: Path, settings: Settings, form: str) -> None:
-    """Compile GRAPHS, as ComfyUI saves them, into endpoint packages.
+    """Compile GRAPHS into endpoint packages: graphs as ComfyUI saves them, or folders of them.
 
-    Each package goes to OUTPUT/<name>. A graph that is refused leaves its old package as it was.
+    \b
+    comfy2runpod compile graphs/t2v_ltx2.json
+    comfy2runpod compile graphs/ -o packages
+
+    Each package goes to DIRECTORY/<name>. A graph that is refused leaves its old package as it was, and the others are
+    compiled all the same.
     """
     with reporting(form) as reporter:
-        refused = 0
-        for graph in graphs:
-            result = _compiled(graph, settings, reporter)
-            if result is None:
-                refused += 1
-                continue
-            folder = output / result.interface.name
-            write_package(result.files, folder)
-            reporter.say(_summary(result, folder))
-        if refused:
-            say(f"{refused} of {len(graphs)} refused; their packages were left as they were.", err=True)
-            raise click.exceptions.Exit(REFUSED)
+        files = graph_files(graphs)
+        with reporter.progress("Compiling", files) as steps:
+            compiled = [
+                (graph, result)
+                for graph in steps.each(files, shown)
+                if (result := _compiled(graph, settings, reporter)) is not None
+            ]
+            for _, result in compiled:
+                folder = output / result.interface.name
+                write_package(result.files, folder)
+                reporter.say(summary(result, folder, verbose=reporter.terminal.verbose))
+        if compiled:
+            reporter.say(next_steps(compiled, output))
+        if reporter.failed:
+            left = "its package was left as it was" if reporter.failed == 1 else "their packages were left as they were"
+            say(f"{reporter.failed} of {len(files)} refused; {left}.", err=True)
+        reporter.finish()
 
 
 @click.command("check")
@@ -50,21 +60,26 @@ def compile_command(graphs: tuple[Path, ...], output: Path, settings: Settings, 
 @graph_options
 @format_option
 def check_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> None:
-    """Check GRAPHS as `compile` does, and write nothing. An API prompt is checked as ComfyUI does."""
+    """Check GRAPHS, files or folders of them, as `compile` does, and write nothing.
+
+    \b
+    comfy2runpod check graphs/
+    comfy2runpod check prompt.json --format github
+
+    An API prompt is checked as ComfyUI itself does.
+    """
     with reporting(form) as reporter:
-        refused = False
-        for graph in graphs:
-            try:
-                data = read_graph(graph, reporter)
-                catalog, lock = settings.catalog(graph), lock_of(graph)
-                reporter.add(check_file(data, shown(graph), catalog, settings.options, lock))
-            except CompileError as error:
-                reporter.add(error.diagnostics)
-                refused = True
-            else:
-                reporter.say(f"{shown(graph)}: fine")
-        if refused:
-            raise click.exceptions.Exit(REFUSED)
+        files = graph_files(graphs)
+        with reporter.progress("Checking", files) as steps:
+            for graph in steps.each(files, shown):
+                with reporter.attempt():
+                    data = read_graph(graph, reporter)
+                    catalog, lock = settings.catalog(graph), lock_of(graph)
+                    reporter.add(check_file(data, shown(graph), catalog, settings.options, lock))
+                    reporter.say(f"{shown(graph)}: fine")
+        if len(files) > 1 and reporter.failed:
+            say(f"{reporter.failed} of {len(files)} refused.", err=True)
+        reporter.finish()
 
 
 @click.command("prompt")
@@ -76,34 +91,35 @@ def check_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> No
 @graph_options
 @format_option
 def prompt_command(graphs: tuple[Path, ...], output: Path | None, settings: Settings, form: str) -> None:
-    """Print the API prompt of GRAPHS, or write one file a graph. An API prompt is checked and printed as it is.
+    """Print the API prompt of GRAPHS, files or folders of them, or write one file a graph.
 
-    Without -o and in a machine's --format, standard output carries the prompts if all graphs convert, else the report.
+    \b
+    comfy2runpod prompt graphs/t2v_ltx2.json
+    comfy2runpod prompt graphs/ -o prompts
+
+    It is what the editor itself would queue. An API prompt is checked, and printed as it is. Without -o and in a
+    machine's --format, standard output carries the prompts if all graphs convert, else the report.
     """
     printed: list[str] = []
     with reporting(form, output_is_free=lambda: not printed) as reporter:
-        refused, prompts = False, []
-        for graph in graphs:
-            text, found = _prompt(graph, settings, reporter)
-            refused = refused or text is None
-            if text is None:
-                # Who reads text finds the errors in the place of the prompt.
-                reporter.add(() if reporter.is_text else found)
-                text, kind = (
-                    json_document({"diagnostics": [diagnostic.to_json() for diagnostic in found]}),
-                    "error",
-                )
-            else:
-                reporter.add(found)
-                kind = "prompt"
-            if output is not None:
-                write_text(text, output / f"{graph.stem}.{kind}.json")
-            elif reporter.is_text:
-                say(text, nl=False, err=kind == "error")
-            elif kind == "prompt":
-                prompts.append(text)
-        if refused:
-            raise click.exceptions.Exit(REFUSED)
+        files, prompts = graph_files(graphs), list[str]()
+        with reporter.progress("Converting", files) as steps:
+            for graph in steps.each(files, shown):
+                with reporter.attempt():
+                    text, found = _prompt(graph, settings, reporter)
+                    kind = "error" if text is None else "prompt"
+                    # Who reads text finds the errors in the place of the prompt.
+                    reporter.add(() if text is None and reporter.is_text else found)
+                    reporter.refused += text is None
+                    if text is None:
+                        text = json_document({"diagnostics": [diagnostic.to_json() for diagnostic in found]})
+                    if output is not None:
+                        write_text(text, output / f"{graph.stem}.{kind}.json")
+                    elif reporter.is_text:
+                        say(text, nl=False, err=kind == "error")
+                    elif kind == "prompt":
+                        prompts.append(text)
+        reporter.finish()
         printed.extend(prompts)
         say("".join(printed), nl=False)
 
@@ -113,15 +129,28 @@ def prompt_command(graphs: tuple[Path, ...], output: Path | None, settings: Sett
 @graph_options
 @format_option
 def lock_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> None:
-    """Ask the hub for the commit, size and sha256 of every model file of GRAPHS, and write them beside each graph."""
+    """Ask the hub for the commit, size and sha256 of every model file of GRAPHS, and write them beside each graph.
+
+    \b
+    comfy2runpod lock graphs/t2v_ltx2.json   # writes graphs/t2v_ltx2.lock.json
+    comfy2runpod lock graphs/
+
+    Commit the lock with its graph: `compile` reads it, and every worker then gets the very same files. HF_TOKEN is used
+    for repositories that ask for it.
+    """
     with reporting(form) as reporter:
-        for graph in graphs:
-            data = read_graph(graph, reporter)
-            result = compile_graph(data, shown(graph), settings.catalog(graph), settings.options)
-            locked = lock_models(result.interface.models)
-            write_text(lock_text(locked), lock_path(graph))
-            total = len(result.interface.models)
-            reporter.say(f"{shown(lock_path(graph))}: {len(locked)} of {total} files locked")
+        files = graph_files(graphs)
+        with reporter.progress("Locking", files) as steps:
+            for graph in steps.each(files, shown):
+                with reporter.attempt():
+                    data = read_graph(graph, reporter)
+                    result = compile_graph(data, shown(graph), settings.catalog(graph), settings.options)
+                    models = result.interface.models
+                    steps.at(f"{shown(graph)}: {len(models)} files")
+                    locked = lock_models(models)
+                    write_text(lock_text(locked), lock_path(graph))
+                    reporter.say(f"{shown(lock_path(graph))}: {len(locked)} of {len(models)} files locked")
+        reporter.finish()
 
 
 COMMANDS = (compile_command, check_command, prompt_command, lock_command)
@@ -129,14 +158,12 @@ COMMANDS = (compile_command, check_command, prompt_command, lock_command)
 
 def _compiled(graph: Path, settings: Settings, reporter: Reporter) -> CompileResult | None:
     """A graph's package, or None if it is refused; either way the reporter has what was found."""
-    try:
+    with reporter.attempt():
         data = read_graph(graph, reporter)
         result = compile_graph(data, shown(graph), settings.catalog(graph), settings.options, lock_of(graph))
-    except CompileError as error:
-        reporter.add(error.diagnostics)
-        return None
-    reporter.add(result.diagnostics)
-    return result
+        reporter.add((*result.diagnostics, *size_warnings(result, shown(graph))))
+        return result
+    return None
 
 
 def _prompt(graph: Path, settings: Settings, reporter: Reporter) -> tuple[str | None, tuple[Diagnostic, ...]]:
@@ -147,17 +174,3 @@ def _prompt(graph: Path, settings: Settings, reporter: Reporter) -> tuple[str | 
     except CompileError as error:
         return None, error.diagnostics
     return json_document(converted.prompt), converted.warnings
-
-
-def _summary(result: CompileResult, folder: Path) -> str:
-    interface = result.interface
-    inputs = ", ".join(field.name for field in interface.fields) or "none"
-    outputs = ", ".join(output.name for output in interface.outputs)
-    models = len(interface.models)
-    return (
-        f"{folder}: {interface.title}\n"
-        f"  inputs   {inputs}\n"
-        f"  outputs  {outputs}\n"
-        f"  models   {models} file{'' if models == 1 else 's'}\n"
-        f"  files    {len(result.files)}"
-    )

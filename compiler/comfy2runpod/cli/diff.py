@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -13,10 +13,13 @@ from comfy2runpod.author.contract import FILES, Contract, contract_of
 from comfy2runpod.author.contract_diff import Change, diff_contracts
 from comfy2runpod.catalog.text import aligned
 from comfy2runpod.cli.exits import REFUSED
-from comfy2runpod.cli.graphs import Settings, graph_options, lock_of, read_file, shown
+from comfy2runpod.cli.graphs import Settings, graph_options, graphs_in, lock_of, read_file, shown
 from comfy2runpod.cli.packages import package_folders
+from comfy2runpod.cli.progress import Steps, progress
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
+from comfy2runpod.cli.terminal import terminal
+from comfy2runpod.diagnostics import CompileError, Diagnostic
 from comfy2runpod.ir.json import Json, json_document
 from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.write import MARKER
@@ -29,12 +32,18 @@ from comfy2runpod.write import MARKER
 @click.option("--fail-on", type=click.Choice(["breaking"]), help="Exit with 1 if a change would break a caller of A.")
 @data_format_option
 def diff_command(a: Path, b: Path, settings: Settings, fail_on: str | None, form: str) -> None:
-    """Show what changed in the interface from A to B, each a graph, a package, or a folder of packages.
+    """Show what changed in the interface from A to B: graphs, packages, or folders of either.
+
+    \b
+    comfy2runpod diff generated/t2v_ltx2 t2v_ltx2.json
+    comfy2runpod diff released/ graphs/ --fail-on breaking
+
+    In folders, what has one name is compared; the name is the package's, which the graph's note gives.
 
     A change is breaking if a request that A takes may be refused by B, or an answer of B may lack what A's has.
     """
-    with data_or_refusal(form):
-        found = _compared(_contracts(a, settings), _contracts(b, settings))
+    with data_or_refusal(form), progress(terminal(), "Comparing") as steps:
+        found = _compared(_contracts(a, settings, steps), _contracts(b, settings, steps))
     breaking = sum(change.breaking for changes in found.values() for change in changes)
     if form == "json":
         data = {name: [change.to_json() for change in changes] for name, changes in found.items()}
@@ -59,14 +68,37 @@ class _Side:
     packages: Mapping[str, Contract]
 
 
-def _contracts(path: Path, settings: Settings) -> _Side:
+def _contracts(path: Path, settings: Settings, steps: Steps) -> _Side:
     if not path.is_dir():
-        data = read_file(path)
-        result = compile_graph(data, shown(path), settings.catalog(path), settings.options, lock_of(path))
-        return _Side(shown(path), contract_of(result.files, shown(path)), {})
+        return _Side(shown(path), _compiled(path, settings, steps)[1], {})
     if (path / MARKER).exists():
         return _Side(shown(path), _package(path), {})
+    if graphs := graphs_in(path):
+        return _Side(shown(path), None, _of_graphs(graphs, settings, steps))
     return _Side(shown(path), None, {folder.name: _package(folder) for folder in package_folders(path)})
+
+
+def _of_graphs(graphs: Sequence[Path], settings: Settings, steps: Steps) -> dict[str, Contract]:
+    """The interfaces of all; what refuses any is told together."""
+    found, wrong = dict[str, Contract](), list[Diagnostic]()
+    for graph in graphs:
+        try:
+            name, contract = _compiled(graph, settings, steps)
+        except CompileError as error:
+            wrong += error.diagnostics
+            continue
+        if name in found:
+            raise click.UsageError(f"Two graphs of {shown(graph.parent)} make a package {name}: name one of them.")
+        found[name] = contract
+    if wrong:
+        raise CompileError(wrong)
+    return found
+
+
+def _compiled(graph: Path, settings: Settings, steps: Steps) -> tuple[str, Contract]:
+    steps.at(shown(graph))
+    result = compile_graph(read_file(graph), shown(graph), settings.catalog(graph), settings.options, lock_of(graph))
+    return result.interface.name, contract_of(result.files, shown(graph))
 
 
 def _package(folder: Path) -> Contract:
@@ -81,7 +113,7 @@ def _compared(a: _Side, b: _Side) -> dict[str, tuple[Change, ...]]:
     if a.single is not None or b.single is not None:
         one, folder = (a, b) if a.single is not None else (b, a)
         raise click.UsageError(
-            f"{folder.path} is a folder of packages and {one.path} a single one: "
+            f"{folder.path} is a folder and {one.path} a single one: "
             f"name one of {', '.join(folder.packages)} in the folder."
         )
     found: dict[str, tuple[Change, ...]] = {}

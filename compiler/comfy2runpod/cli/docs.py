@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from comfy2runpod.cli.packages import read_docs
+from comfy2runpod.cli.progress import progress
 from comfy2runpod.cli.say import say
+from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.docs_site import SITE_MARKER, site_files
 from comfy2runpod.write import write_folder
 
@@ -21,10 +23,14 @@ from comfy2runpod.write import write_folder
 def docs_command(packages: tuple[Path, ...], output: Path) -> None:
     """Make a static site of the API documents of PACKAGES: each a package, or a folder of packages.
 
+    \b
+    comfy2runpod docs generated/ -o site
+
     An index, each package's own pages and schemas, and a reference of its OpenAPI document. The pages load nothing from
     the network, and work from files as well as below any path of a server.
     """
-    found = read_docs(packages)
+    with progress(terminal(), "Reading packages"):
+        found = read_docs(packages)
     write_folder(site_files(found), output, SITE_MARKER, "a site of comfy2runpod")
     say(f"{output}: {len(found)} package{'' if len(found) == 1 else 's'}; open {output / 'index.html'}")
     for package in found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -13,15 +13,16 @@ from comfy2runpod.catalog.classes import Catalog, load_catalog
 from comfy2runpod.catalog.layers import read_layer, with_layers
 from comfy2runpod.catalog.object_info import MAX_ANSWER
 from comfy2runpod.cli.report import Command, Reporter
-from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError, did_you_mean, nearest
+from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError, did_you_mean, nearest
 from comfy2runpod.editor import PROFILES
-from comfy2runpod.errors.files import CannotRead
+from comfy2runpod.errors.files import CannotRead, NoGraphs
 from comfy2runpod.pipeline import Options, lock_path
 from comfy2runpod.read_json import MAX_BYTES, too_large
 from comfy2runpod.weights import LockedFile, read_lock
 
 # Beside a graph: catalogs of the node packs that the graphs in its folder use, laid over each other by name.
 CATALOG_FOLDER = "catalog"
+LOCK_SUFFIX = ".lock.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,40 @@ def catalog_option(command: Command) -> Command:
 
 
 def graphs_argument(command: Callable[..., None]) -> Callable[..., None]:
-    """One or more graphs."""
-    return click.argument("graphs", nargs=-1, required=True, type=click.Path(path_type=Path))(command)
+    """One or more graphs, or folders of graphs."""
+    return click.argument("graphs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="GRAPHS...")(
+        command
+    )
+
+
+def graph_files(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """The graphs that are named, and those in folders that are: every .json file but locks, by name; each once.
+
+    Raises:
+        CompileError: folders hold none.
+        UnreachableError: one cannot be read.
+    """
+    found, empty = dict[Path, None](), list[Diagnostic]()
+    for path in paths:
+        if not path.is_dir():
+            found[path] = None
+            continue
+        graphs = graphs_in(path)
+        found |= dict.fromkeys(graphs)
+        if not graphs:
+            empty.append(NoGraphs(at=Locus(shown(path))))
+    if empty:
+        raise CompileError(empty)
+    return tuple(found)
+
+
+def graphs_in(folder: Path) -> tuple[Path, ...]:
+    """The graphs that stand in a folder itself."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.is_file())
+    except OSError as error:
+        raise UnreachableError(CannotRead(at=Locus(shown(folder)), problem=error.strerror or str(error))) from error
+    return tuple(path for path in files if not path.name.startswith(".") and not path.name.endswith(LOCK_SUFFIX))
 
 
 def graph_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -24,6 +24,10 @@ from comfy2runpod.ir.json import json_document
 def inspect_command(graph: Path, settings: Settings, form: str) -> None:
     """Show every input of GRAPH that a field could feed, its outputs, models, node packs and subgraphs.
 
+    \b
+    comfy2runpod inspect t2v.json
+    comfy2runpod inspect t2v.json --format json | jq '.inputs[].path'
+
     The paths are those that the note's `from` takes. What a node that would be refused does not tell is left out, and
     said; then the exit code is 1.
     """

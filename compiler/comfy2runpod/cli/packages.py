@@ -30,7 +30,9 @@ def package_folders(path: Path) -> tuple[Path, ...]:
     try:
         if _is_meant(path):
             return (path,)
-        folders = tuple(folder for folder in sorted(path.iterdir()) if _is_meant(folder))
+        folders = tuple(
+            folder for folder in sorted(path.iterdir()) if not folder.name.startswith(".") and _is_meant(folder)
+        )
     except OSError as error:
         raise UnreachableError(CannotRead(at=Locus(shown(path)), problem=error.strerror or str(error))) from error
     if not folders:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from comfy2runpod.cli.terminal import Terminal, has_colour, is_live
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+Item = TypeVar("Item")
 
 # Where there is no terminal: after so many seconds the first line, and at least so many between two.
 _LINES_EVERY = 5.0
@@ -23,13 +25,17 @@ _SLOW = 0.5
 
 @dataclass(slots=True)
 class Steps:
-    """Work that goes on, as its owner tells it. `total` is None as long as nobody knows."""
+    """Work that goes on, as its owner tells it. `total` is None as long as nobody knows.
+
+    `before` of it was done by an earlier call.
+    """
 
     what: str
     total: float | None
     unit: str
     done: float = 0.0
     step: str = ""
+    before: float = 0.0
     _plain: Terminal | None = None
     _bar: Progress | None = None
     _task: TaskID | None = None
@@ -53,6 +59,13 @@ class Steps:
         self.total = self.total if total is None else total
         self._changed()
 
+    def each(self, items: Sequence[Item], name: Callable[[Item], str] = str) -> Iterator[Item]:
+        """The items, each told when it begins and counted when it is done."""
+        for item in items:
+            self.at(name(item))
+            yield item
+            self.advance()
+
     def hide(self) -> None:
         """Leaves the terminal to others."""
         if self._bar is not None:
@@ -67,9 +80,9 @@ class Steps:
     def rate(self) -> str:
         """How fast it goes, in the mean; nothing of a share."""
         seconds = time.monotonic() - self._began
-        if not self.done or not seconds or self.unit == "%":
+        rate = (self.done - self.before) / seconds if seconds else 0.0
+        if not rate or self.unit == "%":
             return ""
-        rate = self.done / seconds
         return f"{rate:,.1f}/s" if rate >= _SLOW else f"{60 * rate:,.1f}/min"
 
     def line(self) -> str:
@@ -79,9 +92,9 @@ class Steps:
             counts = f"{self.done:,.0f} of {self.total:,.0f} {self.unit}".rstrip()
             share = f"{100 * self.done / self.total:.0f} %"
             parts.append(share if self.unit == "%" else f"{counts} ({share})")
-        if self.done and self.total and self.unit != "%":
-            seconds = time.monotonic() - self._began
-            parts += [self.rate, f"{_span((self.total - self.done) * seconds / self.done)} left"]
+        if self.total and (rate := self.rate):
+            seconds = (self.total - self.done) * (time.monotonic() - self._began) / (self.done - self.before)
+            parts += [rate, f"{_span(seconds)} left"]
         if self.step:
             parts.append(self.step)
         return ": ".join([parts[0], ", ".join(parts[1:])]) if len(parts) > 1 else parts[0]
@@ -99,7 +112,9 @@ class Steps:
 
 
 @contextmanager
-def progress(terminal: Terminal, what: str, total: float | None = None, unit: str = "") -> Iterator[Steps]:
+def progress(
+    terminal: Terminal, what: str, total: float | None = None, unit: str = "", *, done: float = 0.0
+) -> Iterator[Steps]:
     """Shows how far some work is while it lasts.
 
     Args:
@@ -107,14 +122,15 @@ def progress(terminal: Terminal, what: str, total: float | None = None, unit: st
         what: the work, in a word or two.
         total: how much there is to do.
         unit: what is counted; `%` for a share.
+        done: how much of it was done before.
     """
     if terminal.quiet:
-        yield Steps(what, total, unit)
+        yield Steps(what, total, unit, done, before=done)
     elif not is_live(sys.stderr):
-        yield Steps(what, total, unit, _plain=terminal)
+        yield Steps(what, total, unit, done, before=done, _plain=terminal)
     else:
-        bar, task = _bar(what, total, unit)
-        steps = Steps(what, total, unit, _bar=bar, _task=task)
+        bar, task = _bar(what, total, unit, done)
+        steps = Steps(what, total, unit, done, before=done, _bar=bar, _task=task)
         with bar:
             terminal.drawn.append(steps)
             try:
@@ -123,7 +139,7 @@ def progress(terminal: Terminal, what: str, total: float | None = None, unit: st
                 terminal.drawn.remove(steps)
 
 
-def _bar(what: str, total: float | None, unit: str) -> tuple[Progress, TaskID]:
+def _bar(what: str, total: float | None, unit: str, done: float) -> tuple[Progress, TaskID]:
     # A tenth of a second to import, and no pipe waits for it.
     from rich.console import Console  # noqa: PLC0415
     from rich.markup import escape  # noqa: PLC0415
@@ -139,8 +155,8 @@ def _bar(what: str, total: float | None, unit: str) -> tuple[Progress, TaskID]:
     )
 
     console = Console(file=sys.stderr, force_terminal=True, no_color=not has_colour(sys.stderr))
-    counted = [TaskProgressColumn(show_speed=False)] if unit == "%" else [MofNCompleteColumn()]
-    times = [TimeElapsedColumn(), TextColumn("·"), TimeRemainingColumn(elapsed_when_finished=True)]
+    counted = [TaskProgressColumn(show_speed=False)] if unit == "%" else [MofNCompleteColumn()] if total else []
+    times = [TimeElapsedColumn(), *([TextColumn("·"), TimeRemainingColumn()] if total else [])]
     rate = TextColumn("{task.fields[rate]}")
     columns = [SpinnerColumn(), TextColumn("[bold]{task.description}"), BarColumn(bar_width=20), *counted, rate, *times]
     bar = Progress(
@@ -151,7 +167,7 @@ def _bar(what: str, total: float | None, unit: str) -> tuple[Progress, TaskID]:
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    return bar, bar.add_task(escape(what), total=total, step="", rate="")
+    return bar, bar.add_task(escape(what), total=total, completed=round(done), step="", rate="")
 
 
 def _span(seconds: float) -> str:

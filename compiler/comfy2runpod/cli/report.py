@@ -5,13 +5,15 @@ In a machine's format standard output carries that and nothing else; what is sai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from comfy2runpod.cli.exits import REFUSED, UNREACHABLE
+from comfy2runpod.cli.progress import Steps, progress
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import Terminal, terminal
 from comfy2runpod.diagnostics import CompileError, Diagnostic, UnreachableError
@@ -38,6 +40,8 @@ class Reporter:
         self.form = form
         self.terminal = terminal
         self.sources: dict[str, bytes] = {}
+        self.refused = 0
+        self._unreachable = 0
         self._found: list[Diagnostic] = []
 
     @property
@@ -60,6 +64,32 @@ class Reporter:
             self.terminal.result(text)
         else:
             self.terminal.tell(text)
+
+    def progress(self, what: str, graphs: Sequence[Path]) -> AbstractContextManager[Steps]:
+        """How far a command is with its graphs."""
+        return progress(self.terminal, what, len(graphs) if len(graphs) > 1 else None, "graphs")
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """One of several: what is wrong with it is noted, and the others go on."""
+        try:
+            yield
+        except CompileError as error:
+            self.add(error.diagnostics)
+            self.refused += 1
+        except UnreachableError as error:
+            self.add([error.diagnostic])
+            self._unreachable += 1
+
+    def finish(self) -> None:
+        """Ends the command with the code of what was refused, if anything was."""
+        if self._unreachable or self.refused:
+            raise click.exceptions.Exit(UNREACHABLE if self._unreachable else REFUSED)
+
+    @property
+    def failed(self) -> int:
+        """How many of several were refused or out of reach."""
+        return self.refused + self._unreachable
 
     def report(self, exit_code: int) -> str:
         """Everything that was found, in the machine's format."""

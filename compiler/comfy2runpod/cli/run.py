@@ -15,6 +15,7 @@ from comfy2runpod.cli.graphs import read_file, shown
 from comfy2runpod.cli.progress import Steps, progress
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
+from comfy2runpod.cli.simulated import REAL, SIMULATED
 from comfy2runpod.cli.terminal import Terminal, terminal
 from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
 from comfy2runpod.errors.files import BadInputArgument, CannotRead, JobFailed, NoInputFile
@@ -25,8 +26,6 @@ from comfy2runpod.job_process import Listener, Update
 if TYPE_CHECKING:
     from comfy2runpod.run_package import Answer
 
-SIMULATED = "Simulator: no ComfyUI, and no model runs. Media are placeholders of the size that the prompt implies."
-_REAL = "  For real ones: --comfyui URL, a ComfyUI that runs, such as http://127.0.0.1:8188"
 # What a job does after it has reached a state.
 _DOING = {
     "received": "checking the input",
@@ -71,7 +70,7 @@ def run_command(package: Path, given: str, output: Path, comfyui: str | None, fo
     """
     told = terminal()
     if comfyui is None:
-        told.say(f"{SIMULATED}\n{_REAL}")
+        told.say(f"{SIMULATED}\n{REAL}")
     with data_or_refusal(form):
         answer = _answer(package, _with_files(_job_input(given, told), package), comfyui, told)
         _write(answer, output)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import click
-
 from comfy2runpod.cli.terminal import terminal
-from comfy2runpod_contract.texts import visible
 
 
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
@@ -14,8 +11,3 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
         terminal().tell(text, nl=nl)
     else:
         terminal().result(text, nl=nl)
-
-
-def redraw(line: str = "") -> None:
-    """Puts a line in the place of the one that the cursor stands in, on standard error."""
-    click.echo(f"\r\x1b[2K{visible(line)}", err=True, nl=False)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from comfy2runpod.cli.packages import check_names, read_docs
+from comfy2runpod.cli.packages import check_names, package_folders, read_docs
+from comfy2runpod.cli.process import INTERRUPTED
 from comfy2runpod.cli.say import say
+from comfy2runpod.cli.simulated import REAL, SIMULATED
+from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.docs_site import site_files
 from comfy2runpod.errors.files import CannotListen
@@ -30,12 +33,20 @@ from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, pages_of,
 def serve_command(
     packages: tuple[Path, ...], host: str, port: int, comfyui: str | None, api_key: str, seconds_per_step: float
 ) -> None:
-    """Serve PACKAGES on this machine: RunPod's operations, each package's own handler behind them, and its pages.
+    """Serve PACKAGES on this machine as RunPod would, with their pages; each a package, or a folder of packages.
 
-    At / is the site that `docs` makes. A job goes to http://HOST:PORT/v2/<package>/run with `Authorization: Bearer
-    local`, as it goes to RunPod.
+    \b
+    comfy2runpod serve generated/ --port 8000
+    curl -H 'Authorization: Bearer local' -d '{"input": {"prompt": "a cat"}}' \
+         http://127.0.0.1:8000/v2/t2v_ltx2/runsync
+
+    Each package's own handler stands behind the operations /run, /runsync, /status, /cancel and the others. At / is the
+    site that `docs` makes, whose pages can send jobs. Ctrl-C ends it, and the workers with it.
     """
-    read = [read_package(folder) for folder in packages]
+    if comfyui is None:
+        terminal().say(f"{SIMULATED}\n{REAL}")
+    folders = {folder.resolve(): folder for path in packages for folder in package_folders(path)}
+    read = [read_package(folder) for folder in folders.values()]
     check_names([(package.name, package.folder) for package in read])
     if not _is_loopback(host):
         say(
@@ -49,14 +60,23 @@ def serve_command(
         comfyui=comfyui,
         api_key=api_key,
         seconds_per_step=seconds_per_step,
+        environment={} if terminal().verbose else {name: _LOGS[name] for name in _LOGS.keys() - os.environ.keys()},
         pages=pages_of(site_files(read_docs(packages, any_version=True)), [package.name for package in read]),
     )
-    with suppress(KeyboardInterrupt):
+    code = 0
+    try:
         asyncio.run(_serve(server, read))
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     say("Ended.")
+    if code:
+        raise click.exceptions.Exit(code)
 
 
 COMMANDS = (serve_command,)
+
+# The worker's log for people, and of the SDK's only what went wrong.
+_LOGS = {"LOG_FORMAT": "text", "RUNPOD_LOG_LEVEL": "WARN"}
 
 
 async def _serve(server: LocalServer, packages: list[Package]) -> None:

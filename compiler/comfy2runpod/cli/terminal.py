@@ -21,6 +21,9 @@ from comfy2runpod_contract.texts import visible
 
 _HEAD = re.compile(r"(error|warning)(\[[^\]\n]*\]): (.*)")
 _HELP = "  help:"
+_NUMBER = re.compile(r"\d[\d,.]*")
+# So many that say the same are each told.
+_MOST_ALIKE = 3
 _COLOURS = {"error": "red", "warning": "yellow"}
 # Terminals that say of themselves that they move no cursor.
 _SIMPLE = ("dumb", "unknown")
@@ -81,7 +84,7 @@ class Terminal:
 
     def diagnose(self, found: Iterable[Diagnostic]) -> None:
         """What is wrong."""
-        text = visible(render(found))
+        text = visible(render(found) if self.verbose else brief(found))
         if text:
             with self.aside():
                 click.echo(coloured(text), err=True, color=has_colour(sys.stderr))
@@ -117,6 +120,24 @@ def has_colour(stream: TextIO | None) -> bool:
 def is_live(stream: TextIO | None) -> bool:
     """Whether it is a terminal on which a line can be drawn anew."""
     return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in _SIMPLE
+
+
+def brief(found: Iterable[Diagnostic]) -> str:
+    """Diagnostics rendered, those of many places that say the same as one, numbers in them aside."""
+    alike: dict[tuple[str, str], list[Diagnostic]] = {}
+    for diagnostic in found:
+        said = _NUMBER.sub("#", diagnostic.reason)
+        alike.setdefault((diagnostic.code, said), []).append(diagnostic)
+    blocks = []
+    for same in alike.values():
+        if len(same) <= _MOST_ALIKE:
+            blocks += [render([one]) for one in same]
+            continue
+        places = [str(one.at) for one in same[1 : _MOST_ALIKE + 1]]
+        more = len(same) - 1 - len(places)
+        also = f"  and at {', '.join(places)}" + (f" and {more:,} more places" if more else "")
+        blocks.append(f"{render(same[:1])}{also} (--verbose lists all)\n")
+    return "\n".join(blocks)
 
 
 def coloured(text: str) -> str:

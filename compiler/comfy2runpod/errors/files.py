@@ -81,6 +81,23 @@ class BadInputArgument(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoGraphs(Diagnostic):
+    """A folder without a graph."""
+
+    code: ClassVar[str] = "no-graphs"
+
+    @property
+    def reason(self) -> str:
+        """What it lacks."""
+        return "The folder holds no graph: no .json file but locks stands in it."
+
+    @property
+    def remedy(self) -> str:
+        """What may be named."""
+        return "Name graphs, or a folder that holds graphs itself, such as graphs/; folders in it are not looked into."
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoInputFile(Diagnostic):
     """An --input that is neither JSON nor a file that is there."""
 

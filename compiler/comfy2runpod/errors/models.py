@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean, shorten
 
+_MOST_NAMES = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownModel(Diagnostic):
@@ -46,6 +48,34 @@ class ModelWithoutUrl(Diagnostic):
         """Say it, or bring it."""
         folder = self.folder or "…"
         return f"Say `models: {{{self.file}: {{url: …}}}}` in the note, or put the file in models/{folder} yourself."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSizeUnknown(Diagnostic):
+    """Model files of which nothing says how large they are, so that the worker's disk has no room for them."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    code: ClassVar[str] = "model-size-unknown"
+    files: tuple[str, ...]
+    disk_gb: int
+
+    @property
+    def reason(self) -> str:
+        """Which, and what the disk is without them."""
+        named, one = ", ".join(self.files[:_MOST_NAMES]), len(self.files) == 1
+        more = f" and {len(self.files) - _MOST_NAMES} more" if len(self.files) > _MOST_NAMES else ""
+        return (
+            f"Nothing says how large {named}{more} {'is' if one else 'are'}: the disk that the package asks for, "
+            f"{self.disk_gb} GB a worker, has no room for {'it' if one else 'them'}."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Lock, or say it."""
+        return (
+            "Run `comfy2runpod lock` on the graph, which asks the hub, or say `models: {FILE: {size: 6.5GB}}` in the "
+            "note; then compile again. Where the models are on a network volume, it matters not."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,109 @@
+"""What is said of a compiled package: what it takes and gives, what it needs, and what comes next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from comfy2runpod.diagnostics import Diagnostic, Locus
+from comfy2runpod.emit.package import container_disk_gb
+from comfy2runpod.errors.models import ModelSizeUnknown
+from comfy2runpod.ir.interface import Interface, Model
+from comfy2runpod.pipeline import CompileResult
+
+_GIGABYTE, _MEGABYTE = 1e9, 1e6
+_MOST_NAMES = 3
+
+
+def summary(result: CompileResult, folder: Path, *, verbose: bool) -> str:
+    """A package in some lines."""
+    interface = result.interface
+    fields = [f"{field.name}{' (required)' if field.required else ''}" for field in interface.fields]
+    outputs = [f"{output.name} ({output.media_type})" for output in interface.outputs]
+    files = f"{len(result.files)} written"
+    lines = [
+        f"{folder}: {interface.title}",
+        f"  inputs   {', '.join(fields) or 'none'}",
+        f"  outputs  {', '.join(outputs)}",
+        f"  models   {_models(interface.models)}",
+        f"  disk     {_disk(interface)}",
+        f"  files    {files}",
+        *([f"    {path}" for path in sorted(result.files)] if verbose else []),
+    ]
+    return "\n".join(lines)
+
+
+def size_warnings(result: CompileResult, graph: str) -> list[Diagnostic]:
+    """That the disk has no room for some models, if nothing says how large they are."""
+    unknown = tuple(model.file for model in _fetched(result.interface.models) if _size(model) is None)
+    disk = container_disk_gb(result.interface)
+    return [ModelSizeUnknown(at=Locus(graph), files=unknown, disk_gb=disk)] if unknown else []
+
+
+def next_steps(compiled: Sequence[tuple[Path, CompileResult]], output: Path) -> str:
+    """What a person would do now, as commands to copy. `compiled` are graphs and what became of each."""
+    first = output / compiled[0][1].interface.name
+    unlocked = [graph for graph, result in compiled if _unlocked(result.interface.models)]
+    steps: list[tuple[str, list[str]]] = []
+    if unlocked:
+        steps.append(("pin the models", ["lock", *map(str, unlocked)]))
+    run = ["run", str(first), "--input", f"@{first / 'test_input.json'}", "-o", str(Path("output") / first.name)]
+    steps.append(("try it here", run))
+    steps.append(("as an endpoint", ["serve", str(first if len(compiled) == 1 else output)]))
+    lines = [f"  {what:16}comfy2runpod {' '.join(map(_quoted, words))}" for what, words in steps]
+    lines.append(f"  {'its image':16}docker build -t {_quoted(first.name)} {_quoted(str(first))}")
+    return "\n".join(["Next:", *lines])
+
+
+def _quoted(word: str) -> str:
+    # `@` means nothing to a shell.
+    return word if word[:1] == "@" and shlex.quote(word[1:]) == word[1:] else shlex.quote(word)
+
+
+def _models(models: Sequence[Model]) -> str:
+    if not models:
+        return "none"
+    sizes = [_size(model) for model in models]
+    count = f"{len(models)} file{'' if len(models) == 1 else 's'}"
+    known = sum(size for size in sizes if size is not None)
+    about = "" if all(model.size for model in models) else "about "
+    text = f"{count}, size not known" if not known else f"{count}, {about}{_bytes(known)}"
+    if known and None in sizes:
+        text += f" and {sizes.count(None)} of unknown size"
+    if unlocked := _unlocked(models):
+        text += f"; not locked: {_names(unlocked)}"
+    elif _fetched(models):
+        text += "; all locked"
+    return text
+
+
+def _disk(interface: Interface) -> str:
+    own = interface.runpod.container_disk_gb
+    whole = container_disk_gb(interface)
+    fetched = _fetched(interface.models)
+    unknown = sum(_size(model) is None for model in fetched)
+    text = f"{whole} GB a worker" + (f": {own} GB and the models" if whole > own else "")
+    return text + (f", but {unknown} of them not counted: size not known" if unknown else "")
+
+
+def _fetched(models: Sequence[Model]) -> list[Model]:
+    """Those that a worker downloads."""
+    return [model for model in models if model.url]
+
+
+def _unlocked(models: Sequence[Model]) -> list[str]:
+    return [model.file for model in _fetched(models) if model.size is None or model.sha256 is None]
+
+
+def _size(model: Model) -> int | None:
+    return model.size or model.approximate_size
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
+
+
+def _bytes(count: int) -> str:
+    return f"{count / _GIGABYTE:.1f} GB" if count >= _GIGABYTE else f"{count / _MEGABYTE:.0f} MB"
