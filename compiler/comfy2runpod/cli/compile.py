@@ -108,8 +108,8 @@ def prompt_command(graphs: tuple[Path, ...], output: Path | None, settings: Sett
                 with reporter.attempt():
                     text, found = _prompt(graph, settings, reporter)
                     kind = "error" if text is None else "prompt"
-                    # Who reads text finds the errors in the place of the prompt.
-                    reporter.add(() if text is None and reporter.is_text else found)
+                    # Who reads text on standard output finds the errors in the place of the prompt.
+                    reporter.add(() if text is None and reporter.is_text and output is None else found)
                     reporter.refused += text is None
                     if text is None:
                         text = json_document({"diagnostics": [diagnostic.to_json() for diagnostic in found]})

@@ -136,7 +136,7 @@ def brief(found: Iterable[Diagnostic]) -> str:
         places = [str(one.at) for one in same[1 : _MOST_ALIKE + 1]]
         more = len(same) - 1 - len(places)
         also = f"  and at {', '.join(places)}" + (f" and {more:,} more places" if more else "")
-        blocks.append(f"{render(same[:1])}{also} (--verbose lists all)\n")
+        blocks.append(f"{render(same[:1])}{also} (--verbose tells more)\n")
     return "\n".join(blocks)
 
 
