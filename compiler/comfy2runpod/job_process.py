@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
+from comfy2runpod_contract.tether import END_ALL, tethered
+
 # How long a worker that was told to stop has for telling ComfyUI.
 _STOP_SECONDS = 12.0
 _LOOK_SECONDS = 0.5
@@ -53,7 +55,7 @@ def run_job(command: Sequence[str], environment: Mapping[str, str], listener: Li
     with os.fdopen(reading, "rb", buffering=0) as updates:
         try:
             process = subprocess.Popen(  # noqa: S603 - our own module
-                [*command, "--progress", str(writing)],
+                tethered([*command, "--progress", str(writing)]),
                 env=environment,
                 pass_fds=[writing],
                 stdin=subprocess.DEVNULL,
@@ -118,5 +120,4 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_SECONDS)
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.send_signal(END_ALL)

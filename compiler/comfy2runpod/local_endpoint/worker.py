@@ -22,6 +22,7 @@ from aiohttp import web
 
 from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.local_endpoint.jobs import Jobs
+from comfy2runpod_contract.tether import END_ALL, tethered
 
 _POLL_SECONDS = 20.0
 _LOOK_SECONDS = 0.25
@@ -100,9 +101,6 @@ class Worker:
             if process is not None and process.returncode is not None:
                 self._failed_starts = 0 if self._asked else self._failed_starts + 1
                 self._process = None
-                # The SDK pings from a process of its own, which would go on for a worker that is gone.
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
                 self.jobs.lost(f"The worker ended with code {process.returncode}; its log says more.")
             if self._process is None and self.jobs.waiting():
                 if self._failed_starts < _MOST_FAILED_STARTS:
@@ -140,9 +138,10 @@ class Worker:
         self._asked = False
         output = self.log.open("ab") if self.log is not None else _STDERR
         try:
-            # A session of its own: the SDK pings from a further process, which outlives a killed parent.
+            # The SDK pings from a further process, and both would go on for a server that is gone. In a session of its
+            # own, since Ctrl+C is for us to hand on.
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, str(self.package / "handler.py"),
+                *tethered([sys.executable, str(self.package / "handler.py")]),
                 cwd=self.package, env=variables, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True,
             )  # fmt: skip
@@ -155,11 +154,11 @@ class Worker:
         if process is None:
             return
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+            process.send_signal(signal.SIGTERM)
             if not self.jobs.running():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(process.wait(), _END_SECONDS)
-            os.killpg(process.pid, signal.SIGKILL)
+            process.send_signal(END_ALL)
         await process.wait()
 
     async def _take(self, request: web.Request) -> web.Response:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 import shlex
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -12,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from comfy2runpod_contract.tether import END_ALL, tethered
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, SystemStats
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
 from comfy2runpod_runtime.life import Life
@@ -97,7 +101,7 @@ class ComfyUIProcess:
         """Ends one that does not do what it is told, at once; its last words go to our log."""
         log.error("ComfyUI is ended: %s. Its last lines:\n%s", reason, "\n".join(self._tail))
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(END_ALL)
         self.stop()
 
     def stop(self) -> None:
@@ -109,12 +113,12 @@ class ComfyUIProcess:
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            process.send_signal(END_ALL)
             process.wait()
         self._read_out()
 
     def _read_out(self) -> None:
-        """Waits for its last words, but not for a child of its that keeps the pipe open."""
+        """Waits for its last words."""
         if self._reader is not None:
             self._reader.join(_LAST_WORDS_SECONDS)
 
@@ -135,8 +139,19 @@ class ComfyUIProcess:
             *shlex.split(settings.comfyui_args),
         ]
         try:
+            if shutil.which(command[0]) is None:
+                # Said here, where the reason is known: what starts it is a process of its own.
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            # It holds the GPU's memory, and its nodes may start processes of their own: none outlives the worker. In a
+            # session of its own, as Ctrl+C at a terminal is for the worker to hand on.
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+                tethered(command),
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
             )
         except OSError as error:
             log.exception("ComfyUI cannot be started: %s", shlex.join(command))
