@@ -148,8 +148,8 @@ def _let_go(*kept: int) -> None:
     for number in range(3):
         os.dup2(nothing, number)
     with suppress(OSError):
-        for name in os.listdir("/dev/fd"):
-            number = int(name)
+        for entry in list(Path("/dev/fd").iterdir()):
+            number = int(entry.name)
             if number > 2 and number not in kept:  # noqa: PLR2004 - standard error's
                 # The listing's own is closed already.
                 with suppress(OSError):

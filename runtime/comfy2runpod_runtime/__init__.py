@@ -1,22 +1,35 @@
 """The worker beside ComfyUI: what generated packages are written on.
 
-Importing this costs little: the endpoint, which brings the HTTP and media libraries, is loaded when it is asked for.
+Importing this costs nothing: a name brings its module when it is asked for, the endpoint's with the HTTP and media
+libraries, and the decoder of callers' pictures, a process of its own, brings none of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from comfy2runpod_contract.rounding import round_down, round_up
-from comfy2runpod_runtime.answers import AnswerFile, inline_or_url
-from comfy2runpod_runtime.errors import JobError, PackageError, SettingsError
-from comfy2runpod_runtime.fields import ImageInput, Stepped
-from comfy2runpod_runtime.prompt import Prompt, PromptNode, Run, set_member
-from comfy2runpod_runtime.requests import ImageOptions, OutputOptions
-
 if TYPE_CHECKING:
+    from comfy2runpod_contract.rounding import round_down, round_up
+    from comfy2runpod_runtime.answers import AnswerFile, inline_or_url
     from comfy2runpod_runtime.endpoint import CONTRACT, Endpoint
+    from comfy2runpod_runtime.errors import JobError, PackageError, SettingsError
+    from comfy2runpod_runtime.fields import ImageInput, Stepped
     from comfy2runpod_runtime.outputs import Animation, Audio, Drawing, Image, Model3D, Output, Text, Video
+    from comfy2runpod_runtime.prompt import Prompt, PromptNode, Run, set_member
+    from comfy2runpod_runtime.requests import ImageOptions, OutputOptions
+
+_MODULES: Mapping[str, tuple[str, ...]] = {
+    "comfy2runpod_contract.rounding": ("round_down", "round_up"),
+    "comfy2runpod_runtime.answers": ("AnswerFile", "inline_or_url"),
+    "comfy2runpod_runtime.endpoint": ("CONTRACT", "Endpoint"),
+    "comfy2runpod_runtime.errors": ("JobError", "PackageError", "SettingsError"),
+    "comfy2runpod_runtime.fields": ("ImageInput", "Stepped"),
+    "comfy2runpod_runtime.outputs": ("Animation", "Audio", "Drawing", "Image", "Model3D", "Output", "Text", "Video"),
+    "comfy2runpod_runtime.prompt": ("Prompt", "PromptNode", "Run", "set_member"),
+    "comfy2runpod_runtime.requests": ("ImageOptions", "OutputOptions"),
+}
 
 __all__ = [
     "CONTRACT",
@@ -48,9 +61,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """The names of `endpoint` and `outputs`, on first use."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from comfy2runpod_runtime import endpoint, outputs  # noqa: PLC0415 - the point of this function
-
-    return getattr(endpoint if hasattr(endpoint, name) else outputs, name)
+    """A name of `__all__`, on first use."""
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

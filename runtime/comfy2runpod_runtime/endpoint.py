@@ -23,6 +23,8 @@ from comfy2runpod_runtime.delivered import Delivered
 from comfy2runpod_runtime.delivery.outgoing import Deliveries, Outgoing
 from comfy2runpod_runtime.errors import ComfyUIBusy, InternalError, InvalidInput, JobCancelled, JobError, PackageError
 from comfy2runpod_runtime.failures import disk_full
+from comfy2runpod_runtime.forks import end_forks_with_us
+from comfy2runpod_runtime.inputs.decoders import Decoders, DecodeRules
 from comfy2runpod_runtime.inputs.fetch import FetchRules
 from comfy2runpod_runtime.inputs.take import TakeRules, take_images
 from comfy2runpod_runtime.job import Job
@@ -107,6 +109,9 @@ class Endpoint(Generic[Request]):
             ),
         )
         settings = self._settings
+        self._decoders = Decoders(
+            DecodeRules(settings.decode_cpu_seconds, settings.decode_timeout_seconds, settings.decode_memory_bytes)
+        )
         self._reports = (
             None
             if settings.report_dir is None
@@ -204,7 +209,7 @@ class Endpoint(Generic[Request]):
     ) -> JsonObject:
         limit = self._settings.job_timeout_seconds
         async with life.until(deadline, limit):
-            pictures = await take_images(request, self._rules)
+            pictures = await take_images(request, self._rules, self._decoders)
         life.reach(State.FETCHED)
         folder = _folder(life.prompt_id)
         files = {name: f"{name}.png" for name in pictures}
@@ -265,6 +270,7 @@ class Endpoint(Generic[Request]):
         if not {"RUNPOD_LOG_LEVEL", "RUNPOD_DEBUG_LEVEL"} & os.environ.keys():
             # Unless it is told another, the SDK prints the beginning of every answer, twice.
             RunPodLogger().level = "INFO"
+        end_forks_with_us()
         runpod.serverless.register_fitness_check(self.check_fitness)
         try:
             runpod.serverless.start({"handler": self.handle, "return_aggregate_stream": False})
@@ -304,7 +310,8 @@ class Endpoint(Generic[Request]):
         self._keeper.unfit = None
 
     def close(self) -> None:
-        """Ends the worker's own ComfyUI."""
+        """Ends the worker's own ComfyUI, and the decoder that waits for a picture."""
+        self._decoders.close()
         if self._process is not None:
             self._process.stop()
 

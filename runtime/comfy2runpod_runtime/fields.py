@@ -8,6 +8,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from comfy2runpod_runtime.inputs.limits import PictureLimits
+
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
@@ -36,18 +38,12 @@ class Stepped:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageInput:
+class ImageInput(PictureLimits):
     """Marks a text that is a picture: base64, a data URL, or an https URL, within limits.
 
-    `max_bytes` is of the file, `max_pixels` width by height, `max_aspect` the long side by the short one. `formats` are
-    some of png, jpeg and webp. The text's form, and the picture, are checked when the job begins (`inputs.take`),
-    because a URL must be fetched for it.
+    The text's form, and the picture, are checked when the job begins (`inputs.take`), because a URL must be fetched
+    for it.
     """
-
-    max_bytes: int
-    max_pixels: int
-    max_aspect: float
-    formats: tuple[str, ...]
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """JSON Schema has no word for a text that may be base64 or a URL: words of our own."""

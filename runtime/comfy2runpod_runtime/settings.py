@@ -121,6 +121,23 @@ class Settings(BaseSettings):
         description="The largest file of an input, given or fetched; a field's own limit counts if it is smaller.",
         gt=0,
     )
+    decode_cpu_seconds: float = Field(
+        30,
+        description="The computing time that decoding one picture of an input may take, in a process of its own; those "
+        "of one request may take twice that together. The largest that a field can allow, 100 megapixels, take half.",
+        ge=1,
+    )
+    decode_timeout_seconds: float = Field(
+        120,
+        description="How long decoding one picture may take, however busy the machine: only a decoder that does "
+        "nothing any more should meet it.",
+        gt=0,
+    )
+    decode_memory_bytes: int = Field(
+        2_500_000_000,
+        description="The memory that decoding one picture may take; the largest that a field can allow take 2 GB.",
+        ge=200_000_000,
+    )
     fetch_timeout_seconds: float = Field(
         30, description="How long fetching an input from a URL may take, redirects and all.", gt=0
     )

@@ -1,7 +1,8 @@
 """A picture's bytes -> the PNG that ComfyUI gets.
 
 Whatever comes in is decoded whole, here, and written anew: upright, in RGB or RGBA with 8 bits, without metadata. So
-LoadImage sees one kind of file, and no decoder inside ComfyUI meets a caller's bytes.
+LoadImage sees one kind of file, and no decoder inside ComfyUI meets a caller's bytes. What decoding may cost is bounded
+by who calls this: a process of its own (`decoder.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from comfy2runpod_runtime.fields import ImageInput
+from comfy2runpod_runtime.inputs.limits import PictureLimits
 from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
 
 # What ComfyUI's nodes take as a width or height at most (MAX_RESOLUTION).
@@ -78,7 +79,7 @@ _BROKEN = (
 )
 
 
-def picture_png(data: bytes, limits: ImageInput) -> bytes:
+def picture_png(data: bytes, limits: PictureLimits) -> bytes:
     """Checks a picture and writes it anew.
 
     Args:
@@ -142,7 +143,7 @@ def _other(data: bytes) -> str:
     return "no picture of a known format"
 
 
-def _check_size(width: int, height: int, limits: ImageInput) -> None:
+def _check_size(width: int, height: int, limits: PictureLimits) -> None:
     """Before anything is decoded: a few bytes can announce a picture that fills the memory."""
     if width * height > limits.max_pixels:
         has, most = f"{width * height / 1e6:.1f}", f"{limits.max_pixels / 1e6:g}"

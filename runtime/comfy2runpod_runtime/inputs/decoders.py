@@ -1,0 +1,266 @@
+"""The worker's side of decoding: a process for each picture, and whatever a file does costs that process alone.
+
+One that is ready waits for the next picture: starting Python and Pillow takes a tenth of a second, which a job that
+found one waiting does not see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from comfy2runpod_runtime.inputs.decoder import LENGTH, OUT_OF_MEMORY, PNG, READY, REFUSED, Order
+from comfy2runpod_runtime.inputs.limits import PictureLimits
+from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
+
+log = logging.getLogger(__name__)
+
+# In the whole worker, whatever jobs run in it.
+_AT_ONCE = 4
+_START_SECONDS = 60.0
+_STARTS = 2
+_CHUNK = 1 << 20
+_LONGEST_REASON = 400
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Libraries' own folders, where a system needs them named; nothing else of the worker's environment, with its secrets.
+_ENVIRONMENT = ("LD_LIBRARY_PATH",)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRules:
+    """What decoding one picture may cost: seconds of CPU, seconds in all, bytes of memory."""
+
+    cpu_seconds: float
+    seconds: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What came of a picture: a PNG, or why there is none; and the CPU's seconds that it took."""
+
+    png: bytes | InputRefused
+    cpu_seconds: float
+
+
+class TooCostly(InputRefused):
+    """A picture that took more than it may, or that ended its decoder."""
+
+
+class DecoderNotStarted(Exception):
+    """The decoder itself does not work here: no picture's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    answer: bytearray
+    code: int
+    cpu_seconds: float
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    loop: asyncio.AbstractEventLoop
+    places: asyncio.Semaphore
+    # Held, since what is not held is ended at once.
+    opened: AsyncGenerator[None, None]
+
+
+class Decoders:
+    """Decodes pictures, each in a process of its own, as long as the loop runs in which it is called."""
+
+    def __init__(self, rules: DecodeRules) -> None:
+        self.rules = rules
+        self._spare: _Process | None = None
+        self._kept: _Kept | None = None
+
+    async def prepare(self) -> None:
+        """Starts a process that the next picture finds ready."""
+        if self._kept is None or self._kept.loop is not asyncio.get_running_loop():
+            opened = self._opened()
+            await anext(opened)
+            self._kept = _Kept(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE), opened)
+        if self._spare is None:
+            self._spare = _Process()
+
+    async def decoded(self, data: bytes, limits: PictureLimits, cpu_seconds: float) -> Decoded:
+        """A picture as `picture_png` gives it, or why there is none.
+
+        Raises:
+            DecoderNotStarted: no decoder can be started.
+        """
+        await self.prepare()
+        if self._kept is None:
+            raise AssertionError("it was just prepared")
+        rules = self.rules
+        order = Order(
+            len(data), cpu_seconds, rules.seconds, rules.memory_bytes,
+            limits.max_bytes, limits.max_pixels, limits.max_aspect, limits.formats,
+        )  # fmt: skip
+        async with self._kept.places:
+            ended = await self._run(order, data)
+        await self.prepare()
+        found = _judged(ended, order)
+        if isinstance(found, TooCostly):
+            log.warning("a picture %s (%.1f s of CPU, exit code %s)", found, ended.cpu_seconds, ended.code)
+        return Decoded(found, ended.cpu_seconds)
+
+    def close(self) -> None:
+        """Ends the process that waits."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.end()
+
+    async def _run(self, order: Order, data: bytes) -> _Ended:
+        for left in reversed(range(_STARTS)):
+            process, self._spare = self._spare or _Process(), None
+            try:
+                return await asyncio.to_thread(process.run, order, data)
+            except DecoderNotStarted:
+                if not left:
+                    raise
+            finally:
+                # Also when the job is stopped, or its time is up: then the thread finds it dead, and ends too.
+                process.end()
+        raise AssertionError("the last start returns or raises")
+
+    async def _opened(self) -> AsyncGenerator[None, None]:
+        """Whoever ends a loop ends its generators first."""
+        try:
+            yield
+        finally:
+            self.close()
+
+
+class _Process:
+    """A decoder: started, used once, ended."""
+
+    def __init__(self) -> None:
+        # In a session of its own, so that whatever it may have started is ended with it.
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            _command(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            cwd="/", start_new_session=True,
+        )  # fmt: skip
+        self._lock = threading.Lock()
+        self._cpu_seconds = 0.0
+        self._in_use = False
+
+    def run(self, order: Order, data: bytes) -> _Ended:
+        """Gives it its order, and waits for its answer, its end, or the end of its time. It has ended afterwards.
+
+        Raises:
+            DecoderNotStarted: it ended, or said nothing, before it was ready.
+        """
+        with self._lock:
+            self._in_use = True
+        try:
+            if self._exchange(b"", len(READY), _START_SECONDS)[0] != READY:
+                raise DecoderNotStarted("the decoder of pictures does not start")
+            most = LENGTH.size + 1 + _most_bytes(order)
+            answer, late = self._exchange(order.line() + data, most, order.seconds)
+        finally:
+            with self._lock:
+                self._in_use = False
+            self.end()
+        return _Ended(answer, self._process.returncode, self._cpu_seconds, late)
+
+    def end(self) -> None:
+        """Kills it and what it may have started, if it has not ended, and gives back what it held."""
+        with self._lock:
+            if self._process.returncode is None:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._reap()
+            if not self._in_use:
+                for pipe in (self._process.stdin, self._process.stdout):
+                    if pipe is not None:
+                        pipe.close()
+
+    def _reap(self) -> None:
+        try:
+            _, status, usage = os.wait4(self._process.pid, 0)
+        except ChildProcessError:
+            self._process.returncode = -signal.SIGKILL
+            return
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self._cpu_seconds = usage.ru_utime + usage.ru_stime
+
+    def _exchange(self, given: bytes, most: int, seconds: float) -> tuple[bytearray, bool]:
+        """Writes and reads until its answer ends, is too long, or the time is up; and whether that was so."""
+        into, out = self._process.stdin, self._process.stdout
+        if into is None or out is None:
+            raise AssertionError("both are pipes")
+        left, answer = memoryview(given), bytearray()
+        until = time.monotonic() + seconds
+        with selectors.DefaultSelector() as ready:
+            ready.register(out, selectors.EVENT_READ)
+            if left:
+                os.set_blocking(into.fileno(), False)
+                ready.register(into, selectors.EVENT_WRITE)
+            while len(answer) < most:
+                remaining = until - time.monotonic()
+                if remaining <= 0:
+                    return answer, True
+                for key, _ in ready.select(remaining):
+                    if key.fileobj is out:
+                        chunk = os.read(out.fileno(), min(_CHUNK, most - len(answer)))
+                        if not chunk:
+                            return answer, False
+                        answer += chunk
+                        continue
+                    # One that is ending takes no more; its answer says why.
+                    with suppress(BlockingIOError):
+                        try:
+                            left = left[os.write(into.fileno(), left[:_CHUNK]) :]
+                        except BrokenPipeError:
+                            left = left[:0]
+                    if not left:
+                        ready.unregister(into)
+        return answer, False
+
+
+def _judged(ended: _Ended, order: Order) -> bytes | InputRefused:
+    """An answer, believed only as far as it is one."""
+    answer, start = memoryview(ended.answer), len(PNG) + LENGTH.size
+    kind = answer[: len(PNG)]
+    whole = answer[:start] == PNG + LENGTH.pack(max(0, len(answer) - start))
+    if whole and answer[start : start + len(_SIGNATURE)] == _SIGNATURE:
+        return answer[start:].tobytes()
+    if kind == REFUSED:
+        return InputRefused(answer[1:].tobytes().decode("utf-8", "replace")[:_LONGEST_REASON])
+    anew = "save it anew as a plain PNG or JPEG"
+    if kind == OUT_OF_MEMORY:
+        return TooCostly(f"needs more than {megabytes(order.memory_bytes)} of memory to be decoded; {anew}")
+    if ended.late:
+        return TooCostly(f"takes longer than {order.seconds:g} s to be decoded; {anew}")
+    if ended.code == -signal.SIGXCPU or ended.cpu_seconds >= order.cpu_seconds:
+        return TooCostly(f"takes more than {order.cpu_seconds:g} s of computing to be decoded; {anew}")
+    return TooCostly(f"cannot be decoded: it ended its decoder, as damaged files do; {anew}")
+
+
+def _most_bytes(order: Order) -> int:
+    """The longest PNG of a picture: what does not compress takes a little more than its pixels."""
+    return order.max_pixels * 5 + (1 << 20)
+
+
+def _command() -> list[str]:
+    """By the folders that this process found its own modules in: the decoder looks for no others."""
+    found = [find_spec(name) for name in ("comfy2runpod_contract", "comfy2runpod_runtime", "PIL")]
+    folders = dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in found if spec is not None and spec.origin)
+    program = Path(__file__).with_name("decoder.py")
+    return [sys.executable, "-I", "-S", "-B", str(program), str(os.getpid()), *folders]
