@@ -21,7 +21,7 @@ from .command import GRAPH, ROOT
 PACKAGE = ROOT / "generated" / "t2i_klein_4b"
 SMALL = '{"prompt": "a cat", "width": 64, "height": 64}'
 # Where each command is interrupted: moments drawn from the time that it takes at rest.
-MOMENTS = 2
+MOMENTS = int(os.environ.get("MOMENTS", "2"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 _HANG_SECONDS = 120
 

@@ -175,7 +175,7 @@ def test_completion_is_a_script_of_the_shell(shell: str) -> None:
         **os.environ,
         "_COMFY2RUNPOD_COMPLETE": f"{shell}_complete",
         "COMP_WORDS": "comfy2runpod co",
-        "COMP_CWORD": "1",
+        "COMP_CWORD": "co" if shell == "fish" else "1",
     }
     command = [sys.executable, "-m", "comfy2runpod"]
     offered = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
@@ -186,7 +186,8 @@ def test_bash_completes_a_command(tmp_path: Path) -> None:
     script = tmp_path / "completion"
     script.write_text(comfy2runpod("completion", "bash").stdout)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    ask = f". {script}; COMP_WORDS=(comfy2runpod comp); COMP_CWORD=1; _comfy2runpod_completion; echo ${{COMPREPLY[@]}}"
+    typed = "COMP_WORDS=(comfy2runpod comp); COMP_CWORD=1"
+    ask = f". {script}; {typed}; _comfy2runpod_completion comfy2runpod; echo ${{COMPREPLY[@]}}"
     done = subprocess.run(
         ["bash", "-c", ask], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True
     )

@@ -59,12 +59,12 @@ def annotate_command(
     settings: Settings,
     form: str,
 ) -> None:
-    """Write or update the `comfy2runpod` note in GRAPH: its fields, outputs and everything else.
+    r"""Write or update the `comfy2runpod` note in GRAPH: its fields, outputs and everything else.
 
     \b
-    comfy2runpod annotate t2v.json --input prompt=92.text,required --input 'width=92.width,min=64,max=1920'
-    comfy2runpod annotate t2v.json --input 'width=92.width as round_up(width, 64),92:110.width' --output video=75
-    comfy2runpod annotate t2v.json --set runpod.gpu=[ADA_24] --set inputs.width.default=640 --remove inputs.seed
+    comfy2runpod annotate t2v.json --input prompt=92.text,required \
+        --input 'width=92.width as round_up(width, 64),92:110.width' --output video=75
+    comfy2runpod annotate t2v.json --set runpod.gpu=[ADA_24] --remove inputs.seed
 
     Every other byte of the file stays, and the comments in the note. What would not compile is not written.
     """

@@ -50,11 +50,12 @@ _OFTEN = (700, 10, 10)
 def batch_command(
     endpoint: str, inputs: Path, output: Path, in_flight: int, *, retry_failed: bool, resend_uncertain: bool
 ) -> None:
-    """Send every line of INPUTS to ENDPOINT's queue, once, and keep what comes back.
+    r"""Send every line of INPUTS to ENDPOINT's queue, once, and keep what comes back.
 
     \b
-    RUNPOD_API_KEY=… comfy2runpod batch ENDPOINT_ID inputs.jsonl -o results
-    RUNPOD_API_KEY=local comfy2runpod batch http://127.0.0.1:8000/v2/t2v_ltx2 inputs.jsonl -o results
+    export RUNPOD_API_KEY=…
+    comfy2runpod batch ENDPOINT_ID inputs.jsonl -o results
+    comfy2runpod batch http://127.0.0.1:8000/v2/t2v_ltx2 inputs.jsonl -o results
 
     ENDPOINT is an endpoint's id at RunPod, or the address of one elsewhere, such as `serve` prints; its API key is read
     from RUNPOD_API_KEY. A line of INPUTS is an input, or {"id": "...", "input": {...}}.

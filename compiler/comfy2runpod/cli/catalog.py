@@ -67,10 +67,11 @@ def refresh_command(
     *,
     packs_only: bool,
 ) -> None:
-    """Make a catalog of a server's node classes.
+    r"""Make a catalog of a server's node classes.
 
     \b
-    comfy2runpod catalog refresh --from http://127.0.0.1:8188 --packs-only -o catalog/packs.json
+    comfy2runpod catalog refresh --from http://127.0.0.1:8188 --packs-only \
+        -o graphs/catalog/packs.json
 
     The same answer always gives the same file. Files that lie on the server are told from an input's choices and left
     out; a file that was named with -o is replaced whole.

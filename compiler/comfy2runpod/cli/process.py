@@ -5,6 +5,7 @@ Imports nothing but the standard library's smallest: until the first lines here 
 
 from __future__ import annotations
 
+import atexit
 import errno
 import io
 import os
@@ -38,6 +39,8 @@ def main() -> NoReturn:
     _on_signals(_leave)
     _open_standard_files()
     _guard_streams()
+    # The last that Python does is to take our handlers away, and it would die by the signal then.
+    atexit.register(_on_signals, signal.SIG_IGN)
     sys.unraisablehook = _unraisable
     code = _guarded(_run)
     # Ending takes a moment too.
@@ -68,6 +71,9 @@ def _guarded(work: Callable[[], int]) -> int:
     try:
         return work()
     except KeyboardInterrupt:
+        # Python would end by the signal itself if the interrupt came through an `exec`, such as a dataclass's; it
+        # forgets that with the next.
+        exec("")  # noqa: S102
         _say("Stopped.")
         return INTERRUPTED
     except OutputLostError as lost:
@@ -80,12 +86,11 @@ def _guarded(work: Callable[[], int]) -> int:
 def _say(line: str) -> None:
     """One last line; on a terminal it does not stand behind a `^C` or a half of another."""
     if sys.stderr is not None:
-        start = "\n" if sys.stderr.isatty() else ""
-        sys.stderr.write(f"{start}{line}\n")
+        sys.stderr.write(f"{_fresh_line().decode()}{line}\n")
         sys.stderr.flush()
 
 
-def _on_signals(handler: Callable[[int, FrameType | None], object]) -> None:
+def _on_signals(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # What whoever started us had ignored stays so, as under nohup.
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -95,10 +100,18 @@ def _on_signals(handler: Callable[[int, FrameType | None], object]) -> None:
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     """Where there is nothing to tidy, at once and without a word."""
     try:
-        if os.isatty(_STDERR):
-            os.write(_STDERR, b"\n" + _SHOW_CURSOR)
+        os.write(_STDERR, _fresh_line())
+    except OSError:
+        pass
     finally:
         os._exit(128 + number)
+
+
+def _fresh_line() -> bytes:
+    """On a terminal: the cursor, which a bar may have hidden, on a line of its own."""
+    if not os.isatty(_STDERR):
+        return b""
+    return b"\n" if os.environ.get("TERM") in ("dumb", None) else _SHOW_CURSOR + b"\n"
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -81,7 +81,7 @@ class Steps:
         """How fast it goes, in the mean; nothing of a share."""
         seconds = time.monotonic() - self._began
         rate = (self.done - self.before) / seconds if seconds else 0.0
-        if not rate or self.unit == "%":
+        if not rate or not self.total or self.unit == "%":
             return ""
         return f"{rate:,.1f}/s" if rate >= _SLOW else f"{60 * rate:,.1f}/min"
 
@@ -154,7 +154,7 @@ def _bar(what: str, total: float | None, unit: str, done: float) -> tuple[Progre
         TimeRemainingColumn,
     )
 
-    console = Console(file=sys.stderr, force_terminal=True, no_color=not has_colour(sys.stderr))
+    console = Console(file=sys.stderr, force_terminal=True, color_system="auto" if has_colour(sys.stderr) else None)
     counted = [TaskProgressColumn(show_speed=False)] if unit == "%" else [MofNCompleteColumn()] if total else []
     times = [TimeElapsedColumn(), *([TextColumn("·"), TimeRemainingColumn()] if total else [])]
     rate = TextColumn("{task.fields[rate]}")
