@@ -10,53 +10,53 @@ from schema import Input
 
 def patch(prompt: Prompt, request: Input, run: Run) -> None:
     """Writes a request into the compiled prompt, one assignment an input that a field feeds."""
-    # image: The picture to edit (LoadImage)
+    # image -> The picture to edit (LoadImage)
     prompt["31"]["inputs"]["image"] = run.files["image"]
-    # image_2: The second picture, which may be left out (LoadImage)
+    # image_2 -> The second picture, which may be left out (LoadImage)
     if request.image_2 is not None:
         prompt["33"]["inputs"]["image"] = run.files["image_2"]
-    # image_3: The third picture, which may be left out (LoadImage)
+    # image_3 -> The third picture, which may be left out (LoadImage)
     if request.image_3 is not None:
         prompt["34"]["inputs"]["image"] = run.files["image_3"]
-    # prompt: What to change (CLIPTextEncode)
+    # prompt -> What to change (CLIPTextEncode)
     prompt["30:4"]["inputs"]["text"] = request.prompt
-    # megapixels: The picture at the size to work at, in steps of 16 pixels (ImageScaleToTotalPixels)
+    # megapixels -> The picture at the size to work at, in steps of 16 pixels (ImageScaleToTotalPixels)
     prompt["30:6"]["inputs"]["megapixels"] = request.megapixels
-    # steps: Schedule (Flux2Scheduler)
+    # steps -> Schedule (Flux2Scheduler)
     prompt["30:12"]["inputs"]["steps"] = request.steps
-    # seed: Seed (RandomNoise)
+    # seed -> Seed (RandomNoise)
     prompt["30:13"]["inputs"]["noise_seed"] = run.seeds["seed"]
     if request.image_2 is None:
-        # Third reference, positive (ReferenceLatent)
+        # In Third reference, positive (ReferenceLatent)
         prompt["30:27"]["inputs"]["conditioning"] = ["30:8", 0]
-        # Third reference, negative (ReferenceLatent)
+        # In Third reference, negative (ReferenceLatent)
         prompt["30:28"]["inputs"]["conditioning"] = ["30:9", 0]
     if request.image_3 is None:
-        # Guidance (CFGGuider)
+        # In Guidance (CFGGuider)
         prompt["30:15"]["inputs"]["positive"] = ["30:23", 0]
         prompt["30:15"]["inputs"]["negative"] = ["30:24", 0]
     if request.image_2 is None and request.image_3 is None:
-        # Guidance (CFGGuider)
+        # In Guidance (CFGGuider)
         prompt["30:15"]["inputs"]["positive"] = ["30:8", 0]
         prompt["30:15"]["inputs"]["negative"] = ["30:9", 0]
     if request.image_2 is None:
         # Passed by, or needed by nothing then:
         for node_id in (
-            "30:21",  # The second picture at 1 megapixel (ImageScaleToTotalPixels)
-            "30:22",  # The second picture as a reference (VAEEncode)
-            "30:23",  # Second reference, positive (ReferenceLatent)
-            "30:24",  # Second reference, negative (ReferenceLatent)
-            "33",  # The second picture, which may be left out (LoadImage)
+            "30:21",  # -> The second picture at 1 megapixel (ImageScaleToTotalPixels)
+            "30:22",  # -> The second picture as a reference (VAEEncode)
+            "30:23",  # -> Second reference, positive (ReferenceLatent)
+            "30:24",  # -> Second reference, negative (ReferenceLatent)
+            "33",  # -> The second picture, which may be left out (LoadImage)
         ):
             prompt.pop(node_id, None)
     if request.image_3 is None:
         # Passed by, or needed by nothing then:
         for node_id in (
-            "30:25",  # The third picture at 1 megapixel (ImageScaleToTotalPixels)
-            "30:26",  # The third picture as a reference (VAEEncode)
-            "30:27",  # Third reference, positive (ReferenceLatent)
-            "30:28",  # Third reference, negative (ReferenceLatent)
-            "34",  # The third picture, which may be left out (LoadImage)
+            "30:25",  # -> The third picture at 1 megapixel (ImageScaleToTotalPixels)
+            "30:26",  # -> The third picture as a reference (VAEEncode)
+            "30:27",  # -> Third reference, positive (ReferenceLatent)
+            "30:28",  # -> Third reference, negative (ReferenceLatent)
+            "34",  # -> The third picture, which may be left out (LoadImage)
         ):
             prompt.pop(node_id, None)
     # image_edited: a file name of the job's own

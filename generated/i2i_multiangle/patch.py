@@ -10,41 +10,41 @@ from schema import Input
 
 def patch(prompt: Prompt, request: Input, run: Run) -> None:
     """Writes a request into the compiled prompt, one assignment an input that a field feeds."""
-    # image: The picture (LoadImage)
+    # image -> The picture (LoadImage)
     prompt["41"]["inputs"]["image"] = run.files["image"]
-    # style: Style, for every angle (PrimitiveStringMultiline)
+    # style -> Style, for every angle (PrimitiveStringMultiline)
     prompt["40:10"]["inputs"]["value"] = request.style
-    # steps: Sample (KSampler)
+    # steps -> Sample (KSampler)
     prompt["40:28:36"]["inputs"]["steps"] = request.steps
-    # steps: Sample (KSampler)
+    # steps -> Sample (KSampler)
     prompt["40:27:36"]["inputs"]["steps"] = request.steps
-    # steps: Sample (KSampler)
+    # steps -> Sample (KSampler)
     prompt["40:26:36"]["inputs"]["steps"] = request.steps
-    # steps: Sample (KSampler)
+    # steps -> Sample (KSampler)
     prompt["40:25:36"]["inputs"]["steps"] = request.steps
-    # steps: Sample (KSampler)
+    # steps -> Sample (KSampler)
     prompt["40:24:36"]["inputs"]["steps"] = request.steps
-    # steps: Sample (KSampler)
+    # steps -> Sample (KSampler)
     prompt["40:23:36"]["inputs"]["steps"] = request.steps
-    # steps: Sample (KSampler)
+    # steps -> Sample (KSampler)
     prompt["40:22:36"]["inputs"]["steps"] = request.steps
-    # steps: Sample (KSampler)
+    # steps -> Sample (KSampler)
     prompt["40:21:36"]["inputs"]["steps"] = request.steps
-    # seed: Sample (KSampler)
+    # seed -> Sample (KSampler)
     prompt["40:28:36"]["inputs"]["seed"] = run.seeds["seed"]
-    # seed: Sample (KSampler)
+    # seed -> Sample (KSampler)
     prompt["40:27:36"]["inputs"]["seed"] = run.seeds["seed"]
-    # seed: Sample (KSampler)
+    # seed -> Sample (KSampler)
     prompt["40:26:36"]["inputs"]["seed"] = run.seeds["seed"]
-    # seed: Sample (KSampler)
+    # seed -> Sample (KSampler)
     prompt["40:25:36"]["inputs"]["seed"] = run.seeds["seed"]
-    # seed: Sample (KSampler)
+    # seed -> Sample (KSampler)
     prompt["40:24:36"]["inputs"]["seed"] = run.seeds["seed"]
-    # seed: Sample (KSampler)
+    # seed -> Sample (KSampler)
     prompt["40:23:36"]["inputs"]["seed"] = run.seeds["seed"]
-    # seed: Sample (KSampler)
+    # seed -> Sample (KSampler)
     prompt["40:22:36"]["inputs"]["seed"] = run.seeds["seed"]
-    # seed: Sample (KSampler)
+    # seed -> Sample (KSampler)
     prompt["40:21:36"]["inputs"]["seed"] = run.seeds["seed"]
     # close_up: a file name of the job's own
     prompt["51"]["inputs"]["filename_prefix"] = run.output_prefix("close_up")

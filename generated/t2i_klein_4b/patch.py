@@ -10,27 +10,27 @@ from schema import Input
 
 def patch(prompt: Prompt, request: Input, run: Run) -> None:
     """Writes a request into the compiled prompt, one assignment an input that a field feeds."""
-    # prompt: Prompt (CLIPTextEncode)
+    # prompt -> Prompt (CLIPTextEncode)
     prompt["30:4"]["inputs"]["text"] = request.prompt
-    # width: Latent, in steps of 16 pixels (EmptyFlux2LatentImage)
+    # width -> Latent, in steps of 16 pixels (EmptyFlux2LatentImage)
     prompt["30:6"]["inputs"]["width"] = round_up(request.width, 16)
-    # width: Schedule (Flux2Scheduler)
+    # width -> Schedule (Flux2Scheduler)
     prompt["30:7"]["inputs"]["width"] = round_up(request.width, 16)
-    # width: Crop to the size asked for (ImageCrop)
+    # width -> Crop to the size asked for (ImageCrop)
     prompt["30:13"]["inputs"]["width"] = request.width
-    # width: Crop to the size asked for (ImageCrop)
+    # width -> Crop to the size asked for (ImageCrop)
     prompt["30:13"]["inputs"]["x"] = (round_up(request.width, 16) - request.width) // 2
-    # height: Latent, in steps of 16 pixels (EmptyFlux2LatentImage)
+    # height -> Latent, in steps of 16 pixels (EmptyFlux2LatentImage)
     prompt["30:6"]["inputs"]["height"] = round_up(request.height, 16)
-    # height: Schedule (Flux2Scheduler)
+    # height -> Schedule (Flux2Scheduler)
     prompt["30:7"]["inputs"]["height"] = round_up(request.height, 16)
-    # height: Crop to the size asked for (ImageCrop)
+    # height -> Crop to the size asked for (ImageCrop)
     prompt["30:13"]["inputs"]["height"] = request.height
-    # height: Crop to the size asked for (ImageCrop)
+    # height -> Crop to the size asked for (ImageCrop)
     prompt["30:13"]["inputs"]["y"] = (round_up(request.height, 16) - request.height) // 2
-    # steps: Schedule (Flux2Scheduler)
+    # steps -> Schedule (Flux2Scheduler)
     prompt["30:7"]["inputs"]["steps"] = request.steps
-    # seed: Seed (RandomNoise)
+    # seed -> Seed (RandomNoise)
     prompt["30:8"]["inputs"]["noise_seed"] = run.seeds["seed"]
     # image: a file name of the job's own
     prompt["20"]["inputs"]["filename_prefix"] = run.output_prefix("image")

@@ -10,27 +10,27 @@ from schema import Input
 
 def patch(prompt: Prompt, request: Input, run: Run) -> None:
     """Writes a request into the compiled prompt, one assignment an input that a field feeds."""
-    # prompt: Prompt (CLIPTextEncode)
+    # prompt -> Prompt (CLIPTextEncode)
     prompt["92:3"]["inputs"]["text"] = request.prompt
-    # negative_prompt: Negative prompt (CLIPTextEncode)
+    # negative_prompt -> Negative prompt (CLIPTextEncode)
     prompt["92:4"]["inputs"]["text"] = request.negative_prompt
-    # width: Size to make, multiples of 64 (EmptyImage)
+    # width -> Size to make, multiples of 64 (EmptyImage)
     prompt["92:89"]["inputs"]["width"] = round_up(request.width, 64)
-    # width: Crop to the size asked for (ImageCrop)
+    # width -> Crop to the size asked for (ImageCrop)
     prompt["92:110"]["inputs"]["width"] = request.width
-    # width: Crop to the size asked for (ImageCrop)
+    # width -> Crop to the size asked for (ImageCrop)
     prompt["92:110"]["inputs"]["x"] = (round_up(request.width, 64) - request.width) // 2
-    # height: Size to make, multiples of 64 (EmptyImage)
+    # height -> Size to make, multiples of 64 (EmptyImage)
     prompt["92:89"]["inputs"]["height"] = round_up(request.height, 64)
-    # height: Crop to the size asked for (ImageCrop)
+    # height -> Crop to the size asked for (ImageCrop)
     prompt["92:110"]["inputs"]["height"] = request.height
-    # height: Crop to the size asked for (ImageCrop)
+    # height -> Crop to the size asked for (ImageCrop)
     prompt["92:110"]["inputs"]["y"] = (round_up(request.height, 64) - request.height) // 2
-    # frame_count: Frame count (PrimitiveInt)
+    # frame_count -> Frame count (PrimitiveInt)
     prompt["92:62"]["inputs"]["value"] = request.frame_count
-    # seed: Noise, first pass (RandomNoise)
+    # seed -> Noise, first pass (RandomNoise)
     prompt["92:11"]["inputs"]["noise_seed"] = run.seeds["seed"]
-    # seed: Noise, second pass (RandomNoise)
+    # seed -> Noise, second pass (RandomNoise)
     prompt["92:67"]["inputs"]["noise_seed"] = run.seeds["seed"]
     # video: a file name of the job's own
     prompt["75"]["inputs"]["filename_prefix"] = run.output_prefix("video")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 import shutil
@@ -12,14 +13,24 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from markdown_it import MarkdownIt
 
 from comfy2runpod import __version__
 from comfy2runpod.docs_site import NEEDED, package_docs
+from comfy2runpod.emit.quoting import plain
+from comfy2runpod_contract.texts import one_line
 from tests.cli.command import ROOT, comfy2runpod
 
 GENERATED = ROOT / "generated"
 REDOC = ROOT / "compiler" / "comfy2runpod" / "docs_site" / "redoc"
 NAMES = sorted(folder.name for folder in GENERATED.iterdir())
+WAY_BACK = b"""<nav aria-label="Site">
+<ul>
+<li><a href="../index.html">All endpoints</a></li>
+<li><a href="reference.html">Reference</a></li>
+</ul>
+</nav>
+"""
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -38,7 +49,8 @@ def test_every_package_is_in_it_with_all_of_its_documents(site: Path) -> None:
     files = tree(site)
     for name in NAMES:
         docs = tree(GENERATED / name / "docs")
-        assert {path: files[f"{name}/{path}"] for path in docs} == docs
+        assert {path: files[f"{name}/{path}"].replace(WAY_BACK, b"") for path in docs} == docs
+        assert docs["index.html"] != files[f"{name}/index.html"]
         assert f"{name}/reference.html" in files
     listed = json.loads(files["comfy2runpod-site.json"])
     assert listed["comfy2runpod"] == __version__
@@ -78,11 +90,12 @@ def links(page: Path) -> Iterator[str]:
 
 
 def test_every_link_is_relative_and_leads_to_a_file_of_the_site(site: Path) -> None:
-    pages = [site / "index.html", *(site / name / "reference.html" for name in NAMES)]
+    of_packages = [site / name / page for name in NAMES for page in ("index.html", "reference.html")]
+    pages = [site / "index.html", *of_packages]
     checked = 0
     for page in pages:
         for link in links(page):
-            if link == "data:,":
+            if link == "data:," or link.startswith("#"):
                 continue
             parts = urlsplit(link)
             assert (parts.scheme, parts.netloc) == ("", ""), f"{page}: {link}"
@@ -222,7 +235,68 @@ def test_no_text_of_a_package_ends_the_pages_code(package: Path, tmp_path: Path)
     reference = (tmp_path / "site" / "t2v_ltx2" / "reference.html").read_text()
     assert "alert(1)</script>" not in reference
     (held,) = re.findall(r'id="document">(.*?)</script>', reference)
-    assert json.loads(held) == document
+    shown = json.loads(held)
+    assert shown["info"].pop("title") == document["info"].pop("title")
+    assert plain(shown["info"].pop("description")) == one_line(document["info"].pop("description"))
+    assert shown == document
+
+
+# What a stranger's package may say in the Markdown that Redoc draws; DOMPurify keeps all of it.
+ACTIVE = (
+    '<form action="https://evil.example"><input name="key"><button>Send</button></form>',
+    '<div style="position:fixed;inset:0;background:red">All is well</div>',
+    "[the reference](https://evil.example)",
+    "![](https://evil.example/seen.png)",
+    "<https://evil.example>",
+    "Read https://evil.example first",
+    "Read www.evil.example first",
+    "Write to me@evil.example",
+    "[a][b]\n\n[b]: https://evil.example",
+    "&lt;b&gt; &#60;form&#62;",
+    "`\\`<form>",
+    "\\\\<form>",
+)
+
+
+@pytest.mark.parametrize("text", ACTIVE)
+def test_no_description_of_a_strangers_package_is_active_in_the_reference(
+    package: Path, tmp_path: Path, text: str
+) -> None:
+    document = json.loads((package / "docs" / "openapi.json").read_text())
+    schemas = document["components"]["schemas"]
+    for place in (document["info"], schemas["Input"], schemas["Input"]["properties"]["prompt"], document["tags"][0]):
+        place["description"] = text
+    (package / "docs" / "openapi.json").write_text(json.dumps(document))
+    assert comfy2runpod("docs", package, "-o", tmp_path / "site").returncode == 0
+    reference = (tmp_path / "site" / "t2v_ltx2" / "reference.html").read_text()
+    (held,) = re.findall(r'id="document">(.*?)</script>', reference)
+    drawn = list(markdown_in(json.loads(held)))
+    assert len(drawn) > 50
+    for said in drawn:
+        kinds = {token.type for block in MARKDOWN.parse(said) for token in (block, *(block.children or ()))}
+        assert not kinds & {"html_block", "html_inline", "link_open", "image"}, said
+        assert not re.search(r"(?<!\\)://|www\.|\w@\w", said)
+
+
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def markdown_in(value: object) -> Iterator[str]:
+    """Every description in a document."""
+    if isinstance(value, dict):
+        yield from (item for key, item in value.items() if key == "description" and isinstance(item, str))
+        yield from (text for item in value.values() for text in markdown_in(item))
+    elif isinstance(value, list):
+        yield from (text for item in value for text in markdown_in(item))
+
+
+def test_every_page_says_that_it_sends_no_form_and_has_no_other_base(site: Path) -> None:
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) == 1 + 2 * len(NAMES)
+    for page in pages:
+        (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page.read_text())
+        rules = dict(rule.strip().partition(" ")[::2] for rule in html.unescape(policy).split(";"))
+        assert rules["default-src"] == rules["form-action"] == rules["base-uri"] == "'none'"
 
 
 def media(media_type: str) -> dict[str, object]:

@@ -45,7 +45,14 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_process(packag
             page = httpx.get(f"{url}/small/")
             assert (page.status_code, page.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
             mark = '<meta name="comfy2runpod-endpoint" content="/v2/small">\n'
-            assert page.text.replace(mark, "") == (package / "docs" / "index.html").read_text()
+            alone = (package / "docs" / "index.html").read_text()
+            before, header, behind = alone.partition("<header>\n")
+            shown = page.text.replace(mark, "")
+            assert shown.startswith(before + header)
+            assert shown.endswith(behind)
+            assert '<a href="../index.html">All endpoints</a>' in shown
+            assert httpx.get(f"{url}/small/../index.html").status_code == 200
+            assert httpx.get(f"{url}/small/reference.html").status_code == 200
             assert mark in page.text
             for path, media_type, said in (
                 ("", "text/html", 'href="small/reference.html"'),

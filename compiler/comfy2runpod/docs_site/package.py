@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from comfy2runpod.diagnostics import CompileError, Locus
+from comfy2runpod.emit.quoting import plain
 from comfy2runpod.errors.files import NotAPackage
 from comfy2runpod.ir.json import Json, JsonObject
 
@@ -112,7 +113,7 @@ def package_docs(files: Mapping[str, bytes], name: str, place: str) -> PackageDo
         return PackageDocs(
             name=name,
             title=str(info["title"]),
-            description=str(info["description"]),
+            description=plain(str(info["description"])),
             version=str(info["version"]),
             contract=int(contract[1]),
             inputs=tuple(Counter(_kind(field) for key, field in fields.items() if key not in _REQUEST_KEYS).items()),

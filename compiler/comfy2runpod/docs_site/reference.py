@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
-import json
+import re
 from functools import lru_cache
 from importlib import resources
 
 from comfy2runpod.docs_site.package import PackageDocs
 from comfy2runpod.emit.environment import environment
+from comfy2runpod.emit.quoting import markdown
+from comfy2runpod.ir.json import Json
 
 # Redoc's side menu shows its logo from a CDN: the one thing that it loads by itself.
 _LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg"
 _NO_LOGO = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 _SOURCE_MAP = "//# sourceMappingURL=redoc.standalone.js.map"
+# Keys of an OpenAPI document whose texts are Markdown, and those under which a package's own values stand.
+_MARKDOWN = ("description",)
+_DATA = ("const", "default", "enum", "example", "examples", "mapping")
+_ACTIVE = re.compile(r"[<>\[\]&@]|://|www\.|mailto:|xmpp:", re.IGNORECASE)
 
 
 def reference_page(package: PackageDocs) -> str:
     """The page. The document stands in it: from file:// nothing can be fetched."""
-    # In a script, only `<` can end it; the two line separators are no JavaScript.
-    document = json.dumps(package.openapi, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+    document = _harmless(package.openapi)
     return environment().get_template("site-reference.html.j2").render(package=package, document=document)
+
+
+def _harmless(value: Json, key: str = "") -> Json:
+    """A document whose Markdown has no HTML, link or picture in it, whoever wrote it; what it describes stays.
+
+    Redoc lets forms and styles through: it only keeps scripts out.
+    """
+    match value:
+        case dict():
+            return {name: item if name in _DATA else _harmless(item, name) for name, item in value.items()}
+        case list():
+            return [_harmless(item, key) for item in value]
+        case str() if key in _MARKDOWN and _is_active(value):
+            return markdown(value)
+    return value
+
+
+def _is_active(text: str) -> bool:
+    """Whether a text may be more than letters, lists, code and emphasis to a reader of Markdown."""
+    # Within code a backslash escapes nothing, so what stands where is not looked at in a text with both.
+    bare = text if "`" in text else re.sub(r"\\[!-/:-@\[-`{-~]", "", text)
+    return _ACTIVE.search(bare) is not None
 
 
 @lru_cache(maxsize=1)

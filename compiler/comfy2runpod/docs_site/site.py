@@ -18,20 +18,35 @@ SITE_MARKER = "comfy2runpod-site.json"
 ASSETS = "site-assets"
 _OWN_ASSETS = ("reference.js", "site.css")
 _VERSION = 1
+_GUIDE = "index.html"
+_HEADER = b"<header>\n"
+_WAY_BACK = (
+    b'<nav aria-label="Site">\n<ul>\n<li><a href="../index.html">All endpoints</a></li>\n'
+    b'<li><a href="reference.html">Reference</a></li>\n</ul>\n</nav>\n'
+)
 
 
 def site_files(packages: Sequence[PackageDocs]) -> dict[str, bytes]:
-    """An index, each package's docs folder and its reference page, and what these load. All links are relative."""
+    """An index, each package's docs folder and its reference page, and what these load.
+
+    All links are relative; a package's own page has, here alone, those to the index and to its reference.
+    """
     ordered = sorted(packages, key=lambda package: package.name)
     index = environment().get_template("site-index.html.j2").render(packages=ordered, version=__version__)
     files = {"index.html": index.encode("utf-8", "replace"), SITE_MARKER: _catalogue(ordered)}
     for package in ordered:
         files |= {f"{package.name}/{path}": data for path, data in package.files.items()}
+        files[f"{package.name}/{_GUIDE}"] = _within_site(package.files[_GUIDE])
         files[f"{package.name}/reference.html"] = reference_page(package).encode("utf-8", "replace")
     own = resources.files("comfy2runpod.docs_site") / "assets"
     assets = {**redoc_files(), **{name: (own / name).read_bytes() for name in _OWN_ASSETS}}
     files |= {f"{ASSETS}/{name}": data for name, data in assets.items()}
     return dict(sorted(files.items()))
+
+
+def _within_site(guide: bytes) -> bytes:
+    """A package's own page with the ways out of it; alone on disk it has none, because they would lead nowhere."""
+    return guide.replace(_HEADER, _HEADER + _WAY_BACK, 1)
 
 
 def _catalogue(packages: Sequence[PackageDocs]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from comfy2runpod.emit.environment import camel, json_text, python_literal
+from comfy2runpod.emit.quoting import Python, Script, Word, camel, python_list, python_source, script
 from comfy2runpod.ir.json import Json, JsonObject
 
 _PYTHON = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
@@ -21,8 +21,8 @@ class Member:
     """A key of an object."""
 
     name: str
-    python: str
-    typescript: str
+    python: Python
+    typescript: Script
     required: bool
     description: str
 
@@ -56,8 +56,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Type:
-    python: str
-    typescript: str
+    python: Python
+    typescript: Script
+
+    @classmethod
+    def of(cls, python: str, typescript: str) -> _Type:
+        """A type that is written by us, no value in it."""
+        return cls(Python(python), Script(typescript))
+
+
+_NULL = _Type.of("None", "null")
+_UNKNOWN = _Type.of("object", "unknown")
 
 
 def shapes(takes: JsonObject, gives: JsonObject) -> tuple[Shape | Choice, ...]:
@@ -106,7 +115,8 @@ class _Shapes:
         kinds = schema.get("type")
         names = kinds if isinstance(kinds, list) else [kinds]
         if schema.get("x-media") == "image":
-            return _Type("Picture | None", "Picture | null") if "null" in names else _Type("Picture", "Picture")
+            picture = _Type.of("Picture", "Picture")
+            return _union([picture, _NULL]) if "null" in names else picture
         options = schema.get("anyOf", schema.get("oneOf"))
         # Beside a type, they say which members come together.
         if isinstance(options, list) and "type" not in schema:
@@ -119,36 +129,36 @@ class _Shapes:
         return _union([self._plain(key, str(kind), schema) for kind in names])
 
     def _choice(self, key: str, values: tuple[str | None, ...]) -> _Type:
-        literals = [python_literal(value) for value in values]
-        if sum(map(len, literals)) <= _LITERAL:
-            return _Type(f"Literal[{', '.join(literals)}]", " | ".join(map(json_text, values)))
+        literals = python_list(values)
+        if len(literals) - 2 * len(values) + 2 <= _LITERAL:
+            return _Type(python_source("Literal[{}]", literals), Script(" | ".join(map(script, values))))
         choice = Choice(f"{camel(key)}Choice", values)
         # A field may have the name of a key of the answer.
         while any(one.name == choice.name and one != choice for one in self.found):
             choice = replace(choice, name=f"{choice.name}_")
         if choice not in self.found:
             self.found.append(choice)
-        return _Type(choice.name, choice.name)
+        return _Type.of(choice.name, choice.name)
 
     def _plain(self, key: str, kind: str, schema: JsonObject) -> _Type:
         if kind == "array":
             items = schema.get("items")
-            item = self.type(key, items) if isinstance(items, dict) else _Type("object", "unknown")
+            item = self.type(key, items) if isinstance(items, dict) else _UNKNOWN
             typescript = f"({item.typescript})" if " " in item.typescript else item.typescript
-            return _Type(f"list[{item.python}]", f"readonly {typescript}[]")
+            return _Type.of(f"list[{item.python}]", f"readonly {typescript}[]")
         if kind == "object" and "properties" in schema:
             # A file of an output, or settings.
             inside = _objects(schema["properties"])
             is_file = bool({"media_type", "text"} & set(inside))
-            name = camel(key) + ("File" if is_file else "" if "code" in inside else "Options")
+            name = Word(camel(key) + ("File" if is_file else "" if "code" in inside else "Options"))
             self.shape(name, schema)
-            return _Type(name, name)
+            return _Type.of(name, name)
         if kind == "object":
             more = schema.get("additionalProperties")
-            value = self.type(key, more) if isinstance(more, dict) else _Type("object", "unknown")
-            return _Type(f"dict[str, {value.python}]", f"Record<string, {value.typescript}>")
+            value = self.type(key, more) if isinstance(more, dict) else _UNKNOWN
+            return _Type.of(f"dict[str, {value.python}]", f"Record<string, {value.typescript}>")
         typescript = self.exact if kind == "integer" and _is_exact(schema) else _TYPESCRIPT.get(kind, "unknown")
-        return _Type(_PYTHON.get(kind, "object"), typescript)
+        return _Type.of(_PYTHON.get(kind, "object"), typescript)
 
 
 def _forms(schema: JsonObject, members: Sequence[Member]) -> tuple[tuple[Member, ...], ...]:
@@ -166,7 +176,7 @@ def _is_exact(schema: JsonObject) -> bool:
 
 
 def _union(types: list[_Type]) -> _Type:
-    return _Type(
+    return _Type.of(
         " | ".join(dict.fromkeys(one.python for one in types)),
         " | ".join(dict.fromkeys(one.typescript for one in types)),
     )

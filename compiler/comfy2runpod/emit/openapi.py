@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from comfy2runpod import __version__
+from comfy2runpod.emit.quoting import markdown
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
@@ -24,13 +26,14 @@ _STATES = {
 
 
 def openapi(interface: Interface, example: JsonObject) -> JsonObject:
-    """The document; `example` is an input that the endpoint takes."""
+    """The document; `example` is an input that the endpoint takes. Descriptions in it are Markdown."""
+    interface = _in_markdown(interface)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": interface.title,
             "version": __version__,
-            "description": interface.description or interface.title,
+            "description": interface.description or markdown(interface.title),
         },
         "servers": [
             {
@@ -410,4 +413,15 @@ def _count() -> JsonObject:
 
 def _inner(schema: JsonObject) -> JsonObject:
     """A schema as it stands in the document, whose dialect it shares."""
-    return {key: value for key, value in schema.items() if key not in ("$schema", "$id")}
+    inner = {key: value for key, value in schema.items() if key not in ("$schema", "$id")}
+    return {**inner, "description": markdown(str(schema["description"]))}
+
+
+def _in_markdown(interface: Interface) -> Interface:
+    """The interface with the author's descriptions as Markdown shows them unchanged."""
+    return replace(
+        interface,
+        description=markdown(interface.description),
+        fields=tuple(replace(field, description=markdown(field.description)) for field in interface.fields),
+        outputs=tuple(replace(output, description=markdown(output.description)) for output in interface.outputs),
+    )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 
 from comfy2runpod import __version__
 from comfy2runpod.emit.client_types import exact_names, file_members, has_literal, shapes
-from comfy2runpod.emit.environment import client_text, environment, json_text, template_text
+from comfy2runpod.emit.environment import client_text, environment, template_text
 from comfy2runpod.emit.openapi import REFUSALS, openapi
 from comfy2runpod.emit.page import page
 from comfy2runpod.emit.runtime_wheel import pinned, runtime_wheel
@@ -20,6 +18,7 @@ from comfy2runpod.emit.views import (
     file_facts,
     gives_files,
     gives_many_pictures,
+    imported,
     is_flat,
     left_out_blocks,
     output_view,
@@ -148,16 +147,6 @@ def _call_input(interface: Interface) -> JsonObject:
     return {name: _EXAMPLE_URL if name in pictures else value for name, value in given.items()} | _carried(interface)
 
 
-def _n8n_json(value: JsonObject) -> str:
-    """JSON inside an expression of n8n, which ends at the first two closing braces; and inside a line of code."""
-
-    def apart(found: re.Match[str]) -> str:
-        inside = found[0].startswith('"')
-        return found[0].replace("}}", "}\\u007d") if inside else "} "
-
-    return re.sub(r'"(?:\\.|[^"\\])*"|\}(?=\})', apart, json_text(value)).replace("`", "\\u0060")
-
-
 def _first_output(interface: Interface) -> dict[str, object]:
     """The first output, and where in a job's answer its file or text, and its URL, stand."""
     first = output_view(interface.outputs[0])
@@ -167,6 +156,7 @@ def _first_output(interface: Interface) -> dict[str, object]:
     return {
         "first": first,
         "first_value": inside if is_flat(interface) else f"{inside}.{key}",
+        "first_field": inside.removeprefix(".") if is_flat(interface) else f"{inside}.{key}".removeprefix("."),
         "first_url": ".output.url" if is_flat(interface) else f"{inside}.url",
         "first_extension": _EXTENSIONS.get(media_type) or media_type.partition("/")[2],
     }
@@ -191,6 +181,9 @@ def _context(interface: Interface) -> dict[str, object]:
         "client_literals": has_literal(client_shapes),
         "client_files": file_members(client_shapes, early_outputs(interface)),
         "client_name": f"{interface.name.replace('_', '-')}-client",
+        "client_package": f"{interface.name}_client",
+        "client_description": f"A typed client of the endpoint {interface.name}",
+        "flat_description": f"The {outputs[0].kind} ({outputs[0].media_type}), base64.",
         "client_exact": {"input": list(exact_names(takes)), "output": list(exact_names(gives))},
         "pictures": [field for field in interface.fields if isinstance(field, ImageField)],
         "facts": {output.name: file_facts(output) for output in interface.outputs},
@@ -208,9 +201,9 @@ def _context(interface: Interface) -> dict[str, object]:
         "left_out": left_out_blocks(interface),
         "prefixes": [output for output in interface.outputs if output.prefix_input is not None],
         "patch_imports": patch_imports(interface),
-        "handler_classes": sorted({"Endpoint", *(output.handler_class for output in outputs)}),
+        "handler_classes": imported({"Endpoint", *(output.handler_class for output in outputs)}),
         "has_literal": takes_choice(interface) or any(isinstance(field, ChoiceField) for field in interface.fields),
-        "schema_imports": sorted(
+        "schema_imports": imported(
             {"Stepped" for _, step in fields if step is not None}
             | {"ImageInput" for view, _ in fields if view.marker is not None}
             | ({"ImageOptions"} if takes_image_options(interface) else set())
@@ -222,10 +215,9 @@ def _context(interface: Interface) -> dict[str, object]:
         "error_codes": ERROR_CODES,
         "refusals": REFUSALS,
         "call_input": _call_input(interface),
-        "n8n_input": _n8n_json(_call_input(interface)),
         **_first_output(interface),
         "page": page(interface, example),
-        "curl_json": json.dumps({"input": example}, ensure_ascii=True).replace("'", "\\u0027"),
+        "curl_request": {"input": example},
         "uses_request": any(
             field.targets and not isinstance(field, (SeedField, ImageField)) for field in interface.fields
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +15,7 @@ from importlib import resources
 
 from markupsafe import Markup
 
+from comfy2runpod.emit.quoting import script_element
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.emit.views import is_flat, output_view, seed_names
 from comfy2runpod.ir.interface import ImageField, Interface
@@ -71,7 +71,7 @@ def page(interface: Interface, example: JsonObject) -> Page:
         # Our own files, in which nothing of the package stands.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
-        data=_script_json(_data(interface, example)),
+        data=script_element(_data(interface, example)),
         reserved=tuple(_reserved(input_schema(interface))),
         shapes=tuple(_shapes(interface)),
     )
@@ -95,12 +95,6 @@ def _data(interface: Interface, example: JsonObject) -> JsonObject:
         "errors": [{"code": code, "remedy": remedy} for code, _, remedy in ERROR_CODES],
         "limits": {"run": RUN_BYTES, "runsync": RUNSYNC_BYTES},
     }
-
-
-def _script_json(value: JsonObject) -> Markup:
-    """JSON inside a script element: in ASCII, and without the one character that could end it."""
-    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))  # noqa: S704
 
 
 def _reserved(schema: JsonObject) -> Iterator[Key]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from comfy2runpod.emit.environment import python_literal, python_text, python_value
 from comfy2runpod.emit.example_picture import example_picture
+from comfy2runpod.emit.quoting import Python, name, python, python_list, python_source, python_text
 from comfy2runpod.interface.expression import python_over, rounding_of
 from comfy2runpod.ir.interface import (
     BooleanField,
@@ -29,6 +30,7 @@ from comfy2runpod.ir.json import Json
 # An integer of the form k·n + o is listed value by value in JSON Schema up to so many.
 MAX_LISTED = 512
 
+_INT, _STR, _NONE = Python("int"), Python("str"), Python("None")
 _FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 _GIVEN = "Base64, a data URL, or an https URL at a public address."
 
@@ -54,14 +56,14 @@ class FieldView:
     title: str
     description: str
     required: bool
-    python_type: str
-    arguments: tuple[str, ...]
-    default: str | None
+    python_type: Python
+    arguments: tuple[Python, ...]
+    default: Python | None
     kind: str
     allowed: str
     default_text: str
     example: Json
-    marker: str | None
+    marker: Python | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class OutputView:
     title: str
     description: str
     handler_class: str
-    arguments: str
+    arguments: Python
     media_type: str
     kind: str
     many: bool
@@ -163,10 +165,10 @@ def seed_names(interface: Interface) -> tuple[str, ...]:
 def field_view(field: Field) -> FieldView:
     """One field, in the words of each language."""
     python_type, arguments, default, kind, allowed, default_text, example = _by_kind(field)
-    texts = [f"title={python_text(field.title, 18, 12)}"]
+    texts = [python_source("title={}", python_text(field.title, 18, 12))]
     description = described(field)
     if description:
-        texts.append(f"description={python_text(description, 24, 12)}")
+        texts.append(python_source("description={}", python_text(description, 24, 12)))
     return FieldView(
         name=field.name,
         title=field.title,
@@ -183,49 +185,51 @@ def field_view(field: Field) -> FieldView:
     )
 
 
-def _by_kind(field: Field) -> tuple[str, tuple[str, ...], str, str, str, str, Json]:
+def _by_kind(field: Field) -> tuple[Python, tuple[Python, ...], Python, str, str, str, Json]:
     match field:
         case IntegerField():
-            bounds = [f"ge={field.minimum}", f"le={field.maximum}"]
+            bounds = list(_between(field.minimum, field.maximum))
             allowed = f"{field.minimum} to {field.maximum}"
             if field.multiple_of > 1 and field.offset:
                 allowed += f", {field.multiple_of}·n + {field.offset}"
             elif field.multiple_of > 1:
-                bounds.append(f"multiple_of={field.multiple_of}")
+                bounds.append(python_source("multiple_of={}", field.multiple_of))
                 allowed += f", a multiple of {field.multiple_of}"
-            default = str(field.default)
-            return "int", tuple(bounds), default, "integer", allowed, default, field.default
+            default = python(field.default)
+            return _INT, tuple(bounds), default, "integer", allowed, default, field.default
         case NumberField():
-            bounds = [f"ge={field.minimum}"] if field.minimum is not None else []
-            bounds += [f"le={field.maximum}"] if field.maximum is not None else []
+            limits = _between(field.minimum, field.maximum)
             allowed = _range(field.minimum, field.maximum)
-            default = repr(field.default)
-            return "float", tuple(bounds), default, "number", allowed, default, field.default
+            default = python(field.default)
+            return Python("float"), limits, default, "number", allowed, default, field.default
         case TextField():
-            lengths = [f"min_length={field.min_length}"] if field.min_length else []
-            lengths.append(f"max_length={field.max_length}")
+            lengths = [python_source("min_length={}", field.min_length)] if field.min_length else []
+            lengths.append(python_source("max_length={}", field.max_length))
             allowed = f"{field.min_length} to {field.max_length} characters"
             default = python_text(field.default, 8, 4)
-            return "str", tuple(lengths), default, "text", allowed, _quoted(field.default), field.default
+            return _STR, tuple(lengths), default, "text", allowed, _quoted(field.default), field.default
         case ChoiceField():
-            literals = ", ".join(python_literal(choice) for choice in field.choices)
             allowed = ", ".join(field.choices)
-            default = python_literal(field.default)
-            return f"Literal[{literals}]", (), default, "choice", allowed, field.default, field.default
+            literals = python_source("Literal[{}]", python_list(field.choices))
+            return literals, (), python(field.default), "choice", allowed, field.default, field.default
         case BooleanField():
-            default = repr(field.default)
-            return "bool", (), default, "boolean", "true or false", default.lower(), field.default
+            default = python(field.default)
+            return Python("bool"), (), default, "boolean", "true or false", default.lower(), field.default
         case SeedField():
-            bounds = [f"ge={field.minimum}", f"le={field.maximum}"]
+            limits = _between(field.minimum, field.maximum)
             allowed = f"{field.minimum} to {field.maximum}, or null"
-            kind = "seed"
-            return "int | None", tuple(bounds), "None", kind, allowed, "null: drawn at random", None
+            return Python("int | None"), limits, _NONE, "seed", allowed, "null: drawn at random", None
         case ImageField():
-            kind, limits, example = "image", image_limits(field), example_picture()
+            kind, allowed, example = "image", image_limits(field), example_picture()
+            some = (Python("min_length=1"),)
             if field.required:
-                return "str", ("min_length=1",), "", kind, limits, "", example
-            nothing = "null: left out"
-            return "str | None", ("min_length=1",), "None", kind, limits, nothing, example
+                return _STR, some, Python(""), kind, allowed, "", example
+            return Python("str | None"), some, _NONE, kind, allowed, "null: left out", example
+
+
+def _between(low: float | None, high: float | None) -> tuple[Python, ...]:
+    bounds = (("ge", low), ("le", high))
+    return tuple(python_source("{}={}", Python(word), bound) for word, bound in bounds if bound is not None)
 
 
 def described(field: Field) -> str:
@@ -244,15 +248,16 @@ def image_limits(field: ImageField) -> str:
     return f"{formats}, at most {most}, {field.max_pixels / 1e6:g} megapixels and sides of {field.max_aspect:g}:1"
 
 
-def image_marker(field: Field) -> str | None:
+def image_marker(field: Field) -> Python | None:
     """The runtime's mark of a picture, as Python source."""
     if not isinstance(field, ImageField):
         return None
-    formats = ", ".join(python_literal(name) for name in field.formats)
-    tail = "," if len(field.formats) == 1 else ""
-    return (
-        f"ImageInput(max_bytes={field.max_bytes}, max_pixels={field.max_pixels}, max_aspect={field.max_aspect}, "
-        f"formats=({formats}{tail}))"
+    return python_source(
+        "ImageInput(max_bytes={}, max_pixels={}, max_aspect={}, formats={})",
+        field.max_bytes,
+        field.max_pixels,
+        field.max_aspect,
+        field.formats,
     )
 
 
@@ -266,47 +271,47 @@ def stepped(field: Field) -> tuple[int, int] | None:
 def output_view(output: Output) -> OutputView:
     """One output."""
     handler, media_type = _HANDLERS[output.kind]
-    arguments = f"name={python_literal(output.name)}, node={python_literal(output.node_id)}"
+    arguments = [python_source("name={}", output.name), python_source("node={}", output.node_id)]
     if output.media_type != media_type:
-        arguments += f", media_type={python_literal(output.media_type)}"
+        arguments.append(python_source("media_type={}", output.media_type))
     if output.many:
-        arguments += ", many=True"
+        arguments.append(Python("many=True"))
     return OutputView(
         name=output.name,
         title=output.title,
         description=output.description,
         handler_class=handler,
-        arguments=arguments,
+        arguments=python_list(arguments),
         media_type=output.media_type,
         kind=output.kind.value,
         many=output.many,
     )
 
 
-def assignment(field: Field, target: Target) -> str:
+def assignment(field: Field, target: Target) -> Python:
     """The line of patch code that writes a field into one input."""
     match field:
         case SeedField():
-            source = f'run.seeds["{field.name}"]'
+            source = python_source("run.seeds[{}]", field.name)
         case ImageField():
-            source = f'run.files["{field.name}"]'
+            source = python_source("run.files[{}]", field.name)
         case _:
-            source = f"request.{field.name}"
+            source = python_source("request.{}", name(field.name))
     if target.expression is not None:
         # The names of values in expressions stand alone: parsed again, so that nothing else is replaced.
-        source = python_over(target.expression, source)
-    inputs = f'prompt[{python_literal(target.node_id)}]["inputs"]'
+        source = Python(python_over(target.expression, source))
+    inputs = python_source('prompt[{}]["inputs"]', target.node_id)
     if target.member is not None:
-        return f"set_member({inputs}, {python_literal(target.input)}, {python_literal(target.member)}, {source})"
-    return f"{inputs}[{python_literal(target.input)}] = {source}"
+        return python_source("set_member({}, {}, {}, {})", inputs, target.input, target.member, source)
+    return python_source("{}[{}] = {}", inputs, target.input, source)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """Patch code for where `condition` holds: lines under the comment that stands before them, and nodes to remove."""
 
-    condition: str
-    lines: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    condition: Python
+    lines: tuple[tuple[str, tuple[Python, ...]], ...] = ()
     removals: tuple[Removal, ...] = ()
 
 
@@ -317,7 +322,8 @@ def left_out_blocks(interface: Interface) -> tuple[Block, ...]:
     """
     blocks = []
     for item in interface.left_out:
-        condition = " and ".join(f"request.{name} is None" for name in item.fields)
+        tests = [python_source("request.{} is None", name(field)) for field in item.fields]
+        condition = Python(" and ".join(tests))
         by_node = groupby(item.rewrites, lambda rewrite: f"{rewrite.title} ({rewrite.class_type})")
         lines = tuple((comment, tuple(map(_rewriting, rewrites))) for comment, rewrites in by_node)
         blocks.append(Block(condition, lines, item.removals))
@@ -329,22 +335,26 @@ def left_out_blocks(interface: Interface) -> tuple[Block, ...]:
     )
 
 
-def _rewriting(rewrite: Rewrite) -> str:
-    inputs = f'prompt[{python_literal(rewrite.node_id)}]["inputs"]'
-    name = python_literal(rewrite.input)
-    return f"{inputs}.pop({name}, None)" if rewrite.gone else f"{inputs}[{name}] = {python_value(rewrite.value)}"
+def _rewriting(rewrite: Rewrite) -> Python:
+    form = 'prompt[{}]["inputs"].pop({}, None)' if rewrite.gone else 'prompt[{}]["inputs"][{}] = {}'
+    return python_source(form, rewrite.node_id, rewrite.input, *(() if rewrite.gone else (rewrite.value,)))
 
 
-def patch_imports(interface: Interface) -> tuple[str, ...]:
+def patch_imports(interface: Interface) -> Python:
     """What patch code needs of the runtime."""
-    names = {"Prompt", "Run"}
+    imports = {"Prompt", "Run"}
     for field in interface.fields:
         for target in field.targets:
             if target.member is not None:
-                names.add("set_member")
+                imports.add("set_member")
             if target.expression is not None:
-                names |= rounding_of(target.expression)
-    return tuple(sorted(names))
+                imports |= rounding_of(target.expression)
+    return imported(imports)
+
+
+def imported(names: Iterable[str]) -> Python:
+    """What is imported of a module, in order."""
+    return python_list(map(name, sorted(names)))
 
 
 def _quoted(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comfy2runpod.diagnostics import Locus
+from comfy2runpod.emit.quoting import plain
 from comfy2runpod.errors.files import CannotRun
 from comfy2runpod.run_package import RunError
 
@@ -41,7 +42,7 @@ def read_package(folder: Path) -> Package:
         raise RunError(CannotRun(at=Locus(folder.as_posix()), problem="there is no handler.py in it"))
     try:
         info = json.loads((place / "docs" / "openapi.json").read_text("utf-8"))["info"]
-        title, description = str(info["title"]), str(info["description"])
+        title, description = str(info["title"]), plain(str(info["description"]))
     except (OSError, ValueError, KeyError, TypeError):
         raise RunError(CannotRun(at=Locus(folder.as_posix()), problem="its docs/openapi.json cannot be read")) from None
     return Package(place, title, description, _execution_seconds(place))
