@@ -12,7 +12,7 @@ LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annota
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test drift generate goldens editor editor-cases parity fuzz fuzz-input faults faults-real soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity fuzz fuzz-input faults faults-real soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -62,7 +62,8 @@ redoc: setup ## Bring Redoc anew from npm, checked by its hash.
 
 test: setup lint types imports drift unit ## Everything that CI checks.
 
-lint: setup ## Style and formatting.
+lint: setup ## Style and formatting, and no binaries or large files.
+	$(BIN)/python scripts/check_files.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
@@ -84,6 +85,21 @@ drift: setup ## The committed packages are what the graphs compile to.
 
 generate: setup ## Compile the graphs into generated/.
 	$(BIN)/comfy2runpod compile $(GRAPHS)
+
+dist: .venv-release/.ready ## The wheel and the sdist, looked over, and the bill of their materials (SBOM) in build/sbom/.
+	rm -rf dist
+	.venv-release/bin/python -m hatchling build --directory dist
+	.venv-release/bin/twine check --strict dist/*
+	.venv-release/bin/check-wheel-contents --ignore W002,W009 dist/*.whl
+	mkdir -p build/sbom
+	.venv-release/bin/cyclonedx-py requirements requirements/demo.lock --pyproject pyproject.toml --mc-type application \
+	  --output-reproducible --output-format JSON --output-file build/sbom/comfy2runpod.cdx.json
+	.venv-release/bin/cyclonedx-py requirements $(TEMPLATES)/worker.lock \
+	  --output-reproducible --output-format JSON --output-file build/sbom/comfy2runpod_runtime.cdx.json
+
+.venv-release/.ready: requirements/release.lock
+	@python=$$(PYTHON="$(PYTHON)" scripts/find_python.sh .venv-release) && "$$python" scripts/make_environment.py .venv-release $< --alone
+	@touch $@
 
 goldens: setup ## Write the golden files anew; read the diff before you commit it.
 	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler tests/end_to_end/test_picture_table.py
@@ -121,9 +137,10 @@ bench: setup ## Measure against the rivals, with RIVAL=CHECKOUT the handlers too
 lock: ## Refresh every lock: the developers', the demo's, the worker's and the editors' (needs uv).
 	$(LOCK) --universal --python-version 3.11 --group dev --group build pyproject.toml --output-file requirements/dev.lock
 	$(LOCK) --universal --python-version 3.11 --group build pyproject.toml --output-file requirements/demo.lock
+	$(LOCK) --universal --python-version 3.11 --group release --output-file requirements/release.lock
 	$(LOCK) --python-version 3.12 --python-platform linux $(TEMPLATES)/worker.in --output-file $(TEMPLATES)/worker.lock
 	for editor in 1.43 1.58; do $(LOCK) --universal --python-version 3.11 \
 	  --group editor-$$(echo $$editor | tr . -) --output-file requirements/editor-$$editor.lock || exit 1; done
 
 clean: ## Remove what the commands made.
-	rm -rf $(VENV) .venv-demo demo dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-demo .venv-release demo dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

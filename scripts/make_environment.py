@@ -1,9 +1,9 @@
 """Makes a virtual environment of this Python from locked packages and the project itself, and says how far it is.
 
-python scripts/make_environment.py FOLDER LOCK [--compiled]
+python scripts/make_environment.py FOLDER LOCK [--compiled] [--alone]
 
-The project is installed editable, by the lock's own hatchling. Bytecode is made when a module is first imported, or for
-all modules now, which is worth it where many processes will be started.
+The project is installed editable, by the lock's own hatchling, unless the packages are to be alone. Bytecode is made
+when a module is first imported, or for all modules now, which is worth it where many processes will be started.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("lock", type=Path)
     parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--alone", action="store_true")
     options = parser.parse_args()
     folder, lock = options.folder, options.lock
     progress = Progress()
@@ -86,9 +87,10 @@ def main() -> int:
         compile_all = ("-m", "compileall", "-q", "-j", "0", str(site_packages(python)))
         # Some packages hold modules for other versions of Python, which do not compile.
         subprocess.run([str(python), *compile_all], stdout=subprocess.DEVNULL, check=False)
-    progress.step(3, "comfy2runpod itself, editable")
-    if not pip(python, ("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)), progress, 1):
-        return 1
+    if not options.alone:
+        progress.step(3, "comfy2runpod itself, editable")
+        if not pip(python, ("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)), progress, 1):
+            return 1
     progress.done(f"{folder} is ready")
     return 0
 
