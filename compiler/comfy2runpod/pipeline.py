@@ -14,6 +14,7 @@ from comfy2runpod.check import check, check_as_server
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus, show
 from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.emit import emit
+from comfy2runpod.emit.verify import verify
 from comfy2runpod.errors.bind import EditorsDisagree
 from comfy2runpod.flatten.links import settle_links, unlink_promoted
 from comfy2runpod.flatten.primitives import apply_primitives
@@ -243,6 +244,7 @@ def _compile(converted: Converted, catalog: Catalog, lock: tuple[LockedFile, ...
     interface, warnings = make_interface(converted.document, converted.graph, annotation, catalog, converted.unfolded)
     interface = merge_lock(interface, lock)
     files = emit(interface, converted.graph.prompt())
+    verify(files)
     packs = Collector()
     warn_of_packs(converted.document, converted.graph, catalog, packs)
     return CompileResult(interface, files, (*converted.warnings, *warnings, *packs.finish()))

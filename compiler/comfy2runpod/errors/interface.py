@@ -289,13 +289,32 @@ class BadName(Diagnostic):
         """What a name may be."""
         return (
             f"{show(self.name)} cannot be the name of {self.what}: lower case letters, digits and _, a letter first, "
-            "no word that Python or pydantic keeps for itself, and each name once."
+            "100 characters at most, no word that Python or pydantic keeps for itself, and each name once."
         )
 
     @property
     def remedy(self) -> str:
         """Choose another."""
         return "Choose another name."
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooManyNames(Diagnostic):
+    """More fields or outputs than anybody calls an endpoint with."""
+
+    code: ClassVar[str] = "too-many-names"
+    what: str
+    limit: int
+
+    @property
+    def reason(self) -> str:
+        """The limit."""
+        return f"There would be more than {self.limit:,} {self.what}, which is more than an interface can have."
+
+    @property
+    def remedy(self) -> str:
+        """Choose some."""
+        return f"List those that callers need under `{self.what}` in the note; it names {self.limit:,} at most."
 
 
 @dataclass(frozen=True, kw_only=True)

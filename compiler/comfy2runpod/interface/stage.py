@@ -6,19 +6,16 @@ seeds by what their class declares, Save nodes, and the loaders' model lists.
 
 from __future__ import annotations
 
-import keyword
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain, count
+from itertools import islice
 from pathlib import PurePosixPath
-
-from pydantic import BaseModel
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec
 from comfy2runpod.catalog.node_facts import GPU_POOLS, SAVE_NODES
-from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
+from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions, nearest
 from comfy2runpod.errors import interface as errors
+from comfy2runpod.interface.annotation import MOST_NAMES
 from comfy2runpod.interface.aspect import bounded_aspects
 from comfy2runpod.interface.bypass import Unfolded
 from comfy2runpod.interface.expression import Expression, ExpressionError, parse_expression
@@ -28,15 +25,16 @@ from comfy2runpod.interface.fields import Reached, kind_of, make_field, reached_
 from comfy2runpod.interface.input_files import check_files, unfed_images
 from comfy2runpod.interface.left_out import find_left_out
 from comfy2runpod.interface.models import find_models
+from comfy2runpod.interface.names import FreeNames, good_name, slug
 from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
+from comfy2runpod.ir.flat import Exposed
 from comfy2runpod.ir.interface import Field, ImageField, Interface, LeftOut, Output, RunpodSettings, Target
 from comfy2runpod.ir.json import Json, json_type
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.widgets.assign import current_name
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DEFAULT_GPU = ("ADA_24",)
 _DEFAULT_DISK_GB = 20
 _DEFAULT_TIMEOUT_SECONDS = 600
@@ -116,6 +114,9 @@ class _Maker:
         self._annotation = annotation
         self.found = Collector()
         self.work = Work()
+        self._exposed: dict[str, list[Exposed]] = {}
+        for exposed in graph.exposed:
+            self._exposed.setdefault(exposed.path, []).append(exposed)
 
     # Not for `field_at`, which asks for one path at a time.
     @cached_property
@@ -128,17 +129,21 @@ class _Maker:
         return self._derived_outputs() if notes is None else notes
 
     def name(self) -> str:
-        name = self._annotation.name or _slug(PurePosixPath(self._document.file).stem)
-        if not _good_name(name):
+        name = self._annotation.name or slug(PurePosixPath(self._document.file).stem)
+        if not good_name(name):
             self.found.add(errors.BadName(at=self._at("name"), name=name, what="an endpoint"))
         return name
 
     def fields(self) -> Iterator[Field]:
         notes = self._annotation.inputs
         seen: set[str] = set()
-        for note in self._derived_inputs() if notes is None else notes:
+        derived = islice(self._derived_inputs(), MOST_NAMES + 1)
+        for number, note in enumerate(derived if notes is None else notes):
+            if number == MOST_NAMES:
+                self.found.add(errors.TooManyNames(at=self._at("inputs"), what="inputs", limit=MOST_NAMES))
+                return
             at = self._at(f"inputs.{note.name}")
-            if not _good_name(note.name) or note.name in seen or note.name in _REQUEST_NAMES:
+            if not good_name(note.name) or note.name in seen or note.name in _REQUEST_NAMES:
                 self.found.add(errors.BadName(at=at, name=note.name, what="a field"))
                 continue
             seen.add(note.name)
@@ -155,9 +160,12 @@ class _Maker:
         if not notes:
             self.found.add(errors.NoOutput(at=Locus(self._document.file), save_classes=tuple(SAVE_NODES)))
         taken: set[str] = {note.name for note in self._annotation.inputs or ()} & {"seed"}
+        if len(notes) > MOST_NAMES:
+            self.found.add(errors.TooManyNames(at=self._at("outputs"), what="outputs", limit=MOST_NAMES))
+            return
         for note in notes:
             at = self._at(f"outputs.{note.name}")
-            if not _good_name(note.name) or note.name in taken or note.name in _ANSWER_NAMES:
+            if not good_name(note.name) or note.name in taken or note.name in _ANSWER_NAMES:
                 self.found.add(errors.BadName(at=at, name=note.name, what="an output"))
                 continue
             taken.add(note.name)
@@ -206,7 +214,7 @@ class _Maker:
 
     def _derived_inputs(self) -> Iterator[InputAnnotation]:
         """Fields for what the author exposed without a note: subgraph inputs and App mode's choice, models aside."""
-        names: set[str] = {*_REQUEST_NAMES}
+        free = FreeNames(_REQUEST_NAMES)
         sources = [(e.label or e.name, f"{e.path}.{e.name}") for e in self._graph.exposed if ":" not in e.path]
         sources += [(name, f"{node_id}.{name}") for node_id, name in self._document.app_inputs]
         reached: set[tuple[str, str]] = set()
@@ -227,18 +235,14 @@ class _Maker:
                 at = Locus(self._document.file, node=node_id, input=name)
                 self.found.add(errors.ExposedInputLeftOut(at=at, path=path, why=why))
                 continue
-            slug = _slug(label)
-            name = next(name for name in chain([slug], (f"{slug}_{n}" for n in count(2))) if name not in names)
-            names.add(name)
+            name = free(label)
             exposed.add(places)
             taken |= places
             yield InputAnnotation(name=name, sources=(Source(path),))
         # What the author exposed is a choice; a picture is none: the worker does not have it.
         for node, input_name in unfed_images(self._graph, reached):
             label = input_name if node.title == node.node_class.title else node.title
-            slug = _slug(label)
-            name = next(name for name in chain([slug], (f"{slug}_{n}" for n in count(2))) if name not in names)
-            names.add(name)
+            name = free(label)
             yield InputAnnotation(name=name, sources=(Source(f"{node.id}.{input_name}"),))
 
     def _unfit(self, reached: list[tuple[BoundNode, InputSpec, str, str | None]]) -> str | None:
@@ -272,7 +276,7 @@ class _Maker:
         for node in saved:
             kind = SAVE_NODES[node.node_class.name].kind.value
             titled = node.title != node.node_class.title
-            name = kind if len(saved) == 1 else (_slug(node.title) if titled else f"{kind}_{_slug(node.id)}")
+            name = kind if len(saved) == 1 else (slug(node.title) if titled else f"{kind}_{slug(node.id)}")
             notes.append(OutputAnnotation(name=name, node=node.id))
         return tuple(notes)
 
@@ -301,7 +305,7 @@ class _Maker:
         resolved = self._resolve(source.path)
         if not resolved:
             node_id, _, name = source.path.partition(".")
-            near = nearest(source.path, self._known_paths(), 3)
+            near = self._near(source.path)
             detail = self._why_not(node_id, name)
             self.found.add(errors.NothingThere(at=at, path=source.path, detail=detail, near=near))
         for node, spec, name, member in resolved:
@@ -335,8 +339,8 @@ class _Maker:
     def _resolve(self, path: str) -> list[tuple[BoundNode, InputSpec, str, str | None]]:
         """The inputs that a path names: node, spec, input and, inside an object-valued widget, the member."""
         node_id, _, name = path.partition(".")
-        for exposed in self._graph.exposed:
-            if exposed.path == node_id and name in (exposed.name, exposed.label):
+        for exposed in self._exposed.get(node_id, ()):
+            if name in (exposed.name, exposed.label):
                 found = [self._input(target, inner) for target, inner in exposed.targets]
                 return [item for item in found if item is not None]
         item = self._input(node_id, name)
@@ -360,10 +364,14 @@ class _Maker:
         if node is not None:
             names = ", ".join(node.inputs) or "none"
             return f"node {node_id} ({node.node_class.name}) has no input {name}; its inputs are {names}"
-        exposed = [e.label or e.name for e in self._graph.exposed if e.path == node_id]
+        exposed = [e.label or e.name for e in self._exposed.get(node_id, ())]
         if exposed:
             return f"subgraph {node_id} exposes no input {name}; it exposes {', '.join(exposed)}"
         return f"there is no node {node_id} that runs"
+
+    @cached_property
+    def _near(self) -> Suggestions:
+        return Suggestions(dict.fromkeys(self._known_paths()))
 
     def _known_paths(self) -> Iterator[str]:
         for exposed in self._graph.exposed:
@@ -387,13 +395,3 @@ def _member_spec(spec: InputSpec, member: str, current: Json) -> InputSpec:
     kinds = {"boolean": "BOOLEAN", "integer": "INT", "number": "FLOAT", "string": "STRING"}
     minimum = 0 if spec.type == "BOUNDING_BOX" else None
     return InputSpec(name=member, type=kinds.get(json_type(current), "*"), required=True, minimum=minimum)
-
-
-def _slug(text: str) -> str:
-    """A name made of a title: `Frame count` becomes frame_count."""
-    slug = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
-    return slug if slug[:1].isalpha() else f"graph_{slug}".rstrip("_")
-
-
-def _good_name(name: str) -> bool:
-    return bool(_NAME.fullmatch(name)) and not keyword.iskeyword(name) and not hasattr(BaseModel, name)

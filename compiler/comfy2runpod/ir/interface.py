@@ -11,10 +11,27 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.texts import one_line, visible
+
+# Longer ones would be cut wherever they are shown.
+_LONGEST_TITLE = 200
+
+
+class _ForPeople:
+    """Has texts for people, from whoever drew the graph: titles on one line, and no control character in any."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for name in ("title", "description", "source"):
+            text = getattr(self, name, None)
+            if isinstance(text, str):
+                shown = visible(text) if name == "description" else one_line(text)
+                object.__setattr__(self, name, shown if name == "description" else shown[:_LONGEST_TITLE])
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Target(_ForPeople):
     """One input that a field writes.
 
     `member` is a key inside an object-valued widget (`crop_region` -> `width`), or None.
@@ -31,7 +48,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FieldBase:
+class FieldBase(_ForPeople):
     """What every kind of field has. `name` is a Python identifier and the JSON key."""
 
     name: str
@@ -110,7 +127,7 @@ class ImageField(FieldBase):
 
 
 @dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(_ForPeople):
     """One input of the prompt that holds something else: a link, a value, or nothing any more (`gone`)."""
 
     node_id: str
@@ -122,7 +139,7 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(_ForPeople):
     """One node that goes out of the prompt."""
 
     node_id: str
@@ -159,7 +176,7 @@ class MediaKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class Output(_ForPeople):
     """A named result, and the node that saves it. `prefix_input` is the node's file name prefix input, if it has one.
 
     `many` says that the node may save several files (a batch of images).
@@ -212,7 +229,7 @@ class RunpodSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(_ForPeople):
     """The whole contract of one endpoint.
 
     `left_out` says what becomes of the prompt without optional pictures: fewer of them before more.

@@ -1,0 +1,48 @@
+"""Names of endpoints, fields and outputs: what may be one, and one made of a title."""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+from pydantic import BaseModel
+
+# A package's name is a folder's.
+LONGEST_NAME = 100
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+# What is made of a title leaves room for a number.
+_LONGEST_SLUG = 80
+_LONGEST_TITLE = 1000
+
+
+def good_name(name: str) -> bool:
+    """Whether it can be a name in code, in JSON and of a folder."""
+    return (
+        len(name) <= LONGEST_NAME
+        and bool(_NAME.fullmatch(name))
+        and not keyword.iskeyword(name)
+        and not hasattr(BaseModel, name)
+    )
+
+
+def slug(text: str) -> str:
+    """A name made of a title: `Frame count` becomes frame_count."""
+    made = re.sub(r"[^a-z0-9]+", "_", text[:_LONGEST_TITLE].casefold())[:_LONGEST_SLUG].strip("_")
+    return made if made[:1].isalpha() else f"graph_{made}".rstrip("_")
+
+
+class FreeNames:
+    """Names made of titles, each once: the second of a kind gets a 2 behind it."""
+
+    def __init__(self, taken: frozenset[str]) -> None:
+        self._taken = set(taken)
+        self._last: dict[str, int] = {}
+
+    def __call__(self, title: str) -> str:
+        """The next free one."""
+        base = name = slug(title)
+        while name in self._taken:
+            self._last[base] = self._last.get(base, 1) + 1
+            name = f"{base}_{self._last[base]}"
+        self._taken.add(name)
+        return name
