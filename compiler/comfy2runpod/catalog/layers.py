@@ -6,15 +6,16 @@ built into holds that very version, and a layer may have been made by another.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from comfy2runpod.catalog.classes import Catalog
-from comfy2runpod.diagnostics import CompileError, Locus
+from comfy2runpod.catalog.entries import MOST_CLASSES, check_class
+from comfy2runpod.diagnostics import CompileError, Locus, shorten
 from comfy2runpod.errors.catalog import BadCatalog
 from comfy2runpod.ir.json import JsonObject
+from comfy2runpod.strict_json import strict_json
 
 _CORE_MODULES = frozenset({"nodes", "comfy_extras", "comfy_api_nodes"})
 PACKS_MODULE = "custom_nodes"
@@ -36,19 +37,23 @@ def read_layer(data: bytes, file: str) -> Layer:
         CompileError: it is not a catalog.
     """
     try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        raw = strict_json(data.decode("utf-8-sig"))
+    except ValueError as error:
         raise _bad(file, f"it is not JSON ({error})") from None
     classes = raw.get("classes") if isinstance(raw, dict) else None
     if not isinstance(classes, dict):
         raise _bad(file, "it has no `classes`" + _looks_like(raw))
-    layer = Layer(file, raw["comfyui"] if isinstance(raw.get("comfyui"), str) else None, classes)
-    probe = Catalog(comfyui="", commit="", editor="", classes=classes)
-    for name in classes:
+    if len(classes) > MOST_CLASSES:
+        raise _bad(file, f"it has {len(classes):,} classes; {MOST_CLASSES:,} are read at most")
+    version = raw.get("comfyui") if isinstance(raw, dict) else None
+    layer = Layer(file, version if isinstance(version, str) else None, cast("dict[str, JsonObject]", classes))
+    probe = Catalog(comfyui="", commit="", editor="", classes=layer.classes)
+    for name, entry in classes.items():
         try:
+            check_class(name, entry)
             probe.get(name)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise _bad(file, f"the class {name} is malformed ({type(error).__name__}: {error})") from None
+            raise _bad(file, f"the class {shorten(name)} is malformed ({_why(error)})") from None
     return layer
 
 
@@ -82,6 +87,10 @@ def _looks_like(raw: object) -> str:
     if any(isinstance(value, dict) and "input" in value for value in values):
         return "; it is a server's /object_info: make a catalog of it with `comfy2runpod catalog refresh --from`"
     return ""
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
 def _bad(file: str, problem: str) -> CompileError:

@@ -14,11 +14,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import cast
 
+from comfy2runpod.catalog.entries import MOST_CLASSES, MOST_GROWN, MOST_INPUTS, bound, check_class
 from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.texts import visible
 
 _MARKER = "__folder__"
 # A server with fifty packs answers with some 10 MB.
-MAX_ANSWER = 256 * 1024 * 1024
+MAX_ANSWER = 64 * 1024 * 1024
 _UPLOADS = {"image_upload": "image", "video_upload": "video", "audio_upload": "audio", "file_upload": "file"}
 # /object_info key -> catalog key, for the facts that are carried over as they are.
 _PLAIN = {
@@ -41,6 +43,9 @@ _PLAIN = {
 }
 
 
+_BOUNDS = ("min", "max", "step", "round")
+
+
 def read_object_info(data: bytes, order: bytes | None = None) -> dict[str, JsonObject]:
     """The classes of an /object_info answer (JSON, or gzipped JSON), as catalog entries by class name.
 
@@ -52,7 +57,7 @@ def read_object_info(data: bytes, order: bytes | None = None) -> dict[str, JsonO
         ValueError: the bytes are not such an answer.
     """
     answer = parse_answer(data, order)
-    return {name: class_entry(entry) for name, entry in sorted(answer.items())}
+    return {name: class_entry(name, entry) for name, entry in sorted(answer.items())}
 
 
 def parse_answer(data: bytes, order: bytes | None = None) -> dict[str, JsonObject]:
@@ -69,13 +74,18 @@ def parse_answer(data: bytes, order: bytes | None = None) -> dict[str, JsonObjec
 
 
 def _parse(data: bytes) -> JsonObject:
-    answer = json.loads(plain_bytes(data))
+    try:
+        answer = json.loads(plain_bytes(data))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if (
         not isinstance(answer, dict)
         or not answer
         or not all(isinstance(entry, dict) and isinstance(entry.get("input"), dict) for entry in answer.values())
     ):
         raise ValueError("not an /object_info answer: each class must be an object with an `input`")
+    if len(answer) > MOST_CLASSES:
+        raise ValueError(f"it has {len(answer):,} classes; {MOST_CLASSES:,} are read at most")
     return answer
 
 
@@ -116,11 +126,11 @@ def catalog_json(
     """
     lines = [f"{json.dumps(name)}: {json.dumps(entry, ensure_ascii=False)}" for name, entry in classes.items()]
     head = json.dumps({"comfyui": comfyui, "commit": commit, "editor": editor})[1:-1]
-    return "{" + head + ', "classes": {\n' + ",\n".join(lines) + "\n}}\n"
+    return visible("{" + head + ', "classes": {\n' + ",\n".join(lines) + "\n}}\n")
 
 
-def class_entry(raw: JsonObject) -> JsonObject:
-    """One class of an answer as a catalog entry; the errors of a lookup or a conversion if it is malformed."""
+def class_entry(name: str, raw: JsonObject) -> JsonObject:
+    """One class of an answer as a catalog entry; a ValueError, or an error of a lookup, if it is malformed."""
     sections = cast("dict[str, JsonObject]", raw["input"])
     order = cast("dict[str, list[str]]", raw.get("input_order") or {})
     entry: JsonObject = {
@@ -136,6 +146,7 @@ def class_entry(raw: JsonObject) -> JsonObject:
     if raw.get("is_input_list") is True:
         entry["input_is_list"] = True
     entry["module"] = raw.get("python_module") or ""
+    check_class(name, entry)
     return entry
 
 
@@ -158,8 +169,10 @@ def _section_inputs(
 ) -> Iterator[JsonObject]:
     for section in ("required", "optional"):
         inputs = sections.get(section) or {}
-        names = [name for name in (order or {}).get(section, []) if name in inputs]
-        for name in names + [name for name in inputs if name not in names]:
+        if len(inputs) > MOST_INPUTS:
+            raise ValueError(f"it has {len(inputs):,} inputs; {MOST_INPUTS:,} are read at most")
+        names = dict.fromkeys(name for name in (order or {}).get(section, []) if name in inputs)
+        for name in [*names, *(name for name in inputs if name not in names)]:
             entry = _input(name, cast("list[Json]", inputs[name]))
             if section == "optional":
                 entry["optional"] = True
@@ -172,6 +185,9 @@ def _input(name: str, spec: list[Json]) -> JsonObject:
     entry: JsonObject = {"name": name, "type": kind if isinstance(kind, str) else "COMBO"}
     for source, target in _PLAIN.items():
         value = facts.get(source)
+        if target in _BOUNDS and isinstance(value, float):
+            # Python's servers say NaN and Infinity, which no other reader of JSON knows.
+            value = bound(value)
         if source == "default" and _is_marker(value):
             continue
         if (value is not None and value is not False) or (source == "default" and source in facts):
@@ -230,5 +246,7 @@ def _autogrow(template: JsonObject) -> JsonObject:
     names = template.get("names")
     if not isinstance(names, list):
         count = template.get("max")
+        if isinstance(count, int) and count > MOST_GROWN:
+            raise ValueError(f"an input of it grows to {count:,}; {MOST_GROWN:,} are read at most")
         names = [f"{template['prefix']}{index}" for index in range(count if isinstance(count, int) else 0)]
     return {"element": element, "names": names, "min": template.get("min") or 0}

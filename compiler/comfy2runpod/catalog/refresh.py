@@ -49,8 +49,10 @@ def refresh(
     unreadable: dict[str, str] = {}
     for name, raw in sorted(answer.items()):
         try:
-            classes[name] = class_entry(raw)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration) as error:
+            classes[name] = class_entry(name, raw)
+        except ValueError as error:
+            unreadable[name] = str(error)
+        except (KeyError, TypeError, AttributeError, IndexError, StopIteration, RecursionError) as error:
             unreadable[name] = f"{type(error).__name__}: {error}"
     told = _Files(known)
     for name, entry in classes.items():
@@ -81,7 +83,7 @@ class _Files:
         for path, spec in _combos(entry):
             shipped = self._shipped(name, path)
             if shipped is not None and _folders(shipped):
-                words = cast("list[Json]", shipped.get("choices") or [])
+                words = set(_choices(shipped))
                 self.add(_folders(shipped), (c for c in _choices(spec) if c not in words))
 
     def add(self, folders: Folders, files: Iterable[str]) -> None:
@@ -97,16 +99,17 @@ class _Files:
             shipped = self._shipped(name, path)
             if shipped is not None:
                 if _folders(shipped):
-                    words = cast("list[Json]", shipped["choices"])
+                    words = set(_choices(shipped))
                     _drop_default(spec, [choice for choice in _choices(spec) if choice not in words])
                     spec.update({key: shipped[key] for key in ("choices", "folders", "extensions")})
                 continue
             files = [choice for choice in _choices(spec) if self._is_file(spec, choice)]
             folders = self._folder_of(path, spec, files)
             if files or folders != (UNKNOWN_FOLDER,):
-                words = [c for c in cast("list[Json]", spec["choices"]) if c not in files]
+                taken = set(files)
+                kept = [c for c in cast("list[Json]", spec["choices"]) if not (isinstance(c, str) and c in taken)]
                 _drop_default(spec, files)
-                self._put(spec, words, folders, files)
+                self._put(spec, kept, folders, files)
                 if folders == (UNKNOWN_FOLDER,):
                     yield path
 
@@ -127,8 +130,9 @@ class _Files:
             return ("input",)
         by_name = self._by_name.get(path, set())
         if files:
-            same = [folders for folders, listing in self._listings.items() if listing == set(files)]
-            around = [folders for folders, listing in self._listings.items() if listing >= set(files)]
+            wanted = set(files)
+            same = [folders for folders, listing in self._listings.items() if listing == wanted]
+            around = [folders for folders, listing in self._listings.items() if listing >= wanted]
             for candidates in (same, around):
                 named = [folders for folders in candidates if folders in by_name] or candidates
                 if len(named) == 1:

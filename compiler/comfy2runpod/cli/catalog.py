@@ -19,7 +19,7 @@ from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.comfyui_server import ServerError, ask_server
-from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError, nearest
+from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError, nearest, shorten
 from comfy2runpod.editor import PROFILES, profile_of_version
 from comfy2runpod.errors.catalog import BadObjectInfo, NoSuchClass, NoSuchPack
 from comfy2runpod.ir.json import JsonObject, json_document
@@ -116,6 +116,9 @@ def show_command(class_type: str, catalogs: tuple[Path, ...], form: str) -> None
         say(class_text(node_class, catalog), nl=False)
 
 
+# Of classes that are left out, or inputs of which a folder is not known.
+_MOST_TOLD = 50
+
 COMMANDS = (catalog_group,)
 
 
@@ -135,7 +138,9 @@ def _ask(source: str) -> _Answer:
     try:
         told = ask_server(source)
     except ServerError as error:
-        raise UnreachableError(error.diagnostic) from error
+        if error.unreachable:
+            raise UnreachableError(error.diagnostic) from error
+        raise CompileError([error.diagnostic]) from error
     profile = profile_of_version(told.editor)
     return _Answer(source, told.object_info, told.comfyui, profile.name if profile else None, told.listings)
 
@@ -143,7 +148,7 @@ def _ask(source: str) -> _Answer:
 def _refreshed(answer: _Answer, order: Path | None, known: Catalog) -> Refreshed:
     try:
         classes = parse_answer(answer.data, None if order is None else read_file(order, MAX_ANSWER))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise CompileError([BadObjectInfo(at=Locus(answer.at), problem=str(error))]) from None
     return refresh(classes, known, answer.listings)
 
@@ -177,9 +182,13 @@ def _summary(result: Refreshed, chosen: Mapping[str, JsonObject], version: str |
     ]
     if version is None:
         lines.append("  note: the answer does not tell ComfyUI's version; say it with --comfyui")
-    lines += [f"  left out: {name}, which cannot be read ({why})" for name, why in result.unreadable.items()]
+    left_out = [f"  left out: {shorten(name)}, which cannot be read ({why})" for name, why in result.unreadable.items()]
+    lines += left_out[:_MOST_TOLD]
+    if len(left_out) > _MOST_TOLD:
+        lines.append(f"  left out: {len(left_out) - _MOST_TOLD:,} more")
     untold = [f"{name}.{path}" for name, path in result.unknown_folders if name in chosen]
     if untold:
-        lines.append(f"  folder not told: {', '.join(untold)}")
+        more = f" and {len(untold) - _MOST_TOLD:,} more" if len(untold) > _MOST_TOLD else ""
+        lines.append(f"  folder not told: {', '.join(untold[:_MOST_TOLD])}{more}")
         lines.append("    say `models: {FILE: {directory: …}}` in the note of a graph that uses one")
     return "\n".join(lines)

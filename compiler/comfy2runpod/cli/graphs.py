@@ -145,12 +145,17 @@ def read_file(path: Path, limit: int = MAX_BYTES) -> bytes:
         UnreachableError: it cannot be read.
     """
     try:
-        size = path.stat().st_size
-        if size > limit:
-            raise CompileError([too_large(shown(path), size)])
-        return path.read_bytes()
+        # Not by its size: a pipe and a device have none.
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except ValueError as error:
+        # A NUL in the name.
+        raise UnreachableError(CannotRead(at=Locus(shown(path)), problem=str(error))) from None
     except OSError as error:
         raise UnreachableError(CannotRead(at=Locus(shown(path)), problem=error.strerror or str(error))) from error
+    if len(data) > limit:
+        raise CompileError([too_large(shown(path), len(data), limit)])
+    return data
 
 
 def read_graph(path: Path, reporter: Reporter) -> bytes:

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from comfy2runpod.read_json import strict_json
+from comfy2runpod.strict_json import strict_json
 from comfy2runpod_contract.texts import visible
 
 # What a module has without defining it.

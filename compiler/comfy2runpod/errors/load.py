@@ -21,7 +21,7 @@ class FileTooLarge(Diagnostic):
     @property
     def reason(self) -> str:
         """The size and the limit."""
-        return f"The file has {self.size:,} bytes; a graph may have {self.limit:,} at most. It was not read."
+        return f"The file has {self.size:,} bytes or more; {self.limit:,} are read at most."
 
     @property
     def remedy(self) -> str:

@@ -1,0 +1,165 @@
+"""JSON -> values that every reader of it agrees on: numbers finite, texts whole, nested so deep at most.
+
+Python's own reader takes NaN, rounds 1e999 to infinity and keeps halves of surrogate pairs; the editor, the server and
+every client of a package would make something else of each.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import NoReturn, TypeVar, cast
+
+from comfy2runpod.ir.json import Json
+from comfy2runpod.json_spans import Steps, line_and_column, path_of, tokens
+
+# Graphs nest a dozen levels.
+MAX_DEPTH = 200
+# Numbers with at least so many digits are beyond a double.
+_DIGITS = 309
+# Every digit a 0, an exponent's E an e: what may be a number that is too large is found so at the speed of memory.
+_SHAPES = bytes.maketrans(b"0123456789E", b"0000000000e")
+_HUGE_SHAPES = (b"e000", b"e+000", b"0" * _DIGITS)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF = re.compile("[\ud800-\udfff]")
+
+Number = TypeVar("Number", int, float)
+
+
+class StrictJsonError(ValueError):
+    """The text is JSON for some readers only: what is wrong, and where, line and column from 1."""
+
+    def __init__(self, problem: str, line: int, column: int) -> None:
+        super().__init__(f"line {line}, column {column}: {problem}")
+        self.problem = problem
+        self.line = line
+        self.column = column
+
+
+class HalfTextError(ValueError):
+    """A text in it is none: half of a surrogate pair; `path` is its JSON path."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} holds half of a surrogate pair, which is no text")
+        self.path = path
+
+
+def strict_json(text: str) -> Json:
+    """The JSON value in a text.
+
+    Raises:
+        json.JSONDecodeError: it is not JSON.
+        StrictJsonError: it holds NaN, Infinity or a number beyond a double, or is nested more than MAX_DEPTH deep.
+        HalfTextError: it holds half of a surrogate pair. All three are ValueErrors.
+    """
+    try:
+        value = _loads(text, may_be_huge=_may_be_huge(text))
+    except _ConstantError as error:
+        raise _fault(text, f"{error} is not a JSON value", str(error).__eq__) from None
+    except _HugeError:
+        problem = "a number is too large: whoever reads it in JavaScript, as ComfyUI's editor does, gets Infinity"
+        raise _fault(text, problem, _is_huge) from None
+    except RecursionError:
+        raise _too_deep(text) from None
+    if _nests_deeper(value, MAX_DEPTH):
+        raise _too_deep(text)
+    if _SURROGATE.search(text) is not None or _HALF.search(text) is not None:
+        half = next(_halves(value), None)
+        if half is not None:
+            raise HalfTextError(path_of(half))
+    return value
+
+
+class _ConstantError(Exception):
+    """NaN or Infinity, which Python's reader takes and JSON does not know."""
+
+
+class _HugeError(Exception):
+    """A number beyond a double."""
+
+
+def _may_be_huge(text: str) -> bool:
+    shapes = text.encode("utf-8", "surrogatepass").translate(_SHAPES)
+    return any(shape in shapes for shape in _HUGE_SHAPES)
+
+
+def _loads(text: str, *, may_be_huge: bool) -> Json:
+    if not may_be_huge:
+        return cast(Json, json.loads(text, parse_constant=_refuse_constant))
+    return cast(
+        Json,
+        json.loads(text, parse_constant=_refuse_constant, parse_int=_bounded(int), parse_float=_bounded(float)),
+    )
+
+
+def _bounded(read: Callable[[str], Number]) -> Callable[[str], Number]:
+    def number(word: str) -> Number:
+        if _is_huge(word):
+            raise _HugeError
+        return read(word)
+
+    return number
+
+
+def _is_huge(word: str) -> bool:
+    """Whether a token is a number that a double does not hold."""
+    if word[:1] not in "-0123456789":
+        return False
+    if any(mark in word for mark in ".eE"):
+        return math.isinf(float(word))
+    # A conversion takes the square of the digits' number.
+    return len(word.lstrip("-")) >= _DIGITS
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _ConstantError(name)
+
+
+def _fault(text: str, problem: str, is_it: Callable[[str], bool]) -> StrictJsonError:
+    offset = next((offset for offset, word in tokens(text) if is_it(word)), 0)
+    return StrictJsonError(problem, *line_and_column(text, offset))
+
+
+def _too_deep(text: str) -> StrictJsonError:
+    depth = 0
+
+    def is_it(word: str) -> bool:
+        nonlocal depth
+        depth += (word in "{[") - (word in "}]")
+        return depth > MAX_DEPTH
+
+    return _fault(text, f"arrays or objects are nested too deeply (more than {MAX_DEPTH} levels)", is_it)
+
+
+def _nests_deeper(value: Json, limit: int) -> bool:
+    """Whether arrays and objects stand in each other more than `limit` levels deep."""
+    level: list[Json] = [value]
+    for _ in range(limit + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (list, dict))
+            for inner in (outer if isinstance(outer, list) else outer.values())
+            if isinstance(inner, (list, dict))
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _halves(value: Json) -> Iterator[Steps]:
+    """Where texts stand that hold half of a surrogate pair; of a key, its object."""
+    waiting: list[tuple[Steps, Json]] = [((), value)]
+    while waiting:
+        steps, found = waiting.pop()
+        match found:
+            case str() if _HALF.search(found):
+                yield steps
+            case list():
+                waiting.extend(((*steps, index), item) for index, item in reversed(tuple(enumerate(found))))
+            case dict():
+                if any(_HALF.search(key) for key in found):
+                    yield steps
+                waiting.extend(((*steps, key), item) for key, item in reversed(tuple(found.items())))
