@@ -24,7 +24,7 @@ def main(graphs: list[str]) -> int:
     names = set()
     for graph in map(Path, graphs):
         lock = lock_path(graph)
-        known = read_lock(lock.read_text("utf-8"), str(lock)) if lock.exists() else ()
+        known = read_lock(lock.read_bytes(), str(lock)) if lock.exists() else ()
         result = compile_graph(graph.read_bytes(), graph.as_posix(), load_catalog(), Options(), known)
         names.add(result.interface.name)
         folder = GENERATED / result.interface.name

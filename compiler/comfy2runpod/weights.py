@@ -1,22 +1,30 @@
 """The model lock: what the hub says of each file, once, so that every worker gets the very same bytes.
 
-The only user of huggingface_hub. The lock stands beside the graph (`graphs/x.lock.json`) and is committed with it.
+The lock stands beside the graph (`graphs/x.lock.json`) and is committed with it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, nearest
+from comfy2runpod.diagnostics import CompileError, Locus, shorten, show
 from comfy2runpod.errors import weights as errors
-from comfy2runpod.ir.interface import Interface, Model
-from comfy2runpod.ir.json import JsonObject
+from comfy2runpod.ir.interface import Interface
+from comfy2runpod.ir.json import Json, JsonObject, json_type
+from comfy2runpod.strict_json import strict_json
+from comfy2runpod_contract.hashes import sha256_hex
+from comfy2runpod_contract.texts import is_plain
 
 VERSION = 1
-_SHA256 = 64
+# A petabyte.
+LARGEST_FILE = 10**15
+_MOST_FILES = 10_000
+_LONGEST_URL = 8192
+_REVISION = re.compile(r"[A-Za-z0-9._/+-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,60 +37,6 @@ class LockedFile:
     sha256: str | None
 
 
-def lock_models(models: Sequence[Model], endpoint: str | None = None) -> tuple[LockedFile, ...]:
-    """Asks the hub for the commit, size and sha256 of every model that has a Hugging Face URL.
-
-    Args:
-        models: the models of an interface.
-        endpoint: another hub than HF_ENDPOINT's.
-
-    Raises:
-        CompileError: a file is not there, its repository is gated, or the hub cannot be reached.
-    """
-    from huggingface_hub import HfApi, hf_hub_url  # noqa: PLC0415 - half a second to import, and only this needs it
-    from huggingface_hub.errors import (  # noqa: PLC0415
-        EntryNotFoundError,
-        GatedRepoError,
-        HfHubHTTPError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    api = HfApi(endpoint=endpoint)
-    locked: list[LockedFile] = []
-    faults: list[Diagnostic] = []
-    for model in models:
-        if model.repo is None or model.path is None:
-            continue
-        at = Locus(model.file)
-        try:
-            url = hf_hub_url(model.repo, model.path, revision=model.revision, endpoint=api.endpoint)
-            told = api.get_hf_file_metadata(url=url)
-        except GatedRepoError:
-            faults.append(errors.GatedModel(at=at, repo=model.repo))
-        except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError):
-            try:
-                names = api.list_repo_files(model.repo, revision=model.revision)
-            except (HfHubHTTPError, OSError):
-                names = []
-            faults.append(errors.MissingModel(at=at, repo=model.repo, path=model.path, near=nearest(model.path, names)))
-        except (HfHubHTTPError, OSError) as error:
-            faults.append(errors.HubUnreachable(at=at, problem=type(error).__name__))
-        else:
-            etag = told.etag or ""
-            locked.append(
-                LockedFile(
-                    url=model.url,
-                    revision=told.commit_hash,
-                    size=told.size or 0,
-                    sha256=etag if len(etag) == _SHA256 else None,
-                )
-            )
-    if faults:
-        raise CompileError(faults)
-    return tuple(locked)
-
-
 def lock_text(locked: Sequence[LockedFile]) -> str:
     """The lock file's text."""
     files = {
@@ -92,26 +46,51 @@ def lock_text(locked: Sequence[LockedFile]) -> str:
     return json.dumps({"version": VERSION, "files": files}, indent=2) + "\n"
 
 
-def read_lock(text: str, file: str) -> tuple[LockedFile, ...]:
+def read_lock(data: bytes, file: str) -> tuple[LockedFile, ...]:
     """A lock file's content.
 
     Raises:
-        CompileError: it is not one.
+        CompileError: it is not one, or of a newer version; the file that it fails at is named.
     """
     try:
-        raw = cast(JsonObject, json.loads(text))
-        files = cast("dict[str, JsonObject]", raw["files"])
-        return tuple(
-            LockedFile(
-                url=url,
-                revision=cast("str | None", entry["revision"]),
-                size=int(cast(int, entry["size"])),
-                sha256=cast("str | None", entry["sha256"]),
-            )
-            for url, entry in files.items()
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CompileError([errors.BadLock(at=Locus(file), problem=f"{type(error).__name__}: {error}")]) from error
+        return tuple(_files(strict_json(data.decode("utf-8-sig"))))
+    except ValueError as error:
+        raise CompileError([errors.BadLock(at=Locus(file), problem=str(error))]) from None
+
+
+def is_revision(text: str) -> bool:
+    """Whether it can be a commit, a branch or a tag."""
+    return _REVISION.fullmatch(text) is not None
+
+
+def _files(raw: Json) -> Iterator[LockedFile]:
+    if not isinstance(raw, dict) or not isinstance(raw.get("files"), dict):
+        raise ValueError("expected an object with `version` and `files`")  # noqa: TRY004 - a fault of the file
+    version = raw.get("version")
+    if version != VERSION or isinstance(version, bool):
+        raise ValueError(f"it has the version {show(version)}; this comfy2runpod reads version {VERSION}")
+    files = cast(JsonObject, raw["files"])
+    if len(files) > _MOST_FILES:
+        raise ValueError(f"it has {len(files):,} files; {_MOST_FILES:,} are read at most")
+    for url, entry in files.items():
+        yield _file(url, entry)
+
+
+def _file(url: str, entry: Json) -> LockedFile:
+    at = shorten(url, 200)
+    if not is_plain(url) or len(url) > _LONGEST_URL:
+        raise ValueError(f"{at} is no URL")
+    if not isinstance(entry, dict):
+        raise ValueError(f"{at}: expected an object, found {json_type(entry)}")  # noqa: TRY004 - a fault of the file
+    revision, size, sha256 = entry.get("revision"), entry.get("size"), entry.get("sha256")
+    if revision is not None and not (isinstance(revision, str) and is_revision(revision)):
+        raise ValueError(f"{at}: revision is {show(revision)}; expected a commit, or null")
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= LARGEST_FILE:
+        raise ValueError(f"{at}: size is {show(size)}; expected a number of bytes, {LARGEST_FILE:,} at most")
+    digest = sha256_hex(sha256) if isinstance(sha256, str) else None
+    if digest is None and sha256 is not None:
+        raise ValueError(f"{at}: sha256 is {show(sha256)}; expected 64 hex digits, or null")
+    return LockedFile(url, revision, size, digest)
 
 
 def merge_lock(interface: Interface, locked: Sequence[LockedFile]) -> Interface:

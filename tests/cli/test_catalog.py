@@ -308,10 +308,10 @@ def test_a_model_of_an_unknown_folder_must_be_told_where_it_goes(tmp_path: Path)
     graph.write_text(json.dumps(data), encoding="utf-8")
     done = comfy2runpod("compile", graph, "--catalog", catalog, "-o", tmp_path / "out")
     assert (done.returncode, "model-without-folder" in done.stderr) == (1, True)
-    note = "models: {yolo.onnx: {directory: detectors}}"
+    note = "models: {yolo.onnx: {directory: detection}}"
     data["nodes"].append({"id": 98, "type": "Note", "title": "comfy2runpod", "widgets_values": [note]})
     graph.write_text(json.dumps(data), encoding="utf-8")
     done = comfy2runpod("compile", graph, "--catalog", catalog, "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     (model,) = json.loads((tmp_path / "out" / "graph" / "models.lock.json").read_text("utf-8"))["models"]
-    assert model["directory"] == "detectors"
+    assert model["directory"] == "detection"

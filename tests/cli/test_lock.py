@@ -14,6 +14,8 @@ import pytest
 
 from tests.runtime.hub_standin import HubStandIn, serving
 
+from .command import comfy2runpod as in_process
+
 GRAPH = Path(__file__).parents[2] / "graphs" / "t2v_ltx2.json"
 FILES = (
     "ltx-2-19b-dev-fp8.safetensors",
@@ -56,26 +58,58 @@ def test_the_lock_holds_commit_size_and_sha256_of_every_file_and_the_package_tak
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "remedy"),
+    ("answer", "exit_code", "code", "remedy"),
     [
-        ((403, "GatedRepo"), "gated-model", "Accept the licence"),
-        ((404, "EntryNotFound"), "missing-model", "Correct the URL"),
-        ((500, "Down"), "hub-unreachable", "Check the network"),
+        ((403, "GatedRepo"), 1, "gated-model", "Accept the licence"),
+        ((404, "EntryNotFound"), 1, "missing-model", "Correct the URL"),
+        ((500, "Down"), 3, "hub-unreachable", "Check the network"),
     ],
 )
 def test_a_file_that_cannot_be_locked_is_named_and_nothing_is_written(
-    hub: HubStandIn, graph: Path, answer: tuple[int, str], code: str, remedy: str
+    hub: HubStandIn, graph: Path, answer: tuple[int, str], exit_code: int, code: str, remedy: str
 ) -> None:
     hub.refused[FILES[0]] = answer
     done = comfy2runpod(hub, "lock", graph)
-    assert done.returncode == 1
+    assert done.returncode == exit_code
     assert f"error[{code}]: {FILES[0]}" in done.stderr
     assert remedy in done.stderr
     assert not graph.with_suffix(".lock.json").exists()
 
 
-def test_a_lock_that_is_none_is_refused(hub: HubStandIn, graph: Path, tmp_path: Path) -> None:
-    graph.with_suffix(".lock.json").write_text("[]")
-    done = comfy2runpod(hub, "compile", graph, "-o", tmp_path / "out")
+GOOD = {"revision": "c0ffee", "size": 10, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("lock", "said"),
+    [
+        (b"[]", "expected an object"),
+        (b"\xff\xfe", "decode"),
+        (b'{"version": 1, "files": ' + b"[" * 100_000, "nested too deeply"),
+        ({"version": 99, "files": {}}, "version 99; this comfy2runpod reads version 1"),
+        ({"files": {}}, "version null"),
+        ({"version": True, "files": {}}, "version true"),
+        ({"version": 1, "files": []}, "expected an object with"),
+        ({"version": 1, "files": {"https://a/b": []}}, "https://a/b: expected an object, found array"),
+        ({"version": 1, "files": {"https://a/\x1b[2J": GOOD}}, "https://a/\\u001b[2J is no URL"),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "size": -1}}}, "https://a/b: size is -1"),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "size": True}}}, "https://a/b: size is true"),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "size": "10"}}}, 'https://a/b: size is "10"'),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "size": 10**30}}}, "https://a/b: size is 1000000"),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "size": float("nan")}}}, "NaN is not a JSON value"),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "sha256": "none"}}}, 'https://a/b: sha256 is "none"'),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "sha256": 7}}}, "https://a/b: sha256 is 7"),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "revision": "$(id)"}}}, 'https://a/b: revision is "$(id)"'),
+        ({"version": 1, "files": {f"https://a/{i}": GOOD for i in range(10_001)}}, "10,001 files; 10,000 are read"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, str) else None,
+)
+def test_a_lock_that_is_none_is_refused_with_what_is_wrong_in_it(
+    graph: Path, tmp_path: Path, lock: bytes | dict[str, object], said: str
+) -> None:
+    data = lock if isinstance(lock, bytes) else json.dumps(lock).encode()
+    graph.with_suffix(".lock.json").write_bytes(data)
+    done = in_process("compile", graph, "-o", tmp_path / "out")
     assert done.returncode == 1
     assert "error[bad-lock]" in done.stderr
+    assert said in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -11,9 +11,10 @@ from comfy2runpod.cli.graphs import Settings, graph_files, graph_options, graphs
 from comfy2runpod.cli.report import Reporter, format_option, reporting
 from comfy2runpod.cli.say import say
 from comfy2runpod.diagnostics import CompileError, Diagnostic
+from comfy2runpod.hub import lock_models
 from comfy2runpod.ir.json import json_document
 from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, lock_path, prompt_of_file
-from comfy2runpod.weights import lock_models, lock_text
+from comfy2runpod.weights import lock_text
 from comfy2runpod.write import write_package, write_text
 
 

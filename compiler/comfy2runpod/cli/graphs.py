@@ -167,7 +167,7 @@ def read_graph(path: Path, reporter: Reporter) -> bytes:
 def lock_of(graph: Path) -> tuple[LockedFile, ...]:
     """What `lock` found out, if it has been run for the graph."""
     path = lock_path(graph)
-    return read_lock(read_file(path).decode("utf-8", "replace"), shown(path)) if path.exists() else ()
+    return read_lock(read_file(path), shown(path)) if path.exists() else ()
 
 
 def shown(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean, shorten
+from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean, shorten, show
 
 _MOST_NAMES = 5
 
@@ -27,6 +27,25 @@ class UnknownModel(Diagnostic):
     def remedy(self) -> str:
         """The nearest."""
         return f"{did_you_mean(self.near)}Correct or remove it under `models` in the note."
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadModelHash(Diagnostic):
+    """A hash in a loader's model list that is none."""
+
+    code: ClassVar[str] = "bad-model-hash"
+    file: str
+    found: str
+
+    @property
+    def reason(self) -> str:
+        """The hash."""
+        return f"The sha256 of {self.file} in `properties.models` is {show(self.found)}; expected 64 hex digits."
+
+    @property
+    def remedy(self) -> str:
+        """Correct it, or leave it to the hub."""
+        return "Correct `hash` there, or remove it: `comfy2runpod lock` asks the hub for the file's own."
 
 
 @dataclass(frozen=True, kw_only=True)

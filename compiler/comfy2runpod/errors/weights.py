@@ -51,17 +51,37 @@ class HubUnreachable(Diagnostic):
     """The hub does not answer."""
 
     code: ClassVar[str] = "hub-unreachable"
+    hub: str
     problem: str
 
     @property
     def reason(self) -> str:
         """What happened."""
-        return f"The hub cannot be asked for the file: {self.problem}."
+        return f"The hub {self.hub} cannot be asked for the file: {self.problem}."
 
     @property
     def remedy(self) -> str:
         """Try again."""
         return "Check the network (and HF_ENDPOINT, if it is set) and run it again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadHubAnswer(Diagnostic):
+    """A hub that answers something else than what a hub does."""
+
+    code: ClassVar[str] = "bad-hub-answer"
+    hub: str
+    problem: str
+
+    @property
+    def reason(self) -> str:
+        """What is wrong with it."""
+        return f"What {self.hub} answers to the question for the file is of no use: {self.problem}."
+
+    @property
+    def remedy(self) -> str:
+        """Look who answers."""
+        return "Check HF_ENDPOINT, if it is set, and whether a proxy or a log-in page answers in the hub's place."
 
 
 @dataclass(frozen=True, kw_only=True)

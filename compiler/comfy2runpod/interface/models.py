@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from comfy2runpod.catalog.classes import UNKNOWN_FOLDER, Catalog
 from comfy2runpod.catalog.node_facts import INPUT_FOLDERS
@@ -13,6 +14,7 @@ from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import ModelRef
 from comfy2runpod.ir.interface import Model
+from comfy2runpod_contract.hashes import sha256_hex
 from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlaceRefused, is_folder, model_place
 from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
 
@@ -27,18 +29,22 @@ def find_models(graph: BoundGraph, annotation: Annotation, catalog: Catalog, fou
     """
     finder = _Finder(graph, annotation, model_folders(catalog), found)
     models: dict[tuple[str, str], Model] = {}
+    loaders: dict[tuple[str, str], list[str]] = {}
+    listed = _listed(graph)
     for node, name, file, folder in _loaded(graph):
-        ref = next((ref for ref in _refs(graph, node) if _is_of(ref, file, folder)), None)
+        # The node's own model list first, then the other loaders': one file may be loaded by several of them.
+        refs = chain(node.models, listed.get(_last(file), ()))
+        ref = next((ref for ref in refs if _is_of(ref, file, folder)), None)
         directory = finder.directory(file, folder, ref)
-        known = models.get((directory, file))
-        if known is not None:
-            models[directory, file] = replace(known, node_ids=(*known.node_ids, node.id))
+        if (directory, file) in models:
+            loaders[directory, file].append(node.id)
             continue
         model = finder.model(node, name, file, directory, ref)
         if model is not None:
             models[directory, file] = model
+            loaders[directory, file] = [node.id]
     finder.finish(models.values())
-    return tuple(model for _, model in sorted(models.items()))
+    return tuple(replace(model, node_ids=tuple(loaders[place])) for place, model in sorted(models.items()))
 
 
 def model_folders(catalog: Catalog) -> frozenset[str]:
@@ -82,7 +88,12 @@ class _Finder:
             self._found.add(errors.BadModelUrl(at=at, file=file, problem=refused.reason, what_to_do=refused.remedy))
             return None
         repo, revision, path = hub_file(url) or (None, None, None)
-        sha256 = ref.hash if ref is not None and ref.hash and (ref.hash_type or "").lower() == "sha256" else None
+        sha256 = None
+        if ref is not None and ref.hash and (ref.hash_type or "").lower() == "sha256":
+            sha256 = sha256_hex(ref.hash.strip())
+            if sha256 is None:
+                self._found.add(errors.BadModelHash(at=self._at(node), file=file, found=ref.hash))
+                return None
         return Model(
             file=file,
             directory=directory,
@@ -92,7 +103,7 @@ class _Finder:
             revision=revision,
             size=None,
             approximate_size=note.size if note is not None else None,
-            sha256=sha256.lower() if sha256 else None,
+            sha256=sha256,
             node_ids=(node.id,),
             licence=note.licence if note is not None else None,
         )
@@ -132,12 +143,17 @@ def _loaded(graph: BoundGraph) -> Iterator[tuple[BoundNode, str, str, str]]:
                 yield node, name, value, folders[-1]
 
 
-def _refs(graph: BoundGraph, node: BoundNode) -> Iterator[ModelRef]:
-    """The node's own model list first, then the other loaders': one file may be loaded by several of them."""
-    yield from node.models
-    for other in graph.nodes.values():
-        if other is not node:
-            yield from other.models
+def _listed(graph: BoundGraph) -> Mapping[str, list[ModelRef]]:
+    """What the model lists of all nodes name, by the last part of the name, each list's word in their order."""
+    found: dict[str, dict[ModelRef, None]] = {}
+    for node in graph.nodes.values():
+        for ref in node.models:
+            found.setdefault(_last(ref.name), {})[ref] = None
+    return {name: list(refs) for name, refs in found.items()}
+
+
+def _last(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2]
 
 
 def _is_of(ref: ModelRef, file: str, folder: str) -> bool:
