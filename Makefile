@@ -12,7 +12,7 @@ LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annota
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity fuzz fuzz-input faults faults-real soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity fuzz fuzz-input faults faults-real pictures soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -127,6 +127,10 @@ fuzz-input: setup ## Any input to the handler, COUNT of them from SEED: each ans
 
 settings: setup ## Write docs/settings.md from the worker's settings.
 	$(BIN)/python scripts/settings_table.py
+
+pictures: setup chromium ## Draw docs/terminal.svg and docs/page.svg anew.
+	$(BIN)/python scripts/terminal_picture.py
+	$(BIN)/python scripts/page_picture.py
 
 soak: setup ## 10,000 jobs in a row with random faults: none lost, none doubled, nothing grows; docs/soak.svg.
 	$(BIN)/python -m tests.faults.soak --plot docs/soak.svg

@@ -87,7 +87,7 @@ def test_compile_ends_with_commands_that_can_be_copied(graphs: Path, tmp_path: P
     run = f"comfy2runpod run '{package}' --input '@{package}/test_input.json' -o output/t2i_klein_4b"
     assert run in done.stdout
     assert f"comfy2runpod lock {graphs / GOOD.name}" in done.stdout
-    assert "3 files, about 16.1 GB; not locked: flux-2-klein-4b.safetensors" in done.stdout
+    assert "  models   3 files, about 16.1 GB\n  unlocked flux-2-klein-4b.safetensors\n" in done.stdout
     assert "disk     27 GB a worker: 10 GB and the models\n" in done.stdout
 
 

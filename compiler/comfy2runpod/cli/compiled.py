@@ -27,6 +27,7 @@ def summary(result: CompileResult, folder: Path, *, verbose: bool) -> str:
         f"  inputs   {', '.join(fields) or 'none'}",
         f"  outputs  {', '.join(outputs)}",
         f"  models   {_models(interface.models)}",
+        *_unlocked_lines(interface.models),
         f"  disk     {_disk(interface)}",
         f"  files    {files}",
         *([f"    {path}" for path in sorted(result.files)] if verbose else []),
@@ -71,11 +72,15 @@ def _models(models: Sequence[Model]) -> str:
     text = f"{count}, size not known" if not known else f"{count}, {about}{_bytes(known)}"
     if known and None in sizes:
         text += f" and {sizes.count(None)} of unknown size"
-    if unlocked := _unlocked(models):
-        text += f"; not locked: {_names(unlocked)}"
-    elif _fetched(models):
-        text += "; all locked"
-    return text
+    return text if _unlocked(models) or not _fetched(models) else f"{text}; all locked"
+
+
+def _unlocked_lines(models: Sequence[Model]) -> list[str]:
+    """Those of which no worker knows whether it gets the same bytes."""
+    names = _unlocked(models)
+    more = len(names) - _MOST_NAMES
+    shown = [*names[:_MOST_NAMES], *([f"and {more} more"] if more > 0 else [])]
+    return [f"  {'' if number else 'unlocked':8} {name}" for number, name in enumerate(shown)]
 
 
 def _disk(interface: Interface) -> str:
@@ -98,11 +103,6 @@ def _unlocked(models: Sequence[Model]) -> list[str]:
 
 def _size(model: Model) -> int | None:
     return model.size or model.approximate_size
-
-
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 def _bytes(count: int) -> str:

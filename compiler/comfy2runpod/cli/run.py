@@ -15,7 +15,7 @@ from comfy2runpod.cli.graphs import read_file, shown
 from comfy2runpod.cli.progress import Steps, progress
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
-from comfy2runpod.cli.simulated import REAL, SIMULATED
+from comfy2runpod.cli.simulated import SIMULATED
 from comfy2runpod.cli.terminal import Terminal, terminal
 from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
 from comfy2runpod.errors.files import BadInputArgument, CannotRead, JobFailed, NoInputFile
@@ -71,7 +71,7 @@ def run_command(package: Path, given: str, output: Path, comfyui: str | None, fo
     """
     told = terminal()
     if comfyui is None:
-        told.say(f"{SIMULATED}\n{REAL}")
+        told.say(SIMULATED)
     with data_or_refusal(form):
         answer = _answer(package, _with_files(_job_input(given, told), package), comfyui, told)
         _write(answer, output)

@@ -13,7 +13,7 @@ import click
 from comfy2runpod.cli.packages import check_names, package_folders, read_docs
 from comfy2runpod.cli.process import INTERRUPTED
 from comfy2runpod.cli.say import say
-from comfy2runpod.cli.simulated import REAL, SIMULATED
+from comfy2runpod.cli.simulated import SIMULATED
 from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.docs_site import site_files
@@ -44,7 +44,7 @@ def serve_command(
     site that `docs` makes, whose pages can send jobs. Ctrl-C ends it, and the workers with it.
     """
     if comfyui is None:
-        terminal().say(f"{SIMULATED}\n{REAL}")
+        terminal().say(SIMULATED)
     folders = {folder.resolve(): folder for path in packages for folder in package_folders(path)}
     read = [read_package(folder) for folder in folders.values()]
     check_names([(package.name, package.folder) for package in read])
