@@ -12,7 +12,7 @@ LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annota
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity fuzz fuzz-input faults faults-real pictures soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity fuzz fuzz-input kills faults faults-real pictures soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -42,9 +42,9 @@ node: ## Install Node and npm if there are none and we are root; the TypeScript 
 
 demo: $(DEMO)/.ready ## Compile graphs/t2v_ltx2.json, run its handler on the simulator, and measure the video.
 	@echo "==> comfy2runpod compile graphs/t2v_ltx2.json"
-	@$(DEMO)/bin/comfy2runpod compile graphs/t2v_ltx2.json
+	@$(DEMO)/bin/comfy2runpod compile --force graphs/t2v_ltx2.json
 	@echo "==> comfy2runpod run generated/t2v_ltx2: its own handler, before the simulator (it draws, it runs no model)"
-	@$(DEMO)/bin/comfy2runpod run generated/t2v_ltx2 --input @generated/t2v_ltx2/test_input.json -o demo
+	@$(DEMO)/bin/comfy2runpod run generated/t2v_ltx2 --input @generated/t2v_ltx2/test_input.json -o demo --force
 	@echo "==> done: the video is demo/video.mp4, the whole answer demo/response.json, the package generated/t2v_ltx2/"
 	@echo "    next: the same endpoint with its page in a browser:   $(DEMO)/bin/comfy2runpod serve generated/t2v_ltx2"
 	@echo "          a graph of your own:                            $(DEMO)/bin/comfy2runpod compile YOUR_GRAPH.json"
@@ -84,7 +84,7 @@ drift: setup ## The committed packages are what the graphs compile to.
 	$(BIN)/python scripts/check_drift.py $(GRAPHS)
 
 generate: setup ## Compile the graphs into generated/.
-	$(BIN)/comfy2runpod compile $(GRAPHS)
+	$(BIN)/comfy2runpod compile --force $(GRAPHS)
 
 dist: .venv-release/.ready ## The wheel and the sdist, looked over, and the bill of their materials (SBOM) in build/sbom/.
 	rm -rf dist
@@ -115,6 +115,9 @@ parity: setup editors chromium ## All templates, and COUNT changed graphs of SEE
 
 fuzz: setup ## The property tests with COUNT examples each, from SEED.
 	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/pytest -q -n 2 --hypothesis-seed=$(SEED) tests/properties
+
+kills: setup ## Kill -9 of every command that writes, COUNT times each at moments of SEED: nothing lost, nothing left.
+	KILL_COUNT=$(COUNT) KILL_SEED=$(SEED) $(BIN)/pytest -q -n 2 tests/kills
 
 faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui in its handler too, for docs/reliability.md.
 	$(BIN)/python -m tests.faults $(if $(RIVAL),--worker-comfyui $(RIVAL) --report docs/reliability.md)

@@ -14,6 +14,7 @@ from pathlib import Path
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.pipeline import Options, compile_graph, lock_path
 from comfy2runpod.weights import read_lock
+from comfy2runpod.write import package_files
 
 GENERATED = Path("generated")
 WHEELS = "wheels/"
@@ -28,7 +29,9 @@ def main(graphs: list[str]) -> int:
         result = compile_graph(graph.read_bytes(), graph.as_posix(), load_catalog(), Options(), known)
         names.add(result.interface.name)
         folder = GENERATED / result.interface.name
-        compiled = {name: str(text) for name, text in result.files.items() if not name.startswith(WHEELS)}
+        compiled = {
+            name: data.decode() for name, data in package_files(result.files).items() if not name.startswith(WHEELS)
+        }
         there = {
             name
             for path in folder.rglob("*")

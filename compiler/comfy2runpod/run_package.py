@@ -92,6 +92,15 @@ def media_fields(package: Path) -> frozenset[str]:
     return frozenset(name for name, field in properties.items() if "x-media" in field)
 
 
+def output_names(package: Path) -> frozenset[str]:
+    """What an answer may hold, by the package's own schema; nothing if it has none that can be read."""
+    try:
+        schema = json.loads((package / "docs" / "output.schema.json").read_text("utf-8"))
+        return frozenset(schema["properties"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
+
+
 @contextmanager
 def _comfyui(url: str | None) -> Iterator[str]:
     if url is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .command import ERRORS, GRAPH, comfy2runpod
+from .command import ERRORS, GRAPH, Done, comfy2runpod
 
 
 def inspected(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
@@ -70,12 +70,22 @@ def test_it_shows_outputs_models_packs_and_subgraphs() -> None:
 
 def test_every_path_that_it_shows_makes_a_field(tmp_path: Path) -> None:
     paths = [entry["path"] for entry in inspected(GRAPH)["inputs"] if entry["linked_from"] is None]
-    inputs = "\n".join(f'  field_{index}: {{from: "{path}"}}' for index, path in enumerate(paths))
-    graph = without_note()
-    note = f"inputs:\n{inputs}\n"
-    graph["nodes"].append({"id": 999, "type": "Note", "title": "comfy2runpod", "widgets_values": [note]})
-    done = comfy2runpod("check", saved(graph, tmp_path / "all.json"))
-    assert done.returncode == 0, done.stderr
+    fields = {f"field_{index}": path for index, path in enumerate(paths)}
+
+    def checked() -> Done:
+        inputs = "\n".join(f'  {name}: {{from: "{path}"}}' for name, path in fields.items())
+        graph, note = without_note(), f"inputs:\n{inputs}\n"
+        graph["nodes"].append({"id": 999, "type": "Note", "title": "comfy2runpod", "widgets_values": [note]})
+        return comfy2runpod("check", saved(graph, tmp_path / "all.json"), "--format", "json")
+
+    # Some are paths of a subgraph's input and of what it leads to; one names the file, which the worker does.
+    refused = json.loads(checked().stdout)
+    assert {found["code"] for found in refused} == {"fed-twice", "feeds-a-file-name"}
+    for found in refused:
+        fields.pop(found["at"]["input"].removeprefix("inputs."), None)
+    assert len(fields) > 20
+    done = checked()
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_text_holds_every_entry_in_columns() -> None:

@@ -126,13 +126,13 @@ def test_making_it_again_gives_the_same_bytes_whatever_the_order(site: Path, tmp
     assert tree(tmp_path / "again") == tree(site)
 
 
-def test_a_site_is_replaced_whole(package: Path, tmp_path: Path) -> None:
+def test_a_sites_own_files_are_replaced_and_others_stay(package: Path, tmp_path: Path) -> None:
     comfy2runpod("docs", GENERATED, "-o", tmp_path / "site")
-    (tmp_path / "site" / "stray.html").write_text("old")
+    (tmp_path / "site" / "stray.html").write_text("mine")
     done = comfy2runpod("docs", package, "-o", tmp_path / "site")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "site").iterdir()} == {
-        "comfy2runpod-site.json", "index.html", "site-assets", "t2v_ltx2",
+        ".comfy2runpod.json", "comfy2runpod-site.json", "index.html", "site-assets", "stray.html", "t2v_ltx2",
     }  # fmt: skip
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 

@@ -17,7 +17,7 @@ from comfy2runpod.errors.annotate import CannotChangeNote, NothingToRemove
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.load import load
 from comfy2runpod.pipeline import compile_graph
-from comfy2runpod.write import write_bytes
+from comfy2runpod.write import Replaceable, write_bytes
 
 
 @click.command("annotate")
@@ -44,6 +44,7 @@ from comfy2runpod.write import write_bytes
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write here. Default: in place.",
 )
+@click.option("--force", is_flag=True, help="Replace another file of the name that -o says.")
 @graph_options
 @format_option
 def annotate_command(
@@ -58,6 +59,8 @@ def annotate_command(
     target: Path | None,
     settings: Settings,
     form: str,
+    *,
+    force: bool,
 ) -> None:
     r"""Write or update the `comfy2runpod` note in GRAPH: its fields, outputs and everything else.
 
@@ -90,11 +93,18 @@ def annotate_command(
         reporter.add(result.diagnostics)
         place = target or graph
         if edited != data or place != graph:
-            write_bytes(edited, place)
+            write_bytes(edited, place, _replaceable(graph, target, data, force=force))
         reporter.say(_summary(place, note, result.interface, changed=edited != data))
 
 
 COMMANDS = (annotate_command,)
+
+
+def _replaceable(graph: Path, target: Path | None, data: bytes, *, force: bool) -> Replaceable:
+    """What may be replaced: the graph as it was read, or by force whatever -o names."""
+    if target is None or (target.exists() and target.samefile(graph)):
+        return Replaceable(lambda there: there == data, "the graph was saved anew while this ran; run it again")
+    return Replaceable(lambda _there: force, "another file has this name", by_force=True)
 
 
 def _changed(note: NoteText, changes: NoteChanges, file: str) -> str:

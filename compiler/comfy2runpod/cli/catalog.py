@@ -18,6 +18,7 @@ from comfy2runpod.cli.progress import progress
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import terminal
+from comfy2runpod.cli.writing import CATALOGS
 from comfy2runpod.comfyui_server import ServerError, ask_server
 from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError, nearest, shorten
 from comfy2runpod.editor import PROFILES, profile_of_version
@@ -74,7 +75,7 @@ def refresh_command(
         -o graphs/catalog/packs.json
 
     The same answer always gives the same file. Files that lie on the server are told from an input's choices and left
-    out; a file that was named with -o is replaced whole.
+    out; a catalog that was named with -o is replaced whole.
     """
     known = load_catalog()
     with progress(terminal(), f"Asking {source}"):
@@ -89,7 +90,7 @@ def refresh_command(
     if output is None:
         say(text, nl=False)
     else:
-        write_text(text, output)
+        write_text(text, output, CATALOGS)
     say(_summary(result, chosen, version, output), err=True)
 
 

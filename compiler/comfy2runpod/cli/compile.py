@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,7 +11,9 @@ from comfy2runpod.cli.compiled import next_steps, size_warnings, summary
 from comfy2runpod.cli.graphs import Settings, graph_files, graph_options, graphs_argument, lock_of, read_graph, shown
 from comfy2runpod.cli.report import Reporter, format_option, reporting
 from comfy2runpod.cli.say import say
-from comfy2runpod.diagnostics import CompileError, Diagnostic
+from comfy2runpod.cli.writing import LOCKS, PROMPTS, REFUSALS, force_option, told_of
+from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
+from comfy2runpod.errors.files import SameName
 from comfy2runpod.hub import lock_models
 from comfy2runpod.ir.json import json_document
 from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, lock_path, prompt_of_file
@@ -24,17 +27,18 @@ from comfy2runpod.write import write_package, write_text
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("generated"), show_default=True,
     help="The folder that gets one package a graph.",
 )  # fmt: skip
+@force_option
 @graph_options
 @format_option
-def compile_command(graphs: tuple[Path, ...], output: Path, settings: Settings, form: str) -> None:
+def compile_command(graphs: tuple[Path, ...], output: Path, settings: Settings, form: str, *, force: bool) -> None:
     """Compile GRAPHS into endpoint packages: graphs as ComfyUI saves them, or folders of them.
 
     \b
     comfy2runpod compile graphs/t2v_ltx2.json
     comfy2runpod compile graphs/ -o packages
 
-    Each package goes to DIRECTORY/<name>. A graph that is refused leaves its old package as it was, and the others are
-    compiled all the same.
+    Each package goes to DIRECTORY/<name>, whole or not at all; files of your own in it stay. A graph that is refused
+    leaves its old package as it was, and the others are written. If two have one name, nothing is.
     """
     with reporting(form) as reporter:
         files = graph_files(graphs)
@@ -44,12 +48,10 @@ def compile_command(graphs: tuple[Path, ...], output: Path, settings: Settings, 
                 for graph in steps.each(files, shown)
                 if (result := _compiled(graph, settings, reporter)) is not None
             ]
-            for _, result in compiled:
-                folder = output / result.interface.name
-                write_package(result.files, folder)
-                reporter.say(summary(result, folder, verbose=reporter.terminal.verbose))
-        if compiled:
-            reporter.say(next_steps(compiled, output))
+            _check_names(compiled)
+            written = [one for one in compiled if _write(one[1], output, reporter, force=force)]
+        if written:
+            reporter.say(next_steps(written, output))
         if reporter.failed:
             left = "its package was left as it was" if reporter.failed == 1 else "their packages were left as they were"
             say(f"{reporter.failed} of {len(files)} refused; {left}.", err=True)
@@ -115,7 +117,8 @@ def prompt_command(graphs: tuple[Path, ...], output: Path | None, settings: Sett
                     if text is None:
                         text = json_document({"diagnostics": [diagnostic.to_json() for diagnostic in found]})
                     if output is not None:
-                        write_text(text, output / f"{graph.stem}.{kind}.json")
+                        over = PROMPTS if kind == "prompt" else REFUSALS
+                        write_text(text, output / f"{graph.stem}.{kind}.json", over)
                     elif reporter.is_text:
                         say(text, nl=False, err=kind == "error")
                     elif kind == "prompt":
@@ -149,12 +152,34 @@ def lock_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> Non
                     models = result.interface.models
                     steps.at(f"{shown(graph)}: {len(models)} files")
                     locked = lock_models(models)
-                    write_text(lock_text(locked), lock_path(graph))
+                    write_text(lock_text(locked), lock_path(graph), LOCKS)
                     reporter.say(f"{shown(lock_path(graph))}: {len(locked)} of {len(models)} files locked")
         reporter.finish()
 
 
 COMMANDS = (compile_command, check_command, prompt_command, lock_command)
+
+
+def _check_names(compiled: Sequence[tuple[Path, CompileResult]]) -> None:
+    """Refuses two packages of one name, before one is written over the other."""
+    first: dict[str, Path] = {}
+    found = Collector()
+    for graph, result in compiled:
+        # Names in two cases are one on some file systems.
+        other = first.setdefault(result.interface.name.casefold(), graph)
+        if other is not graph:
+            found.add(SameName(at=Locus(shown(graph)), name=result.interface.name, other=shown(other)))
+    found.finish()
+
+
+def _write(result: CompileResult, output: Path, reporter: Reporter, *, force: bool) -> bool:
+    """Writes a package and says so; whether it could."""
+    folder = output / result.interface.name
+    with reporter.attempt():
+        reporter.add(told_of(write_package(result.files, folder, force=force), folder))
+        reporter.say(summary(result, folder, verbose=reporter.terminal.verbose))
+        return True
+    return False
 
 
 def _compiled(graph: Path, settings: Settings, reporter: Reporter) -> CompileResult | None:

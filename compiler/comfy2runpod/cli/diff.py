@@ -14,7 +14,7 @@ from comfy2runpod.author.contract_diff import Change, diff_contracts
 from comfy2runpod.catalog.text import aligned
 from comfy2runpod.cli.exits import REFUSED
 from comfy2runpod.cli.graphs import Settings, graph_options, graphs_in, lock_of, read_file, shown
-from comfy2runpod.cli.packages import package_folders
+from comfy2runpod.cli.packages import MARKER, package_folders
 from comfy2runpod.cli.progress import Steps, progress
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
@@ -22,7 +22,6 @@ from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.diagnostics import CompileError, Diagnostic
 from comfy2runpod.ir.json import Json, json_document
 from comfy2runpod.pipeline import compile_graph
-from comfy2runpod.write import MARKER
 
 
 @click.command("diff")

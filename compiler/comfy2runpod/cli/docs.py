@@ -10,17 +10,19 @@ from comfy2runpod.cli.packages import read_docs
 from comfy2runpod.cli.progress import progress
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import terminal
-from comfy2runpod.docs_site import SITE_MARKER, site_files
-from comfy2runpod.write import write_folder
+from comfy2runpod.cli.writing import force_option, told_of
+from comfy2runpod.docs_site import site_files
+from comfy2runpod.write import write_site
 
 
 @click.command("docs")
 @click.argument("packages", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("site"), show_default=True,
-    help="The site's folder. One that docs wrote before is replaced whole.",
+    help="The site's folder. Of one that docs wrote before, its own files are replaced; yours stay.",
 )  # fmt: skip
-def docs_command(packages: tuple[Path, ...], output: Path) -> None:
+@force_option
+def docs_command(packages: tuple[Path, ...], output: Path, *, force: bool) -> None:
     """Make a static site of the API documents of PACKAGES: each a package, or a folder of packages.
 
     \b
@@ -31,7 +33,9 @@ def docs_command(packages: tuple[Path, ...], output: Path) -> None:
     """
     with progress(terminal(), "Reading packages"):
         found = read_docs(packages)
-    write_folder(site_files(found), output, SITE_MARKER, "a site of comfy2runpod")
+    # What a link leads to is what was named.
+    folder = output.resolve() if output.is_symlink() and output.is_dir() else output
+    terminal().diagnose(told_of(write_site(site_files(found), folder, force=force), output))
     say(f"{output}: {len(found)} package{'' if len(found) == 1 else 's'}; open {output / 'index.html'}")
     for package in found:
         say(f"  {package.name}  {package.title}")

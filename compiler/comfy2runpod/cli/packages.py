@@ -13,8 +13,9 @@ from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, Unreachabl
 from comfy2runpod.docs_site import ASSETS, NEEDED, PackageDocs, package_docs
 from comfy2runpod.emit.package import CONTRACT
 from comfy2runpod.errors.files import CannotRead, NotAPackage, OtherVersion
-from comfy2runpod.write import MARKER
 
+# The file that tells a package from other folders, for who reads them. It does not make a folder ours to write.
+MARKER = "workflow_api.json"
 _DOCS = "docs"
 # A folder that has one of these is meant as a package, whatever else it lacks.
 _TRACES = (MARKER, *NEEDED)

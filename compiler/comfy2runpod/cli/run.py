@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,6 +18,7 @@ from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.simulated import SIMULATED
 from comfy2runpod.cli.terminal import Terminal, terminal
+from comfy2runpod.cli.writing import force_option
 from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
 from comfy2runpod.errors.files import BadInputArgument, CannotRead, JobFailed, NoInputFile
 from comfy2runpod.ir.json import Json, JsonObject, json_document
@@ -39,6 +41,8 @@ _DOING = {
     "measured": "handing over",
 }
 _UNREACHABLE = "comfyui_unavailable"
+_RESPONSE = "response.json"
+_NUMBER = re.compile(r"-[0-9]+$")
 _JSON_BEGINS = ("{", "[", '"')
 # Facts that a line about a file has in words of its own, and those that stand nowhere but in response.json.
 _SHORT = frozenset({"media_type", "bytes", "width", "height", "frame_count", "duration_seconds"})
@@ -56,9 +60,10 @@ _LONG = frozenset({"sha256", "data"})
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("output"), show_default=True,
     help="The folder that gets the media and response.json.",
 )  # fmt: skip
+@force_option
 @click.option("--comfyui", metavar="URL", help="A running ComfyUI. Default: the simulator, which runs no model.")
 @data_format_option
-def run_command(package: Path, given: str, output: Path, comfyui: str | None, form: str) -> None:
+def run_command(package: Path, given: str, output: Path, comfyui: str | None, form: str, *, force: bool) -> None:
     r"""Run PACKAGE's own handler on one input, on the simulator or a real ComfyUI.
 
     \b
@@ -67,14 +72,17 @@ def run_command(package: Path, given: str, output: Path, comfyui: str | None, fo
         --comfyui http://127.0.0.1:8188
 
     The media come as files into DIR, and the answer, with the seed and what was measured on each file, as
-    DIR/response.json. With --format json, standard output has the answer too.
+    DIR/response.json. Of the files in DIR, only those that an earlier run wrote are replaced. With --format json,
+    standard output has the answer too.
     """
     told = terminal()
     if comfyui is None:
         told.say(SIMULATED)
     with data_or_refusal(form):
-        answer = _answer(package, _with_files(_job_input(given, told), package), comfyui, told)
-        _write(answer, output)
+        job_input = _with_files(_job_input(given, told), package)
+        _check_room(package, output, force=force)
+        answer = _answer(package, job_input, comfyui, told)
+        _write(answer, output, force=force)
     if form == "json":
         say(json_document(answer.rest), nl=False)
     if answer.failed:
@@ -133,12 +141,25 @@ def _answer(package: Path, job_input: Json, comfyui: str | None, told: Terminal)
         return run_package(package, job_input, comfyui, _Shown(steps, told), verbose=told.verbose)
 
 
-def _write(answer: Answer, output: Path) -> None:
-    from comfy2runpod.write import write_bytes, write_text  # noqa: PLC0415 - as above
+def _check_room(package: Path, output: Path, *, force: bool) -> None:
+    """Before a job is run whose answer would have no place."""
+    from comfy2runpod.run_package import output_names  # noqa: PLC0415 - as above
+    from comfy2runpod.write import check_room  # noqa: PLC0415 - as above
 
-    for name, data in answer.media.items():
-        write_bytes(data, output / name)
-    write_text(json_document(answer.rest), output / "response.json")
+    outputs = output_names(package)
+
+    def may_be_made(name: str) -> bool:
+        # `image.png`, `image-3.png`
+        return name == _RESPONSE or _NUMBER.sub("", name.rpartition(".")[0]) in outputs
+
+    check_room(output, may_be_made, force=force)
+
+
+def _write(answer: Answer, output: Path, *, force: bool) -> None:
+    from comfy2runpod.write import write_results  # noqa: PLC0415 - as above
+
+    response = json_document(answer.rest).encode("utf-8", "replace")
+    write_results({**answer.media, _RESPONSE: response}, output, force=force)
 
 
 def _failure(rest: JsonObject, package: Path) -> JobFailed:
@@ -173,7 +194,7 @@ def _summary(answer: Answer, output: Path, *, simulated: bool) -> str:
     flat = any(isinstance(value, str) and value in answer.media for value in answer.rest.values())
     hidden = _SHORT | _LONG if flat else _LONG
     facts = [(name, _fact(value)) for name, value in plain.items() if name not in hidden]
-    facts.append(("answer", shown(output / "response.json")))
+    facts.append(("answer", shown(output / _RESPONSE)))
     width = max(len(name) for name, _ in facts)
     lines += [f"  {name:{width}}  {text}" for name, text in facts]
     if simulated:

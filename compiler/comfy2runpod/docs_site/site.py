@@ -12,8 +12,8 @@ from comfy2runpod.docs_site.reference import redoc_files, reference_page
 from comfy2runpod.emit.environment import environment
 from comfy2runpod.ir.json import Json, JsonObject
 
-# Says what the site holds, for programs; and a folder that has it was written by us, and may be replaced whole.
-SITE_MARKER = "comfy2runpod-site.json"
+# Says what the site holds, for programs.
+_CATALOGUE = "comfy2runpod-site.json"
 # No package has such a name: a dash cannot stand in one.
 ASSETS = "site-assets"
 _OWN_ASSETS = ("reference.js", "site.css")
@@ -33,7 +33,7 @@ def site_files(packages: Sequence[PackageDocs]) -> dict[str, bytes]:
     """
     ordered = sorted(packages, key=lambda package: package.name)
     index = environment().get_template("site-index.html.j2").render(packages=ordered, version=__version__)
-    files = {"index.html": index.encode("utf-8", "replace"), SITE_MARKER: _catalogue(ordered)}
+    files = {"index.html": index.encode("utf-8", "replace"), _CATALOGUE: _catalogue(ordered)}
     for package in ordered:
         files |= {f"{package.name}/{path}": data for path, data in package.files.items()}
         files[f"{package.name}/{_GUIDE}"] = _within_site(package.files[_GUIDE])

@@ -127,10 +127,13 @@ class PackNotInImage(Diagnostic):
         version = f" {self.version}" if self.version else ""
         return (
             f"{', '.join(self.classes)} {'come' if len(self.classes) > 1 else 'comes'} from the node pack "
-            f"{self.pack}{version}, which the package's Dockerfile does not install."
+            f"{self.pack}{version}, which the package's image does not have."
         )
 
     @property
     def remedy(self) -> str:
         """Install it."""
-        return "Install the pack in the image that you build, at the version that the graph was made with."
+        return (
+            "Build an image from the package's own that adds the pack (FROM it), at the version that the graph was "
+            "made with."
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from comfy2runpod.diagnostics import Diagnostic
+from comfy2runpod.diagnostics import Diagnostic, Severity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,117 @@ class CannotWrite(Diagnostic):
     def remedy(self) -> str:
         """Choose another."""
         return "Choose another output folder (-o), or change its permissions."
+
+
+# So many files are named.
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotOurs(Diagnostic):
+    """Something that stands where a folder of ours is to go, and that we did not write."""
+
+    code: ClassVar[str] = "not-ours"
+    what: str
+    # Whether even --force lets it alone.
+    remains: bool = False
+
+    @property
+    def reason(self) -> str:
+        """What it is."""
+        return f"The place is taken: {self.what}. Nothing was changed."
+
+    @property
+    def remedy(self) -> str:
+        """Another place, or force."""
+        other = "Choose another output (-o), or move away what is there."
+        if self.remains:
+            return other
+        return f"{other} Or --force, which keeps every file but those that are written."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedByHand(Diagnostic):
+    """Files that would be replaced and are not as we wrote them."""
+
+    code: ClassVar[str] = "changed-by-hand"
+    changed: tuple[str, ...] = ()
+    # Those that we never wrote.
+    foreign: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Which."""
+        parts = [f"changed since they were written: {_named(self.changed)}"] if self.changed else []
+        parts += [f"not written by comfy2runpod: {_named(self.foreign)}"] if self.foreign else []
+        return f"Files would be lost that new ones replace; {'; '.join(parts)}. Nothing was changed."
+
+    @property
+    def remedy(self) -> str:
+        """Keep them, or give them up."""
+        return "Move what you want to keep into files of other names, which always stay; then --force replaces these."
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillThere(Diagnostic):
+    """Files that are made no longer, and were changed by hand."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    code: ClassVar[str] = "changed-file-kept"
+    files: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """Which."""
+        return f"Made no longer, but changed by hand, and so kept: {_named(self.files)}."
+
+    @property
+    def remedy(self) -> str:
+        """Remove them."""
+        return "Remove them if they are not needed."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overwritten(Diagnostic):
+    """Files that --force replaced."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    code: ClassVar[str] = "changed-file-replaced"
+    files: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """Which."""
+        return f"--force replaced files that were changed by hand or not written by comfy2runpod: {_named(self.files)}."
+
+    @property
+    def remedy(self) -> str:
+        """Where they may be found."""
+        return "If one was wanted, take it from your version control or backup."
+
+
+@dataclass(frozen=True, kw_only=True)
+class SameName(Diagnostic):
+    """Two graphs that would become one package."""
+
+    code: ClassVar[str] = "package-named-twice"
+    name: str
+    other: str
+
+    @property
+    def reason(self) -> str:
+        """Both."""
+        return f"This graph and {self.other} both make the package {self.name}. Nothing was written."
+
+    @property
+    def remedy(self) -> str:
+        """Rename one."""
+        return "Give one of them another `name` in its note, or compile them into two folders (-o)."
+
+
+def _named(files: tuple[str, ...]) -> str:
+    more = f" and {len(files) - _MOST_NAMED:,} more" if len(files) > _MOST_NAMED else ""
+    return ", ".join(files[:_MOST_NAMED]) + more
 
 
 @dataclass(frozen=True, kw_only=True)

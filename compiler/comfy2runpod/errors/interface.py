@@ -252,7 +252,10 @@ class FileNotInPackage(Diagnostic):
     @property
     def remedy(self) -> str:
         """Bring it."""
-        return f"Copy the file into /opt/comfyui/{self.folder} in the package's Dockerfile."
+        return (
+            "Bypass or remove the node, or build an image from the package's own that adds the file (FROM it, COPY "
+            f"into /opt/comfyui/{self.folder}/)."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

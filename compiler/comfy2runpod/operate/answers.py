@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from comfy2runpod.client.media import Medium, OutputSpec, media_in, part_of
 from comfy2runpod.client.transport import AsyncClient
-from comfy2runpod.operate.journal import flush_folder
+from comfy2runpod.operate.journal import flush_folder, parts_in
 
 RESPONSE = "response.json"
 
@@ -94,7 +94,7 @@ async def keep_answer(client: Client, answer: Answer, folder: Path) -> None:
 def _make_room(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     # Left by a process that died.
-    for stale in folder.glob(".*.part"):
+    for stale in parts_in(folder):
         stale.unlink()
 
 

@@ -14,9 +14,12 @@ last line of an id means that it died between two lines, so whether the job is q
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +33,7 @@ from comfy2runpod.operate.inputs import JOURNAL, Checked
 from comfy2runpod.operate.stopped import BatchStopped
 
 _VERSION = 1
+_PART = re.compile(r"\..+\.[0-9]+\.part")
 
 
 class Event(StrEnum):
@@ -79,12 +83,17 @@ class Journal:
         self._header = {"journal": _VERSION, "endpoint": endpoint, "inputs": inputs.sha256, "count": len(inputs.ids)}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            # Not behind a link: what that leads to is not in the batch's folder.
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            self._fd = os.open(self._path, flags, 0o666)
         except OSError as error:
             raise self._unwritable(error) from error
         try:
+            if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+                raise OSError(errno.EINVAL, "it is not a file")
             self._lock()
             if self._read(inputs.ids):
+                self._clear_up()
                 return
             self._check_places(inputs.ids)
             self._append(self._header)
@@ -187,6 +196,13 @@ class Journal:
         else:
             self.records[input_id] = record
 
+    def _clear_up(self) -> None:
+        """Removes what a call that was killed left of files that it was fetching."""
+        for input_id, record in self.records.items():
+            if record.event is not Event.DONE:
+                for part in parts_in(self.folder / input_id):
+                    part.unlink()
+
     def _check_places(self, ids: frozenset[str]) -> None:
         taken = sorted(path.name for path in self.folder.iterdir() if path.name in ids)
         if taken:
@@ -213,6 +229,11 @@ class Journal:
 
     def _unwritable(self, error: OSError) -> BatchStopped:
         return BatchStopped(CannotKeep(at=Locus(self._path.as_posix()), problem=error.strerror or str(error)))
+
+
+def parts_in(folder: Path) -> list[Path]:
+    """Files in an input's folder that are not whole (`client.media.part_of`)."""
+    return [path for path in folder.iterdir() if _PART.fullmatch(path.name)] if folder.is_dir() else []
 
 
 def flush_folder(folder: Path) -> None:

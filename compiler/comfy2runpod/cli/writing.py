@@ -1,0 +1,56 @@
+"""What the commands share that write: --force, what is said of files that it cost, and which files are replaced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from comfy2runpod.cli.graphs import shown
+from comfy2runpod.cli.report import Command
+from comfy2runpod.diagnostics import Diagnostic, Locus
+from comfy2runpod.errors.files import Overwritten, StillThere
+from comfy2runpod.ir.json import JsonObject
+from comfy2runpod.write import Replaceable, Written
+
+
+def _json(data: bytes) -> JsonObject:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _is_prompt(data: bytes) -> bool:
+    nodes = _json(data)
+    return bool(nodes) and all(isinstance(node, dict) and "class_type" in node for node in nodes.values())
+
+
+def _replaceable(test: Callable[[bytes], bool], what: str) -> Replaceable:
+    return Replaceable(test, f"a file that is no {what} has this name")
+
+
+# Files that have their names from us or from the command line: replaced if they are what we write there.
+PROMPTS = _replaceable(_is_prompt, "prompt")
+REFUSALS = _replaceable(lambda data: isinstance(_json(data).get("diagnostics"), list), "list of what was refused")
+LOCKS = _replaceable(lambda data: _json(data).keys() == {"version", "files"}, "model lock")
+CATALOGS = _replaceable(lambda data: isinstance(_json(data).get("classes"), dict), "catalog")
+
+
+def force_option(command: Command) -> Command:
+    """--force of every command that writes a folder; the command gets it as `force`."""
+    return click.option(
+        "--force", is_flag=True,
+        help="Replace files that were changed by hand, or are not ours. Files of other names stay in any case.",
+    )(command)  # fmt: skip
+
+
+def told_of(written: Written, folder: Path) -> Iterator[Diagnostic]:
+    """What the user should know of files in a folder that was written."""
+    if written.overwritten:
+        yield Overwritten(at=Locus(shown(folder)), files=written.overwritten)
+    if written.kept:
+        yield StillThere(at=Locus(shown(folder)), files=written.kept)

@@ -1,0 +1,93 @@
+"""Single files: made ready in a hidden folder beside, then put in their place at once."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from comfy2runpod.diagnostics import Locus
+from comfy2runpod.errors.files import CannotWrite, NotOurs
+from comfy2runpod.write.errors import told
+from comfy2runpod.write.folder import match
+from comfy2runpod.write.look import Refusal, flush_folder, kind_of, mode_of
+from comfy2runpod.write.workplace import clear_up, workplace, write_durably
+
+
+@dataclass(frozen=True, slots=True)
+class Replaceable:
+    """Which files may be replaced: those whose content `test` takes; `otherwise` says of another what it is.
+
+    `by_force` says whether --force would replace it.
+    """
+
+    test: Callable[[bytes], bool]
+    otherwise: str
+    by_force: bool = False
+
+
+def write_text(text: str, path: Path, over: Replaceable | None = None) -> bool:
+    """Writes one text file whole; see write_bytes."""
+    return write_bytes(text.encode("utf-8"), path, over)
+
+
+def write_bytes(data: bytes, path: Path, over: Replaceable | None = None) -> bool:
+    """Writes one file whole. A file that is there keeps its mode; behind a link, the file that it points to is written.
+
+    Args:
+        data: its content.
+        path: where it goes.
+        over: which files may be replaced; all, if it is None.
+
+    Returns:
+        Whether anything was written: a file that holds the same already is let alone.
+
+    Raises:
+        WriteError: it cannot be written; what was there stays.
+    """
+    with told(path):
+        place = _place(path)
+        clear_up(place.parent)
+        if _holds(place, data):
+            return False
+        _check(place, over)
+        with workplace(place.parent) as work:
+            write_durably(work.file, data)
+            # As late as can be: it may have been saved meanwhile.
+            _check(place, over)
+            if mode_of(place) is not None:
+                match(place, work.file)
+                os.utime(work.file)
+            work.file.replace(place)
+            flush_folder(place.parent)
+        return True
+
+
+def _check(place: Path, over: Replaceable | None) -> None:
+    if over is not None and mode_of(place) is not None and not over.test(place.read_bytes()):
+        raise Refusal(NotOurs(at=Locus(place.as_posix()), what=over.otherwise, remains=not over.by_force))
+
+
+def _place(path: Path) -> Path:
+    """Where a path leads.
+
+    Raises:
+        Refusal: to a link that leads nowhere, or to what is no file.
+    """
+    try:
+        place = path.resolve(strict=path.is_symlink())
+    except (OSError, RuntimeError):
+        raise Refusal(CannotWrite(at=Locus(path.as_posix()), problem="it is a link that leads nowhere")) from None
+    mode = mode_of(place)
+    if mode is not None and not stat.S_ISREG(mode):
+        raise Refusal(CannotWrite(at=Locus(path.as_posix()), problem=f"it is {kind_of(mode)}, not a file"))
+    return place
+
+
+def _holds(place: Path, data: bytes) -> bool:
+    try:
+        return place.stat().st_size == len(data) and place.read_bytes() == data
+    except OSError:
+        return False

@@ -1,0 +1,113 @@
+"""Results of a run, in a folder that may be anybody's: each file is put in its place, and a kill is made good.
+
+The folder itself is not exchanged, because it may be the one that a person stands in. All files are made ready first;
+where a kill comes between the first and the last that is put in its place, the next run does the rest.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from comfy2runpod.diagnostics import Locus
+from comfy2runpod.errors.files import CannotWrite, ChangedByHand
+from comfy2runpod.write.errors import told
+from comfy2runpod.write.exchange import Results, put_in_place
+from comfy2runpod.write.look import Refusal, digest_of, kind_of, mode_of
+from comfy2runpod.write.manifest import MANIFEST, MAX_BYTES, Manifest, is_inside, manifest_of, read_manifest
+from comfy2runpod.write.workplace import clear_up, workplace, write_durably
+
+_KIND = "results"
+
+
+def check_room(folder: Path, may_be_made: Callable[[str], bool], *, force: bool) -> None:
+    """Makes sure, before a run, that its results have a place.
+
+    Args:
+        folder: where they go.
+        may_be_made: whether a file of that name may be among them.
+        force: whether files of the user's are replaced.
+
+    Raises:
+        WriteError: the folder cannot be written, or results would replace what no earlier run wrote.
+    """
+    with told(folder):
+        clear_up(folder)
+        above = next(place for place in (folder.absolute(), *folder.absolute().parents) if mode_of(place) is not None)
+        if not above.is_dir():
+            problem = f"{kind_of(above.lstat().st_mode)} stands in the place of a folder"
+            raise Refusal(CannotWrite(at=Locus(above.as_posix()), problem=problem))
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise Refusal(CannotWrite(at=Locus(above.as_posix()), problem=os.strerror(errno.EACCES)))
+        if mode_of(folder) is not None:
+            names = [name for name in os.listdir(folder) if may_be_made(name)]  # noqa: PTH208 - names alone
+            _check(folder, names, force=force)
+
+
+def write_results(files: Mapping[str, bytes], folder: Path, *, force: bool = False) -> None:
+    """Writes a run's files (name to content). Those of earlier runs that it does not make stay.
+
+    Raises:
+        WriteError: the folder cannot be written, or a file would be lost that no earlier run wrote.
+    """
+    with told(folder):
+        if any("/" in name or not is_inside(name) for name in files):
+            raise Refusal(CannotWrite(at=Locus(folder.as_posix()), problem="a result has a name that no file can have"))
+        # What a link leads to is what was named.
+        place = folder.resolve() if folder.is_dir() else folder.absolute()
+        with workplace(place) as work:
+            earlier = _check(place, list(files), force=force)
+            whole = {**files, MANIFEST: _with(earlier, files).to_bytes()}
+            work.new.mkdir()
+            for name, data in whole.items():
+                write_durably(work.new / name, data)
+            seen = {name: digest_of(place / name) for name in whole if mode_of(place / name) is not None}
+            work.commit(Results(seen))
+            put_in_place(work.new, place, seen)
+
+
+def _check(folder: Path, names: list[str], *, force: bool) -> Mapping[str, str]:
+    """What earlier runs wrote and nobody changed.
+
+    Raises:
+        Refusal: one of the names is taken by something else.
+    """
+    ours = {name: digest for name, digest in _earlier(folder).items() if _digest(folder, name) == digest}
+    changed: list[str] = []
+    for name in sorted(names):
+        mode = mode_of(folder / name)
+        if mode is not None and stat.S_ISDIR(mode):
+            raise Refusal(CannotWrite(at=Locus((folder / name).as_posix()), problem="it is a folder, not a file"))
+        if mode is not None and name != MANIFEST and name not in ours:
+            changed.append(name)
+    if changed and not force:
+        raise Refusal(ChangedByHand(at=Locus(folder.as_posix()), foreign=tuple(changed)))
+    return ours
+
+
+def _digest(folder: Path, name: str) -> str | None:
+    mode = mode_of(folder / name)
+    return None if mode is None or "/" in name else digest_of(folder / name)
+
+
+def _earlier(folder: Path) -> Mapping[str, str]:
+    place = folder / MANIFEST
+    mode = mode_of(place)
+    if mode is None:
+        return {}
+    found = None
+    if stat.S_ISREG(mode) and place.stat().st_size <= MAX_BYTES:
+        try:
+            found = read_manifest(place.read_bytes())
+        except ValueError:
+            found = None
+    if found is None or found.kind != _KIND:
+        raise Refusal(ChangedByHand(at=Locus(folder.as_posix()), foreign=(MANIFEST,)))
+    return found.files
+
+
+def _with(earlier: Mapping[str, str], files: Mapping[str, bytes]) -> Manifest:
+    return Manifest(_KIND, {**earlier, **manifest_of(files, _KIND).files})
