@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from comfy2runpod.write import WriteError, write_bytes, write_package, write_results
+from tests.cli.command import Done
+from tests.cli.command import comfy2runpod as in_process
 from tests.compiler.fed_graphs import text
 
 from .place import Tree, names, put_users_things, tree
@@ -20,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 KIB = 1024
 
-Command = Callable[..., subprocess.CompletedProcess[str]]
+Command = Callable[..., Done]
 
 
 def comfy2runpod(*arguments: str | Path, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
@@ -56,7 +59,7 @@ def disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
     subprocess.run(["umount", str(place)], check=True)
 
 
-def _tells(done: subprocess.CompletedProcess[str], place: str) -> None:
+def _tells(done: Done | subprocess.CompletedProcess[str], place: str) -> None:
     assert done.returncode == 3, done.stdout + done.stderr
     assert "error[cannot-write]" in done.stderr
     assert place in done.stderr
@@ -110,30 +113,48 @@ def test_a_limit_of_a_files_size(tmp_path: Path) -> None:
     assert tree(out) == before
 
 
-def _as_nobody() -> None:
-    os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
-
-
 @pytest.fixture
-def nobody() -> Command:
-    """A command that another user runs."""
+def nobody(tmp_path: Path) -> Command:
+    """A command that another user runs, in a fork of this process: that user may have no Python."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
-    tried = comfy2runpod("--version", before=_as_nobody)
-    if tried.returncode != 0:
-        pytest.skip(f"another user cannot run Python here: {tried.stderr[-200:]}")
-    return lambda *arguments: comfy2runpod(*arguments, before=_as_nobody)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == 0 and folder.stat().st_mode & 0o777 == 0o700:
+            folder.chmod(0o711)
+
+    def run(*arguments: str | Path) -> Done:
+        # Whatever it imports is imported before.
+        in_process("--version")
+        given, taken = os.pipe()
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+                done = in_process(*arguments)
+                os.write(taken, json.dumps([done.returncode, done.stdout, done.stderr]).encode()[:60_000])
+                code = 0
+            finally:
+                os._exit(code)
+        os.close(taken)
+        with os.fdopen(given, "rb") as pipe:
+            told = pipe.read()
+        assert os.waitpid(child, 0)[1] == 0
+        return Done(*json.loads(told))
+
+    return run
 
 
 def test_what_another_user_may_only_read(nobody: Command, tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.owner() == "root" and folder.stat().st_mode & 0o777 == 0o700:
-            folder.chmod(0o711)
     out, place = tmp_path / "out", graph(tmp_path / "graphs", "First")
-    assert comfy2runpod("compile", place, "-o", out).returncode == 0
-    assert comfy2runpod("docs", out, "-o", tmp_path / "site").returncode == 0
+    assert in_process("compile", place, "-o", out).returncode == 0
+    assert in_process("docs", out, "-o", tmp_path / "site").returncode == 0
+    # For what they import.
+    in_process("annotate", place, "--title", "First", "-o", tmp_path / "first.json")
+    in_process("prompt", place, "-o", tmp_path / "warm")
+    in_process("run", tmp_path / "site", "--input", "{}")
     second = graph(tmp_path / "second", "Second")
     before = tree(tmp_path, inodes=True)
     _tells(nobody("compile", second, "-o", out), "out/demo")
@@ -147,13 +168,11 @@ def test_what_another_user_may_only_read(nobody: Command, tmp_path: Path) -> Non
 
 
 def test_files_of_other_owners_stay_with_them(nobody: Command, tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.owner() == "root" and folder.stat().st_mode & 0o777 == 0o700:
-            folder.chmod(0o711)
     out = tmp_path / "out"
     out.mkdir()
     os.chown(out, NOBODY, NOBODY)
     first, second = graph(tmp_path / "first", "First"), graph(tmp_path / "second", "Second")
+    in_process("compile", first, "-o", tmp_path / "warm")
     assert nobody("compile", first, "-o", out).returncode == 0
     # As a container that ran as root leaves it: no second name may be given to it.
     secret = out / "demo" / "of_root.txt"
