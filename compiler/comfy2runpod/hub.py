@@ -31,7 +31,10 @@ Told = TypeVar("Told")
 
 
 def lock_models(
-    models: Sequence[Model], endpoint: str | None = None, seconds_for_a_file: float = SECONDS_FOR_A_FILE
+    models: Sequence[Model],
+    endpoint: str | None = None,
+    seconds_for_a_file: float = SECONDS_FOR_A_FILE,
+    tell: Callable[[Model], None] = lambda _model: None,
 ) -> tuple[LockedFile, ...]:
     """Asks the hub for the commit, size and sha256 of every model that has a Hugging Face URL.
 
@@ -39,6 +42,7 @@ def lock_models(
         models: the models of an interface.
         endpoint: another hub than HF_ENDPOINT's.
         seconds_for_a_file: how long all that is asked of one may take.
+        tell: is told of each model before it is asked for.
 
     Raises:
         CompileError: a file is not there, its repository is gated, or what the hub says of it is of no use.
@@ -54,6 +58,7 @@ def lock_models(
     for model in models:
         if model.repo is None or model.path is None:
             continue
+        tell(model)
         found = _in_time(seconds_for_a_file, model, api)
         if isinstance(found, LockedFile):
             locked.append(found)

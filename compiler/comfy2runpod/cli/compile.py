@@ -150,8 +150,7 @@ def lock_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> Non
                     data = read_graph(graph, reporter)
                     result = compile_graph(data, shown(graph), settings.catalog(graph), settings.options)
                     models = result.interface.models
-                    steps.at(f"{shown(graph)}: {len(models)} files")
-                    locked = lock_models(models)
+                    locked = lock_models(models, tell=lambda model: steps.at(f"asking for {model.file}"))
                     write_text(lock_text(locked), lock_path(graph), LOCKS)
                     reporter.say(f"{shown(lock_path(graph))}: {len(locked)} of {len(models)} files locked")
         reporter.finish()

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-REFUSED, MISUSED, UNREACHABLE, BUG = 1, 2, 3, 4
+REFUSED, UNREACHABLE, BUG = 1, 3, 4
