@@ -81,7 +81,8 @@ def main() -> None:
             console.print(Text.from_ansi(said), soft_wrap=False)
             console.print()
     picture = console.export_svg(title="comfy2runpod", theme=MONOKAI, unique_id="terminal")
-    # A picture in a README loads nothing.
+    # A picture in a README loads nothing, and names nobody's site.
+    picture = re.sub(r"<!--.*?-->\s*", "", picture, flags=re.DOTALL)
     picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL).replace("Fira Code", "ui-monospace")
     PICTURE.write_text("\n".join(line.rstrip() for line in picture.splitlines()) + "\n", encoding="utf-8")
     print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size:,} bytes")
