@@ -20,6 +20,7 @@ from aiohttp import web
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.simulator import Simulator, running_simulator
 from tests.handlers import GENERATED
+from tests.patience import HANG_SECONDS
 
 from .conftest import failure
 
@@ -66,10 +67,10 @@ def test_serve_api_answers_runsync(simulator: Simulator, tmp_path: Path) -> None
 
 
 def post(url: str, body: object) -> dict[str, object]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANG_SECONDS
     while True:
         try:
-            return dict(httpx.post(url, json=body, timeout=20).json())
+            return dict(httpx.post(url, json=body, timeout=HANG_SECONDS).json())
         except httpx.TransportError:
             if time.monotonic() > deadline:
                 raise
@@ -157,20 +158,25 @@ def kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-async def drive(queue: Queue, simulator: Simulator, folder: Path, until: int, stop_after: float | None = None) -> None:
-    """Runs the real worker loop on a queue until so many results have come."""
+async def running(simulator: Simulator) -> bool:
+    """Whether the simulator is at a prompt."""
+    async with httpx.AsyncClient(timeout=HANG_SECONDS) as http:
+        return bool((await http.get(f"{simulator.url}/queue")).json()["queue_running"])
+
+
+async def drive(queue: Queue, simulator: Simulator, folder: Path, until: int, *, stop: str | None = None) -> None:
+    """Runs the real worker loop on a queue until so many results have come; a job to stop is stopped while it runs."""
     runner = web.AppRunner(queue.app())
     await runner.setup()
     port = free_port()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     try:
         with worker(port, simulator, folder):
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(HANG_SECONDS):
                 while len(queue.results) < until:
                     await asyncio.sleep(0.05)
-                    if stop_after is not None and not queue.waiting:
-                        await asyncio.sleep(stop_after)
-                        queue.stop, stop_after = ["long"], None
+                    if stop is not None and await running(simulator):
+                        queue.stop, stop = [stop], None
             await asyncio.sleep(0.3)
     finally:
         await runner.cleanup()
@@ -194,12 +200,14 @@ async def test_the_real_worker_loop_runs_jobs_and_reports_progress(tmp_path: Pat
 
 
 async def test_a_job_that_is_stopped_interrupts_comfyui_and_the_next_one_runs(tmp_path: Path) -> None:
-    with running_simulator(load_catalog(), seconds_per_step=0.2) as slow:
+    with running_simulator(load_catalog(), seconds_per_step=1.0) as slow:
         queue = Queue([{"id": "long", "input": SMALL}])
-        runner_done = asyncio.create_task(drive(queue, slow, tmp_path, 1, stop_after=2.0))
-        await asyncio.sleep(0)
-        while not queue.stop and not runner_done.done():
-            await asyncio.sleep(0.05)
+        runner_done = asyncio.create_task(drive(queue, slow, tmp_path, 1, stop="long"))
+        async with httpx.AsyncClient(timeout=HANG_SECONDS) as http:
+            while not runner_done.done() and not (await http.get(f"{slow.url}/history")).json():
+                await asyncio.sleep(0.05)
+        # What was stopped has ended within a step of many; the next one is not what takes time.
+        slow._engine.seconds_per_step = 0.0
         queue.waiting.append({"id": "next", "input": {**SMALL, "width": 64}})
         await runner_done
         assert "long" not in queue.results

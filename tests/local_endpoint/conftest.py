@@ -14,6 +14,7 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.local_endpoint import LocalEndpoint
 from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.write import write_package
+from tests.patience import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 KEY = {"Authorization": "Bearer local"}
@@ -37,7 +38,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def http(package: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the package's endpoint."""
     log = tmp_path_factory.mktemp("logs") / "worker.log"
-    async with LocalEndpoint(package, worker_log=log) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
+    async with (
+        LocalEndpoint(package, worker_log=log) as url,
+        httpx.AsyncClient(base_url=url, timeout=HANG_SECONDS) as client,
+    ):
         client.headers.update(KEY)
         yield client
 

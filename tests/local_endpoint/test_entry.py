@@ -13,6 +13,7 @@ import pytest
 
 from comfy2runpod.local_endpoint import LocalEndpoint, running_endpoint
 from comfy2runpod.run_package import RunError
+from tests.patience import HANG_SECONDS
 
 from .conftest import KEY, SMALL
 
@@ -24,7 +25,7 @@ def test_what_is_no_package_is_refused(tmp_path: Path) -> None:
 
 def test_an_endpoint_on_a_thread_serves_callers_that_are_not_async(package: Path, tmp_path: Path) -> None:
     with running_endpoint(LocalEndpoint(package, worker_log=tmp_path / "log")) as url:
-        answer = httpx.post(f"{url}/runsync", json={"input": SMALL}, headers=KEY, timeout=30).json()
+        answer = httpx.post(f"{url}/runsync", json={"input": SMALL}, headers=KEY, timeout=HANG_SECONDS).json()
     assert answer["status"] == "COMPLETED"
 
 
@@ -40,7 +41,9 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_process(packag
             assert more[-1].startswith("SIMULATED")
             url = first.split()[2]
             assert "Bearer local" in first
-            answer = httpx.post(f"{url}/v2/small/runsync", json={"input": SMALL}, headers=KEY, timeout=30).json()
+            answer = httpx.post(
+                f"{url}/v2/small/runsync", json={"input": SMALL}, headers=KEY, timeout=HANG_SECONDS
+            ).json()
             assert answer["status"] == "COMPLETED"
             page = httpx.get(f"{url}/small/")
             assert (page.status_code, page.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
@@ -65,7 +68,7 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_process(packag
                 assert said in answer.text
         finally:
             process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 0
     assert "Ended." in out
     for _ in range(50):
@@ -87,7 +90,7 @@ def test_an_address_that_is_taken_is_said_as_one(package: Path) -> None:
     with running_endpoint(LocalEndpoint(package)) as url:
         port = url.split(":")[2].split("/")[0]
         with serve(str(package), "--port", port) as process:
-            _, said = process.communicate(timeout=20)
+            _, said = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 3
     assert "cannot be listened on" in said
     assert "--port" in said
@@ -104,6 +107,6 @@ def test_two_packages_of_one_name_and_a_folder_that_is_none_are_refused(package:
         ((str(tmp_path),), 1, "are missing"),
     ):
         with serve(*arguments) as process:
-            _, said = process.communicate(timeout=20)
+            _, said = process.communicate(timeout=HANG_SECONDS)
         assert process.returncode == code
         assert text in said

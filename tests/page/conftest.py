@@ -16,11 +16,11 @@ from comfy2runpod.docs_site import site_files
 from comfy2runpod.local_endpoint import LocalServer, pages_of, read_package
 from parity.editor import FLAGS
 from tests.browser import chromium
+from tests.patience import HANG_SECONDS
 
 from .packages import OUR_GRAPHS, write_every_kind, write_hostile, write_ours
 
-# A machine that runs everything else too may take its time.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=HANG_SECONDS * 1000)
 
 
 @dataclass
@@ -53,7 +53,7 @@ async def open_page(browser: Browser) -> AsyncIterator[Open]:
         context = await browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
         await context.set_offline(offline)
         opened = Opened(await context.new_page())
-        opened.page.set_default_timeout(20_000)
+        opened.page.set_default_timeout(HANG_SECONDS * 1000)
         opened.page.on("request", lambda request: opened.requests.append(request.url))
         opened.page.on("console", lambda message: opened.complaints.append(f"{message.type}: {message.text}"))
         opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))

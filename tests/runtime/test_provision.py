@@ -21,6 +21,7 @@ import yaml
 
 from comfy2runpod_runtime.errors import ModelUnavailable
 from comfy2runpod_runtime.provision import ModelLock, provision, read_lock
+from tests.patience import HANG_SECONDS
 
 from .hub_standin import HubStandIn, serving
 
@@ -137,7 +138,7 @@ def test_a_killed_download_is_resumed_by_the_next_process(hub: HubStandIn, tmp_p
     hub.seconds_per_megabyte = 1.0
     process = subprocess.Popen(_command(tmp_path / "models", tmp_path))
     part = tmp_path / "models" / "checkpoints" / f"{NAME}.part"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANG_SECONDS
     while not (part.exists() and part.stat().st_size >= 1 << 20):
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 from aiohttp import web
 
+from tests.patience import HANG_SECONDS
+
 from .conftest import PACKAGE
 from .standin import StandIn
 
@@ -62,15 +64,15 @@ async def test_the_sdks_own_api_gives_the_answer_and_the_error(comfyui: StandIn)
     arguments = ("--rp_serve_api", "--rp_api_host", "127.0.0.1", "--rp_api_port", str(port))
     async with worker(*arguments, COMFYUI_URL=comfyui.url), httpx.AsyncClient() as http:
         url = f"http://127.0.0.1:{port}"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_SECONDS):
             while True:
                 try:
-                    done = await http.post(f"{url}/runsync", json={"input": ASK}, timeout=20)
+                    done = await http.post(f"{url}/runsync", json={"input": ASK}, timeout=HANG_SECONDS)
                     break
                 except httpx.ConnectError:
                     await asyncio.sleep(0.05)
         assert done.json()["output"]["frame_count"] == 25
-        failed = await http.post(f"{url}/runsync", json={"input": {"prompt": ""}}, timeout=20)
+        failed = await http.post(f"{url}/runsync", json={"input": {"prompt": ""}}, timeout=HANG_SECONDS)
         assert json.loads(failed.json()["error"])["code"] == "invalid_input"
 
 
@@ -102,7 +104,7 @@ class RunPod:
 
     async def result(self, job_id: str) -> dict[str, Any]:
         """What was posted for a job at its end."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_SECONDS):
             while True:
                 for posted_id, body in self.posted:
                     if posted_id == job_id and body.get("status") != "IN_PROGRESS":
@@ -181,7 +183,7 @@ async def test_the_real_worker_loop_serves_fails_cancels_and_serves_again(comfyu
 
             comfyui.outcome = "hangs"
             service.jobs.append({"id": "stopped", "input": ASK})
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(HANG_SECONDS):
                 while not comfyui.running:
                     await asyncio.sleep(0.02)
                 service.stop = ["stopped"]
@@ -195,7 +197,7 @@ async def test_the_real_worker_loop_serves_fails_cancels_and_serves_again(comfyu
             assert [job for job, body in service.posted if job == "stopped" and "status" not in body] == []
 
             process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(HANG_SECONDS):
                 out, _ = await process.communicate()
             assert process.returncode == 0, out.decode()
             assert b"Traceback" not in out

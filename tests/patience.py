@@ -1,0 +1,7 @@
+"""How long a test waits for what has to come: a guard against a hang, and no promise about speed.
+
+It fits a machine that runs thirty other things. What has to come is waited for as an event; no test measures time by
+it.
+"""
+
+HANG_SECONDS = 300.0
