@@ -11,10 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.diagnostics import CompileError
-from comfy2runpod.pipeline import Options, compile_graph
-
+from .ending import ends_well
 from .graphs import Case, graphs
 from .hostile import any_json, as_file, damaged
 
@@ -23,18 +20,6 @@ EDITORS = (None, "1.43", "1.58")
 COUNT = int(os.environ.get("FUZZ_COUNT", "240"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 WORKERS = 4
-
-
-def ends_well(data: bytes, editor: str | None) -> None:
-    """Compiles; a refusal must be told, as text and as data that can be written to a UTF-8 file."""
-    try:
-        made = compile_graph(data, "graph.json", load_catalog(), Options(editor=editor, allow_api_nodes=True))
-        texts = [*made.files.values()]
-    except CompileError as refused:
-        texts = [str(refused), *(json.dumps(d.to_json(), ensure_ascii=False) for d in refused.diagnostics)]
-    assert texts
-    for text in texts:
-        text.encode()
 
 
 @given(data=st.binary(max_size=200), editor=st.sampled_from(EDITORS))
