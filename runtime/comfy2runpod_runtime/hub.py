@@ -9,14 +9,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import queue
+import re
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
+from comfy2runpod_contract.hashes import sha256_hex
 from comfy2runpod_runtime.errors import ModelUnavailable
 
 log = logging.getLogger(__name__)
@@ -30,7 +34,7 @@ _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
 _TIMEOUT_SECONDS = 60.0
 _REDIRECTS = 5
-_SHA256_DIGITS = 64
+_SIZE = re.compile(r"[0-9]{1,16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +49,18 @@ class _TryAgain(Exception):
     """A failure that may pass: what happened, for the log and the final message."""
 
 
+# What a connection, a server that is no HTTP server, or a redirect to no address makes of a request.
+_FAILED = (_TryAgain, httpx.HTTPError, httpx.InvalidURL, UnicodeError)
+
+
 class Hub:
     """The HTTP side of downloads, for as long as the context is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
+        self.timeout_seconds = timeout_seconds
         # A compressed answer would have other bytes than those that size and hash are of.
         headers = {"Accept-Encoding": "identity"}
-        self._http = httpx.Client(timeout=_TIMEOUT_SECONDS, follow_redirects=False, headers=headers)
+        self._http = httpx.Client(timeout=timeout_seconds, follow_redirects=False, headers=headers)
 
     def __enter__(self) -> Hub:
         """Opens nothing yet."""
@@ -71,8 +80,8 @@ class Hub:
         for attempt in range(_TRIES):
             _pause(attempt)
             try:
-                return self._head(_at_endpoint(url), name)
-            except (_TryAgain, httpx.TransportError) as error:
+                return self._in_time(lambda: self._head(_at_endpoint(url), name))
+            except _FAILED as error:
                 failure = _reason(error)
         raise ModelUnavailable(f"{name}: {urlsplit(_at_endpoint(url)).netloc} cannot be reached: {failure}.")
 
@@ -96,7 +105,10 @@ class Hub:
                         file.write(chunk)
                         digest.update(chunk)
                         have += len(chunk)
-            except (_TryAgain, httpx.TransportError) as error:
+                        if size is not None and have > size:
+                            # More than it should be: whoever asked sees that it is another file.
+                            break
+            except _FAILED as error:
                 failure = _reason(error)
                 log.warning("%s: %s after %s bytes", name, failure, f"{have:,}")
             else:
@@ -125,10 +137,34 @@ class Hub:
             size = response.headers.get("x-linked-size") or response.headers.get("content-length") or ""
             digest = response.headers.get("x-linked-etag", "").removeprefix("W/").strip('"')
             return Expected(
-                size=int(size) if size.isdecimal() else None,
-                sha256=digest if len(digest) == _SHA256_DIGITS else None,
+                size=int(size) if _SIZE.fullmatch(size) else None,
+                sha256=sha256_hex(digest),
             )
         raise ModelUnavailable(f"{name}: {urlsplit(url).netloc} redirects without end.")
+
+    def _in_time(self, ask: Callable[[], Expected]) -> Expected:
+        """An answer that is there within so many seconds, whatever trickles in.
+
+        Raises:
+            _TryAgain: it is not; and whatever `ask` raises.
+        """
+        answers: queue.SimpleQueue[Expected | Exception] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                answers.put(ask())
+            except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+                answers.put(error)
+
+        # A daemon: what waits for a connection for ever does not keep the worker.
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            answer = answers.get(timeout=self.timeout_seconds)
+        except queue.Empty:
+            raise _TryAgain(f"no whole answer within {self.timeout_seconds:g} seconds") from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def _bytes_from(self, url: str, name: str, have: int) -> Iterator[tuple[int, bytes]]:
         """Chunks from `have` on, each with where it belongs: a server without ranges begins at 0."""
@@ -142,6 +178,8 @@ class Hub:
                     # All of it is there already; the caller's check of size and hash says if it is the right one.
                     return
                 _raise_status(response, name)
+                if not response.is_success:
+                    raise _TryAgain(f"HTTP {response.status_code}")
                 start = _start_of(response, have)
                 for chunk in response.iter_raw(_CHUNK):
                     yield start, chunk
