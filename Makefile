@@ -12,7 +12,7 @@ LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annota
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity fuzz fuzz-input kills faults faults-real pictures soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity fuzz fuzz-input kills faults faults-real hostile-media pictures soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -124,6 +124,9 @@ faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui in its
 
 faults-real: setup ## The same on a real ComfyUI: COMFYUI_DIR and COMFYUI_PYTHON (COMFYUI_ARGS=--cpu), or COMFYUI_URL.
 	$(BIN)/python -m tests.faults.real $(if $(REPORT),--report $(REPORT))
+
+hostile-media: setup ## Hostile media, and decoders that go wrong, between good jobs in the real worker loop (SEED=).
+	$(BIN)/python -m tests.faults.hostile --seed $(SEED)
 
 fuzz-input: setup ## Any input to the handler, COUNT of them from SEED: each answered, by a result or a code.
 	$(BIN)/python -m tests.faults.fuzz --count $(COUNT) --seed $(SEED)

@@ -86,6 +86,22 @@ async def test_base64_may_be_broken_into_lines(handler: ModuleType, received: li
     assert opened(text_of(received[0])).tobytes() == drawn().tobytes()
 
 
+@pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
+@pytest.mark.parametrize("padding", [0, 1, 2])
+async def test_base64_may_lack_its_padding_and_may_be_url_safe(
+    handler: ModuleType, received: list[bytes], head: str, padding: int
+) -> None:
+    # A comment that makes the file as long as it takes for each padding.
+    files = [saved(drawn(), "JPEG", comment=b"x" * more) for more in (1, 2, 3)]
+    (text,) = [text for file in files if (text := text_of(file)).count("=") == padding]
+    assert "+" in text or "/" in text
+    urlsafe = text.replace("+", "-").replace("/", "_")
+    for form in (text, text.rstrip("="), urlsafe, urlsafe.rstrip("=")):
+        assert "error" not in await run(handler, head + form)
+    assert len(received) == 4
+    assert len(set(received)) == 1
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -202,8 +218,11 @@ REFUSED: dict[str, tuple[object, str]] = {
     "an-annotated-name": ("cat.png [output]", "is neither base64 nor a URL"),
     "a-windows-path": ("C:\\cat.png", "is a URL of a kind that is not fetched"),
     "not-ascii": ("ÿÿÿÿ", "is neither base64 nor a URL"),
-    "bad-padding": (text_of(WHOLE) + "=", "is neither base64 nor a URL"),
-    "url-safe-base64": ("_-_-", "is neither base64 nor a URL"),
+    "bad-padding": (text_of(WHOLE).rstrip("=") + "===", "is neither base64 nor a URL"),
+    "padding-within": (text_of(WHOLE)[:80] + "==" + text_of(WHOLE)[80:], "is neither base64 nor a URL"),
+    "one-character-too-many": (text_of(WHOLE).rstrip("=")[: 4 * 50] + "A", "is neither base64 nor a URL"),
+    "two-alphabets": ("_-_-+/+/" * 20, "is neither base64 nor a URL"),
+    "percent-signs": (text_of(WHOLE)[:80] + "%2B" + text_of(WHOLE)[83:], "is neither base64 nor a URL"),
     "data-url-without-base64": ("data:image/png,abc", "is a data URL, but not one in base64"),
     "data-url-without-comma": ("data:image/png;base64", "is a data URL, but not one in base64"),
     "data-url-empty": ("data:image/png;base64,", "is empty"),
@@ -236,6 +255,11 @@ REFUSED: dict[str, tuple[object, str]] = {
     "private-172": ("https://172.16.0.1/a.png", "is not at a public address"),
     "private-192": ("https://192.168.1.1/a.png", "is not at a public address"),
     "shared": ("https://100.64.0.1/a.png", "is not at a public address"),
+    "azures-platform": ("https://168.63.129.16/machine", "is not at a public address"),
+    "azures-platform-mapped": ("https://[::ffff:168.63.129.16]/machine", "is not at a public address"),
+    "alibabas-metadata": ("https://100.100.100.200/latest/meta-data", "is not at a public address"),
+    "amazons-metadata-6": ("https://[fd00:ec2::254]/latest/meta-data", "is not at a public address"),
+    "documentation-6": ("https://[3fff::1]/a.png", "is not at a public address"),
     "link-local-6": ("https://[fe80::1]/a.png", "is not at a public address"),
     "unique-local-6": ("https://[fd00::1]/a.png", "is not at a public address"),
     "multicast": ("https://224.0.0.1/a.png", "is not at a public address"),

@@ -77,6 +77,7 @@ def main() -> NoReturn:
     # No library's own words stand in an answer.
     answers, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
+    os.close(nothing)
     from comfy2runpod_runtime.inputs.pictures import picture_png  # noqa: PLC0415 - found only now
     from comfy2runpod_runtime.inputs.refused import InputRefused  # noqa: PLC0415
 

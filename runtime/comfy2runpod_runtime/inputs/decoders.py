@@ -27,6 +27,7 @@ from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
 
 log = logging.getLogger(__name__)
 
+PROGRAM = Path(__file__).with_name("decoder.py")
 # In the whole worker, whatever jobs run in it.
 _AT_ONCE = 4
 _START_SECONDS = 60.0
@@ -101,6 +102,7 @@ class Decoders:
 
         Raises:
             DecoderNotStarted: no decoder can be started.
+            OSError: not even a process.
         """
         await self.prepare()
         if self._kept is None:
@@ -146,19 +148,36 @@ class Decoders:
 
 
 class _Process:
-    """A decoder: started, used once, ended."""
+    """A decoder: started, used once, ended. Held by numbers alone, which leave nothing to a collector's order."""
 
     def __init__(self) -> None:
-        # In a session of its own, so that whatever it may have started is ended with it.
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
-            _command(),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-            cwd="/", start_new_session=True,
-        )  # fmt: skip
+        given, self._into = os.pipe()
+        self._out, taken = os.pipe()
+        try:
+            # In a session of its own, so that whatever it may have started is ended with it.
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                _command(), stdin=given, stdout=taken, stderr=subprocess.DEVNULL, cwd="/", start_new_session=True,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            )  # fmt: skip
+        except OSError:
+            os.close(self._into)
+            os.close(self._out)
+            raise
+        finally:
+            os.close(given)
+            os.close(taken)
+        self._pid = process.pid
+        # It is waited for here, and by nobody else.
+        process.returncode = 0
         self._lock = threading.Lock()
+        self._code: int | None = None
         self._cpu_seconds = 0.0
         self._in_use = False
+        self._closed = False
+
+    def __del__(self) -> None:
+        if hasattr(self, "_closed"):
+            self.end()
 
     def run(self, order: Order, data: bytes) -> _Ended:
         """Gives it its order, and waits for its answer, its end, or the end of its time. It has ended afterwards.
@@ -167,6 +186,8 @@ class _Process:
             DecoderNotStarted: it ended, or said nothing, before it was ready.
         """
         with self._lock:
+            if self._closed:
+                raise DecoderNotStarted("it was ended before it was used")
             self._in_use = True
         try:
             if self._exchange(b"", len(READY), _START_SECONDS)[0] != READY:
@@ -177,48 +198,44 @@ class _Process:
             with self._lock:
                 self._in_use = False
             self.end()
-        return _Ended(answer, self._process.returncode, self._cpu_seconds, late)
+        return _Ended(answer, -signal.SIGKILL if self._code is None else self._code, self._cpu_seconds, late)
 
     def end(self) -> None:
         """Kills it and what it may have started, if it has not ended, and gives back what it held."""
         with self._lock:
-            if self._process.returncode is None:
+            if self._code is None:
                 with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                self._reap()
-            if not self._in_use:
-                for pipe in (self._process.stdin, self._process.stdout):
-                    if pipe is not None:
-                        pipe.close()
+                    os.killpg(self._pid, signal.SIGKILL)
+                self._code = self._reaped()
+            if not self._in_use and not self._closed:
+                self._closed = True
+                os.close(self._into)
+                os.close(self._out)
 
-    def _reap(self) -> None:
+    def _reaped(self) -> int:
         try:
-            _, status, usage = os.wait4(self._process.pid, 0)
+            _, status, usage = os.wait4(self._pid, 0)
         except ChildProcessError:
-            self._process.returncode = -signal.SIGKILL
-            return
-        self._process.returncode = os.waitstatus_to_exitcode(status)
+            return -signal.SIGKILL
         self._cpu_seconds = usage.ru_utime + usage.ru_stime
+        return os.waitstatus_to_exitcode(status)
 
     def _exchange(self, given: bytes, most: int, seconds: float) -> tuple[bytearray, bool]:
         """Writes and reads until its answer ends, is too long, or the time is up; and whether that was so."""
-        into, out = self._process.stdin, self._process.stdout
-        if into is None or out is None:
-            raise AssertionError("both are pipes")
         left, answer = memoryview(given), bytearray()
         until = time.monotonic() + seconds
         with selectors.DefaultSelector() as ready:
-            ready.register(out, selectors.EVENT_READ)
+            ready.register(self._out, selectors.EVENT_READ)
             if left:
-                os.set_blocking(into.fileno(), False)
-                ready.register(into, selectors.EVENT_WRITE)
+                os.set_blocking(self._into, False)
+                ready.register(self._into, selectors.EVENT_WRITE)
             while len(answer) < most:
                 remaining = until - time.monotonic()
                 if remaining <= 0:
                     return answer, True
                 for key, _ in ready.select(remaining):
-                    if key.fileobj is out:
-                        chunk = os.read(out.fileno(), min(_CHUNK, most - len(answer)))
+                    if key.fd == self._out:
+                        chunk = os.read(self._out, min(_CHUNK, most - len(answer)))
                         if not chunk:
                             return answer, False
                         answer += chunk
@@ -226,11 +243,11 @@ class _Process:
                     # One that is ending takes no more; its answer says why.
                     with suppress(BlockingIOError):
                         try:
-                            left = left[os.write(into.fileno(), left[:_CHUNK]) :]
+                            left = left[os.write(self._into, left[:_CHUNK]) :]
                         except BrokenPipeError:
                             left = left[:0]
                     if not left:
-                        ready.unregister(into)
+                        ready.unregister(self._into)
         return answer, False
 
 
@@ -262,5 +279,4 @@ def _command() -> list[str]:
     """By the folders that this process found its own modules in: the decoder looks for no others."""
     found = [find_spec(name) for name in ("comfy2runpod_contract", "comfy2runpod_runtime", "PIL")]
     folders = dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in found if spec is not None and spec.origin)
-    program = Path(__file__).with_name("decoder.py")
-    return [sys.executable, "-I", "-S", "-B", str(program), str(os.getpid()), *folders]
+    return [sys.executable, "-I", "-S", "-B", str(PROGRAM), str(os.getpid()), *folders]

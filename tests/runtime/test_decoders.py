@@ -1,0 +1,252 @@
+"""A process for each picture: what it may cost, what it knows, and how it ends. Stand-ins take its program's place."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from PIL import Image
+from pydantic import BaseModel
+
+from comfy2runpod_runtime import ImageInput
+from comfy2runpod_runtime.errors import InvalidInput
+from comfy2runpod_runtime.inputs import decoders as module
+from comfy2runpod_runtime.inputs.decoders import DecoderNotStarted, Decoders, DecodeRules, TooCostly
+from comfy2runpod_runtime.inputs.fetch import FetchRules
+from comfy2runpod_runtime.inputs.limits import PictureLimits
+from comfy2runpod_runtime.inputs.refused import InputRefused
+from comfy2runpod_runtime.inputs.take import TakeRules, take_images
+from tests.processes import below, left_of
+
+LIMITS = PictureLimits(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))
+RULES = DecodeRules(cpu_seconds=20, seconds=120, memory_bytes=1_000_000_000)
+
+
+def picture(size: tuple[int, int] = (40, 30)) -> bytes:
+    out = BytesIO()
+    Image.new("RGB", size, "red").save(out, "JPEG", progressive=True)
+    return out.getvalue()
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a stand-in's code in the place of the decoder's."""
+
+    def put(code: str) -> None:
+        file = tmp_path / "program.py"
+        file.write_text(f"import os, sys, time\n{code}")
+        monkeypatch.setattr(module, "PROGRAM", file)
+
+    return put
+
+
+async def of(data: bytes, rules: DecodeRules = RULES) -> bytes | InputRefused:
+    found = await Decoders(rules).decoded(data, LIMITS, rules.cpu_seconds)
+    return found.png
+
+
+async def test_a_picture_comes_back_as_a_png() -> None:
+    png = await of(picture())
+    assert isinstance(png, bytes)
+    with Image.open(BytesIO(png)) as opened:
+        assert (opened.format, opened.size, opened.getpixel((5, 5))) == ("PNG", (40, 30), (254, 0, 0))
+
+
+async def test_a_refusal_comes_back_in_words() -> None:
+    refused = await of(b"GIF89a")
+    assert str(refused) == "is a GIF (which can hold several pictures); it must be a PNG, JPEG or WebP picture"
+    assert not isinstance(refused, TooCostly)
+
+
+async def test_a_process_decodes_one_picture_and_the_next_one_waits() -> None:
+    decoders = Decoders(RULES)
+    await decoders.prepare()
+    ours = os.getpid()
+    (first,) = [one for one in below(ours) if "decoder.py" in one.command]
+    assert isinstance((await decoders.decoded(picture(), LIMITS, 20)).png, bytes)
+    (second,) = [one for one in below(ours) if "decoder.py" in one.command]
+    assert first != second
+    assert not first.alive
+    decoders.close()
+    assert left_of([second]) == []
+
+
+async def test_one_that_ended_while_it_waited_is_no_pictures_fault() -> None:
+    decoders = Decoders(RULES)
+    await decoders.prepare()
+    (waiting,) = [one for one in below(os.getpid()) if "decoder.py" in one.command]
+    os.kill(waiting.pid, 9)
+    assert isinstance((await decoders.decoded(picture(), LIMITS, 20)).png, bytes)
+    decoders.close()
+
+
+def test_none_is_left_when_the_loop_has_ended() -> None:
+    asyncio.run(of(picture()))
+    assert [one.command for one in below(os.getpid()) if "decoder.py" in one.command] == []
+
+
+async def test_it_brings_pillow_alone_and_knows_no_secret(
+    program: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUCKET_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    told = tmp_path / "told.json"
+    real = Path(module.__file__).with_name("decoder.py")
+    program(
+        f"sys.path[:0] = [{str(real.parent)!r}]\nimport decoder, json\n"
+        "bound = decoder._bound\n"
+        "def noted(order):\n"
+        f"    with open({str(told)!r}, 'w') as out:\n"
+        "        json.dump({'environment': dict(os.environ), 'modules': sorted({n.split('.')[0] for n in sys.modules}),"
+        " 'folder': os.getcwd(), 'files': sorted(os.listdir('/proc/self/fd'))}, out)\n"
+        "    bound(order)\n"
+        "decoder._bound = noted\ndecoder.main()\n"
+    )
+    assert isinstance(await of(picture()), bytes)
+    seen = json.loads(told.read_text())
+    assert set(seen["environment"]) <= {"LC_CTYPE", "LD_LIBRARY_PATH"}
+    ours = {"comfy2runpod_contract", "comfy2runpod_runtime", "PIL", "decoder"}
+    assert {name for name in seen["modules"] if name not in sys.stdlib_module_names and name != "__main__"} <= ours
+    assert "asyncio" not in seen["modules"]
+    assert seen["folder"] == "/"
+    # In, nothing, errors, the answer; and this test's file and listing.
+    assert len(seen["files"]) <= 6
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("os.write(1, b'+')\nwhile True: pass", "takes longer than 2 s"),
+        ("os.write(1, b'+')\ntime.sleep(600)", "takes longer than 2 s"),
+        # Deaf from the first byte: what it is given is more than a pipe holds.
+        ("import signal\nsignal.pthread_sigmask(0, range(1, 65))\nos.write(1, b'+')\ntime.sleep(600)", "longer than 2"),
+        ("os.write(1, b'+')\nwhile True: os.write(1, b'x' * 65536)", "cannot be decoded"),
+        ("os.write(1, b'+')\nos._exit(0)", "cannot be decoded"),
+        ("os.write(1, b'+')\nos.kill(os.getpid(), 11)", "cannot be decoded"),
+        ("sys.stdin.close()\nos.close(0)\nos.write(1, b'+')\nos._exit(0)", "cannot be decoded"),
+        ("os.write(1, b'+P' + bytes(8))", "cannot be decoded"),
+        ("os.write(1, b'+P' + bytes(7) + b'\\x09' + b'no PNG at')", "cannot be decoded"),
+        ("os.write(1, b'+M')", "needs more than 1000 MB of memory"),
+        ("os.write(1, b'+Rhas ' + b'x' * 9000)", "has xxx"),
+        # A child that keeps the answer open when its parent has ended.
+        ("os.write(1, b'+')\nif os.fork() == 0: time.sleep(600)\nos._exit(1)", "takes longer than 2 s"),
+    ],
+)
+async def test_one_that_goes_wrong_costs_its_picture(program: Callable[[str], None], code: str, reason: str) -> None:
+    program(code)
+    before = below(os.getpid())
+    files = len(list(Path("/proc/self/fd").iterdir()))
+    refused = await of(picture((4000, 900)) * 20, DecodeRules(20, 2, 1_000_000_000))
+    assert isinstance(refused, InputRefused)
+    assert reason in str(refused)
+    assert len(str(refused)) <= 400
+    started = [one for one in below(os.getpid()) if one not in before]
+    # The next one waits already, or has ended as this one did.
+    assert len(started) <= 1
+    assert len(list(Path("/proc/self/fd").iterdir())) <= files + 2 + 1
+
+
+@pytest.mark.parametrize("code", ["os._exit(1)", "raise SystemExit", "os.write(1, b'?')\ntime.sleep(600)"])
+async def test_one_that_does_not_start_is_our_fault_and_not_the_pictures(
+    program: Callable[[str], None], code: str
+) -> None:
+    program(code)
+    with pytest.raises(DecoderNotStarted):
+        await of(picture())
+
+
+async def test_computing_and_memory_are_bounded_by_the_kernel() -> None:
+    from tests.faults.media import scans  # noqa: PLC0415 - with numpy
+
+    began = time.process_time()
+    found = await Decoders(RULES).decoded(scans(2000, 2000, 60_000), LIMITS, 1)
+    assert str(found.png).startswith("takes more than 1 s of computing")
+    assert found.cpu_seconds < 4
+    # Nothing of it is ours.
+    assert time.process_time() - began < 10
+    # As small as no picture of this size fits into.
+    small = DecodeRules(20, 120, 30_000_000)
+    assert isinstance(await of(picture((2000, 2000)), small), InputRefused)
+
+
+async def test_a_job_that_is_stopped_stops_its_decoder(program: Callable[[str], None]) -> None:
+    program("os.write(1, b'+')\ntime.sleep(600)")
+    before = below(os.getpid())
+    task = asyncio.create_task(of(picture()))
+    await asyncio.sleep(0.5)
+    started = below(os.getpid()) - before
+    assert started
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert left_of(started) == []
+
+
+async def test_many_pictures_at_once_are_decoded_by_few_processes() -> None:
+    decoders, most = Decoders(RULES), 0
+    tasks = [asyncio.create_task(decoders.decoded(picture((900, 900)), LIMITS, 20)) for _ in range(12)]
+    while not all(task.done() for task in tasks):
+        most = max(most, sum("decoder.py" in one.command for one in below(os.getpid())))
+        await asyncio.sleep(0.01)
+    assert all(isinstance(task.result().png, bytes) for task in tasks)
+    # Four at work, and one that waits.
+    assert most <= 5
+    decoders.close()
+
+
+class Many(BaseModel):
+    """A request of several pictures."""
+
+    a: Annotated[str, ImageInput(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))]
+    b: Annotated[str, ImageInput(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))]
+    c: Annotated[str, ImageInput(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))]
+    d: Annotated[str, ImageInput(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))]
+
+
+def many(*pictures: bytes) -> Many:
+    return Many(**dict(zip("abcd", (base64.b64encode(one).decode() for one in pictures), strict=True)))
+
+
+TAKE = TakeRules(20_000_000, FetchRules(5))
+
+
+async def test_pictures_of_a_request_are_all_taken_and_their_faults_all_told() -> None:
+    decoders = Decoders(RULES)
+    taken = await take_images(many(*[picture()] * 4), TAKE, decoders)
+    assert list(taken) == ["a", "b", "c", "d"]
+    with pytest.raises(InvalidInput) as refused:
+        await take_images(many(picture(), b"GIF89a", picture(), b""), TAKE, decoders)
+    assert [fault.field for fault in refused.value.details] == ["b", "d"]
+    decoders.close()
+
+
+async def test_a_request_whose_picture_costs_too_much_costs_no_more(program: Callable[[str], None]) -> None:
+    # Each would take its whole time; two are at work at once, and the first that is given up ends all.
+    program("os.write(1, b'+')\nwhile True: pass")
+    began = time.monotonic()
+    with pytest.raises(InvalidInput) as refused:
+        await take_images(many(*[picture()] * 4), TAKE, Decoders(DecodeRules(60, 3, 1_000_000_000)))
+    assert 1 <= len(refused.value.details) <= 2
+    assert "takes longer than 3 s" in str(refused.value)
+    assert time.monotonic() - began < 3 * 2 + 20
+    await asyncio.sleep(0)
+
+
+async def test_pictures_of_a_request_share_their_computing_time(program: Callable[[str], None]) -> None:
+    # Each takes a good second of the two that it may; together they may take four, and the last gets none.
+    program(
+        "os.write(1, b'+')\nwhile time.process_time() < 1.4: pass\n"
+        "os.write(1, b'Ris not taken, in the end')\nos._exit(0)"
+    )
+    with pytest.raises(InvalidInput) as refused:
+        await take_images(many(*[picture()] * 4), TAKE, Decoders(DecodeRules(2, 120, 1_000_000_000)))
+    assert "more than 4 s of computing together" in str(refused.value)
