@@ -35,7 +35,8 @@ def good(seed: int, most_pixels: int = 400_000) -> Iterator[tuple[str, bytes]]:
     """Pictures that have to be taken: progressive JPEGs among them, every third one."""
     chance = random.Random(seed)
     for number, kind in enumerate(_forever("progressive", "png", "progressive", "jpeg", "progressive", "webp")):
-        pixels = chance.randrange(4_000, most_pixels) if number else most_pixels
+        # The first is the largest; of the others, as many are small as large.
+        pixels = int(most_pixels ** chance.uniform(0.55, 1)) if number else most_pixels
         while len(data := picture(kind, pixels, chance)) > MOST_BYTES:
             pixels //= 2
         yield kind, data
