@@ -6,9 +6,11 @@ from collections.abc import Container, Iterable, Mapping
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
 from comfy2runpod.catalog.node_facts import OWN_CHOICES, PREFIX_CLASSES
+from comfy2runpod.catalog.pack_facts import EDITOR_ONLY, QUEUED_BY_EXTENSION, values_by_name
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import bind as errors
+from comfy2runpod.errors import packs as pack_errors
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import GraphNode
 from comfy2runpod.ir.flat import FlatGraph, FlatNode, FromInstance, FromNode, FromWidget, Origin
@@ -67,6 +69,14 @@ class _Binder:
     def node(self, flat: FlatNode) -> BoundNode | None:
         node = flat.node
         node_class = self._catalog.get(node.type)
+        extension = EDITOR_ONLY.get(node.type) if node_class is None else QUEUED_BY_EXTENSION.get(node.type)
+        if extension is not None:
+            self.found.add(
+                pack_errors.ExtensionDecides(
+                    at=self._locus(flat), pack=extension.pack, does=extension.does, instead=extension.instead
+                )
+            )
+            return None
         if node_class is None:
             self.found.add(
                 errors.UnknownNodeClass(
@@ -93,8 +103,11 @@ class _Binder:
             if name in flat.reset or name.rpartition(".")[0] in flat.reset:
                 continue
             if name not in assigned.specs and name.split(".")[0] not in node_class.by_name:
-                # A widget's saved input is dropped with the widget; a socket's link has no effect on the server.
-                if isinstance(origin, FromNode):
+                # A widget's saved input is dropped with the widget; a socket's link has no effect on the server, but
+                # for packs' classes, which may take inputs that they do not declare.
+                if isinstance(origin, FromNode) and node_class.name in self._catalog.added:
+                    self._from_origin(flat, None, name, origin, inputs)
+                elif isinstance(origin, FromNode):
                     declared = tuple(node_class.by_name)
                     self.found.add(errors.UndeclaredInput(at=self._locus(flat, name), declared=declared))
                 continue
@@ -115,6 +128,7 @@ class _Binder:
             models=node.models,
             json_path=node.json_path,
             cuts=flat.cuts,
+            controls={**dict(assigned.controls()), **node.written_controls},
         )
 
     def _assign(self, node: GraphNode, node_class: NodeClass, reset: frozenset[str] = frozenset()) -> Assigned:
@@ -168,6 +182,12 @@ class _Binder:
 
     def _judge(self, flat: FlatNode, node_class: NodeClass, assigned: Assigned, inputs: Mapping[str, Json]) -> None:
         """Notes values that do not fit their widgets and reach the prompt."""
+        if isinstance(flat.node.widgets_values, Mapping):
+            self._judge_names(flat, node_class, flat.node.widgets_values, inputs)
+        elif values := self._of_extension(node_class, assigned):
+            error = pack_errors.WidgetsOfExtension(at=self._locus(flat), pack=flat.node.pack, names=(), values=values)
+            self.found.add(error)
+            return
         wrong = [
             (place, value)
             for place, value in misfits(assigned)
@@ -189,15 +209,43 @@ class _Binder:
                 if place.spec is not None:
                     at = self._locus(flat, place.name)
                     self.found.add(errors.WrongWidgetType(at=at, value=value, expected=place.spec.type))
-        elif assigned.extra and self._any_reaches(flat, assigned, inputs):
+        elif assigned.extra and self._may_matter(flat, assigned, inputs):
             self.found.add(
                 errors.ExtraWidgetValues(
                     at=self._locus(flat),
                     widgets=tuple(place.name for place in assigned.places),
-                    extra=assigned.saved[len(assigned.places) :],
+                    extra=assigned.beyond,
                     saved_with=flat.node.pack_version,
                 )
             )
+
+    def _of_extension(self, node_class: NodeClass, assigned: Assigned) -> tuple[Json, ...]:
+        """Saved values of a pack's class that only its extension knows what to make of."""
+        if node_class.name not in self._catalog.added:
+            return ()
+        if values_by_name(node_class.name) is not None:
+            # In a list they were saved by an old version, in an order of its own.
+            return assigned.saved
+        told = tuple(filter(_is_told, assigned.beyond))
+        if not told and not assigned.places and not node_class.output_node:
+            # A class without a widget that shows nothing either: what it holds is for the extension.
+            told = tuple(
+                value for value in assigned.beyond if value not in (None, "", {}) and not isinstance(value, dict)
+            )
+        return told
+
+    def _judge_names(
+        self, flat: FlatNode, node_class: NodeClass, saved: Mapping[str, Json], inputs: Mapping[str, Json]
+    ) -> None:
+        """Notes values that are saved by name and do not reach the prompt as the author sees them."""
+        row = values_by_name(node_class.name)
+        if row is not None:
+            unknown = tuple(name for name in saved if name not in node_class.by_name and name not in row.shows)
+            if unknown:
+                error = pack_errors.WidgetsOfExtension(at=self._locus(flat), pack=row.pack, names=unknown)
+                self.found.add(error)
+        elif any(spec.is_widget and spec.required and spec.name not in inputs for spec in node_class.inputs):
+            self.found.add(pack_errors.ValuesSavedByName(at=self._locus(flat), names=tuple(saved)))
 
     def _shifted(
         self, flat: FlatNode, assigned: Assigned, place: Place, value: Json, explanation: Removed | Added | None
@@ -222,7 +270,10 @@ class _Binder:
         """Whether an input's own saved value is what the prompt holds."""
         return name in inputs and name not in flat.origins and name not in flat.node.written
 
-    def _any_reaches(self, flat: FlatNode, assigned: Assigned, inputs: Mapping[str, Json]) -> bool:
+    def _may_matter(self, flat: FlatNode, assigned: Assigned, inputs: Mapping[str, Json]) -> bool:
+        """Whether values that nothing takes may tell of a change: of a class that has values, or has none any more."""
+        if not assigned.places:
+            return any(value not in (None, "") for value in assigned.beyond)
         return any(
             place.kind is PlaceKind.INPUT and self._reaches(flat, place.name, inputs) for place in assigned.places
         )
@@ -237,3 +288,8 @@ class _Binder:
             input=slot,
             json_path=flat.node.json_path,
         )
+
+
+def _is_told(value: Json) -> bool:
+    """Whether a value is an object that says something; a header says what it is, and no more."""
+    return isinstance(value, dict) and bool(value.keys() - {"type"})

@@ -81,13 +81,26 @@ class Virtual(Enum):
 # Stands where a link leads to a node that is in no prompt, so that the editor deletes the input with its value.
 ABSENT = "(absent)"
 
-# Nodes of the editor itself; a node pack's come as further rows.
+# Nodes of the editor itself, and of node packs' extensions of it.
 VIRTUAL_NODES = {
     ABSENT: Virtual.ABSENT,
     "Note": Virtual.NOTE,
     "MarkdownNote": Virtual.NOTE,
     "Reroute": Virtual.PASS_THROUGH,
     "PrimitiveNode": Virtual.PRIMITIVE,
+    # rgthree-comfy: what changes other nodes' modes does so while one edits, and the file has what came of it.
+    "Bookmark (rgthree)": Virtual.NOTE,
+    "Fast Actions Button (rgthree)": Virtual.NOTE,
+    "Fast Bypasser (rgthree)": Virtual.NOTE,
+    "Fast Groups Bypasser (rgthree)": Virtual.NOTE,
+    "Fast Groups Muter (rgthree)": Virtual.NOTE,
+    "Fast Muter (rgthree)": Virtual.NOTE,
+    "Label (rgthree)": Virtual.NOTE,
+    "Node Collector (rgthree)": Virtual.NOTE,
+    "Reroute (rgthree)": Virtual.PASS_THROUGH,
+    # KJNodes: a GetNode's input is linked to what feeds its SetNode before links are followed.
+    "GetNode": Virtual.PASS_THROUGH,
+    "SetNode": Virtual.PASS_THROUGH,
 }
 
 

@@ -16,6 +16,7 @@ from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.emit import emit
 from comfy2runpod.emit.verify import verify
 from comfy2runpod.errors.bind import EditorsDisagree
+from comfy2runpod.flatten.extensions import link_by_name, refuse_changed_on_load
 from comfy2runpod.flatten.links import settle_links, unlink_promoted
 from comfy2runpod.flatten.primitives import apply_primitives
 from comfy2runpod.flatten.renumber import renumber
@@ -155,11 +156,13 @@ def unfolded(
     new_ids: bool = True,
 ) -> tuple[FlatGraph, tuple[Diagnostic, ...]]:
     """A document -> the nodes that run by the rules of one editor, and what others do beside it; and warnings."""
+    refuse_changed_on_load(document, catalog)
     unique = renumber(document, root_too=profile.table_decides)
     if profile.table_decides:
         unique = settle_links(unique)
     if profile.instance_keeps_values:
         unique = unlink_promoted(unique)
+    unique = link_by_name(unique)
     find = WidgetFinder(unique, catalog, profile)
     written = apply_primitives(unique, catalog, profile, lambda text: with_widget_values(text, find))
     groupless, of_groups = unfold_groups(written, catalog, profile, new_ids=new_ids)

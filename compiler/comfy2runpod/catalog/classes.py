@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from typing import TypeAlias, cast
@@ -52,8 +52,9 @@ class InputSpec:
 
     `type` is the class's own word (`INT`, `MODEL`, `COMBO`, `FLOAT,INT`). `choices` are literal; `folders` says that
     the input also lists the files of these model or input folders, `extensions` which. `options` are a dynamic
-    combo's choices with the inputs that each brings, `autogrow` a growing input's template. `is_widget` says whether
-    the editor makes a widget of it, `listed` that the server
+    combo's choices with the inputs that each brings, `autogrow` a growing input's template. `unlisted` says that a
+    pack's class offered nothing where the catalog was made, which tells nothing of what a worker offers. `is_widget`
+    says whether the editor makes a widget of it, `listed` that the server
     gives the choices in the type's place, as for all older classes.
     """
 
@@ -68,6 +69,7 @@ class InputSpec:
     round: Number | None = None
     choices: tuple[Json, ...] | None = None
     listed: bool = False
+    unlisted: bool = False
     folders: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     multiline: bool = False
@@ -168,7 +170,7 @@ class Catalog:
         """The class of that name, or None if this ComfyUI does not have it."""
         known = self._typed.get(name)
         if known is None and name in self._raw:
-            known = self._typed[name] = _node_class(name, self._raw[name])
+            known = self._typed[name] = _node_class(name, self._raw[name], of_a_pack=name in self.added)
         return known
 
     def layered(self, classes: Mapping[str, JsonObject]) -> Catalog:
@@ -212,8 +214,10 @@ def parse_catalog(text: str) -> Catalog:
     )
 
 
-def _node_class(name: str, raw: JsonObject) -> NodeClass:
+def _node_class(name: str, raw: JsonObject, *, of_a_pack: bool) -> NodeClass:
     inputs = tuple(_inputs(raw.get("inputs")))
+    if of_a_pack:
+        inputs = tuple(map(_unlisted, inputs))
     return NodeClass(
         name=name,
         title=str(raw.get("title") or name),
@@ -229,6 +233,15 @@ def _node_class(name: str, raw: JsonObject) -> NodeClass:
         slots=declared_slots(slots_of(inputs)),
         forces_sockets=any(spec.force_input for spec in inputs),
     )
+
+
+def _unlisted(spec: InputSpec) -> InputSpec:
+    """An input of a pack's class, marked where its list was empty; so are those that its choices bring."""
+    if spec.options:
+        options = tuple((key, tuple(map(_unlisted, children))) for key, children in spec.options)
+        return replace(spec, options=options)
+    empty = spec.type == "COMBO" and not spec.choices and not spec.folders and spec.upload is None
+    return replace(spec, unlisted=True) if empty else spec
 
 
 def slots_of(inputs: Iterable[InputSpec]) -> Iterator[Slot | Growing]:

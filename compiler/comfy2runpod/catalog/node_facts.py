@@ -63,6 +63,51 @@ SCALES: Mapping[str, Scale] = {
     "ImageScaleToMaxDimension": Scale("largest_size"),
 }
 
+
+@dataclass(frozen=True, slots=True)
+class WayOfMask:
+    """A loader whose `input` says which part of a picture becomes the mask; only `alpha` is its transparency."""
+
+    input: str
+    alpha: Json
+
+
+WAYS_OF_MASKS: Mapping[str, WayOfMask] = {"LoadImageMask": WayOfMask("channel", "alpha")}
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What classes need that the image does not have.
+
+    `classes` are parts of their names. `unless` is the input, if there is one, with the values for which it is not
+    needed.
+    """
+
+    classes: tuple[str, ...]
+    what: str
+    instead: str
+    unless: tuple[str, tuple[Json, ...]] | None = None
+
+    def is_of(self, class_type: str) -> bool:
+        """Whether a class is one of them."""
+        return any(part in class_type for part in self.classes)
+
+
+IMAGE_LACKS: tuple[Lack, ...] = (
+    # triton compiles C when it is first used, in ComfyUI's own node and in those of packs.
+    Lack(
+        ("TorchCompile", "torch_compile", "Torch Compile"),
+        "a C compiler (torch.compile by inductor)",
+        "Bypass the node: the result is the same, without the compilation.",
+        unless=("backend", ("cudagraphs", "eager", "aot_eager")),
+    ),
+    Lack(
+        ("GLSLShader",),
+        "an OpenGL library (EGL or OSMesa)",
+        "Bypass the node, or replace it by nodes that compute on tensors.",
+    ),
+)
+
 # Where uploads go, and where LoadImage and its kin read.
 INPUT_FOLDER = "input"
 
@@ -126,6 +171,8 @@ EXTRA_WIDGETS: Mapping[str, tuple[Extra, ...]] = {
     "SaveAudioMP3": (Extra("quality", ("audioUI",)),),
     "SaveAudioOpus": (Extra("quality", ("audioUI",)),),
     "SaveGLB": (Extra("filename_prefix", ("image",), any_number=True),),
+    # rgthree-comfy: three buttons.
+    "Seed (rgthree)": (Extra("seed", ("randomize", "new fixed", "last")),),
     "WebcamCapture": (Extra("capture_on_queue", ("capture",)),),
 }
 

@@ -108,7 +108,9 @@ class _Files:
             if files or folders != (UNKNOWN_FOLDER,):
                 taken = set(files)
                 kept = [c for c in cast("list[Json]", spec["choices"]) if not (isinstance(c, str) and c in taken)]
-                _drop_default(spec, files)
+                if folders != (UNKNOWN_FOLDER,):
+                    # In no folder that is known they may be a list that the class itself has.
+                    _drop_default(spec, files)
                 self._put(spec, kept, folders, files)
                 if folders == (UNKNOWN_FOLDER,):
                     yield path

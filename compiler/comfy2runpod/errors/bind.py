@@ -30,31 +30,44 @@ class UnknownNodeClass(Diagnostic):
 
     @property
     def reason(self) -> str:
-        """The class and the version that lacks it, and the pack that it came from, if the file tells."""
+        """The class and the version that lacks it, and where it came from, if the file tells."""
         text = f"ComfyUI {self.comfyui} has no node class {shorten(self.class_type)}."
         if self._of_a_pack:
             version = f", saved with version {self.pack_version}" if self.pack_version else ""
             text += f" It comes from the node pack {self.pack}{version}, of which no catalog is given."
+        elif self._of_comfyui:
+            version = f" {self.pack_version}" if self.pack_version else ""
+            text += f" The node was saved with ComfyUI{version}; packages are made for {self.comfyui}."
         return text
 
     @property
     def remedy(self) -> str:
         """The command that makes a catalog of the pack; or the nearest names."""
+        folder = PurePath(self.at.file).parent / "catalog"
         if self._of_a_pack:
             name = str(self.pack).rpartition("/")[2]
-            place = (PurePath(self.at.file).parent / "catalog" / f"{name.casefold()}.json").as_posix()
+            place = (folder / f"{name.casefold()}.json").as_posix()
             return (
                 f"Start a ComfyUI {self.comfyui} that has the pack and run\n"
                 f"comfy2runpod catalog refresh --from http://127.0.0.1:8188 --pack {quote(name)} -o {quote(place)}\n"
                 "or replace the node by one of ComfyUI's own."
             )
+        near = did_you_mean(self.near(self.class_type))
+        if self._of_comfyui:
+            return f"{near}Replace the node by those that ComfyUI {self.comfyui} has."
+        place = (folder / "packs.json").as_posix()
         return (
-            f"{did_you_mean(self.near(self.class_type))}Replace the node, or compile for a ComfyUI version that has it."
+            f"{near}Replace the node; or, if it is a node pack's, start a ComfyUI {self.comfyui} that has the pack and "
+            f"run\ncomfy2runpod catalog refresh --from http://127.0.0.1:8188 --packs-only -o {quote(place)}"
         )
 
     @property
     def _of_a_pack(self) -> bool:
         return self.pack is not None and self.pack != "comfy-core"
+
+    @property
+    def _of_comfyui(self) -> bool:
+        return self.pack == "comfy-core"
 
 
 @dataclass(frozen=True, kw_only=True)

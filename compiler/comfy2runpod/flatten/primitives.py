@@ -15,6 +15,7 @@ from comfy2runpod.catalog.classes import Catalog, InputSpec
 from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile, Virtual
 from comfy2runpod.ir.document import Canvas, Document, GraphNode, LinkId, NodeId
 from comfy2runpod.ir.json import Json
+from comfy2runpod.widgets.assign import CONTROL_WORDS
 from comfy2runpod.widgets.numbers import NUMBERS, as_number, clamped, merged, stepped
 
 # A canvas: a definition's id, or "" for the root.
@@ -48,29 +49,47 @@ def apply_primitives(
         text: resolves `%Node.widget%` in a value whose PrimitiveNode asks for it.
     """
     written: dict[CanvasKey, dict[NodeId, dict[str, Json]]] = {}
+    controls: dict[CanvasKey, dict[NodeId, dict[str, str]]] = {}
     finder = _Finder(document, catalog, profile)
     for key, canvas in finder.canvases():
         for node in canvas.nodes:
             if VIRTUAL_NODES.get(node.type) is Virtual.PRIMITIVE:
                 for target, value in _writes(node, finder.targets(key, canvas, node), text):
                     written.setdefault(target.canvas, {}).setdefault(target.node, {})[target.input] = value
+                    controls.setdefault(target.canvas, {}).setdefault(target.node, {})[target.input] = _control(node)
     if not written:
         return document
     return replace(
         document,
-        root=_with(document.root, written.get(ROOT)),
+        root=_with(document.root, written.get(ROOT), controls.get(ROOT)),
         subgraphs={
-            key: replace(subgraph, canvas=_with(subgraph.canvas, written.get(key))) if key in written else subgraph
+            key: replace(subgraph, canvas=_with(subgraph.canvas, written.get(key), controls.get(key)))
+            if key in written
+            else subgraph
             for key, subgraph in document.subgraphs.items()
         },
     )
 
 
-def _with(canvas: Canvas, written: Mapping[NodeId, Mapping[str, Json]] | None) -> Canvas:
-    if not written:
+def _with(
+    canvas: Canvas,
+    written: Mapping[NodeId, Mapping[str, Json]] | None,
+    controls: Mapping[NodeId, Mapping[str, str]] | None,
+) -> Canvas:
+    if not written or not controls:
         return canvas
-    nodes = tuple(replace(node, written=written[node.id]) if node.id in written else node for node in canvas.nodes)
+    nodes = tuple(
+        replace(node, written=written[node.id], written_controls=controls[node.id]) if node.id in written else node
+        for node in canvas.nodes
+    )
     return replace(canvas, nodes=nodes)
+
+
+def _control(node: GraphNode) -> str:
+    """The control word of a PrimitiveNode, which stands behind its value."""
+    values = node.widgets_values
+    word = values[1] if isinstance(values, tuple) and len(values) > 1 else None
+    return word if isinstance(word, str) and word in CONTROL_WORDS else "fixed"
 
 
 def _writes(

@@ -8,6 +8,7 @@ from itertools import chain
 
 from comfy2runpod.catalog.classes import UNKNOWN_FOLDER, Catalog
 from comfy2runpod.catalog.node_facts import INPUT_FOLDERS
+from comfy2runpod.catalog.refresh import MODEL_EXTENSIONS
 from comfy2runpod.diagnostics import Collector, Locus, nearest
 from comfy2runpod.errors import models as errors
 from comfy2runpod.ir.annotation import Annotation
@@ -138,6 +139,8 @@ def _loaded(graph: BoundGraph) -> Iterator[tuple[BoundNode, str, str, str]]:
             if spec is None or not isinstance(value, str):
                 continue
             folders = [folder for folder in spec.folders if folder not in INPUT_FOLDERS]
+            if spec.unlisted and value.casefold().endswith(MODEL_EXTENSIONS):
+                yield node, name, value, UNKNOWN_FOLDER
             if folders and value not in (spec.choices or ()):
                 # The last folder is the one that ComfyUI writes today: `clip` became `text_encoders`.
                 yield node, name, value, folders[-1]

@@ -26,6 +26,7 @@ from comfy2runpod.interface.input_files import check_files, unfed_images
 from comfy2runpod.interface.left_out import find_left_out
 from comfy2runpod.interface.models import find_models
 from comfy2runpod.interface.names import FreeNames, good_name, slug
+from comfy2runpod.interface.surprises import look_for_surprises, separators
 from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
@@ -72,10 +73,14 @@ def make_interface(
     if not maker.found.has_errors:
         # A field that could not be made would have fed some of them.
         check_files(graph, fields, maker.found)
+        look_for_surprises(graph, fields, maker.found)
     outputs = tuple(maker.outputs())
     check_fed_once(fields, maker.names, maker.at_field, maker.found)
     left_out = () if maker.found.has_errors else maker.left_out(fields, outputs, unfolded)
-    models = find_models(graph, annotation, catalog, maker.found)
+    before = len(maker.found.all)
+    separators(graph, maker.found)
+    # A name that no worker lists is told once.
+    models = find_models(graph, annotation, catalog, maker.found) if len(maker.found.all) == before else ()
     runpod = maker.runpod()
     name = maker.name()
     warnings = maker.found.finish()

@@ -16,7 +16,8 @@ from comfy2runpod.ir.prompt import Prompt, PromptLink, PromptNode, as_link
 class BoundNode:
     """A node that runs. `inputs` is in the order in which the editor writes them: widgets first, then links.
 
-    `cuts` says of linked inputs that no node feeds where their way ends.
+    `cuts` says of linked inputs that no node feeds where their way ends. `controls` are the control words that are
+    saved for inputs: fixed, randomize, increment, decrement.
     """
 
     id: str
@@ -27,6 +28,7 @@ class BoundNode:
     models: tuple[ModelRef, ...]
     json_path: str
     cuts: Mapping[str, Cut] = field(default_factory=dict)
+    controls: Mapping[str, str] = field(default_factory=dict)
 
     def origins(self, without: Container[tuple[str, str]] = ()) -> Iterator[str]:
         """The nodes that its inputs are linked to, but for inputs in `without`, by node and name."""

@@ -79,7 +79,8 @@ class ModelRef:
 class GraphNode:
     """A node as saved. `widgets_values` is a list for nearly all, an object for some packs' nodes, or absent.
 
-    `written` are values by input name that something else on the canvas writes in their place: a PrimitiveNode.
+    `written` are values by input name that something else on the canvas writes in their place: a PrimitiveNode; and
+    `written_controls` the control words of that.
     `alias` is the name by which texts such as `%KSampler.seed%` refer to it, `replaces_text` that a PrimitiveNode
     resolves such texts in its value.
     """
@@ -99,6 +100,7 @@ class GraphNode:
     alias: str | None = None
     replaces_text: bool = False
     written: Mapping[str, Json] = field(default_factory=dict)
+    written_controls: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

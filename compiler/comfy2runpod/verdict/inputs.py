@@ -97,6 +97,8 @@ class Present:
         if value in (spec.choices or ()):
             # True equals 1 in Python, and does for the server.
             return True
+        if spec.unlisted:
+            return isinstance(value, str)
         if not spec.folders or not isinstance(value, str):
             return False
         found = [self._in_folder(folder, value) for folder in spec.folders]

@@ -7,15 +7,17 @@ its input is for `comfy2runpod.widgets.fit` to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from comfy2runpod.catalog.classes import InputSpec, NodeClass
 from comfy2runpod.catalog.node_facts import EXTRA_WIDGETS, FIXED_VALUES, OWN_CHOICES, UPLOAD_BUTTONS, OwnChoices
+from comfy2runpod.catalog.pack_facts import WITHOUT_CONTROL, values_by_name
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.json import Json
 
+_CONTROL_OF = "control_after_generate of "
 CONTROL_WORDS = frozenset({"fixed", "increment", "decrement", "randomize"})
 
 # class, old input name -> the name it has now, and since when; from the classes' own histories.
@@ -57,6 +59,17 @@ class Assigned:
     saved: tuple[Json, ...]
     extra: int
 
+    def controls(self) -> Iterator[tuple[str, str]]:
+        """The inputs that the editor has a control for, with the word that is saved."""
+        for place, value in zip(self.places, self.saved, strict=False):
+            if place.kind is PlaceKind.CONTROL and isinstance(value, str) and value in CONTROL_WORDS:
+                yield place.name.removeprefix(_CONTROL_OF), value
+
+    @property
+    def beyond(self) -> tuple[Json, ...]:
+        """The saved values that the class has no places for."""
+        return self.saved[len(self.places) :] if self.extra else ()
+
 
 def current_name(class_type: str, name: str) -> str:
     """The name that an input has in this version, where a class renamed it."""
@@ -92,7 +105,8 @@ def assign(
 ) -> Assigned:
     """Gives each widget of a class its saved value, or its default where the list is shorter.
 
-    An object in place of the list gives no value at all, as in the editor. Dynamic combos named in `reset` fall back to
+    An object in place of the list gives no value at all, as in the editor, but for the classes of packs that save their
+    values so. Dynamic combos named in `reset` fall back to
     their first choice and its defaults once the values are given out.
     """
     listed = saved if isinstance(saved, tuple) else ()
@@ -101,9 +115,15 @@ def assign(
     for name in reset:
         taker.fall_back(name)
     assigned = taker.result()
-    if listed is not saved and saved is not None:
-        return Assigned({}, assigned.specs, assigned.places, (), 0)
+    if isinstance(saved, Mapping):
+        values = {} if values_by_name(node_class.name) is None else _by_name(node_class, assigned.values, saved)
+        return Assigned(values, assigned.specs, assigned.places, (), 0)
     return assigned
+
+
+def _by_name(node_class: NodeClass, defaults: Mapping[str, Json], saved: Mapping[str, Json]) -> Mapping[str, Json]:
+    held = {**defaults, **saved}
+    return {spec.name: held[spec.name] for spec in node_class.inputs if spec.is_widget and spec.name in held}
 
 
 def _without_sockets(node_class: NodeClass, saved: tuple[Json, ...]) -> tuple[Json, ...]:
@@ -182,8 +202,8 @@ class _Taker:
             value = self._place(Place(name, PlaceKind.INPUT, spec)) or self._default(spec)
             if value:
                 self._values[name] = value[0]
-            if spec.controlled_in(name):
-                self._place(Place(f"control_after_generate of {name}", PlaceKind.CONTROL))
+            if spec.controlled_in(name) and self._class.name not in WITHOUT_CONTROL:
+                self._place(Place(_CONTROL_OF + name, PlaceKind.CONTROL))
             self._upload = self._upload or (spec.upload in UPLOAD_BUTTONS and spec.type == "COMBO")
             for key, children in spec.options:
                 if value and key == value[0]:
