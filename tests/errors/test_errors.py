@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.catalog.classes import Catalog, load_catalog
+from comfy2runpod.catalog.layers import read_layer, with_layers
 from comfy2runpod.diagnostics import CompileError, render
 from comfy2runpod.pipeline import Options, check_file, compile_graph
 
 HERE = Path(__file__).parent
-WARNED = sorted((HERE / "warnings").glob("*.json"))
+WARNED = sorted(path for folder in ("warnings", "pack_warnings") for path in (HERE / folder).glob("*.json"))
 REFUSED = sorted(path for path in HERE.glob("*/*.json") if path not in WARNED)
 
 
@@ -28,14 +29,20 @@ def test_a_bad_graph_is_refused_with_its_message(case: Path) -> None:
     # An API prompt can be checked, not compiled.
     stage = check_file if case.parent.name == "api_prompt" else compile_graph
     with pytest.raises(CompileError) as refused:
-        stage(case.read_bytes(), case.name, load_catalog(), Options())
+        stage(case.read_bytes(), case.name, _catalog(case), Options())
     assert str(refused.value) == _golden(case, str(refused.value))
 
 
 @pytest.mark.parametrize("case", WARNED, ids=_name)
 def test_a_doubtful_graph_is_compiled_with_its_warning(case: Path) -> None:
-    message = render(compile_graph(case.read_bytes(), case.name, load_catalog(), Options()).diagnostics)
+    message = render(compile_graph(case.read_bytes(), case.name, _catalog(case), Options()).diagnostics)
     assert message == _golden(case, message)
+
+
+def _catalog(case: Path) -> Catalog:
+    """The shipped catalog, with those of packs that lie beside the case."""
+    layers = sorted((case.parent / "catalog").glob("*.json"))
+    return with_layers(load_catalog(), (read_layer(path.read_bytes(), path.name) for path in layers))
 
 
 def _golden(case: Path, message: str) -> str:

@@ -162,7 +162,13 @@ class ExtraWidgetValues(Diagnostic):
         """What is passed over."""
         version = f", saved with version {self.saved_with}," if self.saved_with else ""
         values = ", ".join(show(value) for value in self.extra)
-        places = ", ".join(self.widgets) or "none"
+        if not self.widgets:
+            count = "a widget value" if len(self.extra) == 1 else f"{len(self.extra)} widget values"
+            return (
+                f"The node{version} holds {count}, its class has no widgets. They are passed over, as in the editor: "
+                f"{shorten(values)}."
+            )
+        places = ", ".join(self.widgets)
         return (
             f"The node{version} holds {len(self.widgets) + len(self.extra)} widget values, its class has "
             f"{len(self.widgets)} widgets: {places}. All of these get a value that fits; what is left over at the end "
