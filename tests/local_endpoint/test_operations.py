@@ -156,7 +156,7 @@ async def test_progress_is_seen_while_a_job_runs_and_cancel_reaches_the_worker(p
         assert (await http.get(f"/status/{dropped}")).json()["status"] == "CANCELLED"
         await http.post(f"/cancel/{stuck}")
 
-        timed = await http.post("/runsync", json={"input": long, "policy": {"executionTimeout": 500}})
+        timed = await http.post("/runsync", json={"input": long, "policy": {"executionTimeout": 5_000}})
         assert timed.json()["status"] == "TIMED_OUT"
         again = await http.post(f"/retry/{timed.json()['id']}")
         assert again.json()["status"] == "IN_QUEUE"

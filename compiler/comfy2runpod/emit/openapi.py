@@ -10,8 +10,8 @@ from comfy2runpod.emit.quoting import markdown
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.limits import LONGEST_EXECUTION_MS, LONGEST_TTL_MS, SHORTEST_EXECUTION_MS, SHORTEST_TTL_MS
 
-_WEEK_MS = 7 * 24 * 3600 * 1000
 _JOB_ID = "c80ffee4-f315-4e25-a146-0f3d98cf024b-u1"
 # A job's states, and the schema of the job in that state.
 _STATES = {
@@ -264,7 +264,6 @@ def _components(interface: Interface, example: JsonObject) -> JsonObject:
 
 
 def _request() -> JsonObject:
-    time: JsonObject = {"type": "integer", "minimum": 1, "maximum": _WEEK_MS}
     return {
         "title": "Request",
         "description": "What /run and /runsync take.",
@@ -279,8 +278,18 @@ def _request() -> JsonObject:
             "policy": {
                 "type": "object",
                 "properties": {
-                    "executionTimeout": {**time, "description": "Milliseconds that the job may run."},
-                    "ttl": {**time, "description": "Milliseconds from now after which it is dropped."},
+                    "executionTimeout": {
+                        "type": "integer",
+                        "minimum": SHORTEST_EXECUTION_MS,
+                        "maximum": LONGEST_EXECUTION_MS,
+                        "description": "Milliseconds that the job may run.",
+                    },
+                    "ttl": {
+                        "type": "integer",
+                        "minimum": SHORTEST_TTL_MS,
+                        "maximum": LONGEST_TTL_MS,
+                        "description": "Milliseconds from now after which it is dropped.",
+                    },
                     "lowPriority": {"type": "boolean", "description": "Waits behind all others."},
                 },
             },

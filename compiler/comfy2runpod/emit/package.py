@@ -31,6 +31,7 @@ from comfy2runpod.emit.views import (
 from comfy2runpod.ir.interface import ChoiceField, ImageField, Interface, Model, SeedField, TextField
 from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
+from comfy2runpod_contract import limits
 from comfy2runpod_contract.model_files import MODEL_FOLDERS
 
 # The agreement between a package and the runtime; the runtime refuses a package of another one.
@@ -162,6 +163,17 @@ def _first_output(interface: Interface) -> dict[str, object]:
     }
 
 
+_LIMITS = {
+    "shortest_execution_ms": limits.SHORTEST_EXECUTION_MS,
+    "longest_execution_ms": limits.LONGEST_EXECUTION_MS,
+    "default_execution_ms": limits.DEFAULT_EXECUTION_MS,
+    "default_execution_seconds": limits.DEFAULT_EXECUTION_MS // 1000,
+    "shortest_ttl_ms": limits.SHORTEST_TTL_MS,
+    "longest_ttl_ms": limits.LONGEST_TTL_MS,
+    "default_ttl_ms": limits.DEFAULT_TTL_MS,
+}
+
+
 def _context(interface: Interface) -> dict[str, object]:
     fields = [(field_view(field), stepped(field)) for field in interface.fields]
     outputs = [output_view(output) for output in interface.outputs]
@@ -172,6 +184,7 @@ def _context(interface: Interface) -> dict[str, object]:
     return {
         "version": __version__,
         "contract": CONTRACT,
+        "limits": _LIMITS,
         "app": _APP,
         "interface": interface,
         "fields": fields,

@@ -232,7 +232,7 @@ class _Reader:
 
     def _seconds(self, raw: Yaml, key: str) -> int:
         seconds = time_in_seconds(raw) if isinstance(raw, str) else None
-        return self._known(seconds, "a time such as 30m, from 1 second to 7 days", raw, key)
+        return self._known(seconds, "a time such as 30m, from 5 seconds to 7 days", raw, key)
 
     def _known(self, number: int | None, expected: str, raw: Yaml, key: str) -> int:
         if number is None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from comfy2runpod_contract.limits import LONGEST_EXECUTION_MS, SHORTEST_EXECUTION_MS
+
 # ComfyUI's own largest number, a seed. Beyond it no input takes anything.
 LARGEST_WHOLE = 2**64 - 1
-# A petabyte; a week, the longest that RunPod lets a job run.
+# A petabyte.
 LARGEST_SIZE = 10**15
-LONGEST_SECONDS = 7 * 7 * 24 * 3600
 
 _WHOLE = re.compile(r"([+-]?)0*([0-9]{1,20})")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,5})?")
@@ -47,9 +48,9 @@ def number_of_pixels(text: str) -> int | None:
 
 
 def time_in_seconds(text: str) -> int | None:
-    """A time such as `30m`, in whole seconds; at least one, up to LONGEST_SECONDS."""
-    seconds = _amount(text, _SECONDS, LONGEST_SECONDS)
-    return seconds or None
+    """A time such as `30m` that RunPod lets a job run, in whole seconds."""
+    seconds = _amount(text, _SECONDS, LONGEST_EXECUTION_MS // 1000)
+    return seconds if seconds is not None and seconds * 1000 >= SHORTEST_EXECUTION_MS else None
 
 
 def _amount(text: str, units: dict[str, int], most: int) -> int | None:

@@ -35,10 +35,10 @@ from comfy2runpod.ir.interface import Field, ImageField, Interface, LeftOut, Out
 from comfy2runpod.ir.json import Json, json_type
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.widgets.assign import current_name
+from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 
 _DEFAULT_GPU = ("ADA_24",)
 _DEFAULT_DISK_GB = 20
-_DEFAULT_TIMEOUT_SECONDS = 600
 # What an answer holds beside its outputs; an output of that name would hide it.
 _ANSWER_NAMES = frozenset(
     {
@@ -214,7 +214,7 @@ class _Maker:
         return RunpodSettings(
             gpu=note.gpu or _DEFAULT_GPU,
             container_disk_gb=note.container_disk_gb or _DEFAULT_DISK_GB,
-            execution_timeout_seconds=note.execution_timeout_seconds or _DEFAULT_TIMEOUT_SECONDS,
+            execution_timeout_seconds=note.execution_timeout_seconds or DEFAULT_EXECUTION_MS // 1000,
         )
 
     def _derived_inputs(self) -> Iterator[InputAnnotation]:

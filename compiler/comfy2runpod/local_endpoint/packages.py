@@ -10,10 +10,9 @@ from comfy2runpod.diagnostics import Locus
 from comfy2runpod.emit.quoting import plain
 from comfy2runpod.errors.files import CannotRun
 from comfy2runpod.run_package import RunError
+from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 
 _HUB_TESTS = ".runpod/tests.json"
-# RunPod's default where a package does not say.
-_EXECUTION_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +51,4 @@ def _execution_seconds(place: Path) -> float:
     try:
         return float(json.loads((place / _HUB_TESTS).read_text("utf-8"))["tests"][0]["timeout"]) / 1000
     except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return _EXECUTION_SECONDS
+        return DEFAULT_EXECUTION_MS / 1000

@@ -8,11 +8,11 @@ from typing import cast
 
 from comfy2runpod.ir.json import Json, JsonObject, json_type
 from comfy2runpod.local_endpoint.jobs import Request
+from comfy2runpod_contract.limits import LONGEST_EXECUTION_MS, LONGEST_TTL_MS, SHORTEST_EXECUTION_MS, SHORTEST_TTL_MS
 
 # RunPod's own limits of a request's size.
 RUN_BYTES = 10_000_000
 RUNSYNC_BYTES = 20_000_000
-_LONGEST_MS = 7 * 24 * 3600 * 1000
 WAIT_DEFAULT_MS = 90_000
 WAIT_MOST_MS = 300_000
 # As openapi.json has it.
@@ -50,8 +50,8 @@ def read_request(body: bytes, *, sync: bool) -> Request:
         input=value["input"],
         extras={"s3Config": s3} if s3 else {},
         webhook=webhook if isinstance(webhook, str) else None,
-        execution_seconds=_seconds(policy, "executionTimeout"),
-        ttl_seconds=_seconds(policy, "ttl"),
+        execution_seconds=_seconds(policy, "executionTimeout", SHORTEST_EXECUTION_MS, LONGEST_EXECUTION_MS),
+        ttl_seconds=_seconds(policy, "ttl", SHORTEST_TTL_MS, LONGEST_TTL_MS),
         low_priority=low,
         sync=sync,
     )
@@ -87,13 +87,13 @@ def _object(value: JsonObject, key: str) -> JsonObject:
     return found
 
 
-def _seconds(policy: JsonObject, key: str) -> float | None:
+def _seconds(policy: JsonObject, key: str, shortest: int, longest: int) -> float | None:
     value = policy.get(key)
     if key not in policy:
         return None
     # To JSON Schema, 5.0 is a whole number.
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _LONGEST_MS:
-        raise BadRequest(f"`policy.{key}` must be from 1 to {_LONGEST_MS} milliseconds.")
+    if not isinstance(value, int) or isinstance(value, bool) or not shortest <= value <= longest:
+        raise BadRequest(f"`policy.{key}` must be from {shortest:,} to {longest:,} milliseconds.")
     return value / 1000

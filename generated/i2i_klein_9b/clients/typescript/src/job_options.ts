@@ -2,8 +2,9 @@
 
 import { InputRefused } from "./errors.js";
 
-// RunPod's longest: seven days.
-const LONGEST_MS = 7 * 24 * 3600 * 1000;
+// RunPod's shortest and longest.
+const EXECUTION_MS = [5_000, 604_800_000] as const;
+const TTL_MS = [10_000, 604_800_000] as const;
 
 /** S3-compatible storage that one job brings along for its files. */
 export interface Bucket {
@@ -36,8 +37,8 @@ export interface JobOptions {
 export function besideInput(job: JobOptions = {}): object {
   const { webhook, executionSeconds, ttlSeconds, lowPriority, bucket } = job;
   const policy = {
-    executionTimeout: milliseconds("executionSeconds", executionSeconds),
-    ttl: milliseconds("ttlSeconds", ttlSeconds),
+    executionTimeout: milliseconds("executionSeconds", executionSeconds, EXECUTION_MS),
+    ttl: milliseconds("ttlSeconds", ttlSeconds, TTL_MS),
     lowPriority: lowPriority === true ? true : undefined,
   };
   return {
@@ -60,11 +61,16 @@ function s3Config({ accessId, accessSecret, bucketName, endpointUrl }: Bucket): 
   return { accessId, accessSecret, bucketName, endpointUrl: url("bucket.endpointUrl", endpointUrl) };
 }
 
-function milliseconds(name: string, seconds: number | undefined): number | undefined {
+function milliseconds(
+  name: string,
+  seconds: number | undefined,
+  [least, most]: readonly [number, number],
+): number | undefined {
   if (seconds === undefined) return undefined;
   // In this way round, so that NaN is none either.
-  if (!(seconds > 0.0005 && seconds <= LONGEST_MS / 1000)) {
-    throw new InputRefused(`${name}: must be from 0.001 to ${(LONGEST_MS / 1000).toLocaleString("en-US")} seconds`);
+  if (!(seconds >= least / 1000 && seconds <= most / 1000)) {
+    const longest = (most / 1000).toLocaleString("en-US");
+    throw new InputRefused(`${name}: must be from ${least / 1000} to ${longest} seconds`);
   }
   return Math.round(seconds * 1000);
 }

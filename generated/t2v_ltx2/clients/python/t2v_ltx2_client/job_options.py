@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from .errors import InputRefused
 
-# RunPod's longest: seven days.
-_LONGEST_MS = 7 * 24 * 3600 * 1000
+# RunPod's shortest and longest.
+_EXECUTION_MS = (5_000, 604_800_000)
+_TTL_MS = (10_000, 604_800_000)
 _URL = re.compile(r"https?://[!-~]+")
 
 
@@ -49,8 +50,8 @@ def beside_input(job: JobOptions | None) -> dict[str, object]:
     if job is None:
         return {}
     policy = {
-        "executionTimeout": _milliseconds("execution_seconds", job.execution_seconds),
-        "ttl": _milliseconds("ttl_seconds", job.ttl_seconds),
+        "executionTimeout": _milliseconds("execution_seconds", job.execution_seconds, _EXECUTION_MS),
+        "ttl": _milliseconds("ttl_seconds", job.ttl_seconds, _TTL_MS),
         "lowPriority": job.low_priority or None,
     }
     said = {name: value for name, value in policy.items() if value is not None}
@@ -77,12 +78,13 @@ def without_secrets(text: str, job: JobOptions | None) -> str:
     return text
 
 
-def _milliseconds(name: str, seconds: float | None) -> int | None:
+def _milliseconds(name: str, seconds: float | None, bounds: tuple[int, int]) -> int | None:
     if seconds is None:
         return None
     # In this order, so that no infinity and no NaN is rounded.
-    if not 0.0005 < seconds <= _LONGEST_MS / 1000:
-        raise InputRefused(f"{name}: must be from 0.001 to {_LONGEST_MS // 1000:,} seconds")
+    least, most = bounds
+    if not least / 1000 <= seconds <= most / 1000:
+        raise InputRefused(f"{name}: must be from {least // 1000} to {most // 1000:,} seconds")
     return round(seconds * 1000)
 
 

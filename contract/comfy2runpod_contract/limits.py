@@ -1,0 +1,15 @@
+"""How long a job may take, as RunPod has it; the clients, which import nothing of ours, repeat the bounds."""
+
+from __future__ import annotations
+
+_DAY_MS = 24 * 3600 * 1000
+
+# `policy.executionTimeout`: how long a job may run, in milliseconds; the default is RunPod's, of an endpoint not set.
+SHORTEST_EXECUTION_MS = 5_000
+LONGEST_EXECUTION_MS = 7 * _DAY_MS
+DEFAULT_EXECUTION_MS = 600_000
+
+# `policy.ttl`: when a job is dropped, counted from its sending, in milliseconds.
+SHORTEST_TTL_MS = 10_000
+LONGEST_TTL_MS = 7 * _DAY_MS
+DEFAULT_TTL_MS = _DAY_MS
