@@ -111,14 +111,17 @@ def pip(python: Path, arguments: tuple[str, ...], progress: Progress, total: int
     command = [str(python), *PIP, *arguments, "--no-compile", "--progress-bar", "off"]
     site = site_packages(python)
     lines: list[str] = []
-    state = "pip starts"
+    state = "pip reads" if total > 1 else "building"
+    # How many of them are for this Python and this machine, once pip knows it.
+    chosen: int | None = None
+    before = len(list(site.glob("*.dist-info")))
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         ended = threading.Event()
 
         def follow() -> None:
             while not ended.wait(1):
-                there = len(list(site.glob("*.dist-info")))
-                progress.at(f"{state}{there} of {total}" if state.endswith(" ") else state)
+                there = len(list(site.glob("*.dist-info"))) - before
+                progress.at(state if chosen is None else f"unpacked {there} of {chosen}")
 
         following = threading.Thread(target=follow, daemon=True)
         following.start()
@@ -128,9 +131,9 @@ def pip(python: Path, arguments: tuple[str, ...], progress: Progress, total: int
             lines = [*lines[-_TAIL:], line]
             if line.startswith("Collecting "):
                 collected += 1
-                state = f"fetched {collected} of {total}, now {line.split()[1].partition('=')[0]}"
+                state = f"fetched {collected} of about {total}, now {line.split()[1].partition('=')[0]}"
             elif line.startswith("Installing collected"):
-                state = "unpacked "
+                chosen = line.count(",") + 1
         ended.set()
         following.join()
     if process.returncode:

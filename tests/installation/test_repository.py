@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from comfy2runpod import __version__
+from comfy2runpod.emit.runtime_wheel import runtime_wheel
 
 from .environments import ROOT, VERSIONS, environment, ran, tool
 
@@ -213,3 +214,42 @@ def test_make_takes_the_python_that_is_named_or_none(tmp_path: Path) -> None:
     wrong = found(tmp_path / "again", named, PYTHON="python2")
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "PYTHON=python2 does not run" in wrong.stderr
+
+
+# How `make` makes an environment: from a lock, telling how far it is.
+
+
+def made(tmp_path: Path, digest: str) -> subprocess.CompletedProcess[str]:
+    """An environment of the runtime's wheel alone, from a folder in the place of an index."""
+    wheel = runtime_wheel()
+    (tmp_path / "index").mkdir(exist_ok=True)
+    (tmp_path / "index" / wheel.name).write_bytes(wheel.data)
+    lock = tmp_path / "a.lock"
+    lock.write_text(f"comfy2runpod-runtime=={__version__} \\\n    --hash=sha256:{digest}\n")
+    env = environment(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path / "index"))
+    script = ROOT / "scripts" / "make_environment.py"
+    command = [sys.executable, str(script), str(tmp_path / "venv"), str(lock), "--alone"]
+    return subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+
+def test_an_environment_is_made_of_a_lock_and_brought_up_to_date_in_place(tmp_path: Path) -> None:
+    first = made(tmp_path, runtime_wheel().sha256)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.startswith(f"[1/3] environment {tmp_path / 'venv'} of Python {sys.version.split()[0]}")
+    assert "[2/3] packages of" in first.stdout
+    assert "is ready" in first.stdout
+    (site,) = (tmp_path / "venv").glob("lib/*/site-packages")
+    (tmp_path / "venv" / "kept").touch()
+    shutil.rmtree(site / "comfy2runpod_runtime")
+    shutil.rmtree(site / f"comfy2runpod_runtime-{__version__}.dist-info")
+    assert made(tmp_path, runtime_wheel().sha256).returncode == 0
+    assert (site / "comfy2runpod_runtime" / "__init__.py").is_file()
+    assert (tmp_path / "venv" / "kept").is_file()
+
+
+def test_an_environment_that_cannot_be_made_says_what_pip_said(tmp_path: Path) -> None:
+    done = made(tmp_path, "0" * 64)
+    assert done.returncode == 1
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in done.stderr
+    assert "is ready" not in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
