@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -17,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from comfy2runpod.cli.app import cli
+from comfy2runpod.cli.progress import progress
+from comfy2runpod.cli.terminal import Terminal
 
 from .command import ERRORS, GRAPH, ROOT, comfy2runpod
 
@@ -192,3 +195,19 @@ def test_bash_completes_a_command(tmp_path: Path) -> None:
         ["bash", "-c", ask], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["compile", "completion"], json.dumps(done.stderr)
+
+
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_node_s_title_moves_no_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = _Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with progress(Terminal(), "Running", 100, "%") as steps:
+        steps.at("\x1b]0;evil\x07\x1b[2J")
+    assert "evil" in screen.getvalue()
+    assert "\x1b]0;" not in screen.getvalue()
+    assert "\x1b[2J" not in screen.getvalue()

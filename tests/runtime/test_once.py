@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -85,3 +86,56 @@ async def test_an_input_that_is_not_json_is_said(tmp_path: Path) -> None:
     code, errors, _ = await once(tmp_path, "{not json")
     assert code == 1
     assert "Traceback" not in errors
+
+
+async def started(
+    tmp_path: Path, comfyui: StandIn, *arguments: str, progress: int | None = None
+) -> asyncio.subprocess.Process:
+    (tmp_path / "input.json").write_text('{"prompt": "a cat", "seed": 0}')
+    command = [sys.executable, "-m", "comfy2runpod_runtime.once", str(PACKAGE), *arguments]
+    command += ["--input", str(tmp_path / "input.json"), "--output", str(tmp_path / "answer.json")]
+    told = [] if progress is None else ["--progress", str(progress)]
+    return await asyncio.create_subprocess_exec(
+        *command, *told,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "COMFYUI_URL": comfyui.url, "PROGRESS_SECONDS": "0"},
+        stderr=asyncio.subprocess.PIPE, pass_fds=() if progress is None else (progress,),
+    )  # fmt: skip
+
+
+async def test_progress_goes_to_a_file_of_its_own_line_by_line(comfyui: StandIn, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    with told.open("wb") as file:
+        process = await started(tmp_path, comfyui, "--brief", progress=file.fileno())
+        _, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    lines = [json.loads(line) for line in told.read_text("utf-8").splitlines()]
+    states = [line["state"] for line in lines if "state" in line]
+    assert states == [
+        "validated", "fetched", "ready", "queued", "running", "ran", "collected", "measured", "delivered",
+    ]  # fmt: skip
+    updates = [line for line in lines if "node" in line]
+    assert {"node": "Sampler, first stage", "step": 2, "of": 2}.items() <= updates[-1].items()
+    assert all(line.keys() <= {"state", "node", "percent", "step", "of"} for line in lines)
+
+
+async def test_a_brief_log_has_only_what_the_answer_does_not_say(comfyui: StandIn, tmp_path: Path) -> None:
+    comfyui.outcome = "error"
+    process = await started(tmp_path, comfyui, "--brief")
+    _, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    process = await started(tmp_path, comfyui)
+    _, errors = await process.communicate()
+    assert b"comfyui_error" in errors
+
+
+async def test_an_interrupted_job_is_taken_back_from_comfyui(comfyui: StandIn, tmp_path: Path) -> None:
+    comfyui.outcome = "hangs"
+    process = await started(tmp_path, comfyui)
+    async with asyncio.timeout(60):
+        while not comfyui.prompts:
+            await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = await process.communicate()
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
+    assert len(comfyui.interrupted) == 1

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from comfy2runpod.cli.terminal import Terminal, has_colour, is_live
+from comfy2runpod_contract.texts import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -101,7 +102,9 @@ class Steps:
 
     def _changed(self) -> None:
         if self._bar is not None and self._task is not None:
-            step = self.step if len(self.step) <= _LONGEST_STEP else f"{self.step[: _LONGEST_STEP - 1]}…"
+            # A node's title, say: rich takes escape codes for its own.
+            step = one_line(self.step)
+            step = step if len(step) <= _LONGEST_STEP else f"{step[: _LONGEST_STEP - 1]}…"
             self._bar.update(self._task, completed=self.done, total=self.total, step=step, rate=self.rate)
         elif self._plain is not None and time.monotonic() - self._told >= _LINES_EVERY:
             self._told = time.monotonic()
@@ -167,7 +170,7 @@ def _bar(what: str, total: float | None, unit: str, done: float) -> tuple[Progre
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    return bar, bar.add_task(escape(what), total=total, completed=round(done), step="", rate="")
+    return bar, bar.add_task(escape(one_line(what)), total=total, completed=round(done), step="", rate="")
 
 
 def _span(seconds: float) -> str:
