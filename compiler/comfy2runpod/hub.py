@@ -34,6 +34,7 @@ def lock_models(
     models: Sequence[Model],
     endpoint: str | None = None,
     seconds_for_a_file: float = SECONDS_FOR_A_FILE,
+    *,
     tell: Callable[[Model], None] = lambda _model: None,
 ) -> tuple[LockedFile, ...]:
     """Asks the hub for the commit, size and sha256 of every model that has a Hugging Face URL.

@@ -24,7 +24,7 @@ def test_a_good_run_tells_what_was_made_and_warns_of_nothing(tmp_path: Path) -> 
     done = run("--input", json.dumps(SMALL), "-o", tmp_path)
     assert done.returncode == 0, done.stderr
     answer = json.loads((tmp_path / "response.json").read_text("utf-8"))
-    (media,) = (path for path in tmp_path.iterdir() if path.name != "response.json")
+    media = tmp_path / answer["image"]
     assert f"{media}: {answer['media_type']}, 64 x 64, {media.stat().st_size:,} bytes" in done.stdout
     assert "  seed       0\n" in done.stdout
     assert "WARNING" not in done.stdout + done.stderr
