@@ -87,6 +87,68 @@ def test_a_folder_of_other_files_is_not_replaced(tmp_path: Path) -> None:
     assert content(tmp_path) == {"t2v_ltx2/notes.txt": b"mine"}
 
 
+def test_two_graphs_of_one_name_are_an_error_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "graph.json").write_bytes(GRAPH.read_bytes())
+    done = comfy2runpod("compile", GRAPH, tmp_path / "other" / "graph.json", "-o", tmp_path / "out")
+    assert done.returncode == 1
+    assert "error[package-named-twice]" in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert comfy2runpod("compile", GRAPH, GRAPH.resolve(), "-o", tmp_path / "out").returncode == 0
+
+
+def test_compile_names_what_was_changed_by_hand_and_force_replaces_it(tmp_path: Path) -> None:
+    comfy2runpod("compile", GRAPH, "-o", tmp_path)
+    whole = content(tmp_path)
+    package = tmp_path / "t2v_ltx2"
+    (package / "patch.py").write_text("mine")
+    (package / "README.md").write_text("mine too")
+    changed = content(tmp_path)
+    refused = comfy2runpod("compile", GRAPH, "-o", tmp_path)
+    assert (refused.returncode, content(tmp_path)) == (3, changed)
+    assert "error[changed-by-hand]" in refused.stderr
+    assert "changed since they were written: patch.py." in refused.stderr
+    forced = comfy2runpod("compile", GRAPH, "-o", tmp_path, "--force")
+    assert forced.returncode == 0
+    assert "warning[changed-file-replaced]" in forced.stderr
+    assert content(tmp_path) == {**whole, "t2v_ltx2/README.md": b"mine too"}
+
+
+def test_one_package_that_cannot_be_written_does_not_stop_the_others(tmp_path: Path) -> None:
+    (tmp_path / "t2v_ltx2").write_text("mine")
+    other = tmp_path / "graph.json"
+    other.write_bytes(BAD.read_bytes().replace(b"99999", b"64"))
+    done = comfy2runpod("compile", GRAPH, other, "-o", tmp_path)
+    assert done.returncode == 3
+    assert "error[not-ours]" in done.stderr
+    assert ((tmp_path / "t2v_ltx2").read_text(), (tmp_path / "graph" / "handler.py").exists()) == ("mine", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("t2v_ltx2.prompt.json", ("prompt", GRAPH, "-o", ".")),
+        ("value_out_of_bounds.error.json", ("prompt", BAD, "-o", ".")),
+        ("c.json", ("catalog", "refresh", "--from", "answer.json", "-o", "c.json")),
+        ("b.json", ("annotate", GRAPH, "--title", "Another", "-o", "b.json")),
+        ("response.json", ("run", ROOT / "generated" / "t2v_ltx2", "--input", "{}", "-o", ".")),
+        ("video.mp4", ("run", ROOT / "generated" / "t2v_ltx2", "--input", "{}", "-o", ".")),
+    ],
+)
+def test_a_file_of_the_users_under_a_results_name_is_not_lost(
+    tmp_path: Path, name: str, command: tuple[str | Path, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = {"A": {"input": {}, "output": ["IMAGE"], "output_name": ["IMAGE"], "name": "A", "python_module": "nodes"}}
+    (tmp_path / "answer.json").write_text(json.dumps(answer))
+    (tmp_path / name).write_text('{"mine": 1}')
+    before = content(tmp_path)
+    done = comfy2runpod(*command)
+    assert done.returncode == 3, done.stderr
+    assert ("error[not-ours]" in done.stderr) or ("error[changed-by-hand]" in done.stderr)
+    assert content(tmp_path) == before
+
+
 def test_a_file_of_200_mb_is_refused_unread(tmp_path: Path) -> None:
     large = tmp_path / "large.json"
     with large.open("wb") as file:

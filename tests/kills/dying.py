@@ -1,7 +1,8 @@
 """Runs something that writes, and dies as by kill -9 before its Nth step on the file system below a folder.
 
 python -m tests.kills.dying FOLDER N COMMAND…              the command line
-python -m tests.kills.dying FOLDER N write PACKAGE NAME=TEXT…   a package of these files alone
+python -m tests.kills.dying FOLDER N package PLACE NAME=TEXT…     a package of these files alone
+python -m tests.kills.dying FOLDER N results PLACE NAME=TEXT…     results of a run
 
 N 0: it lives, and its last line says how many steps there were.
 """
@@ -43,12 +44,16 @@ class Steps:
 
 def main() -> int:
     folder, at, command, *rest = sys.argv[1:]
-    if command == "write":
-        from comfy2runpod.write import write_package  # noqa: PLC0415 - the only one that it takes
+    if command in {"package", "results"}:
+        from comfy2runpod.write import write_package, write_results  # noqa: PLC0415 - the only one that it takes
 
         steps = Steps(folder, int(at))
-        package, *files = rest
-        write_package(dict(file.split("=", 1) for file in files), Path(package))
+        place, *texts = rest
+        files = {name: text.encode() for name, text in (one.split("=", 1) for one in texts)}
+        if command == "package":
+            write_package(files, Path(place))
+        else:
+            write_results(files, Path(place))
         code = 0
     else:
         from comfy2runpod.cli.app import run  # noqa: PLC0415 - as above

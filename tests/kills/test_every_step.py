@@ -14,8 +14,8 @@ OLD = ("handler.py=old", "same.txt=same", "docs/a.md=a", "gone/only.txt=x")
 NEW = ("handler.py=new", "same.txt=same", "docs/a.md=b", "more/b.md=c")
 
 
-def write(package: Path, at: int, files: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.kills.dying", str(package.parent), str(at), "write", str(package), *files]
+def write(place: Path, at: int, files: tuple[str, ...], what: str = "package") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.kills.dying", str(place.parent), str(at), what, str(place), *files]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -53,3 +53,21 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         assert not package.exists() or tree(package) == new, f"killed before step {at} of {steps}"
         assert write(package, 0, NEW).returncode == 0
         assert (tree(package), names(package.parent)) == (new, ["demo"]), f"after a kill before step {at} of {steps}"
+
+
+def test_results_of_a_run(tmp_path: Path) -> None:
+    place, old, new = tmp_path / "results", ("a.png=1", "b.png=1", "r.json=1"), ("a.png=2", "b.png=2", "r.json=2")
+    write(place, 0, old, "results")
+    (place / "notes.txt").write_text("mine")
+    steps = int(write(place, 0, new, "results").stdout)
+    for at in range(1, steps + 1):
+        write(place, 0, old, "results")
+        died = write(place, at, new, "results")
+        assert died.returncode == -signal.SIGKILL, (at, died.stderr)
+        # Each is whole, and any other write there makes them all old or all new.
+        assert all((place / name).read_text() in {"1", "2"} for name in ("a.png", "b.png", "r.json")), at
+        after = write(place, 0, ("c.png=3",), "results")
+        assert after.returncode == 0, after.stderr
+        found = {(place / name).read_text() for name in ("a.png", "b.png", "r.json")}
+        assert found in ({"1"}, {"2"}), f"after a kill before step {at} of {steps}"
+        assert names(place) == [".comfy2runpod.json", "a.png", "b.png", "c.png", "notes.txt", "r.json"], at

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod.write import WriteError, write_bytes, write_package, write_results
+from comfy2runpod.write import Replaceable, WriteError, write_bytes, write_package, write_results
 from tests.cli.command import Done
 from tests.cli.command import comfy2runpod as in_process
 from tests.compiler.fed_graphs import text
@@ -227,6 +227,16 @@ def test_behind_a_link_the_file_is_written_and_keeps_what_it_was(tmp_path: Path)
         True, "new", "640", owner,
     )  # fmt: skip
     assert names(real.parent) == ["file"]
+
+
+def test_a_file_that_was_saved_meanwhile_is_not_lost(tmp_path: Path) -> None:
+    place, looks = tmp_path / "graph.json", iter([True, False])
+    place.write_text("as it was read")
+    # What it was when it was read; then, when all is ready, no longer.
+    over = Replaceable(lambda _data: next(looks), "it was saved meanwhile")
+    with pytest.raises(WriteError, match="it was saved meanwhile"):
+        write_bytes(b"new", place, over)
+    assert (place.read_text(), names(tmp_path)) == ("as it was read", ["graph.json"])
 
 
 def test_results_replace_those_of_earlier_runs_alone(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def _check_names(compiled: Sequence[tuple[Path, CompileResult]]) -> None:
     for graph, result in compiled:
         # Names in two cases are one on some file systems.
         other = first.setdefault(result.interface.name.casefold(), graph)
-        if other is not graph:
+        if other.resolve() != graph.resolve():
             found.add(SameName(at=Locus(shown(graph)), name=result.interface.name, other=shown(other)))
     found.finish()
 
