@@ -17,7 +17,7 @@ from comfy2runpod.weights import read_lock
 from comfy2runpod.write import package_files
 
 GENERATED = Path("generated")
-WHEELS = "wheels/"
+WHEEL = ".whl"
 
 
 def main(graphs: list[str]) -> int:
@@ -30,13 +30,13 @@ def main(graphs: list[str]) -> int:
         names.add(result.interface.name)
         folder = GENERATED / result.interface.name
         compiled = {
-            name: data.decode() for name, data in package_files(result.files).items() if not name.startswith(WHEELS)
+            name: data.decode() for name, data in package_files(result.files).items() if not name.endswith(WHEEL)
         }
         there = {
             name
             for path in folder.rglob("*")
             if path.is_file() and path.suffix != ".pyc"
-            if not (name := path.relative_to(folder).as_posix()).startswith(WHEELS)
+            if not (name := path.relative_to(folder).as_posix()).endswith(WHEEL)
         }
         for name in sorted(there | compiled.keys()):
             old = (folder / name).read_text("utf-8") if name in there else ""

@@ -17,7 +17,7 @@ import pytest
 
 from comfy2runpod import __version__
 from comfy2runpod.cli.app import SECTIONS
-from comfy2runpod.emit.runtime_wheel import runtime_wheel
+from comfy2runpod.emit.runtime_wheel import WHEELS, runtime_wheel
 
 from .conftest import Built
 from .environments import ROOT, VERSIONS, WHOLE, environment, fresh, python, ran, tool
@@ -93,7 +93,7 @@ def test_every_command_works_after_an_install(version: str | None, way: str, bui
     said("check", "picture.json")
     said("compile", "picture.json")
     (package,) = (elsewhere / "generated").iterdir()
-    (wheel,) = (package / "wheels").iterdir()
+    (wheel,) = (package / WHEELS).iterdir()
     # The same bytes as from this checkout, on this Python.
     assert hashlib.sha256(wheel.read_bytes()).hexdigest() == runtime_wheel().sha256
     said("run", package, "--input", json.dumps(INPUT), "-o", "answer")

@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from comfy2runpod import __version__
 from comfy2runpod.emit.environment import template_text
-from comfy2runpod.emit.runtime_wheel import Wheel, pinned, requirements, runtime_wheel
+from comfy2runpod.emit.runtime_wheel import WHEELS, Wheel, pinned, requirements, runtime_wheel
 
 from .conftest import Built, tracked
 from .environments import ROOT, environment, fresh, ran, tool
@@ -158,7 +158,7 @@ def imports(tree: ast.AST) -> set[str]:
 
 def test_the_requirements_name_it_by_the_hash_that_it_has() -> None:
     first, second, third, *rest = pinned().splitlines()
-    assert first == "--find-links wheels"
+    assert first == f"--find-links {WHEELS}"
     assert second == f"comfy2runpod-runtime=={__version__} \\"
     assert third == f"    --hash=sha256:{hashlib.sha256(runtime_wheel().data).hexdigest()}"
     assert "\n".join(rest) == template_text("worker.lock").rstrip("\n")

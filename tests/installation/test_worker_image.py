@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 import shutil
@@ -19,7 +20,7 @@ from .test_runtime_wheel import IMPORT_ALL, PACKAGES
 
 GRAPH = ROOT / "graphs" / "t2i_klein_4b.json"
 FORGOTTEN = (
-    ".env", "id_rsa", ".git/config", ".aws/credentials", "notes.md", "wheels/secret.txt", "models/big.safetensors",
+    ".env", "id_rsa", ".git/config", ".aws/credentials", "notes.md", "runtime/secret.txt", "models/big.safetensors",
     "docs/API.md", "clients/python/pyproject.toml", ".venv/bin/python",
 )  # fmt: skip
 
@@ -44,7 +45,7 @@ def test_the_image_gets_what_it_copies_and_nothing_else(package: Path, tmp_path:
             copied |= {name for name in there if name == source or name.startswith(f"{source}/")}
     assert copied == there
     assert not there & set(FORGOTTEN)
-    assert sum(name.startswith("wheels/") for name in there) == 1
+    assert sum(name.startswith("runtime/") for name in there) == 1
 
 
 def test_the_dockerfiles_worker_steps_make_a_worker_that_answers(package: Path, tmp_path: Path) -> None:
@@ -75,3 +76,22 @@ def test_the_dockerfiles_worker_steps_make_a_worker_that_answers(package: Path, 
         log = ran([worker, "-u", app / "handler.py"], app, {**env, "COMFYUI_URL": simulator.url})
     assert "media_type" in log
     assert "image/png" in log
+
+
+# As templates of .gitignore for Python and Node name them.
+IGNORED = (
+    "build", "develop-eggs", "dist", "downloads", "eggs", "env", "ENV", "lib", "lib64", "logs", "out", "parts", "sdist",
+    "target", "tmp", "var", "venv", "wheels", "node_modules", "coverage", "*.egg", "*.egg-info", "*.log", "*.manifest",
+    "*.mo", "*.pot", "*.py[codz]", "*.so", "*.spec", "*.tgz", "MANIFEST", "instance",
+)  # fmt: skip
+
+
+def test_no_file_of_a_package_is_one_that_people_have_git_ignore(package: Path) -> None:
+    for name in FORGOTTEN:
+        (package / name).unlink()
+    names = [path.relative_to(package) for path in package.rglob("*") if path.is_file()]
+    assert len(names) > 30
+    lost = [
+        str(name) for name in names if any(fnmatch.fnmatchcase(part, rule) for part in name.parts for rule in IGNORED)
+    ]
+    assert not lost

@@ -9,7 +9,7 @@ from comfy2runpod.emit.client_types import exact_names, file_members, has_litera
 from comfy2runpod.emit.environment import client_text, environment, template_text
 from comfy2runpod.emit.openapi import REFUSALS, openapi
 from comfy2runpod.emit.page import page
-from comfy2runpod.emit.runtime_wheel import pinned, runtime_wheel
+from comfy2runpod.emit.runtime_wheel import WHEELS, pinned, runtime_wheel
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.emit.views import (
     assignment,
@@ -88,7 +88,7 @@ def emit(interface: Interface, prompt: Prompt) -> dict[str, str | bytes]:
         "workflow_api.json": _json(prompt_to_json(prompt)),
         "models.lock.json": _json(lock_json(interface.models)),
         "requirements.txt": pinned(),
-        f"wheels/{wheel.name}": wheel.data,
+        f"{WHEELS}/{wheel.name}": wheel.data,
         "comfyui.lock": template_text(f"comfyui-{interface.comfyui_version}.lock"),
         "test_input.json": _json({"input": example_input(interface)}),
         ".runpod/hub.json": _json(_hub(interface)),

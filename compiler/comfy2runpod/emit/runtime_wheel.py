@@ -21,6 +21,8 @@ from comfy2runpod import __version__
 from comfy2runpod.emit.environment import template_text
 
 DISTRIBUTION = "comfy2runpod_runtime"
+# A package's folder for it. Not `wheels`, `lib` or `dist`: what git is often told to ignore would not reach the build.
+WHEELS = "runtime"
 _PACKAGES = ("comfy2runpod_contract", "comfy2runpod_runtime")
 # The oldest time that a ZIP archive can say.
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -91,7 +93,7 @@ def pinned() -> str:
     """The worker's requirements.txt: everything by version and hash, and the wheel beside it, which no index has."""
     wheel = runtime_wheel()
     return (
-        f"--find-links wheels\n{DISTRIBUTION.replace('_', '-')}=={__version__} \\\n"
+        f"--find-links {WHEELS}\n{DISTRIBUTION.replace('_', '-')}=={__version__} \\\n"
         f"    --hash=sha256:{wheel.sha256}\n{template_text('worker.lock')}"
     )
 
