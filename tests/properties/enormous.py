@@ -223,6 +223,58 @@ def a_note_of_aliases(size: int) -> bytes:
     return graph([image(), save(2, 1), note], [[1, 1, 0, 2, 0, "IMAGE"]])
 
 
+def noted(text: str) -> bytes:
+    note = node(3, "Note", title="comfy2runpod", widgets_values=[text])
+    return graph([image(), save(2, 1), note], [[1, 1, 0, 2, 0, "IMAGE"]])
+
+
+def a_note_of_fields(size: int) -> bytes:
+    return noted("inputs:\n" + "".join(f"  f{i}: 1.width\n" for i in range(size)))
+
+
+def a_field_from_many(size: int) -> bytes:
+    return noted("inputs: {w: {from: [" + "1.width, " * size + "]}}")
+
+
+def a_fence_without_end(size: int) -> bytes:
+    return noted("```yaml" + "\n" * size * 5 + " \n" * size)
+
+
+def app_mode_that_chooses_everything(size: int) -> bytes:
+    chosen = [[1, "width"], *([1, f"w{i}"] for i in range(size))]
+    extra = {"linearData": {"inputs": chosen, "outputs": list(range(size))}}
+    return graph([image(), save(2, 1)], [[1, 1, 0, 2, 0, "IMAGE"]], extra=extra)
+
+
+def many_loaders_with_lists(size: int) -> bytes:
+    """Each loader's own list of models is looked for in those of all."""
+    size //= 4
+    models = [{"name": f"m{i}.safetensors", "url": f"https://h.org/m{i}"} for i in range(size)]
+    loaders = [
+        node(i + 3, "VAELoader", widgets_values=[model["name"]], properties={"models": [model]})
+        for i, model in enumerate(models)
+    ]
+    return graph([image(), save(2, 1), *loaders], [[1, 1, 0, 2, 0, "IMAGE"]])
+
+
+def many_names_of_one_kind(size: int) -> bytes:
+    """A subgraph that exposes the same name again and again."""
+    size //= 10
+    inner = [node(i + 10, "EmptyImage", [("width", "INT", i + 1)], widgets_values=[1, 1, 1, 0]) for i in range(size)]
+    links = [
+        {"id": i + 1, "origin_id": -10, "origin_slot": i, "target_id": i + 10, "target_slot": 0, "type": "INT"}
+        for i in range(size)
+    ]
+    whole = definition(uuid(0), inner, links)
+    whole["inputs"] = [{"id": str(i), "name": "w", "type": "INT", "linkIds": [i + 1]} for i in range(size)]
+    instance = node(1, uuid(0), [("w", "INT", None)] * size)
+    return graph([instance, image(2), save(3, 1)], [[1, 2, 0, 3, 0, "IMAGE"]], [whole])
+
+
+def outputs_without_number(size: int) -> bytes:
+    return links_to_one_output(max(size // 10, 1500))
+
+
 def deep_values(size: int) -> bytes:
     deep = "[" * size + "]" * size
     return graph([node(1, "EmptyImage", widgets_values="@")], []).replace(b'"@"', deep.encode())
@@ -268,7 +320,9 @@ CASES: dict[str, Callable[[int], bytes]] = {
         malformed_nodes, malformed_nodes_that_differ, one_id_for_all, one_id_for_all_inside,
         many_instances, many_definitions, many_inputs,
         many_widget_values, many_promoted_widgets, a_giant_text, a_giant_note, a_note_of_aliases, deep_values,
-        as_deep_as_can_be_read, deep_in_every_place, huge_numbers, a_number_too_long,
+        a_note_of_fields, a_field_from_many, a_fence_without_end, app_mode_that_chooses_everything,
+        many_loaders_with_lists, many_names_of_one_kind, outputs_without_number, as_deep_as_can_be_read,
+        deep_in_every_place, huge_numbers, a_number_too_long,
         subgraphs_that_double, empty_subgraphs_that_double,
     )
 }  # fmt: skip

@@ -24,6 +24,8 @@ _MOST_OPTIONS = 1_000
 _DEEPEST = 5
 _LONGEST_NAME = 200
 _LONGEST_TEXT = 1_000_000
+# Beyond a double.
+_LARGEST = 10**308
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -49,6 +51,7 @@ def check_class(name: str, raw: Json) -> None:
     outputs = _list("outputs", entry.get("outputs"))
     if len(outputs) > MOST_INPUTS:
         raise ValueError(f"it has {len(outputs):,} outputs; {MOST_INPUTS:,} are read at most")
+    _values("it", entry)
     for number, raw_output in enumerate(outputs):
         output = _object(f"output {number}", raw_output)
         _text(f"output {number}'s name", output.get("name"))
@@ -146,6 +149,8 @@ def _values(what: str, value: Json) -> None:
         match found:
             case float() if not math.isfinite(found):
                 raise ValueError(f"{what} holds {found}, which is no JSON")
+            case int() if abs(found) >= _LARGEST:
+                raise ValueError(f"{what} holds a number that is too large for a double")
             case str() if _HALF.search(found):
                 raise ValueError(f"{what} holds half of a surrogate pair, which is no text")
             case list():

@@ -242,7 +242,9 @@ def _option(raw: JsonObject) -> JsonObject:
 
 
 def _autogrow(template: JsonObject) -> JsonObject:
-    element = next(_section_inputs(cast("dict[str, JsonObject]", template["input"])))
+    element = next(_section_inputs(cast("dict[str, JsonObject]", template["input"])), None)
+    if element is None:
+        raise ValueError("an input of it grows, but by no input")
     names = template.get("names")
     if not isinstance(names, list):
         count = template.get("max")
