@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.errors.files import CannotRun
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.job_process import Listener, run_job
+from comfy2runpod_contract.scratch import scratch_folder
 
 _SUFFIXES = {
     "video/mp4": "mp4",
@@ -69,8 +69,8 @@ def run_package(
     """
     if not (package / "handler.py").is_file():
         raise RunError(CannotRun(at=Locus(package.as_posix()), problem="there is no handler.py in it"))
-    with _comfyui(comfyui) as url, tempfile.TemporaryDirectory(prefix="comfy2runpod-run-") as folder:
-        given, taken = Path(folder) / "input.json", Path(folder) / "answer.json"
+    with _comfyui(comfyui) as url, scratch_folder("run") as folder:
+        given, taken = folder / "input.json", folder / "answer.json"
         given.write_text(json.dumps(job_input), encoding="utf-8")
         command = [sys.executable, "-m", "comfy2runpod_runtime.once", str(package)]
         command += ["--input", str(given), "--output", str(taken), *([] if verbose else ["--brief"])]

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +24,7 @@ from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.simulator.engine import Engine, Submission
 from comfy2runpod.simulator.input_files import InputFiles
 from comfy2runpod.verdict import PromptError, PromptFault, parse_prompt, validate_prompt
+from comfy2runpod_contract.scratch import scratch_folder
 
 # ComfyUI's own --max-upload-size, 100 MB, counted as it counts it.
 _MAX_BODY = 100 << 20
@@ -43,15 +43,15 @@ class Simulator:
     _inputs: InputFiles = field(init=False)
     _sockets: dict[str, set[web.WebSocketResponse]] = field(default_factory=dict)
     _sending: set[asyncio.Task[None]] = field(default_factory=set)
-    _folder: tempfile.TemporaryDirectory[str] | None = None
+    _folder: AbstractContextManager[Path] | None = None
     _runner: web.AppRunner | None = None
     _worker: asyncio.Task[None] | None = None
     _number: int = 0
 
     async def __aenter__(self) -> Simulator:
         """Starts to listen."""
-        self._folder = tempfile.TemporaryDirectory(prefix="comfy2runpod-simulator-")
-        root = Path(self._folder.name)
+        self._folder = scratch_folder("simulator")
+        root = self._folder.__enter__()
         self._inputs = InputFiles(root / "input")
         self._inputs.folder.mkdir()
         self._engine = Engine(self.catalog, root / "output", self._inputs, self._send, self.seconds_per_step)
@@ -93,7 +93,7 @@ class Simulator:
         if self._runner is not None:
             await self._runner.cleanup()
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.__exit__(None, None, None)
 
     async def _post_prompt(self, request: web.Request) -> web.Response:
         try:

@@ -7,8 +7,8 @@ import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from comfy2runpod_contract.scratch import scratch_folder
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, SystemStats
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
@@ -66,9 +66,9 @@ class Keeper:
     async def _opened(self) -> AsyncGenerator[tuple[ComfyUIClient, Path], None]:
         """Whoever ends a loop ends its generators first: the connections are closed on the loop that they live on."""
         url = self._settings.comfyui_url or (self.process.url if self.process is not None else "")
-        with TemporaryDirectory(prefix="comfy2runpod-", ignore_cleanup_errors=True) as folder:
+        with scratch_folder("worker") as folder:
             async with ComfyUIClient(url, self._settings.request_timeout_seconds) as client:
-                yield client, Path(folder)
+                yield client, folder
 
     @property
     def alive(self) -> bool:

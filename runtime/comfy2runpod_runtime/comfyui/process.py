@@ -11,8 +11,10 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from comfy2runpod_contract.tether import END_ALL, tethered
@@ -28,6 +30,8 @@ _STOP_SECONDS = 10
 _LAST_WORDS_SECONDS = 1.0
 _LOG_LINES = 200
 _LOOK_SECONDS = 0.25
+# How many times as long as a job may take.
+_OLD_JOBS = 24
 
 
 class ComfyUIProcess:
@@ -127,6 +131,8 @@ class ComfyUIProcess:
         self._tail.clear()
         self._outputs.mkdir(parents=True, exist_ok=True)
         self.inputs.mkdir(parents=True, exist_ok=True)
+        for root in (self._outputs, self.inputs):
+            self._clear(root / "comfy2runpod")
         command = [
             str(settings.comfyui_python),
             str(settings.comfyui_dir / "main.py"),
@@ -158,6 +164,14 @@ class ComfyUIProcess:
             raise ComfyUIUnavailable(f"ComfyUI cannot be started ({error.strerror}).") from error
         self._reader = threading.Thread(target=self._follow, args=(self._process,), name="comfyui-log", daemon=True)
         self._reader.start()
+
+    def _clear(self, jobs: Path) -> None:
+        """Removes the folders of jobs whose worker was killed: older than any job, as others may share the place."""
+        old = time.time() - _OLD_JOBS * self._settings.job_timeout_seconds
+        with suppress(OSError):
+            for folder in jobs.iterdir():
+                if folder.lstat().st_mtime < old:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _follow(self, process: subprocess.Popen[str]) -> None:
         """Reads its output to the end: a full pipe would stop it."""

@@ -1,0 +1,62 @@
+"""Folders for the time being, and the end of those whose process was killed.
+
+Who holds one has a file in it locked, which the kernel unlocks however the holder ends. The next one that is made
+removes those of ours that nobody holds; a folder without that file is not ours, whatever its name.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_PREFIX = "comfy2runpod-"
+_MARK = ".comfy2runpod-scratch"
+
+
+@contextmanager
+def scratch_folder(kind: str) -> Iterator[Path]:
+    """A folder among the temporary ones, gone with the context; `kind` stands in its name.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    _clear(Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{kind}-"))
+    try:
+        # Locked before it has the name by which others know it.
+        new = folder / f"{_MARK}.new"
+        with new.open("wb") as mark:
+            with suppress(OSError):
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            new.rename(folder / _MARK)
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(root: Path) -> None:
+    with suppress(OSError):
+        for folder in root.glob(f"{_PREFIX}*"):
+            with suppress(OSError):
+                _clear_one(folder)
+
+
+def _clear_one(folder: Path) -> None:
+    """Removes a folder of a process that has ended; a file system without locks tells of none.
+
+    Raises:
+        OSError: it is not ours, or somebody holds it.
+    """
+    if folder.is_symlink() or folder.lstat().st_uid != os.getuid():
+        return
+    mark = os.open(folder / _MARK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(mark)
