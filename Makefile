@@ -12,7 +12,7 @@ LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annota
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity fuzz fuzz-input kills faults faults-real hostile-media pictures soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity fuzz fuzz-input quoting kills faults faults-real hostile-media pictures soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -118,6 +118,10 @@ fuzz: setup ## The property tests with COUNT examples each, from SEED.
 
 kills: setup ## Kill -9 of every command that writes, COUNT times each at moments of SEED: nothing lost, nothing left.
 	KILL_COUNT=$(COUNT) KILL_SEED=$(SEED) $(BIN)/pytest -q -n 2 tests/kills
+
+quoting: setup ## Every text at every place of every template and interface; then each filter taken out in turn (long).
+	WHOLE_QUOTING=1 $(BIN)/pytest -q -n 2 -s tests/rendering
+	PYTHONPATH=. $(BIN)/python scripts/take_out_filters.py
 
 faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui in its handler too, for docs/reliability.md.
 	$(BIN)/python -m tests.faults $(if $(RIVAL),--worker-comfyui $(RIVAL) --report docs/reliability.md)

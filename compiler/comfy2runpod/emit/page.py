@@ -15,7 +15,6 @@ from importlib import resources
 
 from markupsafe import Markup
 
-from comfy2runpod.emit.quoting import script_element
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.emit.views import is_flat, output_view, seed_names
 from comfy2runpod.ir.interface import ImageField, Interface
@@ -51,12 +50,12 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the template prints. `policy` is a Content-Security-Policy; `data` is JSON that ends no script element."""
+    """What the template prints. `policy` is a Content-Security-Policy; `data` what the script knows of the package."""
 
     policy: str
     style: Markup
     script: Markup
-    data: Markup
+    data: JsonObject
     reserved: tuple[Key, ...]
     shapes: tuple[Shape, ...]
     run_megabytes: int = RUN_BYTES // 10**6
@@ -71,7 +70,7 @@ def page(interface: Interface, example: JsonObject) -> Page:
         # Our own files, in which nothing of the package stands.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
-        data=script_element(_data(interface, example)),
+        data=_data(interface, example),
         reserved=tuple(_reserved(input_schema(interface))),
         shapes=tuple(_shapes(interface)),
     )

@@ -12,6 +12,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -257,6 +258,17 @@ def n8n_json(value: JsonObject) -> Call:
     return Call(re.sub(r'"(?:\\.|[^"\\])*"|\}(?=\})', apart, script(value)).replace("`", "\\u0060"))
 
 
+def segment(text: str) -> str:
+    """A name as one part of an address's path.
+
+    Raises:
+        NotQuotable: it is none, or leads elsewhere.
+    """
+    if text in ("", ".", ".."):
+        raise NotQuotable(f"{text!r} is no part of a path")
+    return quote(text, safe="", errors="replace")
+
+
 def prose(text: str) -> Markup:
     """A text of sentences in a page: what stands between backticks is code, and nothing in it is markup."""
     parts = re.split(r"`([^`]+)`", visible(text))
@@ -290,6 +302,7 @@ FILTERS: Mapping[str, object] = {
     "prose": prose,
     "python": python,
     "script_element": script_element,
+    "segment": segment,
     "sentences": sentences,
     "shell": shell_json,
     "toml": toml,

@@ -1,0 +1,68 @@
+"""Takes out each filter of each template in turn, and each function that Python code is put together with.
+
+The rendering test has to miss each of them: one that would not is no test.
+
+    PYTHONPATH=. python scripts/take_out_filters.py
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from unittest.mock import patch
+
+from comfy2runpod.emit import emit
+from comfy2runpod.emit.quoting import NotQuotable, Python, Script, Word
+from comfy2runpod.interface.expression import ExpressionError
+from tests.rendering.hostile import HOSTILE, POLYGLOT
+from tests.rendering.interfaces import PROMPT, interfaces
+from tests.rendering.structure import structure
+from tests.rendering.test_packages import texts_in
+from tests.rendering.test_templates import RENDERING, missed
+
+# What stands in for a function, and what it is a function of.
+FUNCTIONS: dict[str, Callable[..., object]] = {
+    "comfy2runpod.emit.quoting._escaped": lambda text, **_: text,
+    "comfy2runpod.emit.views.name": Word,
+    "comfy2runpod.emit.client_types.script": lambda value: Script(f'"{value}"'),
+    "comfy2runpod.emit.views.python_text": lambda text, *_: Python(f'"{text}"'),
+}
+
+
+def is_missed(function: str) -> bool:
+    """Whether some text of some interface makes another package once a function is taken out."""
+    whole = interfaces()[0]
+    base = {path: text for path, text in emit(whole, PROMPT).items() if isinstance(text, str)}
+    with patch(function, FUNCTIONS[function]):
+        for _, put in texts_in(whole):
+            for text in (POLYGLOT, *HOSTILE[:8]):
+                try:
+                    files = emit(put(text), PROMPT)
+                except (NotQuotable, ExpressionError, KeyError, OSError, ValueError):
+                    continue
+                for path, said in files.items():
+                    if isinstance(said, str) and said != base.get(path) and _is_otherwise(path, said, base):
+                        return True
+    return False
+
+
+def _is_otherwise(path: str, said: str, base: dict[str, str]) -> bool:
+    try:
+        return path.endswith((".py", ".ts")) and structure(path, said) != structure(path, base[path])
+    except (ValueError, SyntaxError, KeyError):
+        return True
+
+
+def main() -> int:
+    """Exit code 1 if something can be taken out and nothing tells."""
+    gone = [str(site) for site in RENDERING.sites if missed(site) is None]
+    gone += [function for function in FUNCTIONS if not is_missed(function)]
+    for what in gone:
+        print(f"taken out, and no test fails: {what}", file=sys.stderr)
+    count = len(RENDERING.sites) + len(FUNCTIONS)
+    print(f"{count - len(gone)} of {count} filters and functions are missed when they are taken out")
+    return 1 if gone else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

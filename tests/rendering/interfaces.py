@@ -1,0 +1,181 @@
+"""Interfaces that together reach every line of every template: each kind of field and output, one and several."""
+
+from __future__ import annotations
+
+from comfy2runpod.docs_site.package import Models, PackageDocs
+from comfy2runpod.docs_site.package import Output as ShownOutput
+from comfy2runpod.ir.interface import (
+    BooleanField,
+    ChoiceField,
+    ImageField,
+    IntegerField,
+    Interface,
+    LeftOut,
+    MediaKind,
+    Model,
+    NumberField,
+    Output,
+    Removal,
+    Rewrite,
+    RunpodSettings,
+    SeedField,
+    Target,
+    TextField,
+)
+from comfy2runpod.ir.json import JsonObject
+from comfy2runpod.ir.prompt import PromptNode
+
+URL = "https://huggingface.co/org/name/resolve/main/base.safetensors"
+
+
+def _common(name: str, *targets: Target, required: bool = False) -> dict[str, object]:
+    return {
+        "name": name,
+        "title": f"Title of {name}",
+        "description": f"What {name} does.",
+        "required": required,
+        "targets": targets,
+    }
+
+
+def _model(file: str, directory: str, url: str, licence: str | None) -> Model:
+    return Model(
+        file=file, directory=directory, url=url, repo="org/name", path="base.safetensors", revision="main", size=None,
+        approximate_size=7_000_000_000, sha256="0" * 64, node_ids=("9",), licence=licence,
+    )  # fmt: skip
+
+
+def several() -> Interface:
+    """Fields of every kind, pictures that may be left out, and outputs of every kind, one with many files."""
+    pictures = {"max_bytes": 5_000_000, "max_pixels": 2_500_000, "max_aspect": 12.5}
+    fields = (
+        TextField(
+            **_common("text", Target("1", "Text", "Words", "text"), required=True),
+            default="a cat", min_length=1, max_length=9999, multiline=True,
+        ),
+        TextField(
+            **_common("style", Target("1", "Text", "Words", "style")),
+            default="ink", min_length=0, max_length=99, multiline=False,
+        ),
+        IntegerField(
+            **_common("size", Target("2", "Size", "Box", "box", "width", "round_up(value, 8)")),
+            default=64, minimum=8, maximum=512, multiple_of=8,
+        ),
+        IntegerField(
+            **_common("frames", Target("2", "Size", "Box", "frames")),
+            default=9, minimum=1, maximum=97, multiple_of=8, offset=1,
+        ),
+        NumberField(
+            **_common("strength", Target("3", "Mix", "Mix", "strength")), default=0.5, minimum=0.0, maximum=None
+        ),
+        ChoiceField(
+            **_common("method", Target("3", "Mix", "Mix", "method")), default="plain", choices=("plain", "fancy")
+        ),
+        ChoiceField(
+            **_common("model", Target("3", "Mix", "Mix", "model")),
+            default="a long choice number 1", choices=tuple(f"a long choice number {at}" for at in range(1, 6)),
+        ),
+        BooleanField(**_common("loop", Target("3", "Mix", "Mix", "loop")), default=True),
+        SeedField(**_common("seed", Target("4", "RandomNoise", "Noise", "noise_seed")), minimum=0, maximum=2**64 - 1),
+        ImageField(
+            **_common("picture", Target("7", "LoadImage", "First", "image"), required=True),
+            **pictures, formats=("png",),
+        ),
+        ImageField(
+            **_common("second", Target("8", "LoadImage", "Second", "image")), **pictures, formats=("png", "webp")
+        ),
+    )  # fmt: skip
+    outputs = (
+        Output("view", "View", "A view.", MediaKind.IMAGE, "image/png", "5", "SaveImage", "filename_prefix", many=True),
+        Output(
+            "sound",
+            "Sound",
+            "A sound.",
+            MediaKind.AUDIO,
+            "audio/mpeg",
+            "6",
+            "SaveAudioMP3",
+            "filename_prefix",
+            many=False,
+        ),
+        Output("words", "Words", "Its words.", MediaKind.TEXT, "text/plain", "10", "PreviewAny", None, many=False),
+    )
+    return Interface(
+        name="several", title="Several things", description="Makes several things.", source="several.json",
+        comfyui_version="0.21.0", comfyui_commit="0" * 40, fields=fields, outputs=outputs,
+        models=(
+            _model("base.safetensors", "ultralytics", URL, "Apache-2.0"),
+            _model("LTX/other.safetensors", "loras/ink", "", None),
+        ),
+        runpod=RunpodSettings(("ADA_24", "AMPERE_24"), 20, 600),
+        left_out=(
+            LeftOut(
+                ("second",),
+                (
+                    Rewrite("3", "Mix", "First", "with", ["7", 0]),
+                    Rewrite("3", "Mix", "Second", "more", {"key": ["value", None]}),
+                    Rewrite("3", "Mix", "Third", "mask", None, gone=True),
+                ),
+                (Removal("8", "LoadImage", "Second"),),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def single(kind: MediaKind, media_type: str) -> Interface:
+    """One output, one field."""
+    fields = (
+        TextField(
+            **_common("text", Target("1", "Text", "Words", "text"), required=True),
+            default="a cat", min_length=1, max_length=9999, multiline=True,
+        ),
+        SeedField(**_common("seed", Target("4", "RandomNoise", "Noise", "noise_seed")), minimum=0, maximum=2**64 - 1),
+    )  # fmt: skip
+    prefix = None if kind is MediaKind.TEXT else "filename_prefix"
+    output = Output("result", "Result", "A result.", kind, media_type, "5", "Save", prefix, many=False)
+    return Interface(
+        name="single", title="A single thing", description="Makes a single thing.", source="single.json",
+        comfyui_version="0.21.0", comfyui_commit="0" * 40, fields=fields, outputs=(output,), models=(),
+        runpod=RunpodSettings(("ADA_24",), 20, 600),
+    )  # fmt: skip
+
+
+def bare() -> Interface:
+    """Nothing to say and one thing to get."""
+    whole = single(MediaKind.VIDEO, "video/webm")
+    return Interface(
+        name="bare", title="Bare", description="Bare.", source="bare.json", comfyui_version="0.21.0",
+        comfyui_commit="0" * 40, fields=(), outputs=whole.outputs, models=(), runpod=whole.runpod,
+    )  # fmt: skip
+
+
+def interfaces() -> tuple[Interface, ...]:
+    """All of them."""
+    return (
+        several(),
+        single(MediaKind.VIDEO, "video/mp4"),
+        single(MediaKind.TEXT, "text/plain"),
+        single(MediaKind.IMAGE, "image/png"),
+        bare(),
+    )
+
+
+PROMPT = {
+    "1": PromptNode("Text", {"text": "", "style": ""}, "Words"),
+    "5": PromptNode("SaveImage", {"filename_prefix": "x", "images": ["7", 0]}, "Save"),
+}
+
+
+def shown_packages() -> list[PackageDocs]:
+    """Packages of a site."""
+    document: JsonObject = {
+        "info": {"title": "A thing", "description": "Makes `things`."},
+        "components": {"schemas": {"Input": {"description": "What it takes."}}},
+    }
+    one = PackageDocs(
+        name="thing", title="A thing", description="Makes things.", version="0.1.0", contract=3,
+        inputs=(("text", 2), ("seed", 1)), required=("text", "size"),
+        outputs=(ShownOutput("view", "image/png", many=True), ShownOutput("words", "text", many=False)),
+        models=Models(2, 7_000_000_000, exact=False, unknown=0), openapi=document, files={},
+    )  # fmt: skip
+    return [one, one]
