@@ -12,7 +12,7 @@ LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annota
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity fuzz fuzz-input quoting kills faults faults-real hostile-media pictures soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real hostile-media pictures soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -112,6 +112,9 @@ editor-cases: setup editors chromium ## Ask the real editors anew for the prompt
 
 parity: setup editors chromium ## All templates, and COUNT changed graphs of SEED, in the real editors; docs/parity.md.
 	$(BIN)/python -m parity --seed $(SEED) --count $(COUNT)
+
+cases: setup ## Compile every graph below DIR, a line a graph; exit 1 if one ends silently, late or in a broken package.
+	$(BIN)/python scripts/run_cases.py $(DIR)
 
 fuzz: setup ## The property tests with COUNT examples each, from SEED.
 	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/pytest -q -n 2 --hypothesis-seed=$(SEED) tests/properties
