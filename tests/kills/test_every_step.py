@@ -2,72 +2,89 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
+from comfy2runpod.write import write_package, write_results
+from tests.kills.dying import Steps
 from tests.write.place import names, put_users_things, tree
 
-ROOT = Path(__file__).parents[2]
-OLD = ("handler.py=old", "same.txt=same", "docs/a.md=a", "gone/only.txt=x")
-NEW = ("handler.py=new", "same.txt=same", "docs/a.md=b", "more/b.md=c")
+OLD = {"handler.py": b"old", "same.txt": b"same", "docs/a.md": b"a", "gone/only.txt": b"x"}
+NEW = {"handler.py": b"new", "same.txt": b"same", "docs/a.md": b"b", "more/b.md": b"c"}
+Write: TypeAlias = Callable[[Mapping[str, bytes], Path], object]
 
 
-def write(place: Path, at: int, files: tuple[str, ...], what: str = "package") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.kills.dying", str(place.parent), str(at), what, str(place), *files]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def steps_of(place: Path, files: Mapping[str, bytes], at: int = 0, write: Write = write_package) -> int:
+    """Writes in a process of its own, which dies before step `at`; how many steps there were, 0 if it died."""
+    given, taken = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            steps = Steps(str(place.parent), at)
+            write(files, place)
+            os.write(taken, f"{steps.taken}".encode())
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(taken)
+    with os.fdopen(given, "rb") as pipe:
+        told = pipe.read()
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert ended == (-signal.SIGKILL if at else 0), f"step {at}"
+    return int(told or b"0")
 
 
 def test_a_folder_that_is_there(tmp_path: Path) -> None:
     package = tmp_path / "out" / "demo"
-    write(package, 0, OLD)
+    steps_of(package, OLD)
     put_users_things(package)
     old = tree(package)
-    steps = int(write(package, 0, NEW).stdout)
+    steps = steps_of(package, NEW)
     new = tree(package)
-    write(package, 0, OLD)
+    steps_of(package, OLD)
     assert tree(package) == old
     assert steps > 40
     seen = set[str]()
     for at in range(1, steps + 1):
-        died = write(package, at, NEW)
-        assert died.returncode == -signal.SIGKILL, (at, died.stderr)
+        steps_of(package, NEW, at)
         there = tree(package)
         assert there in (old, new), f"killed before step {at} of {steps}"
         seen.add("old" if there == old else "new")
-        after = write(package, 0, NEW)
-        assert after.returncode == 0, after.stderr
+        steps_of(package, NEW)
         assert (tree(package), names(package.parent)) == (new, ["demo"]), f"after a kill before step {at} of {steps}"
-        assert write(package, 0, OLD).returncode == 0
+        steps_of(package, OLD)
     assert seen == {"old", "new"}
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     first = tmp_path / "first" / "demo"
-    steps = int(write(first, 0, NEW).stdout)
+    steps = steps_of(first, NEW)
     new = tree(first)
     for at in range(1, steps + 1):
         package = tmp_path / f"{at}" / "demo"
-        assert write(package, at, NEW).returncode == -signal.SIGKILL
+        steps_of(package, NEW, at)
         assert not package.exists() or tree(package) == new, f"killed before step {at} of {steps}"
-        assert write(package, 0, NEW).returncode == 0
+        steps_of(package, NEW)
         assert (tree(package), names(package.parent)) == (new, ["demo"]), f"after a kill before step {at} of {steps}"
 
 
 def test_results_of_a_run(tmp_path: Path) -> None:
-    place, old, new = tmp_path / "results", ("a.png=1", "b.png=1", "r.json=1"), ("a.png=2", "b.png=2", "r.json=2")
-    write(place, 0, old, "results")
+    place = tmp_path / "results"
+    old, new = (dict.fromkeys(("a.png", "b.png", "r.json"), text) for text in (b"1", b"2"))
+    steps_of(place, old, write=write_results)
     (place / "notes.txt").write_text("mine")
-    steps = int(write(place, 0, new, "results").stdout)
+    steps = steps_of(place, new, write=write_results)
+    assert steps > 15
     for at in range(1, steps + 1):
-        write(place, 0, old, "results")
-        died = write(place, at, new, "results")
-        assert died.returncode == -signal.SIGKILL, (at, died.stderr)
+        steps_of(place, old, write=write_results)
+        steps_of(place, new, at, write_results)
         # Each is whole, and any other write there makes them all old or all new.
-        assert all((place / name).read_text() in {"1", "2"} for name in ("a.png", "b.png", "r.json")), at
-        after = write(place, 0, ("c.png=3",), "results")
-        assert after.returncode == 0, after.stderr
-        found = {(place / name).read_text() for name in ("a.png", "b.png", "r.json")}
+        assert all((place / name).read_text() in {"1", "2"} for name in old), f"killed before step {at} of {steps}"
+        steps_of(place, {"c.png": b"3"}, write=write_results)
+        found = {(place / name).read_text() for name in old}
         assert found in ({"1"}, {"2"}), f"after a kill before step {at} of {steps}"
         assert names(place) == [".comfy2runpod.json", "a.png", "b.png", "c.png", "notes.txt", "r.json"], at

@@ -92,8 +92,8 @@ def annotate_command(
         result = compile_graph(edited, shown(graph), settings.catalog(graph), settings.options, lock_of(graph))
         reporter.add(result.diagnostics)
         place = target or graph
-        if edited != data or place != graph:
-            write_bytes(edited, place, _replaceable(graph, target, data, force=force))
+        # Also where nothing is to be changed: it clears what one that was killed left.
+        write_bytes(edited, place, _replaceable(graph, target, data, force=force))
         reporter.say(_summary(place, note, result.interface, changed=edited != data))
 
 
