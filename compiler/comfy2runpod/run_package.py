@@ -37,6 +37,7 @@ _SUFFIXES = {
 }
 
 _FETCH_SECONDS = 60
+_MOST_NAMES = 10
 
 
 class RunError(UnreachableError):
@@ -68,7 +69,7 @@ def run_package(
         RunError: there is no package, or it does not start.
     """
     if not (package / "handler.py").is_file():
-        raise RunError(CannotRun(at=Locus(package.as_posix()), problem="there is no handler.py in it"))
+        raise RunError(CannotRun(at=Locus(package.as_posix()), problem=_what_it_is(package)))
     with _comfyui(comfyui) as url, scratch_folder("run") as folder:
         given, taken = folder / "input.json", folder / "answer.json"
         given.write_text(json.dumps(job_input), encoding="utf-8")
@@ -81,6 +82,14 @@ def run_package(
             raise RunError(CannotRun(at=Locus(package.as_posix()), problem=problem))
         answer = cast(JsonObject, json.loads(taken.read_text("utf-8")))
     return _opened(answer, _file_fields(package))
+
+
+def _what_it_is(folder: Path) -> str:
+    """What stands in a package's place."""
+    inner = sorted(path.parent.name for path in folder.glob("*/handler.py"))
+    if inner:
+        return f"it is a folder of packages, of which one is to be named: {', '.join(inner[:_MOST_NAMES])}"
+    return "there is no handler.py in it" if folder.is_dir() else "there is no such folder"
 
 
 def media_fields(package: Path) -> frozenset[str]:

@@ -105,3 +105,12 @@ def test_a_package_with_a_field_input_takes_it_either_way(
     done = run("--input", json.dumps({"input": given} if as_request else given), "-o", tmp_path,
                package=with_field_named_input)  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_of_packages_is_answered_with_their_names(tmp_path: Path) -> None:
+    done = run("--input", "{}", package=ROOT / "generated")
+    assert done.returncode == 3
+    assert (
+        "a folder of packages, of which one is to be named: i2i_klein_9b, i2i_multiangle, t2i_klein_4b" in done.stderr
+    )
+    assert "there is no such folder" in run("--input", "{}", package=tmp_path / "nowhere").stderr
