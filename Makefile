@@ -55,7 +55,7 @@ demo: $(DEMO)/.ready ## Compile graphs/t2v_ltx2.json, run its handler on the sim
 	@touch $@
 
 site: setup ## The API documents of generated/ as a static site, in site/.
-	$(BIN)/comfy2runpod docs generated/ -o site
+	$(BIN)/comfy2runpod docs generated/ -o site --force
 
 redoc: setup ## Bring Redoc anew from npm, checked by its hash.
 	$(BIN)/python scripts/bring_redoc.py

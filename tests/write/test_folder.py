@@ -272,6 +272,45 @@ def test_an_error_in_the_midst_leaves_all_as_it_was(package: Path, monkeypatch: 
     assert tree(package.parent, inodes=True) == before
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_an_interrupt_at_the_exchange_leaves_old_or_new(
+    package: Path, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    put_users_things(package)
+    real = exchange._exchange
+
+    def interrupted(new: Path, folder: Path) -> None:
+        if after:
+            real(new, folder)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exchange, "_exchange", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_package(NEW, package)
+    assert (package / "handler.py").read_text() == ("new" if after else "old")
+    assert (package / ".git" / "HEAD").exists()
+    assert names(package.parent) == ["demo"]
+
+
+def test_what_cannot_be_cleared_away_is_told_and_cleared_by_the_next_run(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_users_things(package)
+    before = tree(package)
+
+    def cannot(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exchange, "_settle", cannot)
+        with pytest.raises(WriteError, match="The new files are in place"):
+            write_package(NEW, package)
+    assert (package / "handler.py").read_text() == "new"
+    assert len(names(package.parent)) == 2
+    write_package(OLD, package)
+    assert (tree(package), names(package.parent)) == (before, ["demo"])
+
+
 def test_folders_that_were_made_for_nothing_go(tmp_path: Path) -> None:
     with pytest.raises(WriteError):
         write_package({"x" * 300: "too long a name"}, tmp_path / "a" / "b" / "demo")

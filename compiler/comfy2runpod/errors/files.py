@@ -94,6 +94,25 @@ class ChangedByHand(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotCleared(Diagnostic):
+    """What was there before, which could not be taken apart when the new folder was in its place."""
+
+    code: ClassVar[str] = "old-files-not-cleared"
+    problem: str
+    place: str
+
+    @property
+    def reason(self) -> str:
+        """What was done, and what was not."""
+        return f"The new files are in place, but the old ones could not all be cleared away: {self.problem}."
+
+    @property
+    def remedy(self) -> str:
+        """Again."""
+        return f"Run it again: it does the rest. Files of yours that are missing are in {self.place} until then."
+
+
+@dataclass(frozen=True, kw_only=True)
 class StillThere(Diagnostic):
     """Files that are made no longer, and were changed by hand."""
 

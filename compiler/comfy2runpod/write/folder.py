@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comfy2runpod.diagnostics import Locus
-from comfy2runpod.errors.files import CannotWrite
+from comfy2runpod.errors.files import CannotWrite, NotCleared
 from comfy2runpod.write.errors import told
 from comfy2runpod.write.exchange import State, dismantle, exchange
 from comfy2runpod.write.look import Found, Refusal, everything, flush_folder, look, mode_of
@@ -99,7 +99,11 @@ def _replace(files: Mapping[str, bytes], folder: Path, found: Found, work: Workp
     if found.exists:
         old = exchange(work.new, folder, work.old)
         flush_folder(folder.parent)
-        dismantle(old, folder, drop)
+        try:
+            dismantle(old, folder, drop)
+        except OSError as error:
+            at, problem = Locus(str(folder)), error.strerror or str(error)
+            raise Refusal(NotCleared(at=at, problem=problem, place=str(old))) from error
     else:
         work.new.rename(folder)
     flush_folder(folder.parent)

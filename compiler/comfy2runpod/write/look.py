@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from comfy2runpod.diagnostics import Locus
+from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.errors.files import CannotWrite, ChangedByHand, NotOurs
 from comfy2runpod.write.manifest import MANIFEST, MAX_BYTES, Manifest, read_manifest, sha256
 
@@ -69,7 +69,7 @@ def look(folder: Path, files: Mapping[str, bytes], kind: str, *, force: bool) ->
 class Refusal(Exception):
     """Why nothing is written."""
 
-    def __init__(self, diagnostic: NotOurs | ChangedByHand | CannotWrite) -> None:
+    def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.reason)
         self.diagnostic = diagnostic
 
