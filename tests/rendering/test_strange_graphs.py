@@ -159,7 +159,8 @@ print(json.dumps(prompt))
 
 def test_its_modules_and_its_entry_point_are_whole(strange: Path, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _PATCHES], cwd=strange, input=json.dumps({"type": SAID, "method": SAID}), capture_output=True, text=True, check=False,
+        [sys.executable, "-c", _PATCHES], input=json.dumps({"type": SAID, "method": SAID}), cwd=strange,
+        capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
