@@ -75,14 +75,22 @@ def test_what_the_endpoint_refuses_is_an_exception_of_its_code(
     angles: str, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = client_of("i2i_multiangle", monkeypatch)
+    wrong = {"image": picture, "steps": 0, "sead": 1, "output": {"quality": 0}, "outputs": ["close_up", "clos_up"]}
+    found = {}
+    for check in (True, False):
+        client = package.Client(angles, API_KEY, package.Options(check_input=check))
+        with client, pytest.raises(package.InvalidInput) as refused:
+            client.run(wrong)
+        # Only a job that was queued has an id, and is paid for.
+        assert (refused.value.job_id is None) == check
+        found[check] = (refused.value.message, refused.value.details)
+    assert found[True] == found[False]
+    assert [one.field for one in found[True][1]] == ["steps", "output.quality", "outputs.1", "sead"]
     with package.Client(angles, API_KEY) as client:
-        with pytest.raises(package.InvalidInput) as refused:
-            client.run({"image": picture, "steps": 0})
-        assert [(one.field, one.output) for one in refused.value.details] == [("steps", None)]
-        broken = importlib.import_module("i2i_multiangle_client.errors").InputRefused
-        with pytest.raises(broken, match="neither base64"):
-            client.run({"image": "not a picture"})
-        with pytest.raises(broken, match="cannot be read"):
+        with pytest.raises(package.InvalidInput, match="neither base64"):
+            client.run({"image": "cat.png"})
+        unread = importlib.import_module("i2i_multiangle_client.errors").InputRefused
+        with pytest.raises(unread, match="cannot be read"):
             client.run({"image": picture.with_name("absent.png")})
     with package.Client(angles, "wrong") as client, pytest.raises(package.CallError, match="API key is not valid"):
         client.run({"image": picture})

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from comfy2runpod.client import errors as shared
 from comfy2runpod.emit.schemas import ERROR_CODES
 
 from .fault_server import Answer, FaultServer, closed_port
-from .samples import COMPLETED, DONE, QUEUED, REQUEST, RUNNING, picture
+from .samples import COMPLETED, DONE, QUEUED, REFUSED_PICTURES, REQUEST, RUNNING, picture
 
 
 def options(module: ModuleType, **changes: Any) -> Any:
@@ -237,29 +238,14 @@ def test_a_picture_is_taken_as_path_bytes_or_text(
     assert base64.b64decode(sent.rpartition(",")[2]) == data
 
 
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        (b"GIF89a" + bytes(20), "no picture that is known here; this field takes png, jpeg, webp"),
-        (b"", "no picture"),
-        (Path("/nowhere/cat.png"), "cannot be read"),
-        ("cat.png", "give a file as a pathlib.Path"),
-        (bytes(20_000_001), "20,000,001 bytes; this field takes 20,000,000"),
-        (picture("png", (8000, 5000)), "8000 x 5000 pixels; this field takes 32,000,000"),
-        (picture("jpeg", (8000, 5000)), "8000 x 5000 pixels"),
-        (picture("png", (153, 3)), "153 x 3 pixels; the longer side may be 50 times as long as the shorter"),
-        (picture("webp", (8000, 5000)), "8000 x 5000 pixels"),
-        (picture("webp-lossless", (8000, 5000)), "8000 x 5000 pixels"),
-        (picture("png") + bytes(9_000_000), "an endpoint takes 10,000,000: give pictures as https URLs"),
-    ],
-    ids=range(11),
-)
+@pytest.mark.parametrize(("value", "kind", "reason"), REFUSED_PICTURES, ids=range(len(REFUSED_PICTURES)))
 def test_a_picture_that_the_endpoint_would_not_take_is_not_sent(
-    edit: ModuleType, server: FaultServer, value: object, reason: str
+    edit: ModuleType, server: FaultServer, value: object, kind: str, reason: str
 ) -> None:
     server.answers(run=[QUEUED], status=[COMPLETED])
-    with pytest.raises(edit.errors.InputRefused, match=reason):
+    with pytest.raises(getattr(edit.errors, kind), match=re.escape(reason)) as caught:
         run_sync(edit, server.url, {"image": value, "prompt": "p"}, options(edit))
+    assert caught.value.job_id is None
     assert server.seen == []
 
 

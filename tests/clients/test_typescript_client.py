@@ -229,7 +229,7 @@ def test_what_the_endpoint_refuses_is_an_error_of_its_code(
     assert [one["field"] for one in refused["details"]] == ["steps"]
     wrong = typescript.call("i2i_multiangle", "run", endpoint, key="wrong", request=request)["error"]
     assert wrong["name"] == "Unauthorized"
-    gone = typescript.call("i2i_multiangle", "status", endpoint, key=API_KEY, jobId="no/such job")["error"]
+    gone = typescript.call("i2i_multiangle", "status", endpoint, key=API_KEY, jobId="no-such-job")["error"]
     assert gone["name"] == "ResultGone"
 
 

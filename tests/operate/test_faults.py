@@ -49,6 +49,7 @@ def test_each_step_is_on_the_disk_before_the_next(
 
     monkeypatch.setattr("comfy2runpod.operate.journal.os.write", noted_write)
     monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr("comfy2runpod.client.media.secrets.token_hex", lambda _: "0f")
     journal = str(place.out / "journal.jsonl")
     sent: list[list[str]] = []
     server.on_run = lambda _number: sent.append(list(steps))
@@ -60,7 +61,7 @@ def test_each_step_is_on_the_disk_before_the_next(
             line = json.loads(step)
             if line["event"] == "done":
                 folder = place.out / line["id"]
-                part = folder / f".response.json.{os.getpid()}.part"
+                part = folder / ".response.json.0f.part"
                 files = [folder / "image.png", part, folder, place.out]
                 assert steps[at - 4 : at] == [str(path) for path in files]
 

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import ipaddress
 import os
-import re
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from comfy2runpod.operate.batch import Batch, Settings
 
 _KEY = "RUNPOD_API_KEY"
-_ID = re.compile(r"[A-Za-z0-9_-]+")
 # Python's own.
 _OFTEN = (700, 10, 10)
 
@@ -127,33 +125,30 @@ def _watch_signals(batch: Batch) -> asyncio.Event:
 
 
 def _api_key() -> str:
-    key = os.environ.get(_KEY, "").strip()
-    if not key:
+    from comfy2runpod.client.addresses import api_key_of  # noqa: PLC0415 - as above
+    from comfy2runpod.client.errors import NotConfigured  # noqa: PLC0415 - as above
+
+    if not os.environ.get(_KEY, "").strip():
         _misused(f"the API key is not set: export {_KEY}=… (`serve` takes {_KEY}=local unless it was told another)")
-    if not key.isascii() or not key.isprintable():
-        _misused(f"{_KEY} holds characters that no API key has")
-    return key
+    try:
+        return api_key_of(None)
+    except NotConfigured as error:
+        _misused(f"{_KEY}: {error}")
 
 
 def _address(endpoint: str) -> str:
-    from comfy2runpod.client.transport import RUNPOD  # noqa: PLC0415 - httpx, as above
+    from comfy2runpod.client.addresses import endpoint_url  # noqa: PLC0415 - as above
+    from comfy2runpod.client.errors import NotConfigured  # noqa: PLC0415 - as above
 
-    if "://" not in endpoint:
-        if not _ID.fullmatch(endpoint):
-            _misused(f"{endpoint!r} is neither an endpoint's id nor its address (https://…)", "ENDPOINT")
-        return f"{RUNPOD}/{endpoint}"
     try:
-        parts = urlsplit(endpoint)
-        host = parts.hostname or ""
-        # Reading it raises what a connection would.
-        _ = parts.port
-    except ValueError as error:
-        _misused(f"{endpoint!r} is no address: {error}", "ENDPOINT")
-    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or parts.username:
-        _misused(f"{endpoint!r} is not an endpoint's address, such as https://api.runpod.ai/v2/ID", "ENDPOINT")
+        url = endpoint_url(endpoint)
+    except NotConfigured as error:
+        _misused(f"{endpoint!r} is neither an endpoint's id nor its address (https://…): {error}", "ENDPOINT")
+    parts = urlsplit(url)
+    host = parts.hostname or ""
     if parts.scheme == "http" and not _is_loopback(host):
         say(f"warning: the API key goes to {host} unencrypted: give an https address if it has one.", err=True)
-    return endpoint.rstrip("/")
+    return url
 
 
 def _is_loopback(host: str) -> bool:

@@ -12,11 +12,13 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeGuard, TypeVar
 
+from .addresses import job_id_in, job_path
 from .errors import (
     CallError,
     CallTimeout,
@@ -31,10 +33,14 @@ from .errors import (
     failure,
 )
 from .job_options import JobOptions, beside_input, without_secrets
+from .text import plain, read_object
 
 _T = TypeVar("_T")
 _Files = TypeVar("_Files", bound=Mapping[str, object])
 _ENDED = ("FAILED", "CANCELLED", "TIMED_OUT")
+_SECONDS = re.compile(r"[0-9]{1,9}")
+# What a number of a job's progress may be: any that every language holds.
+_MOST = 2**53
 # How often a job that is not known, or ended without its result, is looked at again: the queue may be behind itself.
 _SECOND_LOOKS = 3
 
@@ -43,7 +49,8 @@ _SECOND_LOOKS = 3
 class Options:
     """How patient a client is. Times in seconds, sizes in bytes."""
 
-    # Of one HTTP request: connecting, and each wait for the other side's next bytes.
+    # Of one HTTP request from connecting to its last byte; one more for every 64 KiB that is sent or received, so that
+    # slow lines are waited for, and drops that never end are not.
     request_seconds: float = 60.0
     # A whole call: queueing, waiting and running.
     call_seconds: float = 1800.0
@@ -54,7 +61,11 @@ class Options:
     retry_seconds: float = 30.0
     # RunPod's own limit of a request to /run.
     max_request_bytes: int = 10_000_000
+    # Of an answer, unpacked; RunPod's own are at most 20 MB.
+    max_answer_bytes: int = 32_000_000
     max_download_bytes: int = 2_000_000_000
+    # Whether an input is checked here before it is sent, by the package's schema and in the worker's words.
+    check_input: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,8 +76,9 @@ class Send:
     path: str
     # It may hold the keys of a bucket.
     body: bytes | None = field(default=None, repr=False)
-    # The request's own limit, where the end of the whole call is nearer.
-    seconds: float | None = None
+    # As Options.request_seconds; and how long it may take in all, however much comes.
+    seconds: float = 60.0
+    most_seconds: float = math.inf
     # What it says beside its input.
     job: JobOptions | None = None
 
@@ -80,13 +92,17 @@ class Wait:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a step. `broken` says what is known of a request without an answer."""
+    """What came of a step.
+
+    `broken` says what is known of a request without an answer, `unusable` what is wrong with the body of one.
+    """
 
     status: int = 0
     body: bytes = b""
     retry_after: str | None = None
     broken: Literal["nothing_sent", "perhaps_sent"] | None = None
     reason: str = ""
+    unusable: str = ""
 
 
 Flow: TypeAlias = Generator[Send | Wait, Reply, _T]
@@ -114,27 +130,23 @@ def submit(
     request: Mapping[str, object], options: Options, deadline: float = math.inf, job: JobOptions | None = None
 ) -> Flow[str]:
     """Queues a job; its id. The deadline is one of time.monotonic."""
-    body = json.dumps({"input": request, **beside_input(job)}).encode()
+    body = _body(request, job)
     if len(body) > options.max_request_bytes:
         raise InputRefused(
             f"the request has {len(body):,} bytes, an endpoint takes {options.max_request_bytes:,}: "
             "give pictures as https URLs, or smaller ones"
         )
-    queued = yield from _exchange(Send("POST", "/run", body, job=job), options, None, deadline)
-    job_id = queued.get("id")
-    if not isinstance(job_id, str):
-        raise UnexpectedAnswer("the answer to /run holds no id")
-    return job_id
+    return job_id_in((yield from _exchange(Send("POST", "/run", body, job=job), options, None, deadline)))
 
 
-def cancel(job_id: str, options: Options) -> Flow[None]:
+def cancel(job_id: str, options: Options, deadline: float = math.inf) -> Flow[None]:
     """Stops a job, or takes it out of the queue. A job that has ended stays as it is."""
-    yield from _exchange(Send("POST", f"/cancel/{job_id}"), options, job_id)
+    yield from _exchange(Send("POST", job_path("cancel", job_id)), options, job_id, deadline)
 
 
 def look(job_id: str, options: Options, deadline: float = math.inf) -> Flow[dict[str, object]]:
     """How a job is now, as /status says it."""
-    return (yield from _exchange(Send("GET", f"/status/{job_id}"), options, job_id, deadline))
+    return (yield from _exchange(Send("GET", job_path("status", job_id)), options, job_id, deadline))
 
 
 def result(
@@ -153,45 +165,57 @@ def result(
     """
     started, told, doubts = time.monotonic(), None, 0
     while True:
+        job: dict[str, object] = {}
         try:
             job = yield from look(job_id, options, deadline)
-        except ResultGone:
-            job, doubts = {}, doubts + 1
-            if doubts > _SECOND_LOOKS:
-                raise
+            doubt = _doubt(job, keys, job_id)
+        except ResultGone as error:
+            doubt = error
         state, output = job.get("status"), job.get("output")
-        if state in _ENDED:
-            raise failure(str(state), job.get("error"), job_id)
-        if state == "COMPLETED":
-            # A progress update that comes after the result overwrites it (runpod-python#250).
-            if isinstance(output, dict) and all(key in output for key in keys):
-                return output
-            doubts += 1
-            if doubts > _SECOND_LOOKS:
-                raise ResultGone(f"job {job_id} is COMPLETED, but its result is not there", job_id=job_id)
-        elif state is not None:
-            doubts = 0
-            progress = _progress(str(state), output)
+        doubts = doubts + 1 if doubt is not None else 0
+        if doubt is not None and doubts > _SECOND_LOOKS:
+            raise doubt
+        if doubt is None and state == "COMPLETED" and isinstance(output, dict):
+            return output
+        if doubt is None:
+            progress = _progress(_last(state), output)
             if on_progress is not None and progress != told:
                 on_progress(progress)
             told = progress
         now = time.monotonic()
         if now >= deadline:
-            raise CallTimeout(f"job {job_id} has not ended in time; it was last {state}", job_id=job_id)
+            raise CallTimeout(f"job {job_id} has not ended in time; it was last {_last(state)}", job_id=job_id)
         first, longest = options.poll_seconds
         pause = min(max(first, (now - started) / 10), longest) * random.uniform(0.9, 1.1)  # noqa: S311
         yield Wait(min(pause, deadline - now))
+
+
+def _doubt(job: Mapping[str, object], keys: tuple[str, ...], job_id: str) -> CallError | None:
+    """What is wrong with a look at a job that may be better at the next; None for one that goes on, or has its result.
+
+    Raises:
+        JobFailed: it ended without a result.
+    """
+    state, output = job.get("status"), job.get("output")
+    if not isinstance(state, str):
+        return UnexpectedAnswer(f"the answer for job {job_id} says no state", job_id=job_id)
+    if state in _ENDED:
+        raise failure(state, job.get("error"), job_id)
+    # A progress update that comes after the result overwrites it (runpod-python#250).
+    if state == "COMPLETED" and not (isinstance(output, dict) and all(key in output for key in keys)):
+        return ResultGone(f"job {job_id} is COMPLETED, but its result is not there", job_id=job_id)
+    return None
 
 
 def _exchange(send: Send, options: Options, job_id: str | None, deadline: float = math.inf) -> Flow[dict[str, object]]:
     """One request and its answer, tried again where that is safe."""
     tries = 0
     while True:
-        left = deadline - time.monotonic()
         # A last look is worth a second even where no time is left.
-        reply = yield replace(send, seconds=min(options.request_seconds, max(left, 1.0)))
-        if reply.status in range(200, 300):
-            return _object(reply.body, send)
+        left = max(deadline - time.monotonic(), 1.0)
+        reply = yield replace(send, seconds=min(options.request_seconds, left), most_seconds=left)
+        if reply.broken is None and reply.status in range(200, 300):
+            return _object(reply, send, job_id)
         error = _refusal(reply, send, job_id)
         pause = _pause(reply, tries, options) if _safe(reply, send) else None
         if pause is None:
@@ -212,15 +236,16 @@ def _pause(reply: Reply, tries: int, options: Options) -> float | None:
     """Seconds before the next try; None if there is to be none."""
     if tries >= options.retries:
         return None
-    asked = _seconds(reply.retry_after)
+    asked = seconds_asked(reply.retry_after)
     if asked is not None:
         return None if asked > options.retry_seconds else asked
     return min(0.5 * 2.0**tries, options.retry_seconds) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    # As a number of seconds only: RunPod sends no dates.
-    return float(retry_after) if retry_after is not None and retry_after.strip().isdigit() else None
+def seconds_asked(retry_after: str | None) -> float | None:
+    """What a Retry-After asks for: as a number of seconds only, RunPod sends no dates."""
+    asked = (retry_after or "").strip()
+    return float(asked) if _SECONDS.fullmatch(asked) else None
 
 
 def _refusal(reply: Reply, send: Send, job_id: str | None) -> CallError:
@@ -239,38 +264,60 @@ def _refusal(reply: Reply, send: Send, job_id: str | None) -> CallError:
             return EndpointNotFound(f"{where}: HTTP 404: there is no such endpoint")
         return ResultGone(f"{where}: HTTP 404: the endpoint does not know job {job_id}", job_id=job_id)
     if reply.status == 429:
-        again = _seconds(reply.retry_after)
+        again = seconds_asked(reply.retry_after)
         return RateLimited(f"{where}: HTTP 429: too many requests", job_id=job_id, retry_after=again)
     if reply.status >= 500:
         return Unreachable(f"{where}: HTTP {reply.status}", job_id=job_id)
-    said = without_secrets(reply.body.decode("utf-8", "replace"), send.job)[:200]
+    said = plain(without_secrets(reply.body[:1000].decode("utf-8", "replace"), send.job), 200)
     if send.path == "/run" and reply.status in {400, 413, 422}:
         return InputRefused(f"{where}: HTTP {reply.status}: {said}")
     return UnexpectedAnswer(f"{where}: HTTP {reply.status}: {said}", job_id=job_id)
 
 
-def _object(body: bytes, send: Send) -> dict[str, object]:
+def _object(reply: Reply, send: Send, job_id: str | None) -> dict[str, object]:
+    if reply.unusable:
+        raise UnexpectedAnswer(f"{send.method} {send.path}: {reply.unusable}", job_id=job_id)
     try:
-        value = json.loads(body)
+        return read_object(reply.body)
     except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        said = without_secrets(body.decode("utf-8", "replace"), send.job)[:80]
-        raise UnexpectedAnswer(f"an answer that is no JSON object: {said!r}")
-    return value
+        said = plain(without_secrets(reply.body[:1000].decode("utf-8", "replace"), send.job), 80)
+        raise UnexpectedAnswer(f"an answer that is no JSON object: {said!r}", job_id=job_id) from None
+
+
+def _body(request: Mapping[str, object], job: JobOptions | None) -> bytes:
+    try:
+        return json.dumps({"input": request, **beside_input(job)}, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputRefused(f"the request cannot be sent: {plain(str(error), 200)}") from None
+
+
+def _last(state: object) -> str:
+    return plain(state, 40) if isinstance(state, str) else "not known"
 
 
 def _progress(state: str, output: object) -> Progress[Mapping[str, object]]:
     if not isinstance(output, dict):
         return Progress(state)
     percent, node, outputs = output.get("percent"), output.get("node"), output.get("outputs")
-    step, of, files = output.get("step"), output.get("of"), output.get("files")
+    files = output.get("files")
     return Progress(
         state,
-        float(percent) if isinstance(percent, (int, float)) else None,
-        node if isinstance(node, str) else None,
-        step if isinstance(step, int) else None,
-        of if isinstance(of, int) else None,
-        {str(name): str(value) for name, value in outputs.items()} if isinstance(outputs, dict) else {},
+        float(percent) if _is_number(percent) else None,
+        plain(node, 200) if isinstance(node, str) else None,
+        _count(output.get("step")),
+        _count(output.get("of")),
+        {
+            plain(name, 100): plain(said, 40)
+            for name, said in (outputs if isinstance(outputs, dict) else {}).items()
+            if isinstance(said, str)
+        },
         files if isinstance(files, dict) and files else None,
     )
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _MOST
+
+
+def _count(value: object) -> int | None:
+    return int(value) if _is_number(value) and value == int(value) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -78,17 +79,18 @@ def without_secrets(text: str, job: JobOptions | None) -> str:
     return text
 
 
-def _milliseconds(name: str, seconds: float | None, bounds: tuple[int, int]) -> int | None:
+def _milliseconds(name: str, seconds: object, bounds: tuple[int, int]) -> int | None:
     if seconds is None:
         return None
     # In this order, so that no infinity and no NaN is rounded.
     least, most = bounds
-    if not least / 1000 <= seconds <= most / 1000:
+    given = seconds if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) else math.nan
+    if not least / 1000 <= given <= most / 1000:
         raise InputRefused(f"{name}: must be from {least // 1000} to {most // 1000:,} seconds")
-    return round(seconds * 1000)
+    return round(given * 1000)
 
 
-def _url(name: str, text: str) -> str:
-    if not _URL.fullmatch(text):
+def _url(name: str, text: object) -> str:
+    if not isinstance(text, str) or not _URL.fullmatch(text):
         raise InputRefused(f"{name}: must be an http or https URL, without spaces and in ASCII")
     return text

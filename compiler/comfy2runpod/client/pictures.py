@@ -7,16 +7,29 @@ from __future__ import annotations
 
 import base64
 import os
+import re
+import stat
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
-from .errors import InputRefused
+from .checks import refuse
+from .errors import Detail, InputRefused
 
 # A path, the file's bytes, or a text: an https URL, a data URL, or base64.
 Picture: TypeAlias = str | bytes | os.PathLike[str]
+
+
+# Of a file that is not checked: more than any request takes.
+_MOST = 100_000_000
+# What ComfyUI's nodes take as a side at most.
+_LONGEST_SIDE = 16384
+_NAMES = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
+_DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)
+_NOT_BASE64 = "is neither base64 nor a URL; give base64, a data URL or an https URL, or a file as a pathlib.Path"
 
 
 @dataclass(frozen=True)
@@ -29,73 +42,122 @@ class PictureLimits:
     formats: tuple[str, ...]
 
 
-def encoded(request: Mapping[str, object], pictures: Mapping[str, PictureLimits]) -> dict[str, object]:
+class _Fault(Exception):
+    """What is wrong with a picture, in the worker's words."""
+
+
+def picture_fields(schema: Mapping[str, object]) -> dict[str, PictureLimits]:
+    """The fields of an input that are pictures, by its schema."""
+    properties = cast("Mapping[str, Mapping[str, Any]]", schema.get("properties", {}))
+    return {
+        name: PictureLimits(one["x-max-bytes"], one["x-max-pixels"], one["x-max-aspect"], tuple(one["x-formats"]))
+        for name, one in properties.items()
+        if one.get("x-media") == "image"
+    }
+
+
+def encoded(
+    request: Mapping[str, object], pictures: Mapping[str, PictureLimits], *, check: bool = True
+) -> dict[str, object]:
     """A request as it is sent: its pictures as the texts that the endpoint takes. Reads files.
 
     Raises:
-        InputRefused: a picture is larger or longer than its field takes, or of another format; or cannot be read.
+        InvalidInput: a picture is larger or longer than its field takes, or of another format.
+        InputRefused: a file cannot be read.
     """
     sent = dict(request)
+    faults: list[Detail] = []
     for name, limits in pictures.items():
         value = sent.get(name)
-        if isinstance(value, bytes):
-            sent[name] = _text(name, value, limits)
-        elif isinstance(value, os.PathLike):
-            sent[name] = _text(name, _read(name, Path(value), limits), limits)
-        elif isinstance(value, str):
-            _check_text(name, value, limits)
+        try:
+            if isinstance(value, (bytes, os.PathLike)):
+                data = value if isinstance(value, bytes) else _read(name, value, limits.max_bytes if check else _MOST)
+                if check:
+                    _check(data, limits)
+                sent[name] = base64.b64encode(data).decode("ascii")
+            elif isinstance(value, str) and check:
+                _check_text(value, limits)
+        except _Fault as fault:
+            faults.append(Detail(str(fault), name))
+    refuse(faults)
     return sent
 
 
-def _read(name: str, path: Path, limits: PictureLimits) -> bytes:
+def _read(name: str, given: os.PathLike[str], most: int) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > limits.max_bytes:
-            raise _too_large(name, size, limits)
-        return path.read_bytes()
+        path = Path(given)
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise InputRefused(f"{name}: {path} is no file on a disk")
+        if status.st_size > most:
+            raise _too_large(status.st_size, most)
+        with path.open("rb") as file:
+            return file.read(most + 1)
     except OSError as error:
-        raise InputRefused(f"{name}: {path} cannot be read: {error.strerror}") from None
+        raise InputRefused(f"{name}: {given} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError):
+        raise InputRefused(f"{name}: a path that no file has") from None
 
 
-def _text(name: str, data: bytes, limits: PictureLimits) -> str:
-    _check(name, data, limits)
-    return base64.b64encode(data).decode("ascii")
-
-
-def _check_text(name: str, text: str, limits: PictureLimits) -> None:
-    if text.startswith(("https://", "http://")):
+def _check_text(text: str, limits: PictureLimits) -> None:
+    scheme = _SCHEME.match(text[:100])
+    kind = scheme[1].lower() if scheme else ""
+    if kind in {"http", "https"}:
         return
-    content = text.partition(",")[2] if text.startswith("data:") else text
+    if kind == "data":
+        head = _DATA_URL.match(text[:4096])
+        if head is None or head[1] is None:
+            raise _Fault("is a data URL, but not one in base64 (data:image/png;base64,…)")
+        text = text[head.end() :]
+    elif kind:
+        raise _Fault("is a URL of a kind that is not fetched; give base64, a data URL or an https URL")
+    # Three bytes are four characters; line breaks add a little. Longer texts are not even read.
+    if len(text) > limits.max_bytes // 3 * 4 * 1.1 + 100:
+        raise _Fault(f"has over {_megabytes(limits.max_bytes)}, which is the most that is taken")
+    _check(_decoded(text), limits)
+
+
+def _decoded(text: str) -> bytes:
+    bare = "".join(text.split())
+    # Some leave the filling at the end out.
+    bare += "=" * (-len(bare) % 4 if not bare.endswith("=") else 0)
     try:
-        data = base64.b64decode("".join(content.split()), validate=True)
+        return base64.b64decode(bare, validate=True)
     except ValueError:
-        raise InputRefused(
-            f"{name}: this text is neither base64, nor a data URL, nor an https URL; give a file as a pathlib.Path"
-        ) from None
-    _check(name, data, limits)
+        raise _Fault(_NOT_BASE64) from None
 
 
-def _check(name: str, data: bytes, limits: PictureLimits) -> None:
+def _check(data: bytes, limits: PictureLimits) -> None:
     if len(data) > limits.max_bytes:
-        raise _too_large(name, len(data), limits)
+        raise _too_large(len(data), limits.max_bytes)
     form = _format(data)
-    if form not in limits.formats:
-        takes = ", ".join(limits.formats)
-        raise InputRefused(f"{name}: the file is {form or 'no picture that is known here'}; this field takes {takes}")
-    width, height = _size(form, data)
+    if form is None or form not in limits.formats:
+        names = [_NAMES.get(one, one) for one in limits.formats]
+        takes = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        what = "empty" if not data else f"a {_NAMES[form]}" if form is not None else "no picture of a known format"
+        raise _Fault(f"is {what}; it must be a {takes} picture")
+    _check_size(*_size(form, data), limits)
+
+
+def _check_size(width: int, height: int, limits: PictureLimits) -> None:
     if width * height > limits.max_pixels:
-        raise InputRefused(
-            f"{name}: the picture has {width} x {height} pixels; this field takes {limits.max_pixels:,} in all"
-        )
+        has, most = f"{width * height / 1e6:.1f}", f"{limits.max_pixels / 1e6:g}"
+        if float(has) <= float(most):
+            has, most = f"{width * height / 1e6}", f"{limits.max_pixels / 1e6}"
+        raise _Fault(f"{width}x{height} has {has} megapixels; at most {most} are taken")
+    if max(width, height) > _LONGEST_SIDE:
+        raise _Fault(f"{width}x{height} is longer than {_LONGEST_SIDE:,} pixels on a side")
     if max(width, height) > limits.max_aspect * min(width, height):
-        raise InputRefused(
-            f"{name}: the picture has {width} x {height} pixels; the longer side may be {limits.max_aspect:g} times as "
-            "long as the shorter"
-        )
+        most = f"{limits.max_aspect:g}"
+        raise _Fault(f"{width}x{height} is too long and thin; a side may be {most} times as long as the other")
 
 
-def _too_large(name: str, size: int, limits: PictureLimits) -> InputRefused:
-    return InputRefused(f"{name}: the file has {size:,} bytes; this field takes {limits.max_bytes:,}")
+def _too_large(size: int, most: int) -> _Fault:
+    return _Fault(f"has {size:,} bytes; at most {_megabytes(most)} are taken")
+
+
+def _megabytes(count: int) -> str:
+    return f"{count // 1_000_000} MB" if count % 1_000_000 == 0 else f"{count:,} bytes"
 
 
 def _format(data: bytes) -> str | None:

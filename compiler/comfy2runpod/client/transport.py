@@ -1,25 +1,25 @@
-"""The two clients, sync and async: they walk the steps of `flow` with httpx, and bring media home."""
+"""The two clients, sync and async: they walk the steps of `flow`, and bring media home."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Generic, Self, TypeAlias, TypedDict, TypeVar, cast
-
-import httpx
+from typing import ClassVar, Generic, Self, TypeAlias, TypeVar, cast
 
 from . import flow
-from .errors import JobFailed, MediaBroken
+from .addresses import api_key_of, endpoint_url
+from .checks import check_input
+from .errors import CannotSave, InputRefused, JobFailed
 from .flow import OnProgress, Options, Reply, Send, Wait
+from .http import Http
 from .job_options import JobOptions
-from .media import Medium, OutputSpec, Receiver, decoded, media_in, part_of, write_whole
-from .pictures import PictureLimits, encoded
-
-RUNPOD = "https://api.runpod.ai/v2"
+from .loop import Portal
+from .media import Medium, OutputSpec, decoded, media_in, write_whole
+from .pictures import encoded, picture_fields
 
 _Input = TypeVar("_Input", bound=Mapping[str, object])
 _Output = TypeVar("_Output", bound=Mapping[str, object])
@@ -30,15 +30,35 @@ _T = TypeVar("_T")
 # The files of an answer, by the output's name.
 Saved: TypeAlias = dict[str, list[Path]]
 
+# How long a call that ends early waits for its job to be told to stop.
+_STOP_SECONDS = 5.0
+
 
 @dataclass(frozen=True)
 class Spec:
     """What a client knows of its package."""
 
-    pictures: Mapping[str, PictureLimits]
+    # The JSON Schema of an input.
+    schema: Callable[[], Mapping[str, object]]
     outputs: tuple[OutputSpec, ...]
     # What every result holds; an output without them is none.
     keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """Whom a client calls, with what, and how."""
+
+    url: str
+    api_key: str = field(repr=False)
+    options: Options
+
+    @classmethod
+    def of(cls, endpoint: str | None, api_key: str | None, options: Options | None) -> _Settings:
+        return cls(endpoint_url(endpoint), api_key_of(api_key), options or Options())
+
+    def http(self) -> Http:
+        return Http(self.url, self.api_key, self.options)
 
 
 class SyncClient(Generic[_Input, _Output, _Files]):
@@ -46,10 +66,17 @@ class SyncClient(Generic[_Input, _Output, _Files]):
 
     SPEC: ClassVar[Spec]
 
-    def __init__(self, endpoint: str, api_key: str, options: Options | None = None) -> None:
-        """`endpoint` is an endpoint's id at RunPod, or the address of one elsewhere."""
-        self.options = options or Options()
-        self._http = httpx.Client(**_arguments(endpoint, api_key, self.options))
+    def __init__(self, endpoint: str | None = None, api_key: str | None = None, options: Options | None = None) -> None:
+        """`endpoint` is an endpoint's id at RunPod, or the address of one elsewhere.
+
+        What is left out is read from the environment: RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY.
+
+        Raises:
+            NotConfigured: one of them is nowhere, or is none.
+        """
+        settings = _Settings.of(endpoint, api_key, options)
+        self.options = settings.options
+        self._portal = Portal(settings.http)
 
     def submit(self, request: _Input, *, job: JobOptions | None = None) -> str:
         """Queues a job; its id."""
@@ -82,7 +109,7 @@ class SyncClient(Generic[_Input, _Output, _Files]):
             raise
         except BaseException:
             with contextlib.suppress(Exception):
-                self.cancel(job_id)
+                self._walk(flow.cancel(job_id, self.options, time.monotonic() + _STOP_SECONDS))
             raise
 
     def status(self, job_id: str) -> dict[str, object]:
@@ -100,9 +127,10 @@ class SyncClient(Generic[_Input, _Output, _Files]):
 
         Raises:
             MediaBroken: a file is another than the worker made, or cannot be fetched; nothing is left of it.
+            CannotSave: a file cannot be written.
         """
         saved: Saved = {}
-        for medium, path in _places(output, self.SPEC.outputs, Path(folder), prefix):
+        for medium, path in _places(output, self.SPEC.outputs, folder, prefix):
             if medium.url is None:
                 write_whole(path, decoded(medium))
             else:
@@ -112,7 +140,7 @@ class SyncClient(Generic[_Input, _Output, _Files]):
 
     def close(self) -> None:
         """Closes the connections."""
-        self._http.close()
+        self._portal.close()
 
     def __enter__(self) -> Self:
         """The client itself."""
@@ -123,7 +151,7 @@ class SyncClient(Generic[_Input, _Output, _Files]):
         self.close()
 
     def _submit(self, request: _Input, deadline: float, job: JobOptions | None) -> str:
-        return self._walk(flow.submit(encoded(request, self.SPEC.pictures), self.options, deadline, job))
+        return self._walk(flow.submit(_sent(request, self.SPEC, self.options), self.options, deadline, job))
 
     def _result(self, job_id: str, on_progress: OnProgress[_Files] | None, deadline: float) -> _Output:
         tell = cast("OnProgress[Mapping[str, object]] | None", on_progress)
@@ -144,36 +172,10 @@ class SyncClient(Generic[_Input, _Output, _Files]):
                 reply = self._send(step)
 
     def _send(self, step: Send) -> Reply:
-        try:
-            return _reply(self._http.request(step.method, step.path, content=step.body, timeout=step.seconds))
-        except httpx.TransportError as error:
-            return _broken(error)
+        return self._portal.call(lambda http: http.send(step))
 
     def _fetch(self, medium: Medium, url: str, path: Path) -> None:
-        part = part_of(path)
-        for last in _tries(self.options):
-            try:
-                # A client of its own: the API key is RunPod's, and not for where files lie.
-                with (
-                    httpx.Client(timeout=self.options.request_seconds, follow_redirects=True) as http,
-                    http.stream("GET", _address(medium, url)) as response,
-                    part.open("wb") as file,
-                ):
-                    response.raise_for_status()
-                    receiver = Receiver(medium, self.options.max_download_bytes)
-                    for chunk in response.iter_bytes():
-                        receiver.feed(chunk)
-                        file.write(chunk)
-                receiver.done()
-            except httpx.HTTPError as error:
-                if last or not _worth_again(error):
-                    raise _unfetched(medium, error) from None
-            else:
-                part.replace(path)
-                return
-            finally:
-                part.unlink(missing_ok=True)
-            time.sleep(1.0)
+        self._portal.call(lambda http: http.fetch(medium, url, path))
 
 
 class AsyncClient(Generic[_Input, _Output, _Files]):
@@ -181,10 +183,15 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
 
     SPEC: ClassVar[Spec]
 
-    def __init__(self, endpoint: str, api_key: str, options: Options | None = None) -> None:
-        """`endpoint` is an endpoint's id at RunPod, or the address of one elsewhere."""
-        self.options = options or Options()
-        self._http = httpx.AsyncClient(**_arguments(endpoint, api_key, self.options))
+    def __init__(self, endpoint: str | None = None, api_key: str | None = None, options: Options | None = None) -> None:
+        """As SyncClient's.
+
+        Raises:
+            NotConfigured: no endpoint or API key is given or in the environment, or it is none.
+        """
+        settings = _Settings.of(endpoint, api_key, options)
+        self.options = settings.options
+        self._http = settings.http()
 
     async def submit(self, request: _Input, *, job: JobOptions | None = None) -> str:
         """Queues a job; its id."""
@@ -217,7 +224,8 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
             raise
         except BaseException:
             with contextlib.suppress(Exception):
-                await asyncio.shield(self.cancel(job_id))
+                stop = flow.cancel(job_id, self.options, time.monotonic() + _STOP_SECONDS)
+                await asyncio.shield(self._walk(stop))
             raise
 
     async def status(self, job_id: str) -> dict[str, object]:
@@ -231,7 +239,7 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
     async def save(self, output: _Output | _Files, folder: Path | str, prefix: str = "") -> Saved:
         """Writes the media of an output, or of a progress's `files`, into a folder, as SyncClient.save does."""
         saved: Saved = {}
-        for medium, path in _places(output, self.SPEC.outputs, Path(folder), prefix):
+        for medium, path in _places(output, self.SPEC.outputs, folder, prefix):
             await self.save_one(medium, path)
             saved.setdefault(medium.output, []).append(path)
         return saved
@@ -241,15 +249,16 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
 
         Raises:
             MediaBroken: it is another than the worker made, or cannot be fetched; nothing is left of it.
+            CannotSave: it cannot be written.
         """
         if medium.url is None:
             await asyncio.to_thread(lambda: write_whole(path, decoded(medium)))
         else:
-            await self._fetch(medium, medium.url, path)
+            await self._http.fetch(medium, medium.url, path)
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._http.aclose()
+        await self._http.close()
 
     async def __aenter__(self) -> Self:
         """The client itself."""
@@ -260,7 +269,7 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
         await self.aclose()
 
     async def _submit(self, request: _Input, deadline: float, job: JobOptions | None) -> str:
-        sent = await asyncio.to_thread(encoded, request, self.SPEC.pictures)
+        sent = await asyncio.to_thread(_sent, request, self.SPEC, self.options)
         return await self._walk(flow.submit(sent, self.options, deadline, job))
 
     async def _result(self, job_id: str, on_progress: OnProgress[_Files] | None, deadline: float) -> _Output:
@@ -282,88 +291,29 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
                 reply = await self._send(step)
 
     async def _send(self, step: Send) -> Reply:
-        try:
-            return _reply(await self._http.request(step.method, step.path, content=step.body, timeout=step.seconds))
-        except httpx.TransportError as error:
-            return _broken(error)
-
-    async def _fetch(self, medium: Medium, url: str, path: Path) -> None:
-        part = part_of(path)
-        for last in _tries(self.options):
-            try:
-                async with (
-                    httpx.AsyncClient(timeout=self.options.request_seconds, follow_redirects=True) as http,
-                    http.stream("GET", _address(medium, url)) as response,
-                ):
-                    response.raise_for_status()
-                    receiver = Receiver(medium, self.options.max_download_bytes)
-                    with part.open("wb") as file:
-                        async for chunk in response.aiter_bytes():
-                            receiver.feed(chunk)
-                            file.write(chunk)
-                receiver.done()
-            except httpx.HTTPError as error:
-                if last or not _worth_again(error):
-                    raise _unfetched(medium, error) from None
-            else:
-                part.replace(path)
-                return
-            finally:
-                part.unlink(missing_ok=True)
-            await asyncio.sleep(1.0)
-
-
-class _Arguments(TypedDict):
-    base_url: str
-    headers: dict[str, str]
-    timeout: float
-
-
-def _arguments(endpoint: str, api_key: str, options: Options) -> _Arguments:
-    url = endpoint.rstrip("/") if "://" in endpoint else f"{RUNPOD}/{endpoint}"
-    headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
-    return {"base_url": url, "headers": headers, "timeout": options.request_seconds}
+        return await self._http.send(step)
 
 
 def _deadline(options: Options, timeout_seconds: float | None) -> float:
     return time.monotonic() + (options.call_seconds if timeout_seconds is None else timeout_seconds)
 
 
-def _reply(response: httpx.Response) -> Reply:
-    return Reply(response.status_code, response.content, response.headers.get("Retry-After"))
-
-
-def _broken(error: httpx.TransportError) -> Reply:
-    # Only these say for sure that nothing has reached the other side.
-    unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol))
-    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return Reply(broken="nothing_sent" if unsent else "perhaps_sent", reason=reason)
+def _sent(request: Mapping[str, object], spec: Spec, options: Options) -> Mapping[str, object]:
+    """A request as it is sent, checked before anything is."""
+    schema = spec.schema()
+    if options.check_input:
+        check_input(schema, request)
+    if not isinstance(request, Mapping):
+        raise InputRefused("a request is a dict with the fields of this endpoint")
+    return encoded(request, picture_fields(schema), check=options.check_input)
 
 
 def _places(
-    output: Mapping[str, object], specs: tuple[OutputSpec, ...], folder: Path, prefix: str
+    output: Mapping[str, object], specs: tuple[OutputSpec, ...], folder: Path | str, prefix: str
 ) -> list[tuple[Medium, Path]]:
-    folder.mkdir(parents=True, exist_ok=True)
-    return [(medium, folder / f"{prefix}{medium.name()}") for medium in media_in(output, specs)]
-
-
-def _address(medium: Medium, url: str) -> str:
-    if not url.startswith(("https://", "http://")):
-        raise MediaBroken(f"{medium.output}: not an address that files are fetched from: {url[:80]}")
-    return url
-
-
-def _tries(options: Options) -> Iterator[bool]:
-    """One item a try; whether it is the last."""
-    for number in range(options.retries + 1):
-        yield number == options.retries
-
-
-def _worth_again(error: httpx.HTTPError) -> bool:
-    return not isinstance(error, httpx.HTTPStatusError) or error.response.status_code >= 500
-
-
-def _unfetched(medium: Medium, error: httpx.HTTPError) -> MediaBroken:
-    # Without the address: a signed one is a key.
-    said = f"HTTP {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else type(error).__name__
-    return MediaBroken(f"{medium.output}: the file cannot be fetched: {said}")
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotSave(error) from error
+    return [(medium, place / f"{prefix}{medium.name()}") for medium in media_in(output, specs)]

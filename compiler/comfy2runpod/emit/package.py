@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 from comfy2runpod import __version__
@@ -57,19 +58,26 @@ _TEMPLATES = {
     ".github/workflows/docker-build.yml": "docker-build.yml.j2",
     "docs/API.md": "API.md.j2",
     "docs/index.html": "index.html.j2",
+    "clients/python/README.md": "client-README-python.md.j2",
     "clients/python/pyproject.toml": "client-pyproject.toml.j2",
     "clients/python/{name}_client/__init__.py": "client-init.py.j2",
     "clients/python/{name}_client/client.py": "client.py.j2",
+    "clients/typescript/README.md": "client-README-typescript.md.j2",
     "clients/typescript/package.json": "client-package.json.j2",
     "clients/typescript/tsconfig.json": "client-tsconfig.json.j2",
     "clients/typescript/src/client.ts": "client.ts.j2",
     "clients/typescript/src/index.ts": "client-index.ts.j2",
+    "clients/typescript/src/input_schema.ts": "client-input-schema.ts.j2",
 }
 
 # What every package's clients share.
-_CLIENT_MODULES = ("errors.py", "flow.py", "job_options.py", "media.py", "pictures.py", "transport.py")
+_CLIENT_MODULES = (
+    "addresses.py", "checks.py", "errors.py", "flow.py", "http.py", "job_options.py", "loop.py", "media.py",
+    "pictures.py", "text.py", "transport.py",
+)  # fmt: skip
 _CLIENT_TS_MODULES = (
-    "errors.ts", "flow.ts", "http.ts", "job_options.ts", "json.ts", "media.ts", "node.ts", "pictures.ts", "transport.ts"
+    "addresses.ts", "checks.ts", "errors.ts", "flow.ts", "http.ts", "job_options.ts", "json.ts", "media.ts", "node.ts",
+    "pictures.ts", "text.ts", "transport.ts",
 )  # fmt: skip
 
 
@@ -85,6 +93,7 @@ def emit(interface: Interface, prompt: Prompt) -> dict[str, str | bytes]:
     files |= {f"clients/python/{interface.name}_client/{name}": client_text("client", name) for name in _CLIENT_MODULES}
     files |= {f"clients/typescript/src/{name}": client_text("client_ts", name) for name in _CLIENT_TS_MODULES}
     files |= {
+        f"clients/python/{interface.name}_client/input.schema.json": _json(input_schema(interface)),
         "workflow_api.json": _json(prompt_to_json(prompt)),
         "models.lock.json": _json(lock_json(interface.models)),
         "requirements.txt": pinned(),
@@ -198,7 +207,7 @@ def _context(interface: Interface) -> dict[str, object]:
         "client_description": f"A typed client of the endpoint {interface.name}",
         "flat_description": f"The {outputs[0].kind} ({outputs[0].media_type}), base64.",
         "client_exact": {"input": list(exact_names(takes)), "output": list(exact_names(gives))},
-        "pictures": [field for field in interface.fields if isinstance(field, ImageField)],
+        "input_schema_text": json.dumps(takes, ensure_ascii=True, separators=(",", ":")),
         "facts": {output.name: file_facts(output) for output in interface.outputs},
         "image_options": takes_image_options(interface),
         "many_pictures": gives_many_pictures(interface),

@@ -242,14 +242,14 @@ def _bounds(low: float | None, high: float | None) -> JsonObject:
 
 
 def _steps(field: IntegerField) -> JsonObject:
-    """JSON Schema has no word for k·n + o: such values are listed if they are not too many, else told by our own."""
+    """JSON Schema has no word for k·n + o: told by our own, and listed too if they are not too many."""
     step, offset = field.multiple_of, field.offset
     if not offset:
         return {"multipleOf": step} if step > 1 else {}
     first = field.minimum + (offset - field.minimum) % step
     # Not len(): a range may be too long for it.
     if (field.maximum - first) // step < MAX_LISTED:
-        return {"enum": list(range(first, field.maximum + 1, step))}
+        return {"enum": list(range(first, field.maximum + 1, step)), "x-step": step, "x-offset": offset}
     return {"x-step": step, "x-offset": offset}
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import httpx
-
 from comfy2runpod.client.errors import (
     CallError,
+    CannotSave,
     EndpointNotFound,
     InputRefused,
     JobFailed,
@@ -267,43 +266,57 @@ class Batch:
 
         waits = iter(_FETCH_AGAIN)
         while True:
-            try:
-                answer = await self._caller.kept(job, keep)
-                if answer is not None:
-                    self._end(input_id, Record(Event.DONE, job, missing=answer.missing))
-                    return
-                failed = Record(Event.FAILED, job, "result_gone", "the last progress stands in the result's place")
-            except JobFailed as error:
-                self._end(input_id, Record(Event.FAILED, job, error.code, _said(error)))
+            end, final = await self._looked(job, keep)
+            wait = None if final else next(waits, None)
+            if end is not None and wait is None:
+                self._end(input_id, end)
                 return
-            except ResultGone as error:
-                if not await self._is_there():
-                    continue
-                self._end(input_id, Record(Event.FAILED, job, "result_gone", str(error)))
-                return
-            except (Unauthorized, EndpointNotFound) as error:
-                raise self._refused(error) from error
-            except (MediaBroken, httpx.InvalidURL) as error:
-                failed = Record(Event.FAILED, job, "media_broken", str(error))
-            except CallError as error:
-                self._trouble(error)
-                await asyncio.sleep(1.0)
-                continue
-            wait = next(waits, None)
-            if wait is None:
-                self._end(input_id, failed)
-                return
-            await asyncio.sleep(wait)
+            await asyncio.sleep(1.0 if wait is None else wait)
+
+    async def _looked(
+        self, job: str, keep: Callable[[Mapping[str, object]], Awaitable[Answer | None]]
+    ) -> tuple[Record | None, bool]:
+        """How a job ended, and whether that is final; no record after a fault that may pass.
+
+        Raises:
+            BatchStopped: the endpoint cannot be asked.
+            OSError: what came cannot be kept.
+        """
+        begun = time.monotonic()
+        try:
+            answer = await self._caller.kept(job, keep)
+        except CannotSave:
+            raise
+        except JobFailed as error:
+            return Record(Event.FAILED, job, error.code, _said(error)), True
+        except (ResultGone, InputRefused) as error:
+            # Refused is an id, of a journal, that is none.
+            if isinstance(error, ResultGone) and not await self._is_there():
+                return None, True
+            return Record(Event.FAILED, job, "result_gone", str(error)), True
+        except (Unauthorized, EndpointNotFound) as error:
+            raise self._refused(error) from error
+        except MediaBroken as error:
+            return Record(Event.FAILED, job, "media_broken", str(error)), False
+        except CallError as error:
+            # The endpoint itself says what nobody can use, and will again; a page in its place passes.
+            if isinstance(error, UnexpectedAnswer) and (self._caller.answered_at or 0.0) >= begun:
+                return Record(Event.FAILED, job, "unexpected_answer", str(error)), False
+            self._trouble(error)
+            return None, True
+        if answer is None:
+            gone = "the last progress stands in the result's place"
+            return Record(Event.FAILED, job, "result_gone", gone), False
+        return Record(Event.DONE, job, missing=answer.missing), True
 
     async def _is_there(self) -> bool:
-        """Whether the endpoint is; False if it does not say, which was waited for."""
+        """Whether the endpoint is; False if it does not say."""
         try:
             await self._caller.check_known()
         except EndpointNotFound as error:
             raise self._refused(error) from error
         except Unreachable as error:
             self._trouble(error)
-            await asyncio.sleep(1.0)
             return False
         return True
 

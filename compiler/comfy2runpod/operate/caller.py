@@ -42,7 +42,7 @@ class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str
     @property
     def address(self) -> str:
         """The endpoint's URL."""
-        return str(self._http.base_url).rstrip("/")
+        return self._http.url
 
     async def kept(self, job_id: str, keep: Callable[[Mapping[str, object]], Awaitable[_T]]) -> _T:
         """Looks at a job until it ends; what `keep` makes of its output, while there is room for it in memory."""
@@ -79,7 +79,7 @@ class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str
             EndpointNotFound: it is gone.
             Unreachable: it does not say.
         """
-        reply = await self._send(Send("GET", "/health"))
+        reply = await self._send(Send("GET", "/health", seconds=self.options.request_seconds))
         if reply.status == 404:  # noqa: PLR2004 - HTTP's own
             raise EndpointNotFound("GET /health: HTTP 404: there is no such endpoint")
         if reply.status != 200:  # noqa: PLR2004 - HTTP's own
@@ -90,8 +90,7 @@ class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str
         if step.path == "/run":
             self.run_status = reply.status
         if reply.status == 429:  # noqa: PLR2004 - HTTP's own
-            asked = reply.retry_after or ""
-            self.pace.slow(float(asked) if asked.strip().isdigit() else None)
+            self.pace.slow(flow.seconds_asked(reply.retry_after))
         elif step.path == "/run" and (reply.status >= 500 or reply.broken is not None):  # noqa: PLR2004 - HTTP's own
             # A look that fails is tried again by the client's own rule; a submission must not be.
             self.pace.slow()

@@ -20,7 +20,7 @@ async function made(plan) {
   };
 
   async function meant(value) {
-    const [[key, inner]] = typeof value === "object" && value !== null ? Object.entries(value).slice(0, 1) : [[]];
+    const [key, inner] = (typeof value === "object" && value !== null && Object.entries(value)[0]) || [];
     return Object.hasOwn(MEANT, key ?? "") ? MEANT[key](inner) : value;
   }
 
@@ -45,7 +45,8 @@ async function made(plan) {
     if (String(url).endsWith(plan.abort.onRequest)) controller.abort();
     return answer;
   };
-  const options = { ...plan.options, ...(plan.abort?.onRequest === undefined ? {} : { fetch: aborting }) };
+  const taking = async () => new Response('{"id":"j1"}');
+  const options = { ...plan.options, ...(plan.do === "verdicts" ? { fetch: taking } : {}), ...(plan.abort?.onRequest === undefined ? {} : { fetch: aborting }) };
 
   const told = [];
   function tell(progress) {
@@ -59,6 +60,18 @@ async function made(plan) {
     result: (client) => client.result(plan.jobId, { ...call, onProgress: tell }),
     cancel: (client) => client.cancel(plan.jobId),
     status: (client) => client.status(plan.jobId),
+    nothing: () => "made",
+    // What becomes of each of many requests, without a server: null if it is sent, else the error's details.
+    verdicts: async (client) => {
+      const found = [];
+      for (const request of plan.requests) {
+        const asked = Array.isArray(request) || typeof request !== "object" || request === null;
+        const given = asked ? request : Object.fromEntries(await membersOf(request));
+        const details = (error) => ({ name: error.name, reason: error.reason ?? error.message, details: error.details ?? [] });
+        found.push(await client.submit(given).then(() => null, details));
+      }
+      return found;
+    },
     watch: async (client) => {
       for await (const update of client.watch(await request(), call)) {
         told.push(update);
@@ -86,8 +99,11 @@ async function made(plan) {
 
   const started = performance.now();
   let outcome;
+  const environment = { ...process.env };
+  Object.assign(process.env, plan.env);
   try {
-    const client = new Client(plan.url, plan.key ?? "key", options);
+    const given = plan.env === undefined ? [plan.url, plan.key ?? "key"] : plan.given;
+    const client = new Client(...given.map((one) => one ?? undefined), options);
     const value = await DO[plan.do](client);
     outcome = { value, types: Object.fromEntries(Object.entries(value ?? {}).map(([key, one]) => [key, typeof one])) };
   } catch (error) {
@@ -104,5 +120,6 @@ async function made(plan) {
       },
     };
   }
+  process.env = environment;
   return stringify({ ...outcome, told, seconds: (performance.now() - started) / 1000 });
 }

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import mimetypes
-import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import MediaBroken
+from .errors import CannotSave, MediaBroken
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def _medium(output: OutputSpec, index: int | None, file: Mapping[str, object]) -
         text,
         data,
         _text(file, "url"),
-        size if isinstance(size, int) else None,
+        size if isinstance(size, int) and not isinstance(size, bool) else None,
         _text(file, "sha256"),
     )
 
@@ -86,7 +85,10 @@ def decoded(medium: Medium) -> bytes:
         MediaBroken: it is not base64, or not as long as, or other than, the answer says.
     """
     if medium.text is not None:
-        return medium.text.encode()
+        try:
+            return medium.text.encode()
+        except UnicodeEncodeError:
+            raise MediaBroken(f"{medium.output}: the answer's text holds half of a surrogate pair") from None
     try:
         content = base64.b64decode(medium.data or "", validate=True)
     except ValueError:
@@ -132,31 +134,40 @@ class Receiver:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that nobody ever sees half of it, nor what is left of one that found no room."""
+    """Writes a file so that nobody ever sees half of it, nor what is left of one that found no room.
+
+    Raises:
+        CannotSave: it cannot be written.
+    """
     part = part_of(path)
     try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        try:
+            # Never through a link that somebody put in its place.
+            with part.open("xb") as file:
+                file.write(content)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise CannotSave(error) from error
 
 
 def part_of(path: Path) -> Path:
     """Where a file is written until it is whole."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
 
 
 def _extension(media_type: str) -> str:
-    kind = media_type.partition(";")[0].strip().lower()
-    return _EXTENSIONS.get(kind) or mimetypes.guess_extension(kind) or ".bin"
+    """By a table alone: what a file is called is not for an answer to choose."""
+    return _EXTENSIONS.get(media_type.partition(";")[0].strip().lower(), ".bin")
 
 
-# Those that systems' own tables of types name differently, or not at all.
 _EXTENSIONS = {
     "image/png": ".png",
     "image/jpeg": ".jpg",
     "image/webp": ".webp",
     "image/gif": ".gif",
+    "image/svg+xml": ".svg",
     "video/mp4": ".mp4",
     "video/webm": ".webm",
     "audio/flac": ".flac",
@@ -165,5 +176,6 @@ _EXTENSIONS = {
     "audio/opus": ".opus",
     "audio/wav": ".wav",
     "model/gltf-binary": ".glb",
+    "application/json": ".json",
     "text/plain": ".txt",
 }

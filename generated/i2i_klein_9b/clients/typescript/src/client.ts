@@ -5,6 +5,7 @@
  */
 
 import type * as flow from "./flow.js";
+import { INPUT_SCHEMA } from "./input_schema.js";
 import type { Picture } from "./pictures.js";
 import { type ClientOptions, EndpointClient, type Spec } from "./transport.js";
 
@@ -84,11 +85,7 @@ export type Progress = flow.Progress<Files>;
 export type Update = flow.Update<Output, Files>;
 
 const SPEC: Spec = {
-  pictures: {
-    image: { maxBytes: 20000000, maxPixels: 32000000, maxAspect: 50, formats: ["png", "jpeg", "webp"] },
-    image_2: { maxBytes: 20000000, maxPixels: 32000000, maxAspect: 1000, formats: ["png", "jpeg", "webp"] },
-    image_3: { maxBytes: 20000000, maxPixels: 32000000, maxAspect: 1000, formats: ["png", "jpeg", "webp"] },
-  },
+  schema: INPUT_SCHEMA,
   outputs: [
     { name: "image_edited", mediaType: "image/png", flat: true },
   ],
@@ -98,8 +95,11 @@ const SPEC: Spec = {
 
 /** The endpoint, for one API key. */
 export class Client extends EndpointClient<Input, Output, Files> {
-  /** `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere. */
-  constructor(endpoint: string, apiKey: string, options: ClientOptions = {}) {
+  /**
+   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere; left out, RUNPOD_ENDPOINT_ID. The API key,
+   * left out, is that of RUNPOD_API_KEY.
+   */
+  constructor(endpoint?: string, apiKey?: string, options: ClientOptions = {}) {
     super(SPEC, endpoint, apiKey, options);
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import type * as flow from "./flow.js";
+import { INPUT_SCHEMA } from "./input_schema.js";
 import type { Picture } from "./pictures.js";
 import { type ClientOptions, EndpointClient, type Spec } from "./transport.js";
 
@@ -344,9 +345,7 @@ export type Progress = flow.Progress<Files>;
 export type Update = flow.Update<Output, Files>;
 
 const SPEC: Spec = {
-  pictures: {
-    image: { maxBytes: 20000000, maxPixels: 32000000, maxAspect: 1000, formats: ["png", "jpeg", "webp"] },
-  },
+  schema: INPUT_SCHEMA,
   outputs: [
     { name: "close_up", mediaType: "image/png", flat: false },
     { name: "wide_angle", mediaType: "image/png", flat: false },
@@ -363,8 +362,11 @@ const SPEC: Spec = {
 
 /** The endpoint, for one API key. */
 export class Client extends EndpointClient<Input, Output, Files> {
-  /** `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere. */
-  constructor(endpoint: string, apiKey: string, options: ClientOptions = {}) {
+  /**
+   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere; left out, RUNPOD_ENDPOINT_ID. The API key,
+   * left out, is that of RUNPOD_API_KEY.
+   */
+  constructor(endpoint?: string, apiKey?: string, options: ClientOptions = {}) {
     super(SPEC, endpoint, apiKey, options);
   }
 }

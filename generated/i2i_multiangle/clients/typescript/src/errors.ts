@@ -2,7 +2,8 @@
  * What can go wrong with a call.
  *
  *     CallError
- *     ├── InputRefused            an input that the endpoint would not take; nothing was sent
+ *     ├── NotConfigured           no API key or endpoint was given, or one that cannot be one; nothing was sent
+ *     ├── InputRefused            a request that cannot be sent, or that the endpoint refused with HTTP 400, 413, 422
  *     ├── Unauthorized            HTTP 401 or 403: the API key
  *     ├── EndpointNotFound        HTTP 404 for the endpoint itself
  *     ├── RateLimited             HTTP 429, also after waiting
@@ -12,13 +13,22 @@
  *     ├── ResultGone              the endpoint knows the job no longer, or lost its result
  *     ├── CallTimeout             no end within the time that the caller gave
  *     ├── MediaBroken             a file that is not the one that the worker made, or cannot be fetched
+ *     ├── CannotSave              a file that cannot be written here
  *     └── JobFailed               the job ended without a result: `code`, `reason`, `details`
- *         ├── InvalidInput, ComfyuiError, …     one class a code
+ *         ├── InvalidInput        the input; without a `jobId` it was found here, and nothing was sent
+ *         ├── ComfyuiError, …     one class a code
  *         └── (JobFailed itself)                a code that this client does not know
  *
  * `name` tells the first ones apart, `code` the classes of JobFailed. A call whose AbortSignal was aborted ends with the
  * signal's own reason, which is none of these.
  */
+
+import { parse } from "./json.js";
+import { plain } from "./text.js";
+
+// What is kept of an error that a worker, or somebody in its place, says.
+const MOST_DETAILS = 100;
+const LONGEST_NAME = 200;
 
 /** What is known beside the message: the job, as far as there is one, and what lies beneath the error. */
 export interface About {
@@ -37,7 +47,12 @@ export class CallError extends Error {
   }
 }
 
-/** An input that the endpoint would not take; nothing was sent. */
+/** No API key or endpoint was given, or one that cannot be one; nothing was sent. */
+export class NotConfigured extends CallError {
+  override readonly name = "NotConfigured";
+}
+
+/** A request that cannot be sent, or that the endpoint refused as a whole (HTTP 400, 413, 422). */
 export class InputRefused extends CallError {
   override readonly name = "InputRefused";
 }
@@ -91,6 +106,11 @@ export class CallTimeout extends CallError {
 /** A file that is not the one that the worker made, or that cannot be fetched. */
 export class MediaBroken extends CallError {
   override readonly name = "MediaBroken";
+}
+
+/** A file that cannot be written here: no room, no right, no folder. */
+export class CannotSave extends CallError {
+  override readonly name = "CannotSave";
 }
 
 /** What is wrong with one field, or went wrong with one output. */
@@ -222,12 +242,12 @@ export function failure(state: string, error: unknown, jobId: string): JobFailed
   const code = told?.["code"];
   if (told === undefined || typeof code !== "string") {
     // A worker that died, or one that is no package of ours, says its reason in words of its own.
-    const text = typeof error === "string" && error !== "" ? error : `the job ended as ${state}`;
+    const text = typeof error === "string" && error !== "" ? plain(error) : `the job ended as ${state}`;
     return failed(BY_STATE[state] ?? "failed", text, [], jobId);
   }
-  const details = Array.isArray(told["details"]) ? told["details"].map(detail) : [];
+  const details = Array.isArray(told["details"]) ? told["details"].slice(0, MOST_DETAILS).map(detail) : [];
   const message = told["message"];
-  return failed(code, typeof message === "string" ? message : "", details, jobId);
+  return failed(plain(code, LONGEST_NAME), typeof message === "string" ? plain(message) : "", details, jobId);
 }
 
 function failed(code: string, reason: string, details: readonly Detail[], jobId: string): JobFailed {
@@ -241,7 +261,7 @@ function errorObject(error: unknown): Readonly<Record<string, unknown>> | undefi
   let value = error;
   if (typeof value === "string") {
     try {
-      value = JSON.parse(value);
+      value = parse(value);
     } catch {
       return undefined;
     }
@@ -250,12 +270,12 @@ function errorObject(error: unknown): Readonly<Record<string, unknown>> | undefi
 }
 
 function detail(part: unknown): Detail {
-  if (!isRecord(part)) return { message: String(part) };
+  if (!isRecord(part)) return { message: typeof part === "string" ? plain(part) : "a detail that is none" };
   const { message, field, output } = part;
   return {
-    message: typeof message === "string" ? message : "",
-    ...(typeof field === "string" ? { field } : {}),
-    ...(typeof output === "string" ? { output } : {}),
+    message: typeof message === "string" ? plain(message) : "",
+    ...(typeof field === "string" ? { field: plain(field, LONGEST_NAME) } : {}),
+    ...(typeof output === "string" ? { output: plain(output, LONGEST_NAME) } : {}),
   };
 }
 

@@ -1,8 +1,10 @@
 /** Media in an answer: which files it holds, how they are named, and how they are brought and checked. */
 
+import { fileUrl } from "./addresses.js";
 import { MediaBroken, isRecord } from "./errors.js";
-import { type Options, count } from "./flow.js";
-import { type Fetch, Limit, chunks, pause, reasonOf } from "./http.js";
+import type { Options } from "./flow.js";
+import { type Fetch, Limit, chunks, joined, pause, reasonOf } from "./http.js";
+import { count, plain } from "./text.js";
 
 /** Bytes in memory of their own, as Blob and WebCrypto take them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -157,16 +159,17 @@ async function fetched<T>(
   options: Options,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  if (!/^https?:\/\//.test(url)) {
-    throw broken(medium, `not an address that files are fetched from: ${url.slice(0, 80)}`);
-  }
+  const address = fileUrl(medium.output, url);
   for (let tries = 0; ; tries += 1) {
     const sink = await open();
     const limit = new Limit(options.requestSeconds, signal);
     let fault: string;
     try {
       // Without the API key, and without a page's cookies: they are not for where files lie.
-      const response = await fetch(url, { credentials: "omit", signal: limit.signal });
+      const response = await fetch(address, { credentials: "omit", signal: limit.signal });
+      if (/^https:/i.test(address) && /^http:/i.test(response.url)) {
+        throw broken(medium, "the file cannot be fetched: it moves from https to less");
+      }
       if (response.ok) {
         const received = new Received(medium, sink, options.maxDownloadBytes);
         for await (const chunk of chunks(response, limit)) await received.take(chunk);
@@ -179,7 +182,7 @@ async function fetched<T>(
       signal?.throwIfAborted();
       // What is wrong with the file, or with the disk that it goes to, is no better the next time.
       if (error instanceof MediaBroken || !ofTheNetwork(error)) throw error;
-      fault = reasonOf(error);
+      fault = plain(reasonOf(error), 200);
     } finally {
       limit.end();
       await sink.drop();
@@ -196,7 +199,10 @@ function ofTheNetwork(error: unknown): boolean {
 
 /** The bytes of a file that is in the answer itself. */
 function decoded(medium: Medium): Bytes {
-  if (medium.text !== undefined) return new TextEncoder().encode(medium.text);
+  if (medium.text !== undefined) {
+    if (/\p{Cs}/u.test(medium.text)) throw broken(medium, "the answer's text holds half of a surrogate pair");
+    return new TextEncoder().encode(medium.text);
+  }
   const content = fromBase64(medium.data ?? "");
   if (content === undefined) throw broken(medium, "the answer's text is not base64");
   if (content.length === 0) throw broken(medium, "the answer holds neither the file nor its address");
@@ -205,18 +211,6 @@ function decoded(medium: Medium): Bytes {
 
 function broken(medium: Medium, what: string): MediaBroken {
   return new MediaBroken(`${medium.output}: ${what}`);
-}
-
-function joined(parts: readonly Bytes[]): Bytes {
-  const [first] = parts;
-  if (first !== undefined && parts.length === 1) return first;
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 async function sha256Of(content: Bytes): Promise<string> {
@@ -260,5 +254,6 @@ const EXTENSIONS = new Map([
   ["audio/opus", ".opus"],
   ["audio/wav", ".wav"],
   ["model/gltf-binary", ".glb"],
+  ["application/json", ".json"],
   ["text/plain", ".txt"],
 ]);

@@ -4,15 +4,16 @@
  * The worker checks again, on the decoded picture; what is looked at here is only what a file's head says.
  */
 
+import { type Schema, refuse } from "./checks.js";
 import { InputRefused } from "./errors.js";
-import { count } from "./flow.js";
 import { fromBase64 } from "./media.js";
+import { count } from "./text.js";
 
 /** A file's bytes, a Blob (a File of a form is one), or a text: an https URL, a data URL, or base64. */
 export type Picture = string | Uint8Array | ArrayBuffer | Blob;
 
 /** What a field's picture may be. */
-export interface PictureLimits {
+interface PictureLimits {
   readonly maxBytes: number;
   readonly maxPixels: number;
   /** How many times as long as the shorter side the longer one may be. */
@@ -20,34 +21,68 @@ export interface PictureLimits {
   readonly formats: readonly string[];
 }
 
+// What ComfyUI's nodes take as a side at most.
+const LONGEST_SIDE = 16384;
+const NAMES: Readonly<Record<string, string>> = { png: "PNG", jpeg: "JPEG", webp: "WebP" };
+const DATA_URL = /^\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,/i;
+
+/** What is wrong with a picture, in the worker's words. */
+class Fault {
+  readonly message: string;
+
+  constructor(message: string) {
+    this.message = message;
+  }
+}
+
 /**
  * A request as it is sent: its pictures as the texts that the endpoint takes.
  *
- * @throws InputRefused: a picture is larger or longer than its field takes, or of another format; or cannot be read.
+ * @throws InvalidInput: a picture is larger or longer than its field takes, or of another format.
+ * @throws InputRefused: a file cannot be read.
  */
 export async function encoded(
   request: Readonly<Record<string, unknown>>,
-  pictures: Readonly<Record<string, PictureLimits>>,
+  schema: Schema,
+  checked: boolean,
 ): Promise<Record<string, unknown>> {
   const sent: Record<string, unknown> = { ...request };
-  for (const [name, limits] of Object.entries(pictures)) {
+  const faults: { field: string; message: string }[] = [];
+  for (const [name, limits] of picturesOf(schema)) {
     const value = sent[name];
-    if (typeof value === "string") checkText(name, value, limits);
-    const bytes = await bytesOf(name, value, limits);
-    if (bytes !== undefined) {
-      check(name, bytes, limits);
-      sent[name] = toBase64(bytes);
+    try {
+      if (typeof value === "string" && checked) checkText(value, limits);
+      const bytes = await bytesOf(name, value, checked ? limits.maxBytes : Infinity);
+      if (bytes !== undefined) {
+        if (checked) check(bytes, limits);
+        sent[name] = toBase64(bytes);
+      }
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      faults.push({ field: name, message: error.message });
     }
   }
+  refuse(faults);
   return sent;
 }
 
-async function bytesOf(name: string, value: unknown, limits: PictureLimits): Promise<Uint8Array | undefined> {
+function picturesOf(schema: Schema): [name: string, limits: PictureLimits][] {
+  const properties = (schema["properties"] ?? {}) as Readonly<Record<string, Schema>>;
+  return Object.entries(properties).flatMap(([name, one]) => {
+    if (one["x-media"] !== "image") return [];
+    const [maxBytes, maxPixels, maxAspect] = [one["x-max-bytes"], one["x-max-pixels"], one["x-max-aspect"]].map(Number);
+    const formats = Array.isArray(one["x-formats"]) ? one["x-formats"].map(String) : [];
+    const limits = { maxBytes, maxPixels, maxAspect, formats };
+    return [[name, limits as PictureLimits]];
+  });
+}
+
+async function bytesOf(name: string, value: unknown, most: number): Promise<Uint8Array | undefined> {
   if (value instanceof Uint8Array) return value;
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (!(value instanceof Blob)) return undefined;
   // Before it is read: a form's file may be of any size.
-  if (value.size > limits.maxBytes) throw tooLarge(name, value.size, limits);
+  if (value.size > most) throw tooLarge(value.size, most);
   try {
     return new Uint8Array(await value.arrayBuffer());
   } catch (error) {
@@ -55,43 +90,66 @@ async function bytesOf(name: string, value: unknown, limits: PictureLimits): Pro
   }
 }
 
-function checkText(name: string, text: string, limits: PictureLimits): void {
-  if (/^https?:\/\//.test(text)) return;
-  const content = text.startsWith("data:") ? text.slice(text.indexOf(",") + 1) : text;
-  const bytes = fromBase64(content.replaceAll(/\s+/g, ""));
+function checkText(text: string, limits: PictureLimits): void {
+  const scheme = /^\s*([A-Za-z][A-Za-z0-9+.-]*):/.exec(text.slice(0, 100))?.[1]?.toLowerCase();
+  if (scheme === "http" || scheme === "https") return;
+  let content = text;
+  if (scheme === "data") {
+    const head = DATA_URL.exec(text.slice(0, 4096));
+    if (head?.[1] === undefined) throw new Fault("is a data URL, but not one in base64 (data:image/png;base64,…)");
+    content = text.slice(head[0].length);
+  } else if (scheme !== undefined) {
+    throw new Fault("is a URL of a kind that is not fetched; give base64, a data URL or an https URL");
+  }
+  // Three bytes are four characters; line breaks add a little. Longer texts are not even read.
+  if (content.length > Math.floor(limits.maxBytes / 3) * 4 * 1.1 + 100) {
+    throw new Fault(`has over ${megabytes(limits.maxBytes)}, which is the most that is taken`);
+  }
+  const bare = content.replaceAll(/\s+/g, "");
+  // Some leave the filling at the end out.
+  const bytes = fromBase64(bare.endsWith("=") ? bare : bare + "=".repeat((4 - (bare.length % 4)) % 4));
   if (bytes === undefined) {
-    throw new InputRefused(
-      `${name}: this text is neither base64, nor a data URL, nor an https URL; give a file as its bytes or as a Blob`,
+    throw new Fault(
+      "is neither base64 nor a URL; give base64, a data URL or an https URL, or a file as its bytes or as a Blob",
     );
   }
-  check(name, bytes, limits);
+  check(bytes, limits);
 }
 
-function check(name: string, bytes: Uint8Array, limits: PictureLimits): void {
-  if (bytes.length > limits.maxBytes) throw tooLarge(name, bytes.length, limits);
+function check(bytes: Uint8Array, limits: PictureLimits): void {
+  if (bytes.length > limits.maxBytes) throw tooLarge(bytes.length, limits.maxBytes);
   const format = formatOf(bytes);
   if (format === undefined || !limits.formats.includes(format)) {
-    const takes = limits.formats.join(", ");
-    throw new InputRefused(
-      `${name}: the file is ${format ?? "no picture that is known here"}; this field takes ${takes}`,
-    );
+    const names = limits.formats.map((one) => NAMES[one] ?? one);
+    const takes = names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names.join("");
+    const what = format === undefined ? "no picture of a known format" : `a ${NAMES[format]}`;
+    throw new Fault(`is ${bytes.length === 0 ? "empty" : what}; it must be a ${takes} picture`);
   }
-  const [width, height] = sizeOf(format, bytes);
+  checkSize(...sizeOf(format, bytes), limits);
+}
+
+function checkSize(width: number, height: number, limits: PictureLimits): void {
   if (width * height > limits.maxPixels) {
-    throw new InputRefused(
-      `${name}: the picture has ${width} x ${height} pixels; this field takes ${count(limits.maxPixels)} in all`,
-    );
+    const [pixels, most] = [(width * height) / 1e6, limits.maxPixels / 1e6];
+    // Rounded, unless that would hide that it is more.
+    const has = Number(pixels.toFixed(1)) > most ? pixels.toFixed(1) : pixels;
+    throw new Fault(`${width}x${height} has ${has} megapixels; at most ${most} are taken`);
+  }
+  if (Math.max(width, height) > LONGEST_SIDE) {
+    throw new Fault(`${width}x${height} is longer than ${count(LONGEST_SIDE)} pixels on a side`);
   }
   if (Math.max(width, height) > limits.maxAspect * Math.min(width, height)) {
-    throw new InputRefused(
-      `${name}: the picture has ${width} x ${height} pixels; the longer side may be ${limits.maxAspect} times as long as ` +
-        "the shorter",
-    );
+    const most = limits.maxAspect;
+    throw new Fault(`${width}x${height} is too long and thin; a side may be ${most} times as long as the other`);
   }
 }
 
-function tooLarge(name: string, size: number, limits: PictureLimits): InputRefused {
-  return new InputRefused(`${name}: the file has ${count(size)} bytes; this field takes ${count(limits.maxBytes)}`);
+function tooLarge(size: number, most: number): Fault {
+  return new Fault(`has ${count(size)} bytes; at most ${megabytes(most)} are taken`);
+}
+
+function megabytes(bytes: number): string {
+  return bytes % 1_000_000 === 0 ? `${bytes / 1_000_000} MB` : `${count(bytes)} bytes`;
 }
 
 type Format = "png" | "jpeg" | "webp";

@@ -1,20 +1,23 @@
 /** The client of an endpoint: it sends by `fetch` what `flow` says, and brings media home. */
 
-import { InputRefused, JobFailed } from "./errors.js";
+import { apiKeyOf, endpointUrl } from "./addresses.js";
+import { type Schema, checkInput } from "./checks.js";
+import { CallError, InputRefused, JobFailed, isRecord } from "./errors.js";
 import * as flow from "./flow.js";
 import { OPTIONS, type Options, type Progress, type Update } from "./flow.js";
-import { type Address, type Fetch, portOf } from "./http.js";
+import { type Address, type Fetch, now, portOf } from "./http.js";
 import type { JobOptions } from "./job_options.js";
+import { parse } from "./json.js";
 import { type MediaFile, type Medium, type OutputSpec, type Sink, bring, inMemory, mediaIn } from "./media.js";
-import { type PictureLimits, encoded } from "./pictures.js";
+import { encoded } from "./pictures.js";
 
-const RUNPOD = "https://api.runpod.ai/v2";
 // How long a call that ends early waits for its job to be told to stop. The telling goes on after that.
 const STOP_SECONDS = 5;
 
 /** What a client knows of its package. */
 export interface Spec {
-  readonly pictures: Readonly<Record<string, PictureLimits>>;
+  /** The JSON Schema of an input, as text: a JavaScript number does not hold every bound. */
+  readonly schema: string;
   readonly outputs: readonly OutputSpec[];
   /** What every result holds; an output without them is none. */
   readonly keys: readonly string[];
@@ -50,16 +53,19 @@ export class EndpointClient<Input extends object, Output extends object, Files e
   readonly options: Options;
   readonly #spec: Spec;
   readonly #address: Address;
+  #schema: Schema | undefined;
 
-  /** `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere. */
-  constructor(spec: Spec, endpoint: string, apiKey: string, options: ClientOptions = {}) {
+  /**
+   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere. What is left out is read from the
+   * environment: RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY.
+   *
+   * @throws NotConfigured: one of them is nowhere, or is none.
+   */
+  constructor(spec: Spec, endpoint: string | undefined, apiKey: string | undefined, options: ClientOptions = {}) {
     const { fetch = globalThis.fetch, ...given } = options;
-    // A header that cannot be written would be said together with the key.
-    if (!/^[\x21-\x7e]*$/.test(apiKey)) throw new InputRefused("the API key holds characters that no key has");
     this.options = { ...OPTIONS, ...given };
     this.#spec = spec;
-    const url = endpoint.includes("://") ? endpoint.replace(/\/+$/, "") : `${RUNPOD}/${encodeURIComponent(endpoint)}`;
-    this.#address = { url, apiKey, fetch };
+    this.#address = { url: endpointUrl(endpoint), apiKey: apiKeyOf(apiKey), fetch };
   }
 
   /** Queues a job; its id. A signal that comes while it is sent stops the job that comes of it. */
@@ -142,9 +148,12 @@ export class EndpointClient<Input extends object, Output extends object, Files e
 
   async #submit(request: Input, deadline: number, { signal, job }: SubmitOptions): Promise<string> {
     signal?.throwIfAborted();
-    const sent = await encoded(request as Readonly<Record<string, unknown>>, this.#spec.pictures);
+    this.#schema ??= parse(this.#spec.schema) as Schema;
+    if (isRecord(request)) checkExact(request, this.#spec.exact.input);
+    if (this.options.checkInput) checkInput(this.#schema, request);
+    if (!isRecord(request)) throw new InputRefused("a request is an object with the fields of this endpoint");
+    const sent = await encoded(request, this.#schema, this.options.checkInput);
     signal?.throwIfAborted();
-    checkExact(sent, this.#spec.exact.input);
     const queued = flow.submit(portOf(this.#address, signal), sent, this.options, deadline, job);
     if (signal === undefined) return queued;
     // The request goes on after an abort, because only its answer says which job is to be stopped.
@@ -179,13 +188,13 @@ export class EndpointClient<Input extends object, Output extends object, Files e
 
   /** Stops a job that nobody waits for any more, as far as that can be done: what ended the waiting is what is said. */
   async #stop(jobId: string): Promise<void> {
-    const deadline = flow.now() + this.options.requestSeconds;
+    const deadline = now() + this.options.requestSeconds;
     const told = flow.cancel(portOf(this.#address, undefined), jobId, this.options, deadline).catch(() => undefined);
     await within(told, STOP_SECONDS);
   }
 
   #deadline(call: CallOptions): number {
-    return flow.now() + (call.timeoutSeconds ?? this.options.callSeconds);
+    return now() + (call.timeoutSeconds ?? this.options.callSeconds);
   }
 }
 
@@ -197,7 +206,7 @@ async function last<Output, Files>(
     if (update.kind === "result") return update.output;
     onProgress?.(update);
   }
-  throw new Error("a job's updates ended without its result");
+  throw new CallError("a job's updates ended without its result");
 }
 
 /** What a promise brings; if the signal comes, it is waited for only so long as a job takes to be stopped. */

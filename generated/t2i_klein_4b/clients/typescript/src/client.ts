@@ -5,6 +5,7 @@
  */
 
 import type * as flow from "./flow.js";
+import { INPUT_SCHEMA } from "./input_schema.js";
 import { type ClientOptions, EndpointClient, type Spec } from "./transport.js";
 
 /** How files are given back, and pictures encoded. What is left out is the endpoint's own choice. */
@@ -79,7 +80,7 @@ export type Progress = flow.Progress<Files>;
 export type Update = flow.Update<Output, Files>;
 
 const SPEC: Spec = {
-  pictures: {},
+  schema: INPUT_SCHEMA,
   outputs: [
     { name: "image", mediaType: "image/png", flat: true },
   ],
@@ -89,8 +90,11 @@ const SPEC: Spec = {
 
 /** The endpoint, for one API key. */
 export class Client extends EndpointClient<Input, Output, Files> {
-  /** `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere. */
-  constructor(endpoint: string, apiKey: string, options: ClientOptions = {}) {
+  /**
+   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere; left out, RUNPOD_ENDPOINT_ID. The API key,
+   * left out, is that of RUNPOD_API_KEY.
+   */
+  constructor(endpoint?: string, apiKey?: string, options: ClientOptions = {}) {
     super(SPEC, endpoint, apiKey, options);
   }
 }

@@ -6,6 +6,7 @@
  * queued: no connection was made, or 429 with Retry-After.
  */
 
+import { jobIdIn, jobPath } from "./addresses.js";
 import {
   CallError,
   CallTimeout,
@@ -20,8 +21,10 @@ import {
   failure,
   isRecord,
 } from "./errors.js";
+import { now } from "./http.js";
 import { type JobOptions, besideInput, withoutSecrets } from "./job_options.js";
 import { parse, stringify } from "./json.js";
+import { count, plain } from "./text.js";
 
 const ENDED = ["FAILED", "CANCELLED", "TIMED_OUT"];
 // How often a job that is not known, or ended without its result, is looked at again: the queue may be behind itself.
@@ -29,7 +32,10 @@ const SECOND_LOOKS = 3;
 
 /** How patient a client is. Times in seconds, sizes in bytes. */
 export interface Options {
-  /** Of one HTTP request: each wait for the other side's next bytes. 60 unless given. */
+  /**
+   * Of one HTTP request from connecting to its last byte; one more for every 64 KiB that is sent or received, so that slow
+   * lines are waited for, and drops that never end are not. 60 unless given.
+   */
   readonly requestSeconds: number;
   /** A whole call: queueing, waiting and running. 1800 unless given. */
   readonly callSeconds: number;
@@ -43,8 +49,12 @@ export interface Options {
   readonly retrySeconds: number;
   /** RunPod's own limit of a request to /run: 10,000,000. */
   readonly maxRequestBytes: number;
+  /** Of an answer, unpacked: 32,000,000; RunPod's own are at most 20 MB. */
+  readonly maxAnswerBytes: number;
   /** The longest file that is fetched: 2,000,000,000. */
   readonly maxDownloadBytes: number;
+  /** Whether an input is checked here before it is sent, by the package's schema and in the worker's words: true. */
+  readonly checkInput: boolean;
 }
 
 export const OPTIONS: Options = {
@@ -54,22 +64,32 @@ export const OPTIONS: Options = {
   retries: 4,
   retrySeconds: 30,
   maxRequestBytes: 10_000_000,
+  maxAnswerBytes: 32_000_000,
   maxDownloadBytes: 2_000_000_000,
+  checkInput: true,
 };
 
-/** A request to the endpoint; `seconds` is the longest wait for the next bytes of its answer. */
+/** A request to the endpoint; `seconds` as Options.requestSeconds, `most` how long it may take in all. */
 export interface Send {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly body?: Uint8Array<ArrayBuffer>;
   readonly seconds: number;
+  readonly most: number;
+  readonly maxBytes: number;
   /** What it says beside its input. */
   readonly job?: JobOptions | undefined;
 }
 
-/** An answer; or what is known of a request without one. */
+/** A request as it is asked for: how long it may take is said with each try. */
+type Asked = Omit<Send, "seconds" | "most" | "maxBytes">;
+
+/**
+ * An answer, whose body is null if it is longer than it may be; or what is known of a request without one. A refusal's body
+ * is its beginning.
+ */
 export type Reply =
-  | { readonly status: number; readonly body: string; readonly retryAfter: string | null }
+  | { readonly status: number; readonly body: Uint8Array | null; readonly retryAfter: string | null }
   | { readonly status: 0; readonly broken: "nothing_sent" | "perhaps_sent"; readonly reason: string };
 
 /** The world, as a call sees it. Rejects only where the caller aborts. */
@@ -106,11 +126,6 @@ export type Update<Output, Files> = Progress<Files> | Result<Output>;
 
 type Job = Readonly<Record<string, unknown>>;
 
-/** Seconds on a clock that is never set. */
-export function now(): number {
-  return performance.now() / 1000;
-}
-
 /** Queues a job; its id. The deadline is one of `now`. */
 export async function submit(
   port: Port,
@@ -126,20 +141,17 @@ export async function submit(
         "give pictures as https URLs, or smaller ones",
     );
   }
-  const queued = await exchange(port, { method: "POST", path: "/run", body, job }, options, undefined, deadline);
-  const id = queued["id"];
-  if (typeof id !== "string") throw new UnexpectedAnswer("the answer to /run holds no id");
-  return id;
+  return jobIdIn(await exchange(port, { method: "POST", path: "/run", body, job }, options, undefined, deadline));
 }
 
 /** Stops a job, or takes it out of the queue. A job that has ended stays as it is. */
 export async function cancel(port: Port, jobId: string, options: Options, deadline = Infinity): Promise<void> {
-  await exchange(port, { method: "POST", path: `/cancel/${encodeURIComponent(jobId)}` }, options, jobId, deadline);
+  await exchange(port, { method: "POST", path: jobPath("cancel", jobId) }, options, jobId, deadline);
 }
 
 /** How a job is now, as /status says it. */
 export async function look(port: Port, jobId: string, options: Options, deadline = Infinity): Promise<Job> {
-  return exchange(port, { method: "GET", path: `/status/${encodeURIComponent(jobId)}` }, options, jobId, deadline);
+  return exchange(port, { method: "GET", path: jobPath("status", jobId) }, options, jobId, deadline);
 }
 
 /**
@@ -160,34 +172,30 @@ export async function* follow(
   let [told, doubts] = ["", 0];
   for (;;) {
     let job: Job = {};
+    let doubt: CallError | undefined;
     try {
       job = await look(port, jobId, options, deadline);
+      doubt = doubtOf(job, keys, jobId);
     } catch (error) {
-      if (!(error instanceof ResultGone) || doubts >= SECOND_LOOKS) throw error;
-      doubts += 1;
+      if (!(error instanceof ResultGone)) throw error;
+      doubt = error;
     }
     const { status, output } = job;
-    if (typeof status === "string" && ENDED.includes(status)) throw failure(status, job["error"], jobId);
-    if (status === "COMPLETED") {
-      // A progress update that comes after the result overwrites it (runpod-python#250).
-      if (isRecord(output) && keys.every((key) => Object.hasOwn(output, key))) {
-        yield { kind: "result", jobId, output };
-        return;
-      }
-      doubts += 1;
-      if (doubts > SECOND_LOOKS) {
-        throw new ResultGone(`job ${jobId} is COMPLETED, but its result is not there`, { jobId });
-      }
-    } else if (typeof status === "string") {
-      doubts = 0;
-      const progress = progressOf(jobId, status, output);
+    doubts = doubt === undefined ? 0 : doubts + 1;
+    if (doubt !== undefined && doubts > SECOND_LOOKS) throw doubt;
+    if (doubt === undefined && status === "COMPLETED") {
+      yield { kind: "result", jobId, output: output as Job };
+      return;
+    }
+    if (doubt === undefined) {
+      const progress = progressOf(jobId, stateText(status), output);
       const said = stringify(progress);
       if (said !== told) yield progress;
       told = said;
     }
     const time = now();
     if (time >= deadline) {
-      throw new CallTimeout(`job ${jobId} has not ended in time; it was last ${String(status)}`, { jobId });
+      throw new CallTimeout(`job ${jobId} has not ended in time; it was last ${stateText(status)}`, { jobId });
     }
     const [first, longest] = options.pollSeconds;
     const pause = Math.min(Math.max(first, (time - started) / 10), longest) * between(0.9, 1.1);
@@ -195,19 +203,34 @@ export async function* follow(
   }
 }
 
+/** What is wrong with a look at a job that may be better at the next; throws JobFailed for one that ended without a result. */
+function doubtOf(job: Job, keys: readonly string[], jobId: string): CallError | undefined {
+  const { status, output } = job;
+  if (typeof status !== "string") return new UnexpectedAnswer(`the answer for job ${jobId} says no state`, { jobId });
+  if (ENDED.includes(status)) throw failure(status, job["error"], jobId);
+  // A progress update that comes after the result overwrites it (runpod-python#250).
+  if (status !== "COMPLETED" || (isRecord(output) && keys.every((key) => Object.hasOwn(output, key)))) return undefined;
+  return new ResultGone(`job ${jobId} is COMPLETED, but its result is not there`, { jobId });
+}
+
+function stateText(status: unknown): string {
+  return typeof status === "string" ? plain(status, 40) : "not known";
+}
+
 /** One request and its answer, tried again where that is safe. */
 async function exchange(
   port: Port,
-  request: Omit<Send, "seconds">,
+  request: Asked,
   options: Options,
   jobId: string | undefined,
   deadline: number,
 ): Promise<Job> {
   for (let tries = 0; ; tries += 1) {
     // A last look is worth a second even where no time is left.
-    const seconds = Math.min(options.requestSeconds, Math.max(deadline - now(), 1));
-    const reply = await port.send({ ...request, seconds });
-    if (reply.status >= 200 && reply.status < 300 && "body" in reply) return object(reply.body, request);
+    const most = Math.max(deadline - now(), 1);
+    const seconds = Math.min(options.requestSeconds, most);
+    const reply = await port.send({ ...request, seconds, most, maxBytes: options.maxAnswerBytes });
+    if (reply.status >= 200 && reply.status < 300 && "body" in reply) return object(reply.body, request, jobId, options);
     const error = refusal(reply, request, jobId);
     const pause = safe(reply, request) ? pauseBefore(reply, tries, options) : undefined;
     if (pause === undefined) throw error;
@@ -218,7 +241,7 @@ async function exchange(
   }
 }
 
-function safe(reply: Reply, request: Omit<Send, "seconds">): boolean {
+function safe(reply: Reply, request: Asked): boolean {
   if (request.path === "/run") {
     return "broken" in reply ? reply.broken === "nothing_sent" : reply.status === 429 && reply.retryAfter !== null;
   }
@@ -235,10 +258,10 @@ function pauseBefore(reply: Reply, tries: number, options: Options): number | un
 
 /** As a number of seconds only: RunPod sends no dates. */
 function secondsOf(retryAfter: string | null): number | undefined {
-  return retryAfter !== null && /^\s*\d+\s*$/.test(retryAfter) ? Number(retryAfter) : undefined;
+  return retryAfter !== null && /^\s*\d{1,9}\s*$/.test(retryAfter) ? Number(retryAfter) : undefined;
 }
 
-function refusal(reply: Reply, request: Omit<Send, "seconds">, jobId: string | undefined): CallError {
+function refusal(reply: Reply, request: Asked, jobId: string | undefined): CallError {
   const where = `${request.method} ${request.path}`;
   const about = { jobId };
   if ("broken" in reply) {
@@ -264,28 +287,39 @@ function refusal(reply: Reply, request: Omit<Send, "seconds">, jobId: string | u
   if (status === 429) {
     return new RateLimited(`${where}: HTTP 429: too many requests`, secondsOf(reply.retryAfter), about);
   }
-  const said = withoutSecrets(reply.body, request.job).slice(0, 200);
+  const said = beginning(reply.body, request, 200);
   if (request.path === "/run" && [400, 413, 422].includes(status)) {
     return new InputRefused(`${where}: HTTP ${status}: ${said}`);
   }
   return new UnexpectedAnswer(`${where}: HTTP ${status}: ${said}`, about);
 }
 
-function object(body: string, request: Omit<Send, "seconds">): Job {
+function object(body: Uint8Array | null, request: Asked, jobId: string | undefined, options: Options): Job {
+  if (body === null) {
+    const most = count(options.maxAnswerBytes);
+    throw new UnexpectedAnswer(`${request.method} ${request.path}: an answer of more than ${most} bytes`, { jobId });
+  }
   try {
-    const value = parse(body);
+    const value = parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
     if (isRecord(value)) return value;
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    // What is no UTF-8 is a TypeError; a text of half a gigabyte, which is more than a string may be, another.
+    if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError)) throw error;
   }
-  const said = withoutSecrets(body, request.job).slice(0, 80);
-  throw new UnexpectedAnswer(`an answer that is no JSON object: ${JSON.stringify(said)}`);
+  const said = JSON.stringify(beginning(body, request, 80));
+  throw new UnexpectedAnswer(`an answer that is no JSON object: ${said}`, { jobId });
+}
+
+function beginning(body: Uint8Array | null, request: Asked, length: number): string {
+  const text = new TextDecoder().decode(body?.subarray(0, 1000));
+  return plain(withoutSecrets(text, request.job), length);
 }
 
 function text(request: object, beside: object): string {
   try {
     return stringify({ input: request, ...beside });
   } catch (error) {
+    if (error instanceof CallError) throw error;
     throw new InputRefused(`the request cannot be sent: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
@@ -293,26 +327,26 @@ function text(request: object, beside: object): string {
 function progressOf(jobId: string, state: string, output: unknown): Progress<Job> {
   const told: Job = isRecord(output) ? output : {};
   const { percent, node, step, of, outputs, files } = told;
+  const states = Object.entries(isRecord(outputs) ? outputs : {}).flatMap(([name, value]) =>
+    typeof value === "string" ? [[plain(name, 100), plain(value, 40)] as const] : [],
+  );
   return {
     kind: "progress",
     jobId,
     state,
-    ...(typeof percent === "number" ? { percent } : {}),
-    ...(typeof node === "string" ? { node } : {}),
-    ...(typeof step === "number" ? { step } : {}),
-    ...(typeof of === "number" ? { of } : {}),
-    ...(isRecord(outputs)
-      ? { outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, String(value)])) }
-      : {}),
+    ...(isNumber(percent) ? { percent } : {}),
+    ...(typeof node === "string" ? { node: plain(node, 200) } : {}),
+    ...(isNumber(step) && Number.isInteger(step) ? { step } : {}),
+    ...(isNumber(of) && Number.isInteger(of) ? { of } : {}),
+    ...(states.length > 0 ? { outputs: Object.fromEntries(states) } : {}),
     ...(isRecord(files) && Object.keys(files).length > 0 ? { files } : {}),
   };
 }
 
-function between(low: number, high: number): number {
-  return low + Math.random() * (high - low);
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
 
-/** A count as it is read: 10,000,000. */
-export function count(number: number): string {
-  return number.toLocaleString("en-US");
+function between(low: number, high: number): number {
+  return low + Math.random() * (high - low);
 }

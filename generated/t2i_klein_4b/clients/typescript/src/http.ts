@@ -1,6 +1,7 @@
-/** Requests by `fetch`: with a limit on each wait, and with what is known where no answer comes. */
+/** Requests by `fetch`: bounded in time however slowly they come, and in bytes; and what is known where no answer comes. */
 
 import type { Port, Reply, Send } from "./flow.js";
+import { plain } from "./text.js";
 
 export type Fetch = typeof globalThis.fetch;
 
@@ -25,6 +26,11 @@ const UNSENT = new Set([
   "ConnectionRefused",
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
+
+/** Seconds on a clock that is never set. */
+export function now(): number {
+  return performance.now() / 1000;
+}
 
 /** The requests and waits of a call. A job's submission, once begun, is not aborted: its id would be lost. */
 export function portOf(address: Address, signal: AbortSignal | undefined): Port {
@@ -54,32 +60,47 @@ export function pause(seconds: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Ends a request that gets no bytes for too long, or whose caller aborts. */
+// Bytes a second that the slowest line has. What comes more slowly is not waited for.
+const PACE = 65_536;
+// Of an answer that is a refusal, only its beginning is told.
+const REFUSAL_BYTES = 16_384;
+// A key that is shorter stands in texts by chance.
+const SECRET = 12;
+
+/** Ends a request that takes longer than some seconds, and one more for every 64 KiB; or whose caller aborts. */
 export class Limit {
   readonly #controller = new AbortController();
   readonly #seconds: number;
   readonly #outer: AbortSignal | undefined;
   readonly #aborted = (): void => this.#controller.abort(this.#outer?.reason);
+  readonly #most: number;
+  #until: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(seconds: number, outer: AbortSignal | undefined) {
+  constructor(seconds: number, outer: AbortSignal | undefined, most = Infinity) {
     this.#seconds = seconds;
     this.#outer = outer;
+    this.#until = now() + seconds;
+    this.#most = now() + most;
     outer?.throwIfAborted();
     outer?.addEventListener("abort", this.#aborted, { once: true });
-    this.again();
+    this.came(0);
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Something came: the time starts anew. */
-  again(): void {
+  /** So many bytes were moved. */
+  came(bytes: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#controller.abort(new DOMException(`nothing came for ${this.#seconds} seconds`, "TimeoutError"));
-    }, milliseconds(this.#seconds));
+    this.#until += bytes / PACE;
+    this.#timer = setTimeout(
+      () => {
+        this.#controller.abort(new DOMException(`not done within ${this.#seconds} seconds`, "TimeoutError"));
+      },
+      milliseconds(Math.max(Math.min(this.#until, this.#most) - now(), 0)),
+    );
   }
 
   end(): void {
@@ -100,7 +121,7 @@ export async function* chunks(response: Response, limit: Limit): AsyncGenerator<
         whole = true;
         return;
       }
-      limit.again();
+      limit.came(value.length);
       yield value;
     }
   } finally {
@@ -118,8 +139,10 @@ export function reasonOf(error: unknown): string {
 }
 
 async function send(address: Address, request: Send, signal: AbortSignal | undefined): Promise<Reply> {
-  const limit = new Limit(request.seconds, signal);
+  const limit = new Limit(request.seconds, signal, request.most);
+  let refusal: { status: number; retryAfter: string | null } | undefined;
   try {
+    limit.came(request.body?.length ?? 0);
     // Not as a method: a browser's fetch wants to be called on nothing else than its window.
     const { fetch } = address;
     const response = await fetch(address.url + request.path, {
@@ -127,21 +150,49 @@ async function send(address: Address, request: Send, signal: AbortSignal | undef
       headers: { Authorization: `Bearer ${address.apiKey}`, "Content-Type": "application/json" },
       // Never to another place with the key.
       redirect: "manual",
+      credentials: "omit",
       signal: limit.signal,
       ...(request.body === undefined ? {} : { body: request.body }),
     });
-    limit.again();
-    const decoder = new TextDecoder();
-    let body = "";
-    for await (const chunk of chunks(response, limit)) body += decoder.decode(chunk, { stream: true });
-    return { status: response.status, body: body + decoder.decode(), retryAfter: response.headers.get("Retry-After") };
+    const told = { status: response.status, retryAfter: response.headers.get("Retry-After") };
+    if (!response.ok) refusal = told;
+    const most = response.ok ? request.maxBytes : REFUSAL_BYTES;
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    let size = 0;
+    for await (const chunk of chunks(response, limit)) {
+      size += chunk.length;
+      if (size <= most) parts.push(chunk);
+      else if (response.ok) return { ...told, body: null };
+      else break;
+    }
+    return { ...told, body: response.ok ? joined(parts) : withoutKey(joined(parts), address.apiKey) };
   } catch (error) {
     signal?.throwIfAborted();
+    // A refusal counts, whatever its body does.
+    if (refusal !== undefined) return { ...refusal, body: new Uint8Array() };
     const broken = UNSENT.has(codeOf(causeOf(error)) ?? "") ? "nothing_sent" : "perhaps_sent";
-    return { status: 0, broken, reason: reasonOf(error) };
+    return { status: 0, broken, reason: plain(reasonOf(error), 300) };
   } finally {
     limit.end();
   }
+}
+
+/** Bytes that came in parts, as one. */
+export function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const [first] = parts;
+  if (first !== undefined && parts.length === 1) return first;
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function withoutKey(body: Uint8Array, key: string): Uint8Array {
+  if (key.length < SECRET) return body;
+  return new TextEncoder().encode(new TextDecoder().decode(body).replaceAll(key, "..."));
 }
 
 /** Node's fetch says "fetch failed" and hangs the reason beneath. */

@@ -10,13 +10,16 @@ export type Json = null | boolean | number | bigint | string | readonly Json[] |
 
 // Far more than any answer has; a deeper text would only break the stack.
 const DEEPEST = 256;
+// A longer number takes a time that grows with the square of its length.
+const MOST_DIGITS = 1000;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const WORDS: Readonly<Record<string, null | boolean>> = { null: null, true: true, false: false };
 
 /**
  * A JSON text's value; its whole numbers are exact.
  *
- * @throws SyntaxError: it is no JSON, or nested more than 256 deep.
+ * @throws SyntaxError: it is no JSON, is nested more than 256 deep, or holds a number of over 1,000 digits or none that a
+ * double holds.
  */
 export function parse(text: string): Json {
   const reader = new Reader(text);
@@ -29,16 +32,22 @@ export function parse(text: string): Json {
  * A value as JSON text, bigints as the numbers that they are. Keys whose value is undefined are left out, as
  * JSON.stringify does.
  *
- * @throws RangeError: a number that JSON has no word for (NaN, an infinity).
+ * @throws RangeError: a number that JSON has no word for (NaN, an infinity), or nested more than 256 deep.
  * @throws TypeError: a value that JSON has no word for, such as a function.
  */
 export function stringify(value: unknown): string {
+  return written(value, 0);
+}
+
+function written(value: unknown, depth: number): string {
+  // Also one that holds itself.
+  if (depth > DEEPEST) throw new RangeError(`a value is nested more than ${DEEPEST} deep`);
   if (typeof value === "bigint") return value.toString();
   if (typeof value === "number" && !Number.isFinite(value)) throw new RangeError(`JSON has no number ${value}`);
-  if (Array.isArray(value)) return `[${value.map(stringify).join(",")}]`;
+  if (Array.isArray(value)) return `[${value.map((one) => written(one, depth + 1)).join(",")}]`;
   if (typeof value === "object" && value !== null) {
     const members = Object.entries(value).filter(([, one]) => one !== undefined);
-    return `{${members.map(([key, one]) => `${JSON.stringify(key)}:${stringify(one)}`).join(",")}}`;
+    return `{${members.map(([key, one]) => `${JSON.stringify(key)}:${written(one, depth + 1)}`).join(",")}}`;
   }
   const text = JSON.stringify(value) as string | undefined;
   if (text === undefined) throw new TypeError(`JSON has no word for a ${typeof value}`);
@@ -127,7 +136,12 @@ class Reader {
     this.#at = NUMBER.lastIndex;
     const [text, fraction, exponent] = found;
     const value = Number(text);
-    return fraction === undefined && exponent === undefined && !Number.isSafeInteger(value) ? BigInt(text) : value;
+    if (fraction === undefined && exponent === undefined) {
+      if (text.length > MOST_DIGITS) throw this.#wrong();
+      return Number.isSafeInteger(value) ? value : BigInt(text);
+    }
+    if (!Number.isFinite(value)) throw this.#wrong();
+    return value;
   }
 
   #word(): null | boolean {

@@ -5,7 +5,7 @@ import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { InputRefused } from "./errors.js";
+import { CallError, CannotSave, InputRefused } from "./errors.js";
 import type { Sink } from "./media.js";
 import type { EndpointClient } from "./transport.js";
 
@@ -20,6 +20,7 @@ export interface SaveOptions {
  * the answer says; their paths, by the output's name. A file is there whole, or not at all.
  *
  * @throws MediaBroken: a file is another than the worker made, or cannot be fetched; nothing is left of it.
+ * @throws CannotSave: a file cannot be written.
  */
 export async function save<Input extends object, Output extends object, Files extends object>(
   client: EndpointClient<Input, Output, Files>,
@@ -28,7 +29,7 @@ export async function save<Input extends object, Output extends object, Files ex
   { prefix = "", signal }: SaveOptions = {},
 ): Promise<Record<string, string[]>> {
   const target = typeof folder === "string" ? folder : fileURLToPath(folder);
-  await mkdir(target, { recursive: true });
+  await saving(mkdir(target, { recursive: true }));
   const saved: Record<string, string[]> = {};
   for (const medium of client.files(output)) {
     const path = join(target, `${prefix}${medium.name}`);
@@ -54,25 +55,36 @@ export async function picture(path: string | URL): Promise<Uint8Array<ArrayBuffe
 }
 
 async function onDisk(part: string, path: string): Promise<Sink<void>> {
-  const file = await open(part, "wx");
+  const file = await saving(open(part, "wx"));
   const hash = createHash("sha256");
   let isOpen = true;
   const close = async (): Promise<void> => {
-    if (isOpen) await file.close();
+    if (isOpen) await saving(file.close());
     isOpen = false;
   };
   return {
     write: async (chunk) => {
       hash.update(chunk);
-      await file.writeFile(chunk);
+      await saving(file.writeFile(chunk));
     },
     end: async () => {
       await close();
-      return { sha256: hash.digest("hex"), keep: () => rename(part, path) };
+      return { sha256: hash.digest("hex"), keep: () => saving(rename(part, path)) };
     },
     drop: async () => {
       await close();
-      await rm(part, { force: true });
+      await saving(rm(part, { force: true }));
     },
   };
+}
+
+/** What a step of the file system brings; its faults as ours. */
+async function saving<T>(step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    if (error instanceof CallError) throw error;
+    const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    throw new CannotSave(`a file cannot be written: ${why}`, { cause: error });
+  }
 }

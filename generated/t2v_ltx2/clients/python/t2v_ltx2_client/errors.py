@@ -1,7 +1,8 @@
 """What can go wrong with a call.
 
 CallError
-├── InputRefused            an input that the endpoint would not take; nothing was sent
+├── NotConfigured           no API key or endpoint was given, or one that cannot be one; nothing was sent
+├── InputRefused            a request that cannot be sent, or that the endpoint refused with HTTP 400, 413, 422
 ├── Unauthorized            HTTP 401 or 403: the API key
 ├── EndpointNotFound        HTTP 404 for the endpoint itself
 ├── RateLimited             HTTP 429, also after waiting
@@ -11,16 +12,22 @@ CallError
 ├── ResultGone              the endpoint knows the job no longer, or lost its result
 ├── CallTimeout             no end within the time that the caller gave (also a TimeoutError)
 ├── MediaBroken             a file that is not the one that the worker made, or cannot be fetched
+├── CannotSave              a file that cannot be written here (also an OSError)
 └── JobFailed               the job ended without a result: `code`, `message`, `details`
-    ├── InvalidInput, ComfyuiError, …     one class a code
+    ├── InvalidInput        the input; without a `job_id` it was found here, and nothing was sent
+    ├── ComfyuiError, …     one class a code
     └── (JobFailed itself)                a code that this client does not know
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from .text import plain, read_json
+
+# What is kept of an error that a worker, or somebody in its place, says.
+_MOST_DETAILS, _LONGEST_NAME = 100, 200
 
 
 class CallError(Exception):
@@ -31,8 +38,12 @@ class CallError(Exception):
         self.job_id = job_id
 
 
+class NotConfigured(CallError):
+    """No API key or endpoint was given, or one that cannot be one; nothing was sent."""
+
+
 class InputRefused(CallError):
-    """An input that the endpoint would not take; nothing was sent."""
+    """A request that cannot be sent, or that the endpoint refused as a whole (HTTP 400, 413, 422)."""
 
 
 class Unauthorized(CallError):
@@ -73,6 +84,14 @@ class CallTimeout(CallError, TimeoutError):
 
 class MediaBroken(CallError):
     """A file that is not the one that the worker made, or that cannot be fetched."""
+
+
+class CannotSave(CallError, OSError):
+    """A file that cannot be written here: no room, no right, no folder."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"a file cannot be written: {error.strerror or error}")
+        self.errno, self.strerror, self.filename = error.errno, error.strerror, error.filename
 
 
 @dataclass(frozen=True)
@@ -178,17 +197,18 @@ def failure(state: str, error: object, job_id: str) -> JobFailed:
     if told is None or not isinstance(code, str):
         # A worker that died, or one that is no package of ours, says its reason in words of its own.
         code = _BY_STATE.get(state, "failed")
-        text = error if isinstance(error, str) and error else f"the job ended as {state}"
+        text = plain(error) if isinstance(error, str) and error else f"the job ended as {state}"
         return BY_CODE.get(code, JobFailed)(code, text, job_id=job_id)
-    details = told.get("details")
-    parts = tuple(_detail(part) for part in details) if isinstance(details, list) else ()
-    return BY_CODE.get(code, JobFailed)(code, str(told.get("message", "")), parts, job_id=job_id)
+    message, details = told.get("message"), told.get("details")
+    parts = tuple(_detail(part) for part in details[:_MOST_DETAILS]) if isinstance(details, list) else ()
+    said = plain(message) if isinstance(message, str) else ""
+    return BY_CODE.get(code, JobFailed)(plain(code, _LONGEST_NAME), said, parts, job_id=job_id)
 
 
 def _told(error: object) -> Mapping[str, object] | None:
     if isinstance(error, str):
         try:
-            error = json.loads(error)
+            error = read_json(error)
         except ValueError:
             return None
     return error if isinstance(error, dict) else None
@@ -196,10 +216,10 @@ def _told(error: object) -> Mapping[str, object] | None:
 
 def _detail(part: object) -> Detail:
     if not isinstance(part, dict):
-        return Detail(str(part))
-    field, output = part.get("field"), part.get("output")
+        return Detail(plain(part) if isinstance(part, str) else "a detail that is none")
+    message, field, output = part.get("message"), part.get("field"), part.get("output")
     return Detail(
-        str(part.get("message", "")),
-        field if isinstance(field, str) else None,
-        output if isinstance(output, str) else None,
+        plain(message) if isinstance(message, str) else "",
+        plain(field, _LONGEST_NAME) if isinstance(field, str) else None,
+        plain(output, _LONGEST_NAME) if isinstance(output, str) else None,
     )

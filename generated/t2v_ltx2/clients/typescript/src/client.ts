@@ -5,6 +5,7 @@
  */
 
 import type * as flow from "./flow.js";
+import { INPUT_SCHEMA } from "./input_schema.js";
 import { type ClientOptions, EndpointClient, type Spec } from "./transport.js";
 
 /** How files are given back. What is left out is the endpoint's own choice. */
@@ -81,7 +82,7 @@ export type Progress = flow.Progress<Files>;
 export type Update = flow.Update<Output, Files>;
 
 const SPEC: Spec = {
-  pictures: {},
+  schema: INPUT_SCHEMA,
   outputs: [
     { name: "video", mediaType: "video/mp4", flat: true },
   ],
@@ -91,8 +92,11 @@ const SPEC: Spec = {
 
 /** The endpoint, for one API key. */
 export class Client extends EndpointClient<Input, Output, Files> {
-  /** `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere. */
-  constructor(endpoint: string, apiKey: string, options: ClientOptions = {}) {
+  /**
+   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere; left out, RUNPOD_ENDPOINT_ID. The API key,
+   * left out, is that of RUNPOD_API_KEY.
+   */
+  constructor(endpoint?: string, apiKey?: string, options: ClientOptions = {}) {
     super(SPEC, endpoint, apiKey, options);
   }
 }

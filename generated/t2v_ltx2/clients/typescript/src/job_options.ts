@@ -68,7 +68,7 @@ function milliseconds(
 ): number | undefined {
   if (seconds === undefined) return undefined;
   // In this way round, so that NaN is none either.
-  if (!(seconds >= least / 1000 && seconds <= most / 1000)) {
+  if (typeof seconds !== "number" || !(seconds >= least / 1000 && seconds <= most / 1000)) {
     const longest = (most / 1000).toLocaleString("en-US");
     throw new InputRefused(`${name}: must be from ${least / 1000} to ${longest} seconds`);
   }
@@ -76,7 +76,7 @@ function milliseconds(
 }
 
 function url(name: string, text: string): string {
-  if (!/^https?:\/\/[!-~]+$/.test(text)) {
+  if (typeof text !== "string" || !/^https?:\/\/[!-~]+$/.test(text)) {
     throw new InputRefused(`${name}: must be an http or https URL, without spaces and in ASCII`);
   }
   return text;

@@ -1,0 +1,232 @@
+/**
+ * An input, checked by the package's schema before a call is paid for: the worker's verdict in the worker's words.
+ *
+ * The worker checks again. What only it can know is not said here: whether an address can be fetched, whether a picture can
+ * be decoded, and how much less its operator lets it take.
+ */
+
+import { type Detail, InvalidInput, isRecord } from "./errors.js";
+import type { Json } from "./json.js";
+import { count, decimal, nearestOf, quoted, shorten } from "./text.js";
+
+export type Schema = { readonly [key: string]: Json };
+type Found = Detail & { readonly field: string };
+type Given = Readonly<Record<string, unknown>>;
+
+// As the worker: an answer of a bounded size.
+const MOST_FAULTS = 20;
+const IN_MESSAGE = 5;
+const LARGEST_SHOWN = 10n ** 30n;
+
+/**
+ * Checks an input; pictures may be texts, bytes or Blobs.
+ *
+ * @throws InvalidInput: it does not fit; `details` has an entry for each fault, as the worker's answer would.
+ */
+export function checkInput(schema: Schema, request: unknown): void {
+  if (!isGiven(request)) {
+    const message = `must be an object with the fields of this endpoint, not ${jsonType(request)}`;
+    return refuse([{ field: "input", message }]);
+  }
+  const found = [...objectFaults(schema, schema, request, "")];
+  refuse(found.length > 0 ? found : [...twice(request)]);
+}
+
+/**
+ * Throws what was found, if anything was.
+ *
+ * @throws InvalidInput: something was.
+ */
+export function refuse(found: readonly Found[]): void {
+  if (found.length === 0) return;
+  const faults = found.slice(0, MOST_FAULTS);
+  const left = found.length - faults.length;
+  if (left > 0) faults.push({ field: "input", message: `has ${left} more faults` });
+  const text = faults.slice(0, IN_MESSAGE).map(({ field, message }) => `${field}: ${message}`);
+  const more = found.length > IN_MESSAGE ? ` (and ${found.length - IN_MESSAGE} more)` : "";
+  throw new InvalidInput("invalid_input", `The input was refused. ${text.join("; ")}${more}.`, faults);
+}
+
+function* objectFaults(root: Schema, schema: Schema, value: Given, path: string): Generator<Found> {
+  const properties = propertiesOf(schema);
+  const required = Array.isArray(schema["required"]) ? schema["required"] : [];
+  for (const [name, one] of Object.entries(properties)) {
+    // A key whose value is undefined is left out of the request.
+    if (value[name] !== undefined && Object.hasOwn(value, name)) yield* faultsOf(root, one, value[name], path + name);
+    else if (required.includes(name)) yield fault(path + name, "is required");
+  }
+  for (const key of Object.keys(value).filter((one) => value[one] !== undefined && !Object.hasOwn(properties, one))) {
+    const name = shorten(path + key, 60);
+    const fields = Object.keys(propertiesOf(root));
+    const near = nearestField(name.toLowerCase(), fields);
+    const hint = near === undefined ? `the fields are ${fields.join(", ")}` : `did you mean ${near}?`;
+    yield fault(name, `is not a field of this endpoint; ${hint}`);
+  }
+}
+
+function* faultsOf(root: Schema, schema: Schema, value: unknown, path: string): Generator<Found> {
+  const kinds = [schema["type"] ?? []].flat();
+  const choices = schema["enum"];
+  if (value === null && (kinds.includes("null") || (Array.isArray(choices) && choices.includes(null)))) return;
+  if (kinds.includes("object")) {
+    if (isGiven(value)) yield* objectFaults(root, schema, value, `${path}.`);
+    else yield fault(path, `must be an object, not ${shown(value)}`);
+  } else if (kinds.includes("array")) {
+    yield* listFaults(root, schema, value, path);
+  } else {
+    const problem = problemOf(schema, kinds, value, path);
+    if (problem !== undefined) yield fault(path, problem);
+  }
+}
+
+function* listFaults(root: Schema, schema: Schema, value: unknown, path: string): Generator<Found> {
+  if (!Array.isArray(value)) {
+    yield fault(path, `must be an array, not ${shown(value)}`);
+    return;
+  }
+  for (const [index, item] of value.entries()) yield* faultsOf(root, schema["items"] as Schema, item, `${path}.${index}`);
+  if (value.length === 0 && schema["minItems"] !== undefined) yield fault(path, "must not be empty");
+}
+
+function* twice(request: Given): Generator<Found> {
+  const names: readonly unknown[] = Array.isArray(request["outputs"]) ? request["outputs"] : [];
+  const found = [...new Set(names.filter((name, at) => names.indexOf(name) !== at))].sort();
+  if (found.length > 0) yield { field: "outputs", message: `names ${found.join(", ")} twice` };
+}
+
+/** What is wrong with a value that is no object and no array. */
+function problemOf(schema: Schema, kinds: readonly unknown[], value: unknown, path: string): string | undefined {
+  const inner = path.includes(".");
+  if (schema["x-media"] !== undefined) return isFile(value) ? undefined : textProblem(schema, value);
+  if (kinds.includes("boolean")) return typeof value === "boolean" ? undefined : `must be a boolean, not ${shown(value)}`;
+  if (kinds.includes("integer")) return integerProblem(schema, value, inner);
+  if (kinds.includes("number")) return numberProblem(schema, value);
+  return schema["enum"] === undefined ? textProblem(schema, value) : choiceProblem(schema, value, inner);
+}
+
+function textProblem(schema: Schema, value: unknown): string | undefined {
+  if (typeof value !== "string") return `must be a text, not ${shown(value)}`;
+  if (/\p{Cs}/u.test(value)) return "must be whole Unicode text; it holds half of a surrogate pair";
+  const length = lengthOf(value);
+  const [least, most] = [Number(schema["minLength"] ?? 0), Number(schema["maxLength"] ?? Infinity)];
+  if (length < least) {
+    if (least === 1) return "must not be empty";
+    return `must have at least ${count(least)} characters, not ${count(length)}`;
+  }
+  return length > most ? `must have at most ${count(most)} characters, not ${count(length)}` : undefined;
+}
+
+function integerProblem(schema: Schema, given: unknown, inner: boolean): string | undefined {
+  if (typeof given !== "bigint" && !(typeof given === "number" && Number.isInteger(given))) {
+    return `must be an integer, not ${shown(given)}`;
+  }
+  const value = BigInt(given);
+  const [low, high] = [bound(schema["minimum"]), bound(schema["maximum"])];
+  const step = bound(schema["multipleOf"] ?? schema["x-step"]) ?? 1n;
+  const offset = bound(schema["x-offset"]) ?? 0n;
+  const form = offset !== 0n ? `${step}·n + ${offset}` : `a multiple of ${step}`;
+  const over = modulo(value - offset, step);
+  if ((low !== undefined && value < low) || (high !== undefined && value > high)) {
+    // The worker looks at a step without an offset before it looks at the bounds.
+    const told = offset === 0n && over !== 0n ? `, ${form}` : "";
+    return `${boundsText(low, high, low !== undefined && value < low, inner)}${told}, not ${shown(given)}`;
+  }
+  if (over === 0n) return undefined;
+  const near = [value - over, value - over + step].filter(
+    (one) => (low === undefined || one >= low) && (high === undefined || one <= high),
+  );
+  if (near.length === 0) return `must be ${form}, not ${shown(given)}`;
+  return `must be ${form}; the nearest to ${value} ${near.length > 1 ? "are" : "is"} ${near.join(" and ")}`;
+}
+
+function numberProblem(schema: Schema, given: unknown): string | undefined {
+  if (typeof given !== "number" && typeof given !== "bigint") return `must be a number, not ${shown(given)}`;
+  if (typeof given === "number" && !Number.isFinite(given)) return `must be a finite number, not ${shown(given)}`;
+  const [low, high] = [schema["minimum"], schema["maximum"]] as [number | undefined, number | undefined];
+  const below = low !== undefined && given < low;
+  if (!below && !(high !== undefined && given > high)) return undefined;
+  return `${boundsText(low, high, below, false)}, not ${shown(given)}`;
+}
+
+/** The bound that a value is outside of; both where the worker says both, which is of the input's own fields. */
+function boundsText(
+  low: number | bigint | undefined,
+  high: number | bigint | undefined,
+  below: boolean,
+  inner: boolean,
+): string {
+  if (!inner && low !== undefined && high !== undefined) return `must be from ${low} to ${high}`;
+  return below ? `must be at least ${low}` : `must be at most ${high}`;
+}
+
+function choiceProblem(schema: Schema, value: unknown, inner: boolean): string | undefined {
+  const listed = Array.isArray(schema["enum"]) ? schema["enum"] : [];
+  const choices = listed.filter((one): one is string => typeof one === "string");
+  if (typeof value === "string" && choices.includes(value)) return undefined;
+  const words = choices.map(quoted);
+  const expected = words.length > 1 ? `${words.slice(0, -1).join(", ")} or ${words.at(-1)}` : words.join("");
+  const near = !inner && typeof value === "string" ? nearestOf(shorten(value, 100), choices, 0.5) : undefined;
+  const hint = near === undefined ? "" : `; did you mean ${quoted(near)}?`;
+  return `must be one of ${shorten(expected, 300)}, not ${shown(value)}${hint}`;
+}
+
+/** The field that an unknown name most likely means: one that is a word of it (`noise_seed`), or is spelt alike. */
+function nearestField(name: string, fields: readonly string[]): string | undefined {
+  const words = name.split("_");
+  return fields.find((field) => words.includes(field)) ?? nearestOf(name, fields, 0.65);
+}
+
+function propertiesOf(schema: Schema): Readonly<Record<string, Schema>> {
+  return (schema["properties"] ?? {}) as Readonly<Record<string, Schema>>;
+}
+
+function fault(path: string, message: string): Found {
+  return { field: shorten(path, 60) || "input", message };
+}
+
+function bound(value: Json | undefined): bigint | undefined {
+  return typeof value === "number" || typeof value === "bigint" ? BigInt(value) : undefined;
+}
+
+function modulo(value: bigint, by: bigint): bigint {
+  return ((value % by) + by) % by;
+}
+
+/** A length in whole characters, without a list of millions of them. */
+function lengthOf(text: string): number {
+  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
+}
+
+function isFile(value: unknown): boolean {
+  return value instanceof Uint8Array || value instanceof ArrayBuffer || value instanceof Blob;
+}
+
+/** Whether a value becomes a JSON object when it is sent. */
+function isGiven(value: unknown): value is Given {
+  return isRecord(value) && !isFile(value);
+}
+
+/** A value in a message: with its type, and never longer than a line. */
+function shown(value: unknown): string {
+  if (typeof value === "boolean") return `the boolean ${value}`;
+  if (typeof value === "string") return `the text ${quoted(shorten(value, 40))}`;
+  if (typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value))) {
+    const whole = BigInt(value);
+    return whole < LARGEST_SHOWN && whole > -LARGEST_SHOWN ? String(whole) : "a number of over 30 digits";
+  }
+  if (typeof value === "number") return Number.isFinite(value) ? `the number ${decimal(value)}` : decimal(value);
+  return jsonType(value);
+}
+
+function jsonType(value: unknown): string {
+  if (value === null || value === undefined) return "null";
+  if (Array.isArray(value)) return "an array";
+  const names: Readonly<Record<string, string>> = {
+    boolean: "a boolean",
+    bigint: "an integer",
+    string: "a text",
+    object: "an object",
+  };
+  if (typeof value === "number") return Number.isInteger(value) ? "an integer" : "a number";
+  return names[typeof value] ?? typeof value;
+}

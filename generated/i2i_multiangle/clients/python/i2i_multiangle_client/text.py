@@ -1,0 +1,80 @@
+"""Texts and JSON of the other side: bounded, and harmless wherever they are shown."""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from typing import NoReturn
+
+# Far more than any answer has.
+DEEPEST = 256
+_MOST_DIGITS = 1000
+
+
+def plain(text: str, limit: int = 2000) -> str:
+    """A text of the other side for people: bounded, and without characters that steer a terminal or turn its lines."""
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(map(_shown, cut))
+
+
+def read_json(text: str) -> object:
+    """A JSON text's value.
+
+    Raises:
+        ValueError: it is no JSON, is nested more than 256 deep, or holds a number of over 1,000 digits or none that a
+            double holds.
+    """
+    try:
+        value: object = json.loads(text, parse_constant=_refused, parse_int=_integer, parse_float=_float)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return value
+    raise ValueError("nested too deeply")
+
+
+def read_object(body: bytes) -> dict[str, object]:
+    """The JSON object that a body holds.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    value = read_json(body.decode("utf-8-sig"))
+    if not isinstance(value, dict):
+        raise ValueError("no object")  # noqa: TRY004 - of a text, not of an argument
+    return value
+
+
+def _shown(character: str) -> str:
+    kind = unicodedata.category(character)
+    if character in "\n\t" or (kind[0] != "C" and kind not in {"Zl", "Zp"}):
+        return character
+    return f"\\u{ord(character):04x}"
+
+
+def _inside(value: object) -> list[object]:
+    """The lists and objects that stand right in a value."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [one for one in inner if isinstance(one, (dict, list))]
+
+
+def _refused(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _integer(digits: str) -> int:
+    # Longer ones take a time that grows with the square of their length.
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("a number of too many digits")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("a number that is too large")
+    return value
