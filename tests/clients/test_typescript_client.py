@@ -227,7 +227,13 @@ def test_what_the_endpoint_refuses_is_an_error_of_its_code(
     refused = typescript.call("i2i_multiangle", "run", endpoint, key=API_KEY, request=request)["error"]
     assert (refused["name"], refused["code"], refused["isKnown"]) == ("InvalidInput", "invalid_input", True)
     assert [one["field"] for one in refused["details"]] == ["steps"]
-    wrong = typescript.call("i2i_multiangle", "run", endpoint, key="wrong", request=request)["error"]
+    # Only what was sent has a job, and is paid for; the worker says the same.
+    sent = {"key": API_KEY, "request": request, "options": {"checkInput": False, "callSeconds": 120}}
+    by_worker = typescript.call("i2i_multiangle", "run", endpoint, **sent)["error"]
+    assert (refused["jobId"], by_worker["jobId"] is None) == (None, False)
+    assert (by_worker["reason"], by_worker["details"]) == (refused["reason"], refused["details"])
+    right = {**request, "steps": 1}
+    wrong = typescript.call("i2i_multiangle", "run", endpoint, key="wrong", request=right)["error"]
     assert wrong["name"] == "Unauthorized"
     gone = typescript.call("i2i_multiangle", "status", endpoint, key=API_KEY, jobId="no-such-job")["error"]
     assert gone["name"] == "ResultGone"

@@ -11,6 +11,32 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** A value of an answer as text: no more than so much, and nothing of objects, which may say anything of themselves. */
+function said(value, most = 2000) {
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return String(value);
+  if (typeof value !== "string") return "";
+  const text = value.length > most ? `${value.slice(0, most)}… (${grouped(value.length)} characters)` : value;
+  // What is no character to be seen, or turns a line around.
+  return text.replace(/[^\P{Cc}\n\r\t]|[\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "\uFFFD");
+}
+
+/** The object that a part of an answer is; none of its own if it is another thing. */
+function objectOf(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
+}
+
+/** The objects of a list in an answer, as many as anybody looks at. */
+function objectsOf(value, most = 200) {
+  const list = Array.isArray(value) ? value : [];
+  return list.slice(0, most).filter((one) => one !== null && typeof one === "object" && !Array.isArray(one));
+}
+
+/** The number that a part of an answer is, or null. */
+function numberOf(value) {
+  const number = typeof value === "bigint" ? Number(value) : value;
+  return typeof number === "number" && Number.isFinite(number) ? number : null;
+}
+
 /** A text of sentences as children: what stands between backticks is code. */
 function prose(text) {
   return text.split(/`([^`]+)`/).map((part, at) => (at % 2 ? element("code", {}, part) : part));

@@ -5,6 +5,10 @@ const LONG = "\uE000";
 // Not part of a fraction or an exponent.
 const LONG_INTEGER = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 
+// Far more than any answer has: a deeper text would break the stack, a longer number take minutes.
+const DEEPEST = 256;
+const MOST_DIGITS = 1000;
+
 /** A file on its way into a request: what the request holds of it, and what is shown in its place. */
 class Picture {
   constructor(base64, name, bytes) {
@@ -14,14 +18,23 @@ class Picture {
   }
 }
 
-/** Parses JSON; whole numbers of 16 digits and more become BigInt. Throws SyntaxError. */
+/** Parses JSON; whole numbers of 16 digits and more become BigInt. Throws SyntaxError, also at what is too deep or long. */
 function readJson(text) {
   const parts = [];
   let at = 0;
+  let depth = 0;
+  const long = (digits) => {
+    if (digits.length > MOST_DIGITS) throw new SyntaxError("a number of too many digits");
+    return `"${LONG}${digits}"`;
+  };
   while (at < text.length) {
     const open = text.indexOf('"', at);
     const outside = open < 0 ? text.slice(at) : text.slice(at, open);
-    parts.push(outside.replace(LONG_INTEGER, (digits) => `"${LONG}${digits}"`));
+    for (const [bracket] of outside.matchAll(/[[\]{}]/g)) {
+      depth += bracket === "[" || bracket === "{" ? 1 : -1;
+      if (depth > DEEPEST) throw new SyntaxError("nested too deeply");
+    }
+    parts.push(outside.replace(LONG_INTEGER, long));
     if (open < 0) break;
     let close = text.indexOf('"', open + 1);
     while (close >= 0 && isEscaped(text, close)) close = text.indexOf('"', close + 1);

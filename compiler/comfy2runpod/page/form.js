@@ -81,7 +81,7 @@ function makeForm(info, changed) {
       const left = [];
       const found = [];
       for (const { field, message } of details) {
-        const control = controls.find(({ field: { name } }) => field === name || field?.startsWith(`${name}.`));
+        const control = controls.find(({ field: { name } }) => field === name || field.startsWith(`${name}.`));
         if (!control) {
           left.push({ field, message });
           continue;

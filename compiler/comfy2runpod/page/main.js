@@ -113,31 +113,35 @@ function showRunning(on) {
 
 function progressed(job) {
   if (ENDED.includes(job.status)) return;
-  const told = job.status === "IN_QUEUE" ? {} : (job.output ?? {});
-  const node = typeof told.node === "string" ? told.node : "";
+  const told = job.status === "IN_QUEUE" ? {} : objectOf(job.output);
+  const node = said(told.node, 200);
   say(job.status === "IN_QUEUE" ? "Waiting for a worker." : node ? `Running: ${node}` : "Running.");
   // Not in what is read out: it changes twice a second.
   const parts = [];
-  if (typeof told.percent === "number") {
-    byId("bar").value = told.percent;
-    parts.push(`${Math.round(told.percent)} %`);
+  const percent = numberOf(told.percent);
+  if (percent !== null) {
+    byId("bar").value = Math.min(Math.max(percent, 0), 100);
+    parts.push(`${Math.round(percent)} %`);
   }
-  if (told.step != null && told.of != null) parts.push(`step ${told.step} of ${told.of}`);
+  const [step, of] = [numberOf(told.step), numberOf(told.of)];
+  if (step !== null && of !== null) parts.push(`step ${step} of ${of}`);
   setText(byId("step"), parts.join(", "));
-  const come = info.flat ? {} : (told.files ?? {});
-  if (Object.keys(come).join() !== early) {
-    early = Object.keys(come).join();
+  const come = info.flat ? {} : objectOf(told.files);
+  const names = info.outputs.filter(({ name }) => Object.hasOwn(come, name)).map(({ name }) => name);
+  if (names.join() !== early) {
+    early = names.join();
     clearOutput(byId("result"));
     showFiles(byId("result"), come);
   }
-  const states = Object.entries(told.outputs ?? {});
+  const states = Object.entries(objectOf(told.outputs)).slice(0, 200).map(([name, state]) => [said(name, 100), said(state, 40)]);
   byId("states").replaceChildren(
     ...states.map(([name, state]) => element("li", { "data-state": state }, element("code", {}, name), ` ${state}`)),
   );
 }
 
 function ended(job) {
-  const took = job.executionTime == null ? "" : ` in ${(job.executionTime / 1000).toFixed(1)} s`;
+  const time = numberOf(job.executionTime);
+  const took = time === null ? "" : ` in ${(time / 1000).toFixed(1)} s`;
   if (job.status === "COMPLETED") {
     showOutput(byId("result"), job.output, (name, seed) => form.set(name, seed));
     say(`Done${took}.`);
@@ -156,7 +160,7 @@ function ended(job) {
 }
 
 function refused(error) {
-  if (!(error instanceof Refused)) throw error;
+  const known = error instanceof Refused;
   if (error.status === 401 || error.status === 403) target.refuseKey();
   const remedies = {
     0: "Is it running? RunPod may also refuse calls from a web page; then take one of the calls shown here, or comfy2runpod serve.",
@@ -164,9 +168,11 @@ function refused(error) {
     413: "Give pictures as https URLs.",
     429: "Too many requests or jobs wait: send it again later.",
   };
-  const remedy = remedies[error.status];
+  const remedy = known ? remedies[error.status] : null;
+  // Whatever an answer holds, somebody waits for what came of it.
+  const why = known ? error.message : "The endpoint's answer cannot be shown on this page.";
   byId("result").append(
-    element("div", { class: "error" }, element("p", {}, error.message), remedy ? element("p", {}, remedy) : null),
+    element("div", { class: "error" }, element("p", { dir: "auto" }, why), remedy ? element("p", {}, remedy) : null),
   );
   say("Not done.");
 }

@@ -18,27 +18,34 @@ const ENDINGS = {
   "text/plain": "txt",
 };
 
+// A text, a list and a whole answer that are longer are only begun: a page of megabytes is shown to nobody.
+const LONGEST_TEXT = 200_000;
+const MOST_FILES = 200;
+
 let blobs = [];
 
 /** Shows an answer in its place, and forgets the one before. `useSeed` takes a seed's name and its text. */
 function showOutput(place, answer, useSeed) {
   clearOutput(place);
-  if (answer === null || typeof answer !== "object") {
+  if (answer === null || typeof answer !== "object" || Array.isArray(answer)) {
     place.append(element("p", {}, "The job is done; its answer is none that this page knows."), wholeAnswer(answer));
     return;
   }
   showFiles(place, answer);
-  for (const { output, code, message } of Array.isArray(answer.failed) ? answer.failed : []) {
-    place.append(errorView({ code, message, details: [] }, `${output} was not made`));
+  for (const { output, code, message } of objectsOf(answer.failed)) {
+    const title = `${said(output, 200) || "An output"} was not made`;
+    place.append(errorView({ code: said(code, 100), message: said(message), details: [] }, title));
   }
-  const facts = info.seeds.filter((name) => answer[name] != null).map((name) => {
-    const seed = String(answer[name]);
+  const facts = info.seeds.filter((name) => said(answer[name], 40)).map((name) => {
+    const seed = said(answer[name], 40);
     const button = element("button", { type: "button", class: "quiet" }, "Use it again");
     button.addEventListener("click", () => useSeed(name, seed));
     return [name, [element("code", {}, seed), " ", button]];
   });
-  if (typeof answer.prompt_id === "string") facts.push(["prompt_id", [element("code", {}, answer.prompt_id)]]);
-  for (const [part, seconds] of Object.entries(answer.timings ?? {})) facts.push([part, `${seconds} s`]);
+  if (typeof answer.prompt_id === "string") facts.push(["prompt_id", [element("code", {}, said(answer.prompt_id, 200))]]);
+  for (const [part, seconds] of Object.entries(objectOf(answer.timings)).slice(0, 100)) {
+    facts.push([said(part, 100), [`${said(seconds, 40)} s`]]);
+  }
   place.append(factList(facts), wholeAnswer(answer));
 }
 
@@ -64,7 +71,7 @@ function errorView({ code, message, details }, title = "The job failed") {
     element("p", {}, element("strong", {}, title), code ? " " : null, code ? element("code", {}, code) : null),
     element("p", { dir: "auto" }, message),
     details.length
-      ? element("ul", {}, ...details.map((one) => element("li", { dir: "auto" }, `${one.field ?? one.output ?? ""}: ${one.message}`)))
+      ? element("ul", {}, ...details.map((one) => element("li", { dir: "auto" }, `${one.field}: ${one.message}`)))
       : null,
     remedy ? element("p", {}, remedy) : null,
   );
@@ -77,18 +84,19 @@ function filesOf(output, answer) {
     return [{ ...held, output, name: output.name }];
   }
   const value = answer[output.name];
-  if (value == null) return [];
   const several = Array.isArray(value);
-  return [value].flat().map((one, at) => ({ ...one, output, name: several ? `${output.name}_${at + 1}` : output.name }));
+  const files = objectsOf(several ? value : [value], MOST_FILES);
+  return files.map((one, at) => ({ ...one, output, name: several ? `${output.name}_${at + 1}` : output.name }));
 }
 
 function fileView(file) {
   const { output, name } = file;
   const head = element("h4", { dir: "auto" }, info.outputs.length > 1 ? output.title : "", " ", element("code", {}, name));
   if (typeof file.text === "string") {
-    return element("div", { class: "file" }, head, element("pre", { tabindex: "0", dir: "auto" }, file.text));
+    return element("div", { class: "file" }, head, element("pre", { tabindex: "0", dir: "auto" }, said(file.text, LONGEST_TEXT)));
   }
-  const type = ENDINGS[file.media_type] ? file.media_type : "application/octet-stream";
+  const known = typeof file.media_type === "string" && Object.hasOwn(ENDINGS, file.media_type);
+  const type = known ? file.media_type : "application/octet-stream";
   const address = addressOf(file, type);
   if (address === null) {
     return element("div", { class: "file" }, head, element("p", { class: "fault" }, "The file cannot be read."));
@@ -103,7 +111,7 @@ function fileView(file) {
 
 /** Where the browser finds a file: its https URL, or one of the page's own for its bytes; null for neither. */
 function addressOf(file, type) {
-  if (typeof file.url === "string") return /^https:\/\//i.test(file.url) ? file.url : null;
+  if (typeof file.url === "string") return isFileUrl(file.url) ? file.url : null;
   try {
     const bytes = Uint8Array.from(atob(file.data), (character) => character.charCodeAt(0));
     const url = URL.createObjectURL(new Blob([bytes], { type }));
@@ -111,6 +119,17 @@ function addressOf(file, type) {
     return url;
   } catch {
     return null;
+  }
+}
+
+/** Whether an address is one that files lie at: https, in ASCII, without credentials. */
+function isFileUrl(text) {
+  if (!/^https:\/\/[!-~]{1,8000}$/i.test(text)) return false;
+  try {
+    const { hostname, username, password } = new URL(text);
+    return hostname !== "" && username === "" && password === "";
+  } catch {
+    return false;
   }
 }
 
@@ -124,12 +143,14 @@ function player(type, src, name) {
 
 function factsOf(file) {
   const facts = [];
-  if (file.width) facts.push(["Size", [`${file.width} x ${file.height}`]]);
-  if (file.frame_count) facts.push(["Frames", [String(file.frame_count)]]);
-  if (file.duration_seconds) facts.push(["Length", [`${file.duration_seconds} s`]]);
-  if (file.bytes) facts.push(["File", [`${file.media_type}, ${bytesText(file.bytes)}`]]);
-  if (file.expires_at) facts.push(["Kept until", [String(file.expires_at)]]);
-  if (file.sha256) facts.push(["SHA-256", [element("code", { class: "long" }, file.sha256)]]);
+  const [width, height, frames] = [file.width, file.height, file.frame_count].map(numberOf);
+  const [seconds, bytes] = [file.duration_seconds, file.bytes].map(numberOf);
+  if (width && height) facts.push(["Size", [`${width} x ${height}`]]);
+  if (frames) facts.push(["Frames", [String(frames)]]);
+  if (seconds) facts.push(["Length", [`${seconds} s`]]);
+  if (bytes) facts.push(["File", [`${said(file.media_type, 100)}, ${bytesText(bytes)}`]]);
+  if (said(file.expires_at)) facts.push(["Kept until", [said(file.expires_at, 100)]]);
+  if (said(file.sha256)) facts.push(["SHA-256", [element("code", { class: "long" }, said(file.sha256, 100))]]);
   return facts;
 }
 
@@ -144,14 +165,15 @@ function factList(facts) {
 function wholeAnswer(answer) {
   const short = (value) => {
     if (typeof value === "string" && value.length > 300) return `${value.slice(0, 60)}… (${grouped(value.length)} characters)`;
-    if (Array.isArray(value)) return value.map(short);
+    if (Array.isArray(value)) return value.slice(0, 200).map(short);
     if (value === null || typeof value !== "object") return value;
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, short(one)]));
+    return Object.fromEntries(Object.entries(value).slice(0, 200).map(([key, one]) => [key.slice(0, 200), short(one)]));
   };
+  const text = writeJson(short(answer));
   return element(
     "details",
     {},
     element("summary", {}, "The answer's JSON"),
-    element("pre", { tabindex: "0" }, writeJson(short(answer))),
+    element("pre", { tabindex: "0" }, said(text, LONGEST_TEXT)),
   );
 }

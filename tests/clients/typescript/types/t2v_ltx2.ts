@@ -74,8 +74,11 @@ export async function wrong(): Promise<void> {
   (await client.run({ prompt: "a" })).video satisfies string;
   // @ts-expect-error there is no such option
   new Client("abc", "key", { patience: 5 });
-  // @ts-expect-error the key is required
+  // Key and endpoint may come from the environment.
   new Client("abc");
+  new Client();
+  // @ts-expect-error a key is a text
+  new Client("abc", 5);
 }
 
 // A File of a form is a picture too.
