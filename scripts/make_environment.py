@@ -16,6 +16,8 @@ import sys
 import threading
 import time
 import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +55,23 @@ class Progress:
         else:
             print(line, flush=True)
 
+    @contextmanager
+    def following(self, where: Callable[[], str]) -> Iterator[None]:
+        """Says every second, while the context is open, how far it is."""
+        ended = threading.Event()
+
+        def follow() -> None:
+            while not ended.wait(1):
+                self.at(where())
+
+        thread = threading.Thread(target=follow, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
     def done(self, text: str) -> None:
         """The end."""
         self._clear()
@@ -83,10 +102,10 @@ def main() -> int:
     if not pip(python, packages, progress, total):
         return 1
     if options.compiled:
-        progress.at("making bytecode")
         compile_all = ("-m", "compileall", "-q", "-j", "0", str(site_packages(python)))
-        # Some packages hold modules for other versions of Python, which do not compile.
-        subprocess.run([str(python), *compile_all], stdout=subprocess.DEVNULL, check=False)
+        with progress.following(lambda: "making bytecode"):
+            # Some packages hold modules for other versions of Python, which do not compile.
+            subprocess.run([str(python), *compile_all], stdout=subprocess.DEVNULL, check=False)
     if not options.alone:
         progress.step(3, "comfy2runpod itself, editable")
         if not pip(python, ("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)), progress, 1):
@@ -115,16 +134,15 @@ def pip(python: Path, arguments: tuple[str, ...], progress: Progress, total: int
     # How many of them are for this Python and this machine, once pip knows it.
     chosen: int | None = None
     before = len(list(site.glob("*.dist-info")))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        ended = threading.Event()
 
-        def follow() -> None:
-            while not ended.wait(1):
-                there = len(list(site.glob("*.dist-info"))) - before
-                progress.at(state if chosen is None else f"unpacked {there} of {chosen}")
+    def where() -> str:
+        there = len(list(site.glob("*.dist-info"))) - before
+        return state if chosen is None else f"unpacked {there} of {chosen}"
 
-        following = threading.Thread(target=follow, daemon=True)
-        following.start()
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+        progress.following(where),
+    ):
         collected = 0
         assert process.stdout is not None
         for line in process.stdout:
@@ -134,8 +152,6 @@ def pip(python: Path, arguments: tuple[str, ...], progress: Progress, total: int
                 state = f"fetched {collected} of about {total}, now {line.split()[1].partition('=')[0]}"
             elif line.startswith("Installing collected"):
                 chosen = line.count(",") + 1
-        ended.set()
-        following.join()
     if process.returncode:
         print(f"\n{' '.join(command)}\nended with code {process.returncode}:\n{''.join(lines)}", file=sys.stderr)
     return process.returncode == 0
