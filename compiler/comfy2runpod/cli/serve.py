@@ -46,6 +46,8 @@ def serve_command(
     if comfyui is None:
         terminal().say(SIMULATED)
     folders = {folder.resolve(): folder for path in packages for folder in package_folders(path)}
+    if not api_key.isascii() or not api_key.isprintable() or not api_key or " " in api_key:
+        raise click.BadParameter("a key has letters, digits and signs of ASCII, and no spaces", param_hint="--api-key")
     read = [read_package(folder) for folder in folders.values()]
     check_names([(package.name, package.folder) for package in read])
     if not _is_loopback(host):

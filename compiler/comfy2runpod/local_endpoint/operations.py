@@ -20,6 +20,8 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _BEARER = "bearer "
 _STREAM_SECONDS = 1.0
+# How long the largest body may take.
+BODY_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Operations:
         async def checked(request: web.Request) -> web.StreamResponse:
             given = request.headers.get("Authorization", "")
             key = given[len(_BEARER) :] if given.lower().startswith(_BEARER) else ""
-            if not hmac.compare_digest(key.encode(), self.api_key.encode()):
+            if not hmac.compare_digest(_bytes(key), _bytes(self.api_key)):
                 return refusal(401, "The API key is missing or not valid: send `Authorization: Bearer KEY`.")
             return await handler(request)
 
@@ -159,12 +161,18 @@ async def _body(request: web.Request, most: int) -> bytes | None:
     if (request.content_length or 0) > most:
         return None
     parts, size = [], 0
-    async for part in request.content.iter_chunked(1 << 16):
-        size += len(part)
-        if size > most:
-            return None
-        parts.append(part)
+    async with asyncio.timeout(BODY_SECONDS):
+        async for part in request.content.iter_chunked(1 << 16):
+            size += len(part)
+            if size > most:
+                return None
+            parts.append(part)
     return b"".join(parts)
+
+
+def _bytes(key: str) -> bytes:
+    """A key as it came: a header may hold bytes that are no text."""
+    return key.encode("utf-8", "surrogateescape")
 
 
 def _json(value: JsonObject) -> web.Response:

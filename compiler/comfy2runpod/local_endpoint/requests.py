@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import cast
 
+from comfy2runpod.client.text import read_json
 from comfy2runpod.ir.json import Json, JsonObject, json_type
 from comfy2runpod.local_endpoint.jobs import Request
 from comfy2runpod_contract.limits import LONGEST_EXECUTION_MS, LONGEST_TTL_MS, SHORTEST_EXECUTION_MS, SHORTEST_TTL_MS
@@ -73,8 +73,9 @@ def read_wait(text: str | None) -> float:
 
 def _parsed(body: bytes) -> Json:
     try:
-        return cast(Json, json.loads(body))
-    except (ValueError, RecursionError):
+        # Bounded in depth: it is written again, for the worker.
+        return cast(Json, read_json(body.decode("utf-8-sig")))
+    except ValueError:
         raise BadRequest("The body is not JSON.") from None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.local_endpoint.front import OUTSIDE, Fronts, http_log
 from comfy2runpod.local_endpoint.jobs import Jobs
 from comfy2runpod.local_endpoint.operations import Handler, Operations, refusal
 from comfy2runpod.local_endpoint.packages import Package, read_package
@@ -42,6 +43,7 @@ class LocalServer:
     pages: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
     url: str = ""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _fronts: Fronts = field(default_factory=Fronts)
 
     async def __aenter__(self) -> str:
         """Starts to listen. Workers start with their first job.
@@ -58,11 +60,13 @@ class LocalServer:
                 await self._add(package, comfyui, app, stack)
             for path, (media_type, content) in self.pages.items():
                 app.router.add_get(f"/{path}", _page(media_type, content))
-            runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None)
+            runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None, logger=http_log())
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
-            await web.TCPSite(runner, self.host, self.port).start()
-            self.port = runner.addresses[0][1]
+            made = self._fronts.before(runner)
+            listening = await asyncio.get_running_loop().create_server(made, self.host, self.port)
+            stack.callback(listening.close)
+            self.port = listening.sockets[0].getsockname()[1]
             shown = f"[{self.host}]" if ":" in self.host else self.host
             self.url = f"http://{shown}:{self.port}"
             self._stack = stack.pop_all()
@@ -84,10 +88,24 @@ class LocalServer:
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refusals as JSON; and no page of another site gets here by a name that it makes point to us."""
-        if not self._is_ours(request.host):
+        self._fronts.begun(request)
+        try:
+            return await self._answered(request, handler)
+        finally:
+            self._fronts.ended(request)
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        # Not `request.host`, which makes one up where a caller says none.
+        if not self._is_ours(request.headers.get("Host", "")):
             return refusal(421, "This server answers to its own address only.")
         try:
             response = await handler(request)
+        except OUTSIDE:
+            response = refusal(400, "The body cannot be read: the connection broke, or it is not what its headers say.")
+            response.force_close()
+        except TimeoutError:
+            response = refusal(408, "The body did not come in time.")
+            response.force_close()
         except web.HTTPException as error:
             if error.status < web.HTTPBadRequest.status_code:
                 raise
@@ -99,7 +117,7 @@ class LocalServer:
         return response
 
     def _is_ours(self, host: str) -> bool:
-        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+        name = (host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host).lower()
         # Who listens on all addresses is reached by names that are not known here.
         return self.host in ("0.0.0.0", "::") or name.strip("[]") in ("localhost", "127.0.0.1", "::1", self.host)  # noqa: S104
 
