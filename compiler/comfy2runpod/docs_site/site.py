@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from importlib import resources
 
@@ -10,7 +9,7 @@ from comfy2runpod import __version__
 from comfy2runpod.docs_site.package import PackageDocs
 from comfy2runpod.docs_site.reference import redoc_files, reference_page
 from comfy2runpod.emit.environment import environment
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.ir.json import Json, JsonObject, json_document
 
 # Says what the site holds, for programs.
 _CATALOGUE = "comfy2runpod-site.json"
@@ -52,7 +51,7 @@ def _within_site(guide: bytes) -> bytes:
 def _catalogue(packages: Sequence[PackageDocs]) -> bytes:
     entries: list[Json] = [_entry(package) for package in packages]
     whole: JsonObject = {"version": _VERSION, "comfy2runpod": __version__, "packages": entries}
-    return (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+    return json_document(whole).encode("utf-8")
 
 
 def _entry(package: PackageDocs) -> JsonObject:

@@ -140,6 +140,29 @@ class BadModelPlace(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelInOtherFolder(Diagnostic):
+    """A model file in a model folder that its loader does not look in."""
+
+    code: ClassVar[str] = "model-in-other-folder"
+    file: str
+    folder: str
+    looked: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """Both folders."""
+        return (
+            f"{shorten(self.file)} would lie in models/{shorten(self.folder)}, and this loader looks in "
+            f"models/{' and models/'.join(self.looked)}: it would not find it."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Say the loader's."""
+        return f"Say `directory: {self.looked[-1]}`, or a folder below it, where the directory is said."
+
+
+@dataclass(frozen=True, kw_only=True)
 class BadModelUrl(Diagnostic):
     """A model's URL that is none, leads to a page, or carries somebody's secret. The URL is not repeated: it may."""
 

@@ -21,6 +21,7 @@ from comfy2runpod.interface.expression import Expression
 from comfy2runpod.interface.expression_bounds import Work, first_fault
 from comfy2runpod.interface.image_fields import image_field, keys_suit
 from comfy2runpod.interface.numbers import LARGEST_WHOLE, decimal_number, whole_number
+from comfy2runpod.interface.plain_text import plain_text
 from comfy2runpod.ir.annotation import InputAnnotation
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.interface import (
@@ -154,7 +155,7 @@ class _FieldMaker:
         return _Common(
             name=self._note.name,
             title=self._title,
-            description=self._note.description or "",
+            description=plain_text(self._note.description or ""),
             required=bool(self._note.required),
             targets=self._targets,
         )

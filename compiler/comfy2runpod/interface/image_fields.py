@@ -6,6 +6,7 @@ from comfy2runpod.catalog.node_facts import IMAGE_FORMATS
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.errors.left_out import ImageNotRequired
+from comfy2runpod.interface.plain_text import plain_text
 from comfy2runpod.ir.annotation import InputAnnotation
 from comfy2runpod.ir.interface import ImageField, Target
 from comfy2runpod.ir.json import Json
@@ -69,7 +70,7 @@ def image_field(
     return ImageField(
         name=note.name,
         title=title,
-        description=note.description or "",
+        description=plain_text(note.description or ""),
         required=note.required is not False,
         targets=targets,
         max_bytes=most_bytes,

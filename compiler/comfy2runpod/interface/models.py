@@ -20,6 +20,8 @@ from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlaceRefused, 
 from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
 
 _ANY_FOLDER = "checkpoints"
+# Where ComfyUI looks for the files of a folder besides that folder, and no class says so.
+_ALSO = {"t2i_adapter": "controlnet", "clip": "text_encoders", "unet": "diffusion_models"}
 
 
 def find_models(graph: BoundGraph, annotation: Annotation, catalog: Catalog, found: Collector) -> tuple[Model, ...]:
@@ -75,11 +77,17 @@ class _Finder:
         note = self._annotation.models.get(file)
         try:
             # In a folder that nobody knows, a name is held to the same rule as in any.
-            model_place(directory or _ANY_FOLDER, file, self._folders)
+            place = model_place(directory or _ANY_FOLDER, file, self._folders)
         except ModelPlaceRefused as refused:
             by_note = note is not None and note.directory
             at = self._at_note(file, "directory") if by_note else self._at(node, name)
             self._found.add(errors.BadModelPlace(at=at, file=file, folder=directory, problem=str(refused)))
+            return None
+        looked = node.specs[name].folders
+        if directory and UNKNOWN_FOLDER not in looked and not {place.folder, _ALSO.get(place.folder)} & {*looked}:
+            by_note = note is not None and note.directory
+            at = self._at_note(file, "directory") if by_note else self._at(node, name)
+            self._found.add(errors.ModelInOtherFolder(at=at, file=file, folder=directory, looked=looked))
             return None
         url = (note.url if note is not None else None) or (ref.url if ref is not None else "")
         try:

@@ -26,6 +26,7 @@ from comfy2runpod.interface.input_files import check_files, unfed_images
 from comfy2runpod.interface.left_out import find_left_out
 from comfy2runpod.interface.models import find_models
 from comfy2runpod.interface.names import FreeNames, good_name, slug
+from comfy2runpod.interface.plain_text import plain_text
 from comfy2runpod.interface.surprises import look_for_surprises, separators
 from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
@@ -87,7 +88,7 @@ def make_interface(
     interface = Interface(
         name=name,
         title=annotation.title or name.replace("_", " "),
-        description=" ".join((annotation.description or "").split()),
+        description=plain_text(annotation.description or ""),
         source=PurePosixPath(document.file).name,
         comfyui_version=catalog.comfyui,
         comfyui_commit=catalog.commit,
@@ -290,7 +291,7 @@ class _Maker:
         return Output(
             name=note.name,
             title=note.title or note.name.replace("_", " ").capitalize(),
-            description=note.description or "",
+            description=plain_text(note.description or ""),
             kind=saved.kind,
             media_type=saved.media_type,
             node_id=node.id,
