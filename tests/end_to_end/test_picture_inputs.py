@@ -16,6 +16,7 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.simulator import Simulator
 from comfy2runpod.write import write_package
+from tests.faults.media import scans
 from tests.handlers import Handlers
 
 from .conftest import failure
@@ -294,6 +295,12 @@ REFUSED: dict[str, tuple[object, str]] = {
         text_of(png(8, 8, 8, 2, b"\0" * 200, chunk(b"zTXt", b"a\0\0" + __import__("zlib").compress(b"x" * 9_000_000)))),
         "is not a whole PNG picture",
     ),
+    "many-chunks": (
+        text_of(png(8, 8, 8, 2, b"\0" * 200, chunk(b"abCd", b"") * 9000)),
+        "is made of more than 1,216 parts",
+    ),
+    "many-segments": (text_of(b"\xff\xd8" + b"\xff\xfe\0\2" * 9000 + CUT[2:]), "is made of more than"),
+    "many-scans": (text_of(scans(1000, 1000, 900)), "is drawn in more than"),
     "many-pixels": (text_of(saved(Image.new("1", (2001, 2000)))), "2001x2000 has 4.002 megapixels; at most 4.0"),
     "long-side": (text_of(saved(Image.new("1", (16385, 1)))), "16385x1 is longer than 16,384 pixels on a side"),
     "long-and-thin": (

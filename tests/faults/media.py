@@ -74,7 +74,8 @@ def scans(width: int, height: int, count: int) -> bytes:
     runs = ("0" + "1" * 14) * (-(-blocks // 0x7FFF))
     runs += "1" * (-len(runs) % 8)
     coded = bytes(int(runs[at : at + 8], 2) for at in range(0, len(runs), 8)).replace(b"\xff", b"\xff\0")
-    more = _segment(0xDA, b"\1\1\0\1\x3f\0") + coded
+    # Each says that it makes the values of the one before more exact, for which all of them are looked at.
+    more = _segment(0xDA, b"\1\1\0\1\x3f\x10") + coded
     return b"\xff\xd8" + tables + first + more * count + b"\xff\xd9"
 
 

@@ -168,7 +168,8 @@ async def test_computing_and_memory_are_bounded_by_the_kernel() -> None:
     from tests.faults.media import scans  # noqa: PLC0415 - with numpy
 
     began = time.process_time()
-    found = await Decoders(RULES).decoded(scans(2000, 2000, 60_000), LIMITS, 1)
+    large = PictureLimits(20_000_000, 32_000_000, 50, ("jpeg",))
+    found = await Decoders(RULES).decoded(scans(5600, 5600, 490), large, 1)
     assert str(found.png).startswith("takes more than 1 s of computing")
     assert found.cpu_seconds < 4
     # Nothing of it is ours.

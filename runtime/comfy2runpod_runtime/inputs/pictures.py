@@ -25,6 +25,11 @@ from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
 # What ComfyUI's nodes take as a width or height at most (MAX_RESOLUTION).
 _LONGEST_SIDE = 16384
 _ORIENTATION = 0x0112
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Of chunks and segments: so many, and one more for each so many bytes. Encoders write IDAT by 4 KB and more.
+_PARTS, _LEAST_PART = 1000, 500
+# A JPEG has ten scans; the most that an optimizer was seen to write are some dozens.
+_SCANS = 500
 
 Opener: TypeAlias = Callable[[BytesIO], ImageFile]
 
@@ -93,6 +98,7 @@ def picture_png(data: bytes, limits: PictureLimits) -> bytes:
     if len(data) > limits.max_bytes:
         raise InputRefused(f"has {len(data):,} bytes; at most {megabytes(limits.max_bytes)} are taken")
     kind = _kind(data, limits.formats)
+    _check_parts(kind, data)
     try:
         if kind == "png":
             with PngImageFile(BytesIO(data)) as picture:
@@ -120,7 +126,7 @@ def listed(formats: tuple[str, ...]) -> str:
 
 def _kind(data: bytes, formats: tuple[str, ...]) -> str:
     found = None
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+    if data.startswith(_PNG):
         found = "png"
     elif data.startswith(b"\xff\xd8\xff"):
         found = "jpeg"
@@ -130,6 +136,45 @@ def _kind(data: bytes, formats: tuple[str, ...]) -> str:
         return str(found)
     what = f"a {_NAMES[found]}" if found is not None else _other(data)
     raise InputRefused(f"is {what}; it must be a {listed(formats)} picture")
+
+
+def _check_parts(kind: str, data: bytes) -> None:
+    """Before a decoder looks at each: a file can be made of a million empty parts, or be drawn over thousands of times.
+
+    What is beyond these bounds is no picture that anybody saved; what is within them costs what its pixels cost.
+    """
+    if kind == "png":
+        at, step, most = len(_PNG), 12, _PARTS + len(data) // _LEAST_PART
+        lengths = _chunk_length
+    elif kind == "jpeg":
+        at, step, most = 2, 2, _PARTS + len(data) // _LEAST_PART
+        lengths = _segment_length
+        # Within a picture's own data this mark cannot stand; in what was put beside it, it can by chance.
+        scans = data.count(b"\xff\xda")
+        if scans > (most_scans := _SCANS + len(data) // 20_000):
+            raise InputRefused(f"is drawn in more than {most_scans:,} scans, as no picture is")
+    else:
+        return
+    count = 0
+    while (length := lengths(data, at)) is not None:
+        at, count = at + step + length, count + 1
+        if count > most:
+            raise InputRefused(f"is made of more than {most:,} parts, as no picture is")
+
+
+def _chunk_length(data: bytes, at: int) -> int | None:
+    """A PNG's chunk, without the twelve bytes around it; None at the end."""
+    return int.from_bytes(data[at : at + 4], "big") if at + 8 <= len(data) else None
+
+
+def _segment_length(data: bytes, at: int) -> int | None:
+    """A JPEG's segment, without its two bytes of marker; None where the picture begins."""
+    if data[at : at + 1] != b"\xff" or data[at + 1 : at + 2] in (b"\xda", b"\xd9", b""):
+        return None
+    # A marker may be filled up, and may stand alone.
+    if data[at + 1] in (0x01, 0xFF, *range(0xD0, 0xD8)):
+        return 0 if data[at + 1] != 0xFF else -1  # noqa: PLR2004 - JPEG's own numbers
+    return int.from_bytes(data[at + 2 : at + 4], "big")
 
 
 def _other(data: bytes) -> str:
