@@ -24,6 +24,7 @@ from comfy2runpod.errors.files import BadInputArgument, CannotRead, JobFailed, N
 from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.job_input import input_and_rest
 from comfy2runpod.job_process import Listener, Update
+from comfy2runpod.strict_json import strict_json
 
 if TYPE_CHECKING:
     from comfy2runpod.run_package import Answer
@@ -241,10 +242,10 @@ def _job_input(given: str, told: Terminal) -> Json:
     path = Path(given.removeprefix("@"))
     text = given if is_text else _file_text(path)
     try:
-        value = cast(Json, json.loads(text))
-    except (ValueError, RecursionError) as error:
+        value = strict_json(text)
+    except ValueError as error:
         at = Locus("--input" if is_text else shown(path))
-        raise CompileError([BadInputArgument(at=at, problem=str(error) or "nested too deeply")]) from None
+        raise CompileError([BadInputArgument(at=at, problem=str(error))]) from None
     job_input, beside = input_and_rest(value)
     if left := sorted(beside.keys() - {"id"}):
         told.tell(f"note: {', '.join(left)} of the request is for RunPod, and has no effect here.")
@@ -253,7 +254,10 @@ def _job_input(given: str, told: Terminal) -> Json:
 
 def _file_text(path: Path) -> str:
     try:
-        return read_file(path).decode("utf-8", "replace")
+        return read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problem = f"byte {error.start} is no UTF-8 text"
+        raise CompileError([BadInputArgument(at=Locus(shown(path)), problem=problem)]) from None
     except UnreachableError as error:
         problem = error.diagnostic.problem if isinstance(error.diagnostic, CannotRead) else error.diagnostic.reason
         raise UnreachableError(NoInputFile(at=Locus(shown(path)), problem=problem)) from None
