@@ -11,9 +11,12 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from comfy2runpod.author.inspection import inspect_graph
+from comfy2runpod.author.inspection_text import inspection_text
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.pipeline import Options, compile_graph
@@ -328,8 +331,12 @@ CASES: dict[str, Callable[[int], bytes]] = {
 }  # fmt: skip
 
 
+# Larger ones are no case for an author's tool.
+INSPECTED = 5_000
+
+
 def run(name: str, size: int) -> dict[str, Any]:
-    """Compiles a case: its name, how it ended, the length of what was said of it, and the processor time."""
+    """Compiles a case and looks at it: how it ended, how much was said of it, and the processor time."""
     data = CASES[name](size)
     before = time.process_time()
     try:
@@ -337,6 +344,10 @@ def run(name: str, size: int) -> dict[str, Any]:
         ended, said = "compiled", ""
     except CompileError as error:
         ended, said = error.diagnostics[0].code, str(error)
+    if size <= INSPECTED or "double" in name:
+        # What cannot be compiled is looked at all the same.
+        with suppress(CompileError):
+            inspection_text(inspect_graph(data, f"{name}.json", load_catalog(), Options()))
     return {"name": name, "ended": ended, "said": len(said), "seconds": time.process_time() - before}
 
 

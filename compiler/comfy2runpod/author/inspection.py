@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -15,13 +17,16 @@ from comfy2runpod.interface.annotation import read_annotation
 from comfy2runpod.interface.fields import kind_of
 from comfy2runpod.interface.models import find_models
 from comfy2runpod.interface.packs import Pack, find_packs, prompt_nodes
-from comfy2runpod.interface.stage import field_at
+from comfy2runpod.interface.stage import PossibleFields
 from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Canvas, Document, GraphNode, Subgraph
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.pipeline import Options
+
+# Definitions that hold each other twice have instances without number.
+_MOST_INSTANCES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +136,7 @@ class _Looker:
         self._document = document
         self._graph = graph
         self._changed = changed
+        self._possible = PossibleFields(document, graph)
         self._titles = {path: node.title or subgraph.name for path, node, subgraph in _instances(document)}
         self._outputs = {output.node: output.name for output in annotation.outputs or ()}
         self._fields: dict[str, list[str]] = {}
@@ -188,7 +194,7 @@ class _Looker:
         self, paths: list[str], owner: str, title: str, reaches: tuple[str, ...], *, known: bool
     ) -> InputEntry | None:
         """What a field at the path would be; None if no field can feed it."""
-        reached, why_not = field_at(self._document, self._graph, paths[0])
+        reached, why_not = self._possible.at(paths[0])
         if not reached or any(isinstance(reason, UnsuitableInput) for reason in why_not):
             return None
         problem = next((reason.reason for reason in why_not if known or isinstance(reason, DifferentKinds)), None)
@@ -213,8 +219,15 @@ class _Looker:
 
 def _common_choices(specs: list[InputSpec]) -> tuple[Json, ...]:
     """The choices that all of the inputs have."""
-    first = specs[0].choices or ()
-    return tuple(choice for choice in first if all(choice in (spec.choices or ()) for spec in specs))
+    common = list(specs[0].choices or ())
+    for spec in specs[1:]:
+        theirs = set(map(_hashable, spec.choices or ()))
+        common = [choice for choice in common if _hashable(choice) in theirs]
+    return tuple(common)
+
+
+def _hashable(choice: Json) -> object:
+    return json.dumps(choice, sort_keys=True) if isinstance(choice, (list, dict)) else choice
 
 
 def _named(node: BoundNode) -> str:
@@ -238,15 +251,22 @@ def _models_of_file(document: Document) -> tuple[ModelEntry, ...]:
 
 
 def _instances(document: Document) -> Iterator[tuple[str, GraphNode, Subgraph]]:
-    """Every instance of a subgraph under its path, outermost first; a definition inside itself is entered once."""
-    waiting: list[tuple[str, Canvas, frozenset[str]]] = [("", document.root, frozenset())]
+    """Every instance of a subgraph under its path, outermost first, as many as can be looked at.
+
+    A definition inside itself is entered once.
+    """
+    waiting: deque[tuple[str, Canvas, frozenset[str]]] = deque([("", document.root, frozenset())])
+    left = _MOST_INSTANCES
     while waiting:
-        prefix, canvas, inside = waiting.pop(0)
+        prefix, canvas, inside = waiting.popleft()
         for node in canvas.nodes:
             subgraph = document.subgraphs.get(node.type)
             if subgraph is not None:
                 path = f"{prefix}{node.id}"
                 yield path, node, subgraph
+                left -= 1
+                if not left:
+                    return
                 if subgraph.id not in inside:
                     waiting.append((f"{path}:", subgraph.canvas, inside | {subgraph.id}))
 

@@ -17,6 +17,8 @@ from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.load import load
 from comfy2runpod.pipeline import Options, candidates, to_prompt
 
+# Each looks at the whole graph again; what needs more is not made out.
+_MOST_ATTEMPTS = 50
 _NO_VALUES, _NO_LINKS, _GONE = 1, 2, 3
 
 
@@ -47,7 +49,7 @@ def make_out(data: bytes, file: str, catalog: Catalog, options: Options) -> Made
     found = Collector()
     levels: dict[str, int] = {}
     attempt, classes = document, catalog
-    while True:
+    for _ in range(_MOST_ATTEMPTS):
         try:
             graph, _ = to_prompt(attempt, classes, profile, allowing)
         except CompileError as error:
@@ -65,6 +67,7 @@ def make_out(data: bytes, file: str, catalog: Catalog, options: Options) -> Made
             attempt = _changed(document, levels)
         else:
             return MadeOut(document, graph, frozenset(levels), found.all)
+    return MadeOut(document, None, frozenset(levels), found.all)
 
 
 def _with_stand_ins(document: Document, catalog: Catalog) -> Catalog:

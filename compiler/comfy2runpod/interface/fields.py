@@ -7,11 +7,11 @@ note and never widened.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TypedDict
+from typing import TypeAlias, TypedDict
 
 from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.catalog.node_facts import INPUT_FOLDER, VALUE_NODES
@@ -47,6 +47,9 @@ _CHOICES_SHOWN = 50
 LONGEST_TEXT = 10_000_000
 
 
+Consumers: TypeAlias = "Mapping[str, list[tuple[str, str, InputSpec]]]"
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """One input that a field writes, with what it holds now and the specs that bound it."""
@@ -59,11 +62,12 @@ class Reached:
     expression: Expression | None
 
 
-def reached_specs(graph: BoundGraph, node_id: str, name: str, spec: InputSpec) -> Iterator[tuple[str, InputSpec]]:
+def reached_specs(
+    graph: BoundGraph, node_id: str, name: str, spec: InputSpec, consumers: Callable[[], Consumers]
+) -> Iterator[tuple[str, InputSpec]]:
     """The specs that bound a value written to an input: its own, and those that a primitive passes it on to."""
     waiting = [(node_id, name, spec)]
     seen: set[tuple[str, str]] = set()
-    consumers: Mapping[str, list[tuple[str, str, InputSpec]]] | None = None
     while waiting:
         node_id, name, spec = waiting.pop()
         if (node_id, name) in seen:
@@ -71,11 +75,11 @@ def reached_specs(graph: BoundGraph, node_id: str, name: str, spec: InputSpec) -
         seen.add((node_id, name))
         yield f"{node_id}.{name}", spec
         if graph.nodes[node_id].node_class.name in VALUE_NODES and name == "value":
-            consumers = _consumers(graph) if consumers is None else consumers
-            waiting.extend(consumers.get(node_id, ()))
+            waiting.extend(consumers().get(node_id, ()))
 
 
-def _consumers(graph: BoundGraph) -> Mapping[str, list[tuple[str, str, InputSpec]]]:
+def consumers_of(graph: BoundGraph) -> Consumers:
+    """The inputs that each node's first output is linked to."""
     found: dict[str, list[tuple[str, str, InputSpec]]] = {}
     for node in graph.nodes.values():
         for name, value in node.inputs.items():

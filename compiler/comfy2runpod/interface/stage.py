@@ -6,7 +6,7 @@ seeds by what their class declares, Save nodes, and the loaders' model lists.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
@@ -21,7 +21,7 @@ from comfy2runpod.interface.bypass import Unfolded
 from comfy2runpod.interface.expression import Expression, ExpressionError, parse_expression
 from comfy2runpod.interface.expression_bounds import Work
 from comfy2runpod.interface.fed_once import FileNames, check_fed_once, check_left_out, each_once
-from comfy2runpod.interface.fields import Reached, kind_of, make_field, reached_specs
+from comfy2runpod.interface.fields import Reached, consumers_of, kind_of, make_field, reached_specs
 from comfy2runpod.interface.input_files import check_files, unfed_images
 from comfy2runpod.interface.left_out import find_left_out
 from comfy2runpod.interface.models import find_models
@@ -101,16 +101,22 @@ def make_interface(
     return interface, warnings
 
 
-def field_at(document: Document, graph: BoundGraph, path: str) -> tuple[tuple[Reached, ...], tuple[Diagnostic, ...]]:
-    """What a field fed from one path alone would reach, and why it would be refused."""
-    maker = _Maker(document, graph, Annotation())
-    source = Source(path)
-    note = InputAnnotation(name="field", sources=(source,))
-    at = Locus(document.file)
-    reached = tuple(maker.reach(note, source, at))
-    if reached:
-        make_field(note, reached, at, maker.found, maker.work)
-    return reached, maker.found.all
+class PossibleFields:
+    """What fields could be made of a graph, a path at a time."""
+
+    def __init__(self, document: Document, graph: BoundGraph) -> None:
+        self._maker = _Maker(document, graph, Annotation())
+        self._at = Locus(document.file)
+
+    def at(self, path: str) -> tuple[tuple[Reached, ...], tuple[Diagnostic, ...]]:
+        """What a field fed from one path alone would reach, and why it would be refused."""
+        maker, source = self._maker, Source(path)
+        maker.found = Collector()
+        note = InputAnnotation(name="field", sources=(source,))
+        reached = tuple(maker.reach(note, source, self._at))
+        if reached:
+            make_field(note, reached, self._at, maker.found, maker.work)
+        return reached, maker.found.all
 
 
 class _Maker:
@@ -124,7 +130,7 @@ class _Maker:
         for exposed in graph.exposed:
             self._exposed.setdefault(exposed.path, []).append(exposed)
 
-    # Not for `field_at`, which asks for one path at a time.
+    # Not for `PossibleFields`, which asks for one path at a time.
     @cached_property
     def names(self) -> FileNames:
         return FileNames(self._graph, self._output_notes)
@@ -325,7 +331,7 @@ class _Maker:
                 current = current[member]
                 bounds: tuple[tuple[str, InputSpec], ...] = ((path, _member_spec(spec, member, current)),)
             else:
-                bounds = tuple(reached_specs(self._graph, node.id, name, spec))
+                bounds = tuple(reached_specs(self._graph, node.id, name, spec, lambda: self._consumers))
             yield Reached(
                 path=path,
                 target=Target(
@@ -374,6 +380,10 @@ class _Maker:
         if exposed:
             return f"subgraph {node_id} exposes no input {name}; it exposes {', '.join(exposed)}"
         return f"there is no node {node_id} that runs"
+
+    @cached_property
+    def _consumers(self) -> Mapping[str, list[tuple[str, str, InputSpec]]]:
+        return consumers_of(self._graph)
 
     @cached_property
     def _near(self) -> Suggestions:
