@@ -12,6 +12,8 @@ from urllib.parse import unquote
 import jsonschema
 import pytest
 
+from comfy2runpod_contract.texts import visible
+
 from .command import ERRORS, GRAPH, ROOT, Done, comfy2runpod
 
 BAD = ERRORS / "check" / "value_out_of_bounds.json"
