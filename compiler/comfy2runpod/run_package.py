@@ -8,9 +8,9 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -46,11 +46,15 @@ class RunError(UnreachableError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A handler's answer: `media` maps a file name to its bytes, `rest` has those names in their place."""
+    """A handler's answer: `media` maps a file name to its bytes, `rest` has those names in their place.
+
+    `unknown` says of files that the simulator drew at a size of its own, and why: a line each.
+    """
 
     failed: bool
     rest: JsonObject
     media: dict[str, bytes]
+    unknown: tuple[str, ...] = ()
 
 
 def run_package(
@@ -70,7 +74,7 @@ def run_package(
     """
     if not (package / "handler.py").is_file():
         raise RunError(CannotRun(at=Locus(package.as_posix()), problem=_what_it_is(package)))
-    with _comfyui(comfyui) as url, scratch_folder("run") as folder:
+    with _comfyui(comfyui) as (url, unknown), scratch_folder("run") as folder:
         given, taken = folder / "input.json", folder / "answer.json"
         given.write_text(json.dumps(job_input), encoding="utf-8")
         command = [sys.executable, "-m", "comfy2runpod_runtime.once", str(package)]
@@ -81,7 +85,7 @@ def run_package(
             problem = "its handler did not start; the reason stands above"
             raise RunError(CannotRun(at=Locus(package.as_posix()), problem=problem))
         answer = cast(JsonObject, json.loads(taken.read_text("utf-8")))
-    return _opened(answer, _file_fields(package))
+        return replace(_opened(answer, _file_fields(package)), unknown=unknown())
 
 
 def _what_it_is(folder: Path) -> str:
@@ -111,14 +115,18 @@ def output_names(package: Path) -> frozenset[str]:
 
 
 @contextmanager
-def _comfyui(url: str | None) -> Iterator[str]:
+def _comfyui(url: str | None) -> Iterator[tuple[str, Callable[[], tuple[str, ...]]]]:
+    """A ComfyUI's URL, and what says which sizes the simulator does not know."""
     if url is not None:
-        yield url
+        yield url, tuple
         return
     from comfy2runpod.simulator import running_simulator  # noqa: PLC0415 - media libraries, which only this needs
 
     with running_simulator(load_catalog()) as simulator:
-        yield simulator.url
+        yield (
+            simulator.url,
+            lambda: tuple(f"node {size.node_id} ({size.class_type}): {size.why}" for size in simulator.unknown_sizes()),
+        )
 
 
 def _file_fields(package: Path) -> frozenset[str]:

@@ -200,6 +200,9 @@ def _summary(answer: Answer, output: Path, *, simulated: bool) -> str:
     lines += [f"  {name:{width}}  {text}" for name, text in facts]
     if simulated:
         lines.append("  SIMULATED: placeholders of the size that the prompt implies; no model ran.")
+    if answer.unknown:
+        lines.append("  SIZE NOT KNOWN: what ComfyUI would make may be of another size or length.")
+        lines += [f"    {why}" for why in answer.unknown]
     return "\n".join(lines)
 
 

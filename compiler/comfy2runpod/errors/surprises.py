@@ -148,3 +148,25 @@ class ImageLacks(Diagnostic):
     def remedy(self) -> str:
         """What to do."""
         return self.instead
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralPictures(Diagnostic):
+    """An output that stands for one picture, of a node that saves several."""
+
+    code: ClassVar[str] = "several-pictures"
+    output: str
+    count: int
+    field: str | None
+
+    @property
+    def reason(self) -> str:
+        """How many there are, and what makes them."""
+        when = f", where {self.field} is at its largest" if self.field is not None else ""
+        return f"It saves {self.count} pictures{when}; the output {self.output} stands for one, and the job would fail."
+
+    @property
+    def remedy(self) -> str:
+        """Take them all, or make one."""
+        less = f"`inputs: {{{self.field}: {{max: …}}}}`" if self.field is not None else "make one: a batch of 1"
+        return f"Say `outputs: {{images: {{from: {self.at.node}, many: true}}}}` in the note for a list, or {less}."

@@ -17,6 +17,7 @@ from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions, 
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.interface.annotation import MOST_NAMES
 from comfy2runpod.interface.aspect import bounded_aspects
+from comfy2runpod.interface.batches import check_batches
 from comfy2runpod.interface.bypass import Unfolded
 from comfy2runpod.interface.expression import Expression, ExpressionError, parse_expression
 from comfy2runpod.interface.expression_bounds import Work
@@ -77,6 +78,8 @@ def make_interface(
         look_for_surprises(graph, fields, maker.found)
     outputs = tuple(maker.outputs())
     check_fed_once(fields, maker.names, maker.at_field, maker.found)
+    if not maker.found.has_errors:
+        check_batches(graph, fields, outputs, catalog, maker.found)
     left_out = () if maker.found.has_errors else maker.left_out(fields, outputs, unfolded)
     before = len(maker.found.all)
     separators(graph, maker.found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -13,11 +13,13 @@ from typing import TypeAlias
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, as_link, prompt_to_json
+from comfy2runpod.shapes.evaluate import Inputs, Told, evaluate
+from comfy2runpod.shapes.rules import RULES
+from comfy2runpod.shapes.trace import in_order
+from comfy2runpod.shapes.values import Clip, Constant, Images, NodeError, Sigmas, Value
 from comfy2runpod.simulator.input_files import InputFiles, reads_picture
 from comfy2runpod.simulator.media import fingerprint
-from comfy2runpod.simulator.saving import saved
-from comfy2runpod.simulator.shapes import evaluate
-from comfy2runpod.simulator.values import Constant, NodeError, Sigmas, Value
+from comfy2runpod.simulator.saving import SAVES, saved
 from comfy2runpod.verdict import converted
 
 Send: TypeAlias = Callable[[str, JsonObject, str | None], None]
@@ -32,6 +34,15 @@ class Submission:
     prompt: Prompt
     outputs: tuple[str, ...]
     client_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSize:
+    """A node whose file has a size that stands for one which the simulator does not know, and why it does not."""
+
+    node_id: str
+    class_type: str
+    why: str
 
 
 @dataclass(slots=True)
@@ -54,6 +65,7 @@ class Engine:
     pending: deque[Submission] = field(default_factory=deque)
     running: Submission | None = None
     history: dict[str, JsonObject] = field(default_factory=dict)
+    unknown: dict[str, UnknownSize] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _interrupted: asyncio.Event = field(default_factory=asyncio.Event)
     _last: tuple[bytes, dict[str, JsonObject]] | None = None
@@ -105,10 +117,12 @@ class Engine:
         content = self.inputs.by_content(work.prompt, self.catalog)
         outputs: dict[str, JsonObject] = {}
         succeeded = False
-        order = list(_order(work.prompt, work.outputs))
+        order = list(in_order(work.prompt, work.outputs))
         whole = (
             fingerprint(content) + repr([work.prompt[o].inputs.get("filename_prefix") for o in work.outputs]).encode()
         )
+        if self._last is None or self._last[0] != whole:
+            self.unknown.clear()
         if self._last is not None and self._last[0] == whole:
             tell("execution_cached", {"nodes": list(order)})
             outputs = self._last[1] if work.client_id is not None else {}
@@ -117,7 +131,7 @@ class Engine:
             succeeded = True
         else:
             tell("execution_cached", {"nodes": []})
-            values: dict[str, tuple[Value, ...]] = {}
+            values: dict[str, tuple[Told, ...]] = {}
             try:
                 for node_id in order:
                     await self._node(work, node_id, values, content, outputs)
@@ -142,7 +156,7 @@ class Engine:
         self,
         work: Submission,
         node_id: str,
-        values: dict[str, tuple[Value, ...]],
+        values: dict[str, tuple[Told, ...]],
         content: Prompt,
         outputs: dict[str, JsonObject],
     ) -> None:
@@ -155,25 +169,28 @@ class Engine:
         node_class = self.catalog.get(node.class_type)
         if node_class is None:
             raise KeyError(node.class_type)
-        given: dict[str, Value] = {}
+        told: dict[str, Told] = {}
         for name, value in node.inputs.items():
             link = as_link(value)
             spec = node_class.by_name.get(name)
             if link is not None:
-                given[name] = values[link.node_id][link.slot]
+                told[name] = values[link.node_id][link.slot]
             else:
-                given[name] = Constant(converted(spec.type, value) if spec is not None else value)
+                told[name] = Told(Constant(converted(spec.type, value) if spec is not None else value))
         try:
             for name, value in node.inputs.items():
                 if isinstance(value, str) and reads_picture(node.class_type, name, self.catalog):
-                    given[name] = await asyncio.to_thread(self.inputs.picture, value)
-            values[node_id] = evaluate(node_class, given)
+                    told[name] = Told(await asyncio.to_thread(self.inputs.picture, value))
+            values[node_id] = evaluate(node_class, told, RULES)
+            given, doubt = _settled(node.class_type, told, values[node_id])
             await self._steps(work, node_id, given)
             saved = None
             if node_class.output_node:
                 # What a node saves depends on what it needs, and not on what else the prompt saves.
-                mark = fingerprint({needed: content[needed] for needed in _order(work.prompt, (node_id,))})
+                mark = fingerprint({needed: content[needed] for needed in in_order(work.prompt, (node_id,))})
                 saved = await asyncio.to_thread(self._save, node.class_type, given, mark)
+                if saved is not None and doubt is not None:
+                    self.unknown[node_id] = UnknownSize(node_id, node.class_type, doubt)
         except NodeError as error:
             detail: JsonObject = {
                 "node_id": node_id,
@@ -247,18 +264,21 @@ class _Failed(Exception):
         self.data = data
 
 
-def _order(prompt: Prompt, outputs: tuple[str, ...]) -> Iterator[str]:
-    """The nodes that the outputs need, each after those that it is linked to."""
-    done: set[str] = set()
-    stack = [(output, False) for output in reversed(outputs)]
-    while stack:
-        node_id, ready = stack.pop()
-        if node_id in done:
-            continue
-        if ready:
-            done.add(node_id)
-            yield node_id
-            continue
-        stack.append((node_id, True))
-        links = [link for value in prompt[node_id].inputs.values() if (link := as_link(value)) is not None]
-        stack += [(link.node_id, False) for link in reversed(links) if link.node_id not in done]
+def _drawable(value: Value) -> Value:
+    """A size that stands for one which is not known, with something to draw."""
+    match value:
+        case Images(width, height, frames):
+            return Images(max(width, 1), max(height, 1), max(frames, 1))
+        case Clip(images, fps, sound):
+            return Clip(Images(max(images.width, 1), max(images.height, 1), max(images.frames, 1)), fps or 24, sound)
+    return value
+
+
+def _settled(class_type: str, told: Mapping[str, Told], made: tuple[Told, ...]) -> tuple[dict[str, Value], str | None]:
+    """What a node is given, what it saves being of its kind; and why the size of that is not known, if it is not."""
+    given = {name: value.value for name, value in told.items()}
+    reader = Inputs(class_type, told)
+    if class_type in SAVES:
+        name, kind = SAVES[class_type]
+        given[name] = _drawable(reader.get(name, kind)) if reader.doubt else reader.get(name, kind)
+    return given, reader.doubt or next((value.doubt for value in made if value.doubt is not None), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.node_facts import INPUT_FOLDER
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import Prompt, PromptNode
-from comfy2runpod.simulator.values import InputPicture, NodeError
+from comfy2runpod.shapes.values import InputPicture, NodeError
+from comfy2runpod.verdict import Files
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,21 @@ class InputFiles:
         if folder != INPUT_FOLDER:
             return None
         return (path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
+
+    def names_with(self, prompt: Prompt, catalog: Catalog) -> Files:
+        """The same, with the sounds and films that a prompt names: no field brings them, and their size is guessed."""
+        named = {
+            value
+            for node in prompt.values()
+            for name, value in node.inputs.items()
+            if isinstance(value, str) and _reads(node.class_type, name, catalog) in ("video", "audio", "file")
+        }
+
+        def names(folder: str) -> Iterator[str] | None:
+            found = self.names(folder)
+            return found if found is None else itertools.chain(found, named)
+
+        return names
 
     def store(self, subfolder: str, name: str, content: bytes, *, overwrite: bool) -> str | None:
         """Keeps a file as ComfyUI does: the name that it got, None if it would lie outside the folder."""
@@ -77,6 +94,11 @@ class InputFiles:
 
 def reads_picture(class_type: str, name: str, catalog: Catalog) -> bool:
     """Whether an input names a picture in the input folder."""
+    return _reads(class_type, name, catalog) == "image"
+
+
+def _reads(class_type: str, name: str, catalog: Catalog) -> str | None:
+    """What kind of file of the input folder an input names."""
     node_class = catalog.get(class_type)
     spec = None if node_class is None else node_class.by_name.get(name)
-    return spec is not None and spec.upload == "image" and INPUT_FOLDER in spec.folders
+    return None if spec is None or INPUT_FOLDER not in spec.folders else spec.upload

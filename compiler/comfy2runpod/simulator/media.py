@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from comfy2runpod.ir.prompt import Prompt
-from comfy2runpod.simulator.values import Clip, Images, NodeError, Sound
+from comfy2runpod.shapes.values import Clip, Images, NodeError, Sound
 
 # By a file's ending: encoder, layout and sample format.
 _SOUNDS = {

@@ -7,12 +7,24 @@ from pathlib import Path
 from typing import TypeAlias
 
 from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.shapes.rules import UNKNOWN_TEXT, shown_text
+from comfy2runpod.shapes.values import Clip, Constant, Images, Shape, Sound, Value
 from comfy2runpod.simulator.media import save_animation, save_image, save_shape, save_sound, save_video
-from comfy2runpod.simulator.shapes import shown_text
-from comfy2runpod.simulator.values import Clip, Constant, Images, Shape, Sound, Value
 
 Place: TypeAlias = Callable[[str], tuple[Path, JsonObject]]
 
+# What each class saves, under which input.
+SAVES: Mapping[str, tuple[str, type[Value]]] = {
+    "SaveVideo": ("video", Clip),
+    "SaveWEBM": ("images", Images),
+    "SaveImage": ("images", Images),
+    "SaveAnimatedPNG": ("images", Images),
+    "SaveAnimatedWEBP": ("images", Images),
+    "SaveAudio": ("audio", Sound),
+    "SaveAudioMP3": ("audio", Sound),
+    "SaveAudioOpus": ("audio", Sound),
+    "SaveGLB": ("mesh", Shape),
+}
 _SOUND_ENDINGS = {"SaveAudio": "flac", "SaveAudioMP3": "mp3", "SaveAudioOpus": "opus"}
 _WEBM_ENCODERS = {"vp9": "libvpx-vp9", "av1": "libsvtav1"}
 
@@ -62,7 +74,7 @@ def saved(class_type: str, given: Mapping[str, Value], mark: bytes, place: Place
             save_shape(mark, path)
             return {"3d": [entry]}
         case "PreviewAny", value if value is not None:
-            return {"text": [shown_text(value)]}
+            return {"text": [shown_text(value) or UNKNOWN_TEXT]}
     return None
 
 

@@ -21,7 +21,7 @@ from comfy2runpod import __version__
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.server_info import class_info, no_files, object_info
 from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod.simulator.engine import Engine, Submission
+from comfy2runpod.simulator.engine import Engine, Submission, UnknownSize
 from comfy2runpod.simulator.input_files import InputFiles
 from comfy2runpod.verdict import PromptError, PromptFault, parse_prompt, validate_prompt
 from comfy2runpod_contract.scratch import scratch_folder
@@ -95,6 +95,10 @@ class Simulator:
         if self._folder is not None:
             self._folder.__exit__(None, None, None)
 
+    def unknown_sizes(self) -> tuple[UnknownSize, ...]:
+        """The files of the last prompt whose size stands for one that is not known, and why."""
+        return tuple(self._engine.unknown.values())
+
     async def _post_prompt(self, request: web.Request) -> web.Response:
         try:
             body: Json = await request.json()
@@ -109,7 +113,7 @@ class Simulator:
             prompt = parse_prompt(body["prompt"], self.catalog)
         except PromptError as error:
             return web.json_response({"error": error.fault.to_json(), "node_errors": {}}, status=400)
-        verdict = validate_prompt(prompt, self.catalog, self._inputs.names)
+        verdict = validate_prompt(prompt, self.catalog, self._inputs.names_with(prompt, self.catalog))
         if verdict.error is not None:
             answer = {"error": verdict.error.to_json(), "node_errors": verdict.node_errors()}
             return web.json_response(answer, status=400)

@@ -1,19 +1,20 @@
 """What each node class makes of sizes and lengths: one small rule a class, as ComfyUI 0.21.0's own nodes do it.
 
-A class without a rule is fine as long as it makes nothing that has a size; otherwise the simulator says that it does
-not know it, and guesses nothing.
+Pictures, latents and videos stand in modules of their own; here are those that make, load and save, and the tables of
+all. A class without a rule has a size that is not known (`evaluate.py`).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from typing import TypeAlias, TypeVar
+from collections.abc import Mapping
 
-from comfy2runpod.catalog.classes import NodeClass
-from comfy2runpod.ir.json import Json
-from comfy2runpod.simulator.values import (
+from comfy2runpod.shapes.arithmetic import NotComputed, compute
+from comfy2runpod.shapes.evaluate import Inputs, Rule
+from comfy2runpod.shapes.latents import LATENTS
+from comfy2runpod.shapes.pictures import PICTURES
+from comfy2runpod.shapes.values import (
     AudioLatent,
     AVLatent,
     Clip,
@@ -30,72 +31,6 @@ from comfy2runpod.simulator.values import (
     Sound,
     Value,
 )
-
-V = TypeVar("V")
-
-# Output types that have a size or a value that matters for what is saved.
-_SIZED = frozenset({"IMAGE", "MASK", "LATENT", "AUDIO", "VIDEO", "INT", "FLOAT", "STRING", "BOOLEAN"})
-
-
-class Inputs:
-    """A node's inputs, read as the kind that its rule expects."""
-
-    def __init__(self, class_type: str, values: Mapping[str, Value]) -> None:
-        self._class = class_type
-        self._values = values
-
-    def get(self, name: str, kind: type[V]) -> V:
-        """An input of a kind; NodeError if it is of another."""
-        value = self._values.get(name)
-        if isinstance(value, kind):
-            return value
-        found = "nothing" if value is None else type(value).__name__
-        raise NodeError(
-            "NotImplementedError", f"the simulator cannot tell the size of {self._class}.{name} (it gets {found})"
-        )
-
-    def any(self, name: str) -> Value:
-        """An input of whatever kind."""
-        return self._values.get(name, Opaque("nothing"))
-
-    def optional(self, name: str, kind: type[V]) -> V | None:
-        """The same, or None if the node has it not."""
-        return self.get(name, kind) if name in self._values else None
-
-    def whole(self, name: str, default: int = 0) -> int:
-        """A whole number."""
-        value = self._constant(name, default)
-        return int(value) if isinstance(value, (int, float, str)) else default
-
-    def number(self, name: str, default: float = 0) -> float:
-        """A number."""
-        value = self._constant(name, default)
-        return float(value) if isinstance(value, (int, float, str)) else default
-
-    def constant(self, name: str) -> Json:
-        """A plain value."""
-        return self._constant(name, None)
-
-    def _constant(self, name: str, default: Json) -> Json:
-        value = self._values.get(name)
-        return value.value if isinstance(value, Constant) else default
-
-
-Rule: TypeAlias = Callable[[Inputs], tuple[Value, ...]]
-
-
-def evaluate(node_class: NodeClass, values: Mapping[str, Value]) -> tuple[Value, ...]:
-    """A node's outputs.
-
-    Raises:
-        NodeError: the real node would fail, or the simulator does not know the class.
-    """
-    rule = RULES.get(node_class.name)
-    if rule is not None:
-        return rule(Inputs(node_class.name, values))
-    if any(output.type in _SIZED for output in node_class.outputs):
-        raise NodeError("NotImplementedError", f"the simulator has no rule for {node_class.name}")
-    return tuple(Opaque(output.type) for output in node_class.outputs)
 
 
 def _empty_image(given: Inputs) -> tuple[Value, ...]:
@@ -162,8 +97,7 @@ def _kontext_scale(given: Inputs) -> tuple[Value, ...]:
 def _encoded_images(given: Inputs) -> tuple[Value, ...]:
     images = given.get("pixels", Images)
     if images.frames > 1 or images.width % _COARSEST or images.height % _COARSEST:
-        # What is left of it depends on the VAE's cells, and so on the model file.
-        return (Opaque("LATENT"),)
+        given.doubtful("what a VAE leaves of pictures depends on the size of its cells, and so on the model file")
     return (Latent(images.width // 8, images.height // 8, images.frames, cell=8),)
 
 
@@ -279,7 +213,8 @@ def _ksampler(given: Inputs) -> tuple[Value, ...]:
 
 
 def _decoded(given: Inputs) -> tuple[Value, ...]:
-    return (given.get("samples", Latent).decoded(),)
+    latent = given.any("samples")
+    return ((latent.video if isinstance(latent, AVLatent) else given.get("samples", Latent)).decoded(),)
 
 
 def _audio_decoded(given: Inputs) -> tuple[Value, ...]:
@@ -336,6 +271,65 @@ def _empty_audio(given: Inputs) -> tuple[Value, ...]:
     return (Sound(given.number("duration", 60), given.whole("sample_rate", 44100)),)
 
 
+def _switched(given: Inputs) -> tuple[Value, ...]:
+    name = "on_true" if given.constant("switch") is True else "on_false"
+    if not given.has(name):
+        given.doubtful("the switch gives what nothing is linked to")
+    return (given.any(name),)
+
+
+def _computed(given: Inputs) -> tuple[Value, ...]:
+    names = {name.partition(".")[2]: given.constant(name) for name in given.names("values.")}
+    numbers = {name: value for name, value in names.items() if isinstance(value, (int, float))}
+    try:
+        found = compute(str(given.constant("expression")), numbers)
+        return Constant(float(found)), Constant(int(found)), Constant(bool(found))
+    except (NotComputed, OverflowError) as error:
+        given.doubtful(f"the expression is not computed: {error}")
+        return Constant(1.0), Constant(1), Constant(value=True)
+
+
+def _chosen(given: Inputs) -> tuple[Value, ...]:
+    return Constant(given.constant("choice")), Constant(given.whole("index"))
+
+
+_RATIOS = {
+    "1:1": (1, 1), "3:2": (3, 2), "4:3": (4, 3), "16:9": (16, 9), "21:9": (21, 9), "2:3": (2, 3), "3:4": (3, 4),
+    "9:16": (9, 16),
+}  # fmt: skip
+
+
+def _resolution(given: Inputs) -> tuple[Value, ...]:
+    wide, high = _RATIOS.get(str(given.constant("aspect_ratio")).partition(" ")[0], (1, 1))
+    scale = math.sqrt(given.number("megapixels", 1) * 1024 * 1024 / (wide * high))
+    return Constant(round(wide * scale / 8) * 8), Constant(round(high * scale / 8) * 8)
+
+
+def _replaced(given: Inputs) -> tuple[Value, ...]:
+    text, find, by = (str(given.get(name, Constant).value) for name in ("string", "find", "replace"))
+    return (Constant(text.replace(find, by)),)
+
+
+def _components(given: Inputs) -> tuple[Value, ...]:
+    clip = given.get("video", Clip)
+    return clip.images, clip.sound or Sound(clip.images.frames / max(clip.fps, 1), 44100), Constant(clip.fps)
+
+
+def _trimmed_sound(given: Inputs) -> tuple[Value, ...]:
+    sound, start = given.get("audio", Sound), given.number("start_index")
+    start = max(0.0, min(sound.seconds + start if start < 0 else start, sound.seconds))
+    end = max(0.0, min(start + given.number("duration"), sound.seconds))
+    if start >= end:
+        why = "AudioTrim: Start time must be less than end time and be within the audio length."
+        raise NodeError("ValueError", why)
+    return (Sound(end - start, sound.rate),)
+
+
+def _sampled_custom(given: Inputs) -> tuple[Value, ...]:
+    latent = _sampled(given, "latent_image")
+    return latent, latent
+
+
 def _mesh(_given: Inputs) -> tuple[Value, ...]:
     return (Shape(),)
 
@@ -348,15 +342,18 @@ def _opaque(kind: str) -> Rule:
 
 
 def _shown(given: Inputs) -> tuple[Value, ...]:
-    return (Constant(shown_text(given.any("source"))),)
+    text = shown_text(given.any("source"))
+    if text is None:
+        given.doubtful("only ComfyUI knows how it shows this as a text")
+    return (Constant(text or UNKNOWN_TEXT),)
 
 
-def shown_text(value: Value) -> str:
-    """What PreviewAny shows of a value.
+# What stands for a text that is not known.
+UNKNOWN_TEXT = "(not known to the simulator)"
 
-    Raises:
-        NodeError: of something that is no plain value, whose text only the real one knows.
-    """
+
+def shown_text(value: Value) -> str | None:
+    """What PreviewAny shows of a plain value; None of anything else, whose text only the real one knows."""
     match value:
         case Constant(str() as text):
             return text
@@ -364,7 +361,7 @@ def shown_text(value: Value) -> str:
             return str(plain)
         case Constant(other):
             return json.dumps(other, indent=4)
-    raise NodeError("NotImplementedError", "The simulator does not know how ComfyUI shows this as text.")
+    return None
 
 
 def _saved(_given: Inputs) -> tuple[Value, ...]:
@@ -430,4 +427,15 @@ RULES: Mapping[str, Rule] = {
     "SaveAudioOpus": _saved,
     "SaveGLB": _saved,
     "PreviewImage": _saved,
+    "ComfySwitchNode": _switched,
+    "ComfyMathExpression": _computed,
+    "CustomCombo": _chosen,
+    "ResolutionSelector": _resolution,
+    "StringReplace": _replaced,
+    "GetVideoComponents": _components,
+    "TrimAudioDuration": _trimmed_sound,
+    "KSamplerAdvanced": _ksampler,
+    "SamplerCustom": _sampled_custom,
+    **PICTURES,
+    **LATENTS,
 }

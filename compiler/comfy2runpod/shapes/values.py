@@ -1,4 +1,4 @@
-"""What flows between nodes in the simulator: sizes and lengths, never pixels."""
+"""What flows between nodes: sizes and lengths, never pixels."""
 
 from __future__ import annotations
 
@@ -38,17 +38,22 @@ class InputPicture:
 
 @dataclass(frozen=True, slots=True)
 class Latent:
-    """A latent of `frames` by `rows` by `columns` cells; a cell is `cell` pixels wide and `stride` frames long."""
+    """A latent of `frames` by `rows` by `columns` cells; a cell is `cell` pixels wide and `stride` frames long.
+
+    Of pictures `frames` is the batch; of videos `batch` says how many there are.
+    """
 
     columns: int
     rows: int
     frames: int
     cell: int
     stride: int = 1
+    batch: int = 1
 
     def decoded(self) -> Images:
         """The pictures that a VAE makes of it: the first frame stands alone, each further one for `stride`."""
-        return Images(self.columns * self.cell, self.rows * self.cell, (self.frames - 1) * self.stride + 1)
+        frames = self.batch * ((self.frames - 1) * self.stride + 1)
+        return Images(self.columns * self.cell, self.rows * self.cell, frames)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Sizes and lengths of what flows between nodes, told without running anything: a small rule a class."""

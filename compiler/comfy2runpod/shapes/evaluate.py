@@ -1,0 +1,216 @@
+"""A node's outputs, as sizes and lengths; and what of them is not known, with the reason.
+
+A class has a rule, or its sizes are not known. Then a plausible one stands in its place, made of what the node is
+given, and a doubt goes with it wherever a rule reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar, cast
+
+from comfy2runpod.catalog.classes import MATCHES_INPUT, NodeClass, OutputSpec
+from comfy2runpod.ir.json import Json
+from comfy2runpod.shapes.values import (
+    AudioLatent,
+    AVLatent,
+    Clip,
+    Conditioning,
+    Constant,
+    Images,
+    InputPicture,
+    Latent,
+    Mask,
+    NodeError,
+    Opaque,
+    Shape,
+    Sigmas,
+    Sound,
+    Value,
+)
+
+V = TypeVar("V")
+
+_SIDE = 512
+_SECONDS = 5.0
+_RATE = 44100
+_FPS = 24.0
+_FRAMES = 49
+# What stands for a size that is not known is never larger.
+_MOST_SIDE, _MOST_FRAMES, _MOST_SECONDS = 4096, 257, 60.0
+# Output types that have a size or a value that matters for what is saved.
+_SIZED = frozenset({"IMAGE", "MASK", "LATENT", "AUDIO", "VIDEO", "INT", "FLOAT", "STRING", "BOOLEAN", MATCHES_INPUT})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A value, and why its size is not known if it is not."""
+
+    value: Value
+    doubt: str | None = None
+
+
+class Inputs:
+    """A node's inputs, read as the kind that its rule expects; what was read with a doubt is kept."""
+
+    def __init__(self, class_type: str, values: Mapping[str, Told]) -> None:
+        self._class = class_type
+        self._values = values
+        self.doubt: str | None = None
+
+    def get(self, name: str, kind: type[V]) -> V:
+        """An input of a kind; something plausible, with a doubt, if it is of another."""
+        told = self._read(name)
+        if told is not None and isinstance(told.value, kind):
+            return told.value
+        found = "nothing" if told is None else type(told.value).__name__
+        self.doubtful(f"the size of {self._class}.{name} cannot be told (it gets {found})")
+        return cast(V, _plausible(kind, self._values))
+
+    def any(self, name: str) -> Value:
+        """An input of whatever kind."""
+        told = self._read(name)
+        return Opaque("nothing") if told is None else told.value
+
+    def has(self, name: str) -> bool:
+        """Whether the node has it."""
+        return name in self._values
+
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """The inputs whose names begin so, in their order: those of one that grows."""
+        return tuple(name for name in self._values if name.startswith(prefix))
+
+    def optional(self, name: str, kind: type[V]) -> V | None:
+        """The same as `get`, or None if the node has it not."""
+        return self.get(name, kind) if name in self._values else None
+
+    def whole(self, name: str, default: int = 0) -> int:
+        """A whole number."""
+        value = self._constant(name, default)
+        try:
+            return int(value) if isinstance(value, (int, float, str)) else default
+        except (ValueError, OverflowError):
+            return default
+
+    def number(self, name: str, default: float = 0) -> float:
+        """A number."""
+        value = self._constant(name, default)
+        try:
+            return float(value) if isinstance(value, (int, float, str)) else default
+        except (ValueError, OverflowError):
+            return default
+
+    def constant(self, name: str) -> Json:
+        """A plain value."""
+        return self._constant(name, None)
+
+    def doubtful(self, why: str) -> None:
+        """Says that what the rule makes is not known."""
+        self.doubt = self.doubt or why
+
+    def _read(self, name: str) -> Told | None:
+        told = self._values.get(name)
+        if told is not None and told.doubt is not None:
+            self.doubtful(told.doubt)
+        return told
+
+    def _constant(self, name: str, default: Json) -> Json:
+        told = self._read(name)
+        return told.value.value if told is not None and isinstance(told.value, Constant) else default
+
+
+Rule: TypeAlias = Callable[[Inputs], tuple[Value, ...]]
+
+
+def evaluate(node_class: NodeClass, values: Mapping[str, Told], rules: Mapping[str, Rule]) -> tuple[Told, ...]:
+    """A node's outputs, by the rule of its class if there is one.
+
+    Raises:
+        NodeError: the real node would fail.
+    """
+    rule = rules.get(node_class.name)
+    if rule is None:
+        return tuple(_without_rule(node_class, output, values) for output in node_class.outputs)
+    given = Inputs(node_class.name, values)
+    try:
+        made = rule(given)
+    except (NodeError, ArithmeticError):
+        if given.doubt is None:
+            raise
+        # It fails at sizes that only stand for those that are not known.
+        return tuple(_without_rule(node_class, output, values, given.doubt) for output in node_class.outputs)
+    if any(output.is_list for output in node_class.outputs):
+        given.doubtful(f"{node_class.name} gives lists, which nodes go through item by item")
+    return tuple(Told(value, None if isinstance(value, Opaque) else given.doubt) for value in made)
+
+
+def _without_rule(
+    node_class: NodeClass, output: OutputSpec, values: Mapping[str, Told], why: str | None = None
+) -> Told:
+    if output.type not in _SIZED:
+        return Told(Conditioning() if output.type == "CONDITIONING" else Opaque(output.type))
+    doubt = why or f"the simulator has no rule for {node_class.name}"
+    kinds: Mapping[str, type[object]] = {
+        "IMAGE": Images, "MASK": Mask, "LATENT": Latent, "AUDIO": Sound, "VIDEO": Clip, MATCHES_INPUT: Images,
+    }  # fmt: skip
+    if output.type in kinds:
+        return Told(cast(Value, _plausible(kinds[output.type], values)), doubt)
+    plain: Mapping[str, Json] = {"STRING": "", "BOOLEAN": False, "FLOAT": 1.0}
+    return Told(Constant(plain.get(output.type, 1)), doubt)
+
+
+def _plausible(kind: type[object], values: Mapping[str, Told]) -> object:
+    """Something of a kind, made of what a node is given: the size of the first picture, its own width and height."""
+    found = [told.value for told in values.values()]
+    like = next((value for value in found if isinstance(value, kind)), None)
+    if like is not None:
+        return like
+    width, height, frames = _size(values)
+    images = Images(width, height, frames)
+    seconds = min(max(_number(values, ("seconds", "duration")) or _SECONDS, 0.1), _MOST_SECONDS)
+    made: Mapping[type[object], object] = {
+        Images: images,
+        Mask: Mask(width, height, frames),
+        Latent: Latent(max(1, width // 8), max(1, height // 8), frames, cell=8),
+        Sound: Sound(seconds, _RATE),
+        Clip: Clip(Images(width, height, frames if frames > 1 else _FRAMES), _FPS, None),
+        AudioLatent: AudioLatent(round(seconds * 25)),
+        InputPicture: InputPicture(width, height, 1, has_alpha=False),
+        Conditioning: Conditioning(),
+        Constant: Constant(""),
+        Shape: Shape(),
+        Sigmas: Sigmas(1),
+    }
+    if kind is AVLatent:
+        return AVLatent(cast(Latent, made[Latent]), cast(AudioLatent, made[AudioLatent]))
+    return made.get(kind, Opaque(kind.__name__))
+
+
+def _size(values: Mapping[str, Told]) -> tuple[int, int, int]:
+    for told in values.values():
+        match told.value:
+            case Images(width, height, frames) | Mask(width, height, frames):
+                return width, height, min(frames, _MOST_FRAMES)
+            case Clip(Images(width, height, frames)):
+                return width, height, min(frames, _MOST_FRAMES)
+            case Latent() as latent:
+                images = latent.decoded()
+                return images.width, images.height, min(images.frames, _MOST_FRAMES)
+    wide = _number(values, ("width", "target_width")) or _SIDE
+    high = _number(values, ("height", "target_height")) or _SIDE
+    long = _number(values, ("length", "frames", "batch_size")) or 1
+    return _bounded(wide, _MOST_SIDE), _bounded(high, _MOST_SIDE), _bounded(long, _MOST_FRAMES)
+
+
+def _bounded(number: float, most: int) -> int:
+    return max(1, min(int(number), most))
+
+
+def _number(values: Mapping[str, Told], names: tuple[str, ...]) -> float | None:
+    for name in names:
+        told = values.get(name)
+        value = told.value.value if told is not None and isinstance(told.value, Constant) else None
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 10**9:
+            return float(value)
+    return None

@@ -1,0 +1,209 @@
+"""Pictures and masks: resized, cropped, padded, joined, picked out of batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from comfy2runpod.shapes.evaluate import Inputs, Rule
+from comfy2runpod.shapes.values import Images, Mask, NodeError, Value
+
+
+def _same(name: str) -> Rule:
+    """The pictures or masks of an input, at their size."""
+
+    def rule(given: Inputs) -> tuple[Value, ...]:
+        value = given.any(name)
+        return (value if isinstance(value, (Images, Mask)) else given.get(name, Images),)
+
+    return rule
+
+
+def _like_first(given: Inputs) -> tuple[Value, ...]:
+    return (given.get("image1", Images),)
+
+
+def _to_mask(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    return (Mask(images.width, images.height, images.frames),)
+
+
+def _to_image(given: Inputs) -> tuple[Value, ...]:
+    mask = given.get("mask", Mask)
+    return (Images(mask.width, mask.height, mask.frames),)
+
+
+def _solid_mask(given: Inputs) -> tuple[Value, ...]:
+    return (Mask(given.whole("width"), given.whole("height"), 1),)
+
+
+def _resize_image_mask(given: Inputs) -> tuple[Value, ...]:
+    value = given.any("input")
+    source = value if isinstance(value, (Images, Mask)) else given.get("input", Images)
+    width, height = _resize_to(given, source)
+    if width < 1 or height < 1:
+        raise NodeError("RuntimeError", "Input and output sizes should be greater than 0")
+    return (replace(source, width=width, height=height),)
+
+
+def _resize_to(given: Inputs, source: Images | Mask) -> tuple[int, int]:
+    width, height = source.width, source.height
+    match given.constant("resize_type"):
+        case "scale by multiplier":
+            factor = given.number("resize_type.multiplier", 1)
+            return round(width * factor), round(height * factor)
+        case "scale dimensions":
+            return _dimensions(source, given.whole("resize_type.width"), given.whole("resize_type.height"))
+        case "scale width":
+            return _dimensions(source, given.whole("resize_type.width"), 0)
+        case "scale height":
+            return _dimensions(source, 0, given.whole("resize_type.height"))
+        case "scale longer dimension":
+            size = given.whole("resize_type.longer_size")
+            return (size, round(height / width * size)) if width >= height else (round(width / height * size), size)
+        case "scale shorter dimension":
+            size = given.whole("resize_type.shorter_size")
+            return (size, round(height / width * size)) if width <= height else (round(width / height * size), size)
+        case "scale total pixels":
+            total = int(given.number("resize_type.megapixels", 1) * 1024 * 1024)
+            factor = math.sqrt(total / (width * height))
+            return round(width * factor), round(height * factor)
+        case "match size":
+            match = given.any("resize_type.match")
+            like = match if isinstance(match, (Images, Mask)) else given.get("resize_type.match", Images)
+            return like.width, like.height
+        case "scale to multiple":
+            step = max(given.whole("resize_type.multiple", 8), 1)
+            wide, high = width // step * step, height // step * step
+            return (wide, high) if wide and high else (width, height)
+    given.doubtful("the way of resizing is not known")
+    return width, height
+
+
+def _dimensions(source: Images | Mask, width: int, height: int) -> tuple[int, int]:
+    if width == 0 and height == 0:
+        return source.width, source.height
+    if width == 0:
+        return max(1, round(source.width * height / source.height)), height
+    if height == 0:
+        return width, max(1, round(source.height * width / source.width))
+    return width, height
+
+
+def _from_batch(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    start = min(max(given.whole("batch_index"), 0), images.frames - 1)
+    return (replace(images, frames=min(images.frames - start, max(given.whole("length", 1), 1))),)
+
+
+def _repeated(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    return (replace(images, frames=images.frames * max(given.whole("amount", 1), 1)),)
+
+
+def _two_batched(given: Inputs) -> tuple[Value, ...]:
+    first, second = given.get("image1", Images), given.get("image2", Images)
+    return (replace(first, frames=first.frames + second.frames),)
+
+
+def _batched(prefix: str, kind: type[Images] | type[Mask]) -> Rule:
+    def rule(given: Inputs) -> tuple[Value, ...]:
+        parts = [given.get(name, kind) for name in given.names(prefix)]
+        if not parts:
+            return (given.get(prefix, kind),)
+        return (replace(parts[0], frames=sum(part.frames for part in parts)),)
+
+    return rule
+
+
+def _padded(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    width = images.width + given.whole("left") + given.whole("right")
+    height = images.height + given.whole("top") + given.whole("bottom")
+    # The real node makes one mask, for all pictures.
+    return replace(images, width=width, height=height), Mask(width, height, 1)
+
+
+def _padded_to(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    return (replace(images, width=given.whole("target_width"), height=given.whole("target_height")),)
+
+
+def _stitched(given: Inputs) -> tuple[Value, ...]:
+    first = given.get("image1", Images)
+    if not given.has("image2"):
+        return (first,)
+    second, sideways = given.get("image2", Images), given.constant("direction") in ("left", "right")
+    wide, high = second.width, second.height
+    if given.constant("match_image_size") is True:
+        ratio = wide / high
+        wide, high = (int(first.height * ratio), first.height) if sideways else (first.width, int(first.width / ratio))
+    gap = given.whole("spacing_width")
+    gap += gap % 2
+    frames = max(first.frames, second.frames)
+    if sideways:
+        return (Images(first.width + gap + wide, max(first.height, high), frames),)
+    return (Images(max(first.width, wide), first.height + gap + high, frames),)
+
+
+def _composited(given: Inputs) -> tuple[Value, ...]:
+    return (given.get("destination", Images),)
+
+
+def _upscaled(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    given.doubtful("how many times larger depends on the upscaling model, which the simulator does not open")
+    return (replace(images, width=images.width * 4, height=images.height * 4),)
+
+
+def _interpolated(given: Inputs) -> tuple[Value, ...]:
+    images, times = given.get("images", Images), max(given.whole("multiplier", 2), 1)
+    return (replace(images, frames=(images.frames - 1) * times + 1 if images.frames > 1 else images.frames),)
+
+
+def _joined_alpha(given: Inputs) -> tuple[Value, ...]:
+    images, alpha = given.get("image", Images), given.get("alpha", Mask)
+    return (replace(images, frames=max(images.frames, alpha.frames)),)
+
+
+def _split_alpha(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    return images, Mask(images.width, images.height, images.frames)
+
+
+def _flipped(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    turned = str(given.constant("rotation")).startswith(("90", "270"))
+    return (replace(images, width=images.height, height=images.width) if turned else images,)
+
+
+PICTURES: Mapping[str, Rule] = {
+    "ResizeImageMaskNode": _resize_image_mask,
+    "ResizeAndPadImage": _padded_to,
+    "ImagePadForOutpaint": _padded,
+    "ImageStitch": _stitched,
+    "ImageCompositeMasked": _composited,
+    "ImageFromBatch": _from_batch,
+    "RepeatImageBatch": _repeated,
+    "ImageBatch": _two_batched,
+    "BatchImagesNode": _batched("images.", Images),
+    "BatchMasksNode": _batched("masks.", Mask),
+    "ImageUpscaleWithModel": _upscaled,
+    "FrameInterpolate": _interpolated,
+    "ImageRotate": _flipped,
+    "ImageToMask": _to_mask,
+    "MaskToImage": _to_image,
+    "SolidMask": _solid_mask,
+    "JoinImageWithAlpha": _joined_alpha,
+    "SplitImageWithAlpha": _split_alpha,
+    "ImageBlend": _like_first,
+    **dict.fromkeys(
+        (
+            "Canny", "DrawBBoxes", "ImageBlur", "ImageFlip", "ImageSharpen", "ImageQuantize", "ImageAddNoise",
+            "LTXVPreprocess", "Morphology",
+        ),
+        _same("image"),
+    ),
+    **dict.fromkeys(("GrowMask", "InvertMask", "FeatherMask", "ThresholdMask"), _same("mask")),
+}  # fmt: skip

@@ -1,0 +1,56 @@
+"""A whole prompt's sizes, told without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.ir.prompt import Prompt, as_link
+from comfy2runpod.shapes.evaluate import Told, evaluate
+from comfy2runpod.shapes.rules import RULES
+from comfy2runpod.shapes.values import Constant, InputPicture
+
+
+def trace(
+    prompt: Prompt, outputs: tuple[str, ...], catalog: Catalog, reads_picture: Callable[[str, str], bool]
+) -> Mapping[str, Mapping[str, Told]]:
+    """What each node that the outputs need is given, by input; pictures of callers stand as squares.
+
+    Raises:
+        NodeError: a node would fail.
+    """
+    made: dict[str, tuple[Told, ...]] = {}
+    given: dict[str, Mapping[str, Told]] = {}
+    for node_id in in_order(prompt, outputs):
+        node = prompt[node_id]
+        node_class = catalog.get(node.class_type)
+        told: dict[str, Told] = {}
+        for name, value in node.inputs.items():
+            link = as_link(value)
+            if link is not None:
+                found = made.get(link.node_id, ())
+                told[name] = found[link.slot] if link.slot < len(found) else Told(Constant(None), "a broken link")
+            elif reads_picture(node.class_type, name):
+                told[name] = Told(InputPicture(1024, 1024, 1, has_alpha=False))
+            else:
+                told[name] = Told(Constant(value))
+        given[node_id] = told
+        made[node_id] = () if node_class is None else evaluate(node_class, told, RULES)
+    return given
+
+
+def in_order(prompt: Prompt, outputs: tuple[str, ...]) -> Iterator[str]:
+    """The nodes that the outputs need, each after those that it is linked to."""
+    done: set[str] = set()
+    stack = [(output, False) for output in reversed(outputs)]
+    while stack:
+        node_id, ready = stack.pop()
+        if node_id in done:
+            continue
+        if ready:
+            done.add(node_id)
+            yield node_id
+            continue
+        stack.append((node_id, True))
+        links = [link for value in prompt[node_id].inputs.values() if (link := as_link(value)) is not None]
+        stack += [(link.node_id, False) for link in reversed(links) if link.node_id not in done]

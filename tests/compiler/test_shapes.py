@@ -1,0 +1,112 @@
+"""Sizes told without running: rules of classes, expressions, and what is not known."""
+
+from __future__ import annotations
+
+import pytest
+
+from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.ir.json import Json
+from comfy2runpod.shapes.arithmetic import NotComputed, compute
+from comfy2runpod.shapes.evaluate import Told, evaluate
+from comfy2runpod.shapes.rules import RULES
+from comfy2runpod.shapes.values import Clip, Constant, Images, Latent, Mask, Sound, Value
+
+
+def made(class_type: str, /, **inputs: Value | Json) -> tuple[Told, ...]:
+    node_class = load_catalog().get(class_type)
+    assert node_class is not None
+    plain = (bool, int, float, str, dict)
+    told = {
+        name.replace("__", "."): Told(Constant(value) if isinstance(value, plain) else value)  # type: ignore[arg-type]
+        for name, value in inputs.items()
+    }
+    return evaluate(node_class, told, RULES)
+
+
+PICTURES = Images(600, 400, 3)
+
+
+@pytest.mark.parametrize(
+    ("class_type", "inputs", "right"),
+    [
+        ("ResizeImageMaskNode", {"resize_type": "scale by multiplier", "resize_type__multiplier": 0.5}, (300, 200, 3)),
+        ("ResizeImageMaskNode", {"resize_type": "scale longer dimension", "resize_type__longer_size": 90}, (90, 60, 3)),
+        (
+            "ResizeImageMaskNode",
+            {"resize_type": "scale shorter dimension", "resize_type__shorter_size": 90},
+            (135, 90, 3),
+        ),
+        ("ResizeImageMaskNode", {"resize_type": "scale width", "resize_type__width": 60}, (60, 40, 3)),
+        ("ResizeImageMaskNode", {"resize_type": "scale to multiple", "resize_type__multiple": 64}, (576, 384, 3)),
+        ("ResizeImageMaskNode", {"resize_type": "match size", "resize_type__match": Mask(7, 9, 1)}, (7, 9, 3)),
+        ("ImageFromBatch", {"batch_index": 1, "length": 9}, (600, 400, 2)),
+        ("RepeatImageBatch", {"amount": 4}, (600, 400, 12)),
+        ("ImagePadForOutpaint", {"left": 8, "top": 16, "right": 0, "bottom": 0}, (608, 416, 3)),
+        ("ResizeAndPadImage", {"target_width": 512, "target_height": 256}, (512, 256, 3)),
+        ("ImageFlip", {"flip_method": "x-axis: vertically"}, (600, 400, 3)),
+        ("ImageRotate", {"rotation": "90 degrees"}, (400, 600, 3)),
+    ],
+)
+def test_pictures(class_type: str, inputs: dict[str, Value | Json], right: tuple[int, int, int]) -> None:
+    name = "input" if class_type == "ResizeImageMaskNode" else "image"
+    told = made(class_type, **{name: PICTURES, **inputs})[0]
+    assert (told.value, told.doubt) == (Images(*right), None)
+
+
+def test_stitched_pictures_stand_side_by_side_at_one_height() -> None:
+    second = Images(100, 100, 1)
+    stitched = made("ImageStitch", image1=PICTURES, image2=second, direction="right", match_image_size=True,
+                    spacing_width=3, spacing_color="white")  # fmt: skip
+    assert stitched[0].value == Images(600 + 4 + 400, 400, 3)
+
+
+def test_latents_of_videos() -> None:
+    latent = made("EmptyHunyuanLatentVideo", width=848, height=480, length=25, batch_size=1)[0].value
+    assert latent == Latent(106, 60, 7, cell=8, stride=4)
+    assert isinstance(latent, Latent)
+    assert latent.decoded() == Images(848, 480, 25)
+    assert made("TrimVideoLatent", samples=latent, trim_amount=2)[0].value == Latent(106, 60, 5, cell=8, stride=4)
+    reference = made("WanVaceToVideo", width=64, height=64, length=9, batch_size=1, reference_image=PICTURES)
+    assert (reference[2].value, reference[3].value) == (Latent(8, 8, 4, cell=8, stride=4), Constant(1))
+
+
+def test_a_switch_gives_one_of_two_and_its_doubt_alone() -> None:
+    node_class = load_catalog().get("ComfySwitchNode")
+    assert node_class is not None
+    both = {"on_true": Told(PICTURES), "on_false": Told(Images(1, 1, 1), "why")}
+    assert evaluate(node_class, {"switch": Told(Constant(value=True)), **both}, RULES)[0] == Told(PICTURES)
+    assert evaluate(node_class, {"switch": Told(Constant(value=False)), **both}, RULES)[0].doubt == "why"
+
+
+def test_a_class_without_a_rule_has_a_plausible_size_and_says_so() -> None:
+    told = made("WanDancerPadKeyframesList", images=PICTURES)
+    assert [type(one.value) for one in told] == [Images, Mask, Sound]
+    assert all(one.doubt == "the simulator has no rule for WanDancerPadKeyframesList" for one in told)
+    video = made("LoadVideo", file="film.mp4")[0]
+    assert isinstance(video.value, Clip)
+    assert video.doubt is not None
+
+
+def test_what_does_not_matter_for_a_size_casts_no_doubt() -> None:
+    node_class = load_catalog().get("KSampler")
+    assert node_class is not None
+    given = {"positive": Told(Constant(1), "doubtful"), "latent_image": Told(Latent(8, 8, 1, cell=8))}
+    assert evaluate(node_class, given, RULES)[0].doubt is None
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [("a * 2 + b", 23), ("a // 4 * 4", 8), ("max(a, 12) if a > b else -b", 12), ("round(a / 4)", 2), ("2 ** 3", 8)],
+)
+def test_expressions(text: str, right: float) -> None:
+    assert compute(text, {"a": 10, "b": 3}) == right
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a +", "c", "__import__('os')", "a.real", "9 ** 9 ** 9", "'x' * 10", "(" * 500 + "1" + ")" * 500, "1 / 0",
+     "-" * 100 + "1", "a" * 3000, "sqrt(-1)", "[1][0]", "1e400"],
+)  # fmt: skip
+def test_what_is_not_computed_is_said(text: str) -> None:
+    with pytest.raises(NotComputed):
+        compute(text, {"a": 1})
