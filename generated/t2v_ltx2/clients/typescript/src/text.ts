@@ -21,7 +21,7 @@ export function shorten(text: string, limit: number): string {
 /** A text in quotes, as the worker's messages have it. */
 export function quoted(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const inner = text.replace(/[\\'"]|(?! )[\p{C}\p{Z}]/gu, (one) => {
+  const inner = text.replace(/[\x22\x27\x5c]|(?! )[\p{C}\p{Z}]/gu, (one) => {
     if (one === "\\") return "\\\\";
     if (one === "'" || one === '"') return one === quote ? `\\${one}` : one;
     const named = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[one];
