@@ -39,7 +39,7 @@ Open = Callable[..., Awaitable[Opened]]
 async def browser() -> AsyncIterator[Browser]:
     found = chromium()
     async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        running = await playwright.chromium.launch(executable_path=found, args=list(FLAGS), timeout=HANG_SECONDS * 1000)
         yield running
         await running.close()
 
