@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -146,10 +147,13 @@ def test_a_terminal_gets_one_line_that_changes(place: Place, server: QueueServer
             shown += more
     os.close(terminal)
     assert process.wait(60) == 0
-    lines = shown.decode().split("\r\x1b[2K")
-    assert len(lines) > 2
-    assert all(line.startswith("[") and " of 4 done" in line for line in lines[1:-1])
-    assert lines[-1] == ""
+    text = shown.decode()
+    drawn = re.findall(r"Batch\S* .*?(\d)/4", text)
+    assert len(drawn) > 2
+    assert sorted(drawn) == drawn
+    # Every line that was begun was taken back: the bar has left nothing, and the cursor is there again.
+    assert text.count("\n") == len(re.findall(r"\x1b\[1A\x1b\[2K", text))
+    assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")
 
 
 def _limited(size: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -155,6 +156,11 @@ def write_whole(path: Path, content: bytes) -> None:
 def part_of(path: Path) -> Path:
     """Where a file is written until it is whole."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+
+
+def is_part(name: str) -> bool:
+    """Whether a file's name is one that `part_of` gives."""
+    return re.fullmatch(r"\..+\.[0-9a-f]{16}\.part", name, re.DOTALL) is not None
 
 
 def _extension(media_type: str) -> str:

@@ -18,7 +18,6 @@ import errno
 import fcntl
 import json
 import os
-import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,13 +26,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
+from comfy2runpod.client.media import is_part
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.batch import BatchRunning, BrokenJournal, CannotKeep, OtherJournal, PlaceTaken
 from comfy2runpod.operate.inputs import JOURNAL, Checked
 from comfy2runpod.operate.stopped import BatchStopped
 
 _VERSION = 1
-_PART = re.compile(r"\..+\.[0-9]+\.part")
 
 
 class Event(StrEnum):
@@ -233,7 +232,7 @@ class Journal:
 
 def parts_in(folder: Path) -> list[Path]:
     """Files in an input's folder that are not whole (`client.media.part_of`)."""
-    return [path for path in folder.iterdir() if _PART.fullmatch(path.name)] if folder.is_dir() else []
+    return [path for path in folder.iterdir() if is_part(path.name)] if folder.is_dir() else []
 
 
 def flush_folder(folder: Path) -> None:
