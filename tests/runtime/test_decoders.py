@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import select
 import sys
 import time
 from collections.abc import Callable
@@ -87,6 +88,51 @@ async def test_one_that_ended_while_it_waited_is_no_pictures_fault() -> None:
     os.kill(waiting.pid, 9)
     assert isinstance((await decoders.decoded(picture(), LIMITS, 20)).png, bytes)
     decoders.close()
+
+
+@pytest.mark.parametrize("number", [9, 15])
+async def test_one_that_was_killed_when_it_was_ready_is_no_pictures_fault(number: int) -> None:
+    decoders = Decoders(RULES)
+    await decoders.prepare()
+    (waiting,) = [one for one in below(os.getpid()) if "decoder.py" in one.command]
+    spare = decoders._spare
+    assert spare is not None
+    # It has said that it is ready, which nobody has read.
+    assert select.select([spare._out], [], [], 60)[0]
+    os.kill(waiting.pid, number)
+    assert isinstance((await decoders.decoded(picture(), LIMITS, 20)).png, bytes)
+    decoders.close()
+
+
+@pytest.mark.parametrize("given", ["", "P", "Pxxxx", "M"])
+async def test_one_that_is_killed_while_it_decodes_is_tried_once_more(
+    program: Callable[[str], None], tmp_path: Path, given: str
+) -> None:
+    real = Path(module.__file__).with_name("decoder.py")
+    once = tmp_path / "once"
+    program(
+        f"if os.path.exists({str(once)!r}):\n"
+        f"    sys.path[:0] = [{str(real.parent)!r}]\n    import decoder\n    decoder.main()\n    os._exit(0)\n"
+        f"os.write(1, b'+')\nos.read(0, 1)\nopen({str(once)!r}, 'w').close()\n"
+        f"os.write(1, {given.encode()!r})\nos.kill(os.getpid(), 9)\n"
+    )
+    assert isinstance(await of(picture()), bytes)
+    assert once.exists()
+
+
+@pytest.mark.parametrize("number", [9, 15])
+async def test_one_that_is_killed_each_time_is_our_fault_and_not_the_pictures(
+    program: Callable[[str], None], number: int
+) -> None:
+    program(f"os.write(1, b'+')\nos.read(0, 1)\nos.kill(os.getpid(), {number})")
+    with pytest.raises(DecoderNotStarted, match="killed"):
+        await of(picture())
+
+
+async def test_one_that_its_own_limit_killed_is_its_pictures_fault(program: Callable[[str], None]) -> None:
+    program("os.write(1, b'+')\nwhile time.process_time() < 0.6: pass\nos.kill(os.getpid(), 9)")
+    refused = await of(picture(), DecodeRules(0.5, 120, 1_000_000_000))
+    assert str(refused).startswith("takes more than 0.5 s of computing")
 
 
 def test_none_is_left_when_the_loop_has_ended() -> None:

@@ -37,6 +37,8 @@ _LONGEST_REASON = 400
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Libraries' own folders, where a system needs them named; nothing else of the worker's environment, with its secrets.
 _ENVIRONMENT = ("LD_LIBRARY_PATH",)
+# What no file does to its decoder: the kernel when the machine's memory ends, or whoever may end processes.
+_FROM_OUTSIDE = frozenset(-one for one in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class TooCostly(InputRefused):
 
 
 class DecoderNotStarted(Exception):
-    """The decoder itself does not work here: no picture's fault."""
+    """The decoder itself does not work here, or is killed by others: no picture's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,12 @@ class _Ended:
     code: int
     cpu_seconds: float
     late: bool
+    # Whether the answer has its end because its process had: nobody here ended it.
+    by_itself: bool
+
+    def was_killed(self, order: Order) -> bool:
+        """Whether somebody else ended it, within all limits that it had."""
+        return self.by_itself and self.code in _FROM_OUTSIDE and self.cpu_seconds < order.cpu_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,7 @@ class Decoders:
         """A picture as `picture_png` gives it, or why there is none.
 
         Raises:
-            DecoderNotStarted: no decoder can be started.
+            DecoderNotStarted: no decoder can be started, or each is killed from outside.
             OSError: not even a process.
         """
         await self.prepare()
@@ -130,7 +138,13 @@ class Decoders:
         for left in reversed(range(_STARTS)):
             process, self._spare = self._spare or _Process(), None
             try:
-                return await asyncio.to_thread(process.run, order, data)
+                ended = await asyncio.to_thread(process.run, order, data)
+                # An answer that is whole is one, whoever ended it afterwards.
+                if not ended.was_killed(order) or isinstance(_judged(ended, order), bytes):
+                    return ended
+                log.warning("a decoder of pictures was killed by signal %d, from outside", -ended.code)
+                if not left:
+                    raise DecoderNotStarted("the decoder of pictures is killed from outside each time")
             except DecoderNotStarted:
                 if not left:
                     raise
@@ -198,7 +212,8 @@ class _Process:
             with self._lock:
                 self._in_use = False
             self.end()
-        return _Ended(answer, -signal.SIGKILL if self._code is None else self._code, self._cpu_seconds, late)
+        code = -signal.SIGKILL if self._code is None else self._code
+        return _Ended(answer, code, self._cpu_seconds, late, by_itself=not late and len(answer) < most)
 
     def end(self) -> None:
         """Kills it and what it may have started, if it has not ended, and gives back what it held."""
