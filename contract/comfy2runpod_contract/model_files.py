@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from comfy2runpod_contract.texts import is_plain
 
@@ -89,6 +91,32 @@ def model_place(directory: str, file: str, folders: Collection[str] = ()) -> Mod
     if len(place.path.encode()) > _MOST_BYTES:
         raise ModelPlaceRefused(f"Its path has more than {_MOST_BYTES} bytes.")
     return place
+
+
+def at_odds(files: Iterable[tuple[ModelPlace, str, str | None]]) -> tuple[int, int] | None:
+    """The first two of these files that cannot both lie where they are to: their positions, the smaller first.
+
+    Two different files have one place, or one is where the other needs a folder. Places that differ in case, or in how
+    their letters are composed, are one on some volumes and count as one.
+
+    Args:
+        files: places, each with the file's URL and sha256; empty or None where that is not known.
+    """
+    taken: dict[str, tuple[int, str, str | None]] = {}
+    needed: dict[str, int] = {}
+    for number, (place, url, sha256) in enumerate(files):
+        path = unicodedata.normalize("NFC", unicodedata.normalize("NFC", place.path).casefold())
+        other, known_url, known_sha256 = taken.get(path, (number, "", None))
+        if (url and known_url and url != known_url) or (sha256 and known_sha256 and sha256 != known_sha256):
+            return other, number
+        taken[path] = (other, known_url or url, known_sha256 or sha256)
+        if path in needed:
+            return needed[path], number
+        for folder in list(accumulate(path.split("/"), "{}/{}".format))[:-1]:
+            if folder in taken:
+                return taken[folder][0], number
+            needed.setdefault(folder, number)
+    return None
 
 
 def is_folder(name: str) -> bool:

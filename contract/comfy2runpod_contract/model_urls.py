@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+
+from comfy2runpod_contract.texts import is_plain
 
 _MOST_CHARACTERS = 2048
 _SEEN = re.compile(r"[^\s\x00-\x20\x7f-\xa0\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
@@ -16,23 +19,37 @@ _PATH_SAFE = "/%:@!$&'*+,;=~-._"
 _QUERY_SAFE = "/?%:@!$'*+,;=~-._&"
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
-# Keys of a query under which a secret, or the permission of one person for a while, is handed over.
+# Keys of a query under which a secret, or the permission of one person for a while, is handed over: the whole key...
 _SECRET_KEYS = frozenset(
     {
-        "accesskey", "accesstoken", "apikey", "apitoken", "auth", "authkey", "authorization", "authtoken",
-        "awsaccesskeyid", "bearer", "credential", "credentials", "googleaccessid", "hftoken", "jwt", "key", "keypairid",
-        "pass", "passwd", "password", "pat", "policy", "pwd", "secret", "secretkey", "session", "sessionid", "sig",
-        "sign", "signature", "ticket", "token", "user", "username",
+        "auth", "authkey", "awsaccesskeyid", "googleaccessid", "key", "keypairid", "pass", "pat", "policy", "session",
+        "sessionid", "sign", "ticket", "user", "username",
     }
 )  # fmt: skip
+# ... a word of it, or how it ends where its words are not told apart...
+_SECRET_WORDS = frozenset(
+    {
+        "accesskey", "apikey", "authorization", "bearer", "cookie", "credential", "credentials", "jwt", "passphrase",
+        "passwd", "password", "privatekey", "pwd", "secret", "secretkey", "sig", "signature", "token",
+    }
+)  # fmt: skip
+_SECRET_ENDS = tuple(sorted(_SECRET_WORDS - {"sig", "pwd", "cookie"}))
+# ... but for what tells of a text's tokens, or of the kind that a token is of.
+_OF_TOKENS = frozenset({"count", "limit", "max", "min", "length", "size", "type"})
 _SIGNED_KEYS = ("x-amz-", "x-goog-", "x-oss-", "x-cos-", "q-sign", "q-signature")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 # Values that are secrets by their form, wherever they stand.
 _SECRET_VALUE = re.compile(
-    r"\b(?:hf_[A-Za-z0-9]{16,}|ghp_[A-Za-z0-9]{16,}|github_pat_\w{16,}|sk-[A-Za-z0-9_-]{16,}|rpa_[A-Za-z0-9]{16,}"
-    r"|AKIA[A-Z0-9]{12,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})"
+    r"(?<![A-Za-z0-9])(?:hf_[A-Za-z0-9]{16,}|gh[opsur]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|gl[a-z]{2,6}-[\w.-]{16,}"
+    r"|sk[-_][A-Za-z0-9_-]{16,}|rpa_[A-Za-z0-9]{16,}|xox[a-z]-[A-Za-z0-9-]{10,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}"
+    r"|(?:npm|glc|dop_v1|dckr_pat|r8|nvapi)[_-][A-Za-z0-9_-]{20,}|pypi-[\w-]{30,}|A[KS]IA[A-Z0-9]{12,}"
+    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})"
 )
 
 _HUB = frozenset({"huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co"})
+# What serves the hub's repositories under the hub's own paths.
+_MIRRORS = frozenset({"hf-mirror.com", "www.hf-mirror.com"})
+_DROPBOX = frozenset({"dropbox.com", "www.dropbox.com"})
 _CIVITAI = frozenset({"civitai.com", "www.civitai.com", "civitai.green", "civitai.red"})
 _HUB_FILE = re.compile(
     r"/(?P<repo>(?:(?:datasets|spaces)/)?[^/]+(?:/[^/]+)?)/(?P<how>resolve|blob|raw)/(?P<revision>[^/]+)/(?P<path>.*[^/])"
@@ -45,7 +62,39 @@ _PAGES: Mapping[str, tuple[re.Pattern[str], str]] = {
         ),
         "Give the file's own address, such as https://github.com/OWNER/NAME/releases/download/TAG/FILE.",
     ),
+    "gitlab.com": (
+        re.compile(r"(?:/[^/]*){0,2}|/.+/-/(?!raw/|package_files/|releases/.+/downloads/).*"),
+        "Give the file's own address: https://gitlab.com/OWNER/NAME/-/raw/BRANCH/FILE.",
+    ),
+    "bitbucket.org": (
+        re.compile(r"(?:/[^/]*){0,2}|/[^/]+/[^/]+/src/.*"),
+        "Give the file's own address: https://bitbucket.org/OWNER/NAME/raw/COMMIT/FILE.",
+    ),
     "drive.google.com": (re.compile(r"/(?!uc).*"), "Google Drive gives large files to people only; put it elsewhere."),
+    "pixeldrain.com": (
+        re.compile(r"/(?!api/file/).*"),
+        "Give the file's own address: https://pixeldrain.com/api/file/ID.",
+    ),
+    "openmodeldb.info": (re.compile(r".*"), "Give the address that its download button leads to."),
+    **dict.fromkeys(
+        (
+            "mega.nz",
+            "mega.co.nz",
+            "mega.io",
+            "1drv.ms",
+            "onedrive.live.com",
+            "we.tl",
+            "wetransfer.com",
+            "gofile.io",
+            "mediafire.com",
+            "pan.baidu.com",
+            "terabox.com",
+            "icloud.com",
+            "disk.yandex.ru",
+            "yadi.sk",
+        ),
+        (re.compile(r".*"), "That site gives files to a browser only; put the file where a program may fetch it."),
+    ),
     "modelscope.cn": (
         re.compile(r"/models/[^/]+/[^/]+(?:/(?:files|summary|file/view).*)?"),
         "Give the file's own address: https://modelscope.cn/models/OWNER/NAME/resolve/master/FILE.",
@@ -91,12 +140,18 @@ def model_url(text: str) -> str:
         raise _no_url("it names no host, or one that is not written in ASCII")
     if {".", ".."} & set(unquote(parts.path).split("/")):
         raise _no_url("its path has parts that lead elsewhere")
+    if not is_plain(unquote(parts.path)) or not is_plain(unquote(parts.query)):
+        raise _no_url("it has characters in it, escaped, that cannot be seen")
     _refuse_secrets(parts.path, parts.query)
     path = quote(_ESCAPE.sub("%25", parts.path), safe=_PATH_SAFE)
     query = quote(_ESCAPE.sub("%25", parts.query), safe=_QUERY_SAFE)
     if host in _HUB:
-        return _hub_url(path)
+        return _hub_url(path, "huggingface.co")
+    if host in _MIRRORS:
+        return _hub_url(path, "hf-mirror.com")
     _refuse_pages(host, path)
+    if host in _DROPBOX:
+        query = _dropbox_query(path, query)
     at = host if port is None or (parts.scheme, port) in (("http", 80), ("https", 443)) else f"{host}:{port}"
     return urlunsplit((parts.scheme, at, path, query, ""))
 
@@ -115,24 +170,52 @@ def _is_host(host: str) -> bool:
     return _ADDRESS.fullmatch(host) is not None or all(map(_LABEL.fullmatch, host.removesuffix(".").split(".")))
 
 
-def _hub_url(path: str) -> str:
+def _hub_url(path: str, host: str) -> str:
+    try:
+        unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        raise _no_url("its path is not UTF-8") from None
     found = _HUB_FILE.fullmatch(path)
     if found is None:
         raise ModelUrlRefused(
             "It is a page of Hugging Face, not a file.",
-            "Give the file's own address: https://huggingface.co/OWNER/NAME/resolve/REVISION/PATH.",
+            f"Give the file's own address: https://{host}/OWNER/NAME/resolve/REVISION/PATH.",
         )
-    return f"https://huggingface.co/{found['repo']}/resolve/{found['revision']}/{found['path']}"
+    return f"https://{host}/{found['repo']}/resolve/{found['revision']}/{found['path']}"
+
+
+def _dropbox_query(path: str, query: str) -> str:
+    """The query under which a shared file is the file and not the page that shows it."""
+    if not path.startswith(("/s/", "/scl/fi/")):
+        raise ModelUrlRefused(
+            "It is a page of Dropbox, not a file.", "Share the file itself: https://www.dropbox.com/scl/fi/…?dl=1."
+        )
+    kept = [item for item in query.split("&") if item and item.partition("=")[0] not in ("dl", "raw")]
+    return "&".join([*kept, "dl=1"])
 
 
 def _refuse_secrets(path: str, query: str) -> None:
     if _SECRET_VALUE.search(unquote(f"{path}?{query}")):
         raise ModelUrlRefused("It carries a token.", _TOKENS)
-    # Some servers separate by semicolons.
-    for key, _ in parse_qsl(query.replace(";", "&"), keep_blank_values=True):
-        folded = key.strip().casefold()
-        if folded.startswith(_SIGNED_KEYS) or re.sub(r"[^a-z0-9]", "", folded) in _SECRET_KEYS:
+    # Some servers separate by semicolons, and take what follows one in a path for parameters.
+    told = "&".join((*(part.replace(";", "&") for part in path.split("/") if ";" in part), query.replace(";", "&")))
+    for key, _ in parse_qsl(told, keep_blank_values=True):
+        if _is_secret(key.strip()):
             raise ModelUrlRefused(f"It carries credentials, under `{key[:40]}`.", _TOKENS)
+
+
+def _is_secret(key: str) -> bool:
+    """Whether a secret is handed over under a key: `token`, `X-Api-Token`, `civitaiToken`; not `tokenizer`."""
+    if key.casefold().startswith(_SIGNED_KEYS):
+        return True
+    squashed = re.sub(r"[^a-z0-9]", "", key.casefold())
+    if squashed in _SECRET_KEYS:
+        return True
+    words = [word.lower() for word in _WORD.findall(key)]
+    if not _OF_TOKENS.isdisjoint(words):
+        return False
+    pairs = {first + second for first, second in pairwise(words)}
+    return not _SECRET_WORDS.isdisjoint(pairs.union(words)) or squashed.rstrip("0123456789").endswith(_SECRET_ENDS)
 
 
 def _refuse_pages(host: str, path: str) -> None:

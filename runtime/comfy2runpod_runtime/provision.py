@@ -25,7 +25,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlace, ModelPlaceRefused, model_place
+from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlace, ModelPlaceRefused, at_odds, model_place
 from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
 from comfy2runpod_runtime.errors import ModelUnavailable, SettingsError
 from comfy2runpod_runtime.hub import Expected, Hub, sha256_of
@@ -88,15 +88,20 @@ def read_lock(path: Path) -> ModelLock:
     """The lock file.
 
     Raises:
-        ModelUnavailable: it cannot be read.
+        ModelUnavailable: it cannot be read, or its files cannot all lie where it says.
     """
     try:
-        return ModelLock.model_validate_json(path.read_bytes())
+        lock = ModelLock.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ModelUnavailable(f"{path.name} cannot be read ({error.strerror}).") from error
     except ValidationError as error:
         places = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors()) or "the whole"
         raise ModelUnavailable(f"{path.name} is no model lock: {places} does not fit.") from error
+    pair = at_odds((lock.place(model), model.url, model.sha256) for model in lock.models)
+    if pair is not None:
+        one, other = (lock.place(lock.models[number]).path for number in pair)
+        raise ModelUnavailable(f"{path.name}: two files of it cannot both be there, {one} and {other}.")
+    return lock
 
 
 def provision(lock: ModelLock, models_dir: Path, hf_cache: Path | None = None, wait_seconds: float = 7200) -> None:

@@ -15,6 +15,7 @@ from comfy2runpod_contract.model_files import (
     MODEL_FOLDERS,
     RESERVED_FOLDERS,
     ModelPlaceRefused,
+    at_odds,
     is_folder,
     model_place,
 )
@@ -92,3 +93,54 @@ def test_what_is_taken_lies_inside_whatever_is_asked_for(directory: str, file: s
 
 def test_every_folder_of_the_shipped_catalog_is_known() -> None:
     assert load_catalog().folders() - INPUT_FOLDERS <= MODEL_FOLDERS
+
+
+def _at_odds(*files: str | tuple[str, ...]) -> tuple[int, int] | None:
+    """Of files, each a path below `loras`, with a URL and a hash or ones of its own."""
+    told = ((file, file, None) if isinstance(file, str) else (*file, None, None)[:3] for file in files)
+    return at_odds((model_place("loras", str(path)), str(url or ""), sha256) for path, url, sha256 in told)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("a.bin", "a.bin/b.bin"),
+        ("a.bin/b/c.bin", "a.bin"),
+        ("SDXL/a.bin", ("sdxl/A.bin", "other")),
+        (("a.bin", "one"), ("a.bin", "other")),
+        (("a.bin", "one", "1"), ("a.bin", "one", "2")),
+        (("caf\u00e9.bin", "one"), ("cafe\u0301.bin", "other")),
+        (("a.bin", ""), ("a.bin/b.bin", "")),
+    ],
+)
+def test_two_files_that_need_one_place_are_at_odds(files: tuple[str | tuple[str, ...], ...]) -> None:
+    assert _at_odds("first.bin", *files) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        (),
+        ("a.bin", "b.bin", "sub/a.bin", "sub/b.bin", "a.bin2/c.bin"),
+        (("a.bin", "one"), ("a.bin", "one"), ("A.bin", "one", "1")),
+        (("a.bin", ""), ("a.bin", "one")),
+    ],
+)
+def test_files_that_can_all_lie_there_are_not(files: tuple[str | tuple[str, ...], ...]) -> None:
+    assert _at_odds(*files) is None
+
+
+@given(
+    st.lists(st.tuples(st.lists(st.sampled_from("abAB"), min_size=1, max_size=3), st.sampled_from("xy")), max_size=6)
+)
+def test_what_is_not_at_odds_can_be_written(files: list[tuple[list[str], str]]) -> None:
+    """Onto a volume that does not tell capitals apart."""
+    disk: dict[str, str | None] = {}
+    good = True
+    for path, url in files:
+        parts = "/".join(("loras", *path)).casefold().split("/")
+        for folder in ("/".join(parts[:end]) for end in range(1, len(parts))):
+            good &= disk.setdefault(folder, None) is None
+        good &= disk.setdefault("/".join(parts), url) == url
+    placed = ((model_place("loras", "/".join(path)), url, None) for path, url in files)
+    assert (at_odds(placed) is None) == good

@@ -20,6 +20,12 @@ SAME = (
     "https://civitai.com/api/download/models/152309?type=Model&format=SafeTensor",
     "https://github.com/owner/name/releases/download/v1/x.pth",
     "https://[2001:db8::1]:8443/x.bin",
+    "https://hf-mirror.com/org/name/resolve/main/x.bin",
+    "https://pixeldrain.com/api/file/abc",
+    "https://gitlab.com/owner/name/-/raw/main/x.bin",
+    "https://www.dropbox.com/scl/fi/abc/x.bin?rlkey=abc&dl=1",
+    "https://h/x.bin?tokenizer=clip&max_tokens=77&token_count=5&author=me&sort_key=name&design=2&assignee=x",
+    "https://h/caf%E9.bin",
 )
 FORMS = (
     (f"{HUB}/blob/main/x/base.safetensors", f"{HUB}/resolve/main/x/base.safetensors"),
@@ -27,6 +33,10 @@ FORMS = (
     ("HTTPS://WWW.HuggingFace.co/org/name/resolve/main/x.bin", f"{HUB}/resolve/main/x.bin"),
     ("https://hf.co/gpt2/resolve/main/x.bin", "https://huggingface.co/gpt2/resolve/main/x.bin"),
     ("https://example.com:443/é(1)[2]<3>.bin#part", "https://example.com/%C3%A9%281%29%5B2%5D%3C3%3E.bin"),
+    ("https://hf-mirror.com/org/name/blob/main/x.bin", "https://hf-mirror.com/org/name/resolve/main/x.bin"),
+    ("https://www.dropbox.com/s/abc/x.bin?dl=0", "https://www.dropbox.com/s/abc/x.bin?dl=1"),
+    ("https://www.dropbox.com/scl/fi/abc/x.bin?rlkey=k&dl=0", "https://www.dropbox.com/scl/fi/abc/x.bin?rlkey=k&dl=1"),
+    ("https://www.dropbox.com/s/abc/x.bin", "https://www.dropbox.com/s/abc/x.bin?dl=1"),
     ("https://example.com/100%.bin", "https://example.com/100%25.bin"),
 )
 NO_URLS = (
@@ -35,6 +45,8 @@ NO_URLS = (
     "https://h/x y.bin",
     "https://h/x\n.bin", "https://h/\x1b[2J.bin", "https://h/\u202e.bin", "https://exämple.com/x.bin",
     "https://h/../x.bin", "https://h/%2e%2e/x.bin", "https://" + "h" * 70 + "/x.bin", "https://h/" + "x" * 3000,
+    f"{HUB}/resolve/main/%1b%5D0;x%07.bin", f"{HUB}/resolve/main/%ff%fe.bin", "https://huggingface.co/o/n%00/resolve/main/x",
+    f"{HUB}/resolve/ma%E2%80%AEin/x.bin", f"{HUB}/resolve/main/a%0ab.bin", "https://h/%00.bin", "https://h/x.bin?a=%1b[2J",
     "https://-h/x.bin", "https://a..b/x.bin", "https://[::1/x.bin",
 )  # fmt: skip
 PAGES = (
@@ -44,6 +56,9 @@ PAGES = (
     "https://github.com/owner/name/blob/main/x.pth", "https://github.com/owner/name/releases",
     "https://github.com/owner/name/releases/tag/v1", "https://drive.google.com/file/d/abc/view",
     "https://modelscope.cn/models/owner/name/files", "https://example.com", "https://example.com/",
+    "https://mega.nz/file/abc#key", "https://hf-mirror.com/org/name/tree/main", "https://hf-mirror.com/org/name",
+    "https://pixeldrain.com/u/abc", "https://www.dropbox.com/sh/abc/def?dl=1", "https://www.dropbox.com/home/x.bin",
+    "https://gitlab.com/owner/name/-/blob/main/x.bin", "https://www.mediafire.com/file/abc/x.bin/file", "https://1drv.ms/u/abc",
     "https://example.com/models/", "https://example.com/model.html",
 )  # fmt: skip
 SECRETS = (
@@ -53,7 +68,12 @@ SECRETS = (
     "https://h/x.bin?sig=1&se=2", "https://h/x.bin?token", "https://user:pw@h/x.bin", "https://user@h/x.bin",
     "https://:pw@h/x.bin", "https://hf_abcdefghijklmnop1234@huggingface.co/org/name/resolve/main/x.bin",
     f"{HUB}/resolve/main/x.bin?download=true&token=1", "https://h/hf_abcdefghijklmnop1234/x.bin",
-    "https://h/x.bin?q=hf_abcdefghijklmnop1234",
+    "https://h/x.bin?q=hf_abcdefghijklmnop1234", "https://h/x.bin?civitai_token=1", "https://h/x.bin?client_secret=1",
+    "https://h/x.bin?private_token=1", "https://h/x.bin?X-Api-Token=1", "https://h/x.bin?civitaiToken=1",
+    "https://h/x.bin?mytoken2=1", "https://h/x.bin?db_passwd=1", "https://h/x.bin?x-secret-key=1", "https://h/x.bin?userPassword=1",
+    "https://h/x.bin?oauth_signature=1", "https://h/x.bin?my.api.key=1", "https://h/x;token=1/x.bin",
+    "https://h/x.bin?q=glpat-abcdefghij1234567890", "https://h/x.bin?q=gho_abcdefghijklmnop1234",
+    "https://h/x.bin?q=xoxb-1234567890-abcdef", "https://h/a_gho_abcdefghijklmnop1234/x.bin",
 )  # fmt: skip
 
 

@@ -265,6 +265,23 @@ def test_a_lock_with_a_model_elsewhere_is_refused(hub: HubStandIn, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    "more",
+    [
+        {"file": f"{NAME}/inside.safetensors"},
+        {"url": "https://example.com/another.safetensors"},
+        {"file": NAME.upper(), "url": "https://example.com/another.safetensors"},
+    ],
+)
+def test_a_lock_of_two_files_at_one_place_is_refused(tmp_path: Path, more: dict[str, str]) -> None:
+    path = tmp_path / "models.lock.json"
+    path.write_text(json.dumps({"version": 1, "models": [entry(), entry(**more)]}))
+    with pytest.raises(ModelUnavailable, match="two files of it cannot both be there"):
+        read_lock(path)
+    path.write_text(json.dumps({"version": 1, "models": [entry(), entry()]}))
+    assert len(read_lock(path).models) == 2
+
+
+@pytest.mark.parametrize(
     "url",
     ["file:///etc/passwd", "https://huggingface.co/org/name/tree/main", "https://example.com/x.bin?token=secret-word"],
 )

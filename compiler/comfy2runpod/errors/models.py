@@ -180,3 +180,58 @@ class BadModelUrl(Diagnostic):
     def remedy(self) -> str:
         """What the address would be, or where a secret belongs."""
         return f"{self.what_to_do} It stands in `properties.models` of the loader, or under `models` in the note."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelsAtOnePlace(Diagnostic):
+    """Two model files that cannot both lie on one disk: at one place, or one where the other needs a folder."""
+
+    code: ClassVar[str] = "models-at-one-place"
+    place: str
+    other: str
+    other_node: str
+
+    @property
+    def reason(self) -> str:
+        """Both places."""
+        return (
+            f"It would lie in models/{shorten(self.place)}, and what {self.other_node} loads in "
+            f"models/{shorten(self.other)}: the two cannot both be there."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Tell them apart."""
+        return (
+            "Give one of them another name or `directory`, in its loader and where its URL stands; names that differ "
+            "in nothing but capitals are one on some disks."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOfTwoUrls(Diagnostic):
+    """One model file that two loaders have from two places."""
+
+    code: ClassVar[str] = "model-of-two-urls"
+    file: str
+    url: str
+    other: str
+    other_node: str
+
+    @property
+    def reason(self) -> str:
+        """Both URLs, or that their hashes differ."""
+        if self.url == self.other:
+            return f"Its sha256 of {shorten(self.file)} is another than that of {self.other_node}: which one is meant?"
+        return (
+            f"It has {shorten(self.file)} from {shorten(self.url)}, and {self.other_node} has it from "
+            f"{shorten(self.other)}: which one is meant?"
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Say which, or tell them apart."""
+        return (
+            f"Say `models: {{{shorten(self.file)}: {{url: …}}}}` in the note if they are one file, or give one of "
+            "them another name."
+        )

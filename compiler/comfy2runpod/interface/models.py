@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -16,7 +16,7 @@ from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import ModelRef
 from comfy2runpod.ir.interface import Model
 from comfy2runpod_contract.hashes import sha256_hex
-from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlaceRefused, is_folder, model_place
+from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlaceRefused, at_odds, is_folder, model_place
 from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
 
 _ANY_FOLDER = "checkpoints"
@@ -41,12 +41,14 @@ def find_models(graph: BoundGraph, annotation: Annotation, catalog: Catalog, fou
         directory = finder.directory(file, folder, ref)
         if (directory, file) in models:
             loaders[directory, file].append(node.id)
+            finder.compare(node, name, models[directory, file], ref)
             continue
         model = finder.model(node, name, file, directory, ref)
         if model is not None:
             models[directory, file] = model
             loaders[directory, file] = [node.id]
     finder.finish(models.values())
+    finder.compare_places([model for _, model in sorted(models.items())])
     return tuple(replace(model, node_ids=tuple(loaders[place])) for place, model in sorted(models.items()))
 
 
@@ -117,6 +119,38 @@ class _Finder:
             licence=note.licence if note is not None else None,
         )
 
+    def compare(self, node: BoundNode, name: str, model: Model, ref: ModelRef | None) -> None:
+        """Notes what another loader of a file says of it that cannot be so too; the note's word is above both."""
+        note = self._annotation.models.get(model.file)
+        if ref is None or not ref.url or not model.url or (note is not None and note.url):
+            return
+        try:
+            url = model_url(ref.url)
+        except ModelUrlRefused:
+            # The first one's is used, which is good.
+            return
+        sha256 = sha256_hex((ref.hash or "").strip()) if (ref.hash_type or "").lower() == "sha256" else None
+        hashes = {sha256, model.sha256} - {None}
+        if len(hashes) > 1 or (url != model.url and not (hashes and sha256 == model.sha256)):
+            first = _shown(self._graph.nodes[model.node_ids[0]])
+            at = self._at(node, name)
+            self._found.add(errors.ModelOfTwoUrls(at=at, file=model.file, url=url, other=model.url, other_node=first))
+
+    def compare_places(self, models: Sequence[Model]) -> None:
+        """Notes the first two files that cannot both lie where they are to."""
+        placed = [model for model in models if model.directory]
+        places = [model_place(model.directory, model.file, self._folders) for model in placed]
+        pair = at_odds((place, model.url, model.sha256) for place, model in zip(places, placed, strict=True))
+        if pair is None:
+            return
+        one, other = pair
+        node, first = (self._graph.nodes[placed[number].node_ids[0]] for number in (other, one))
+        self._found.add(
+            errors.ModelsAtOnePlace(
+                at=self._at(node), place=places[other].path, other=places[one].path, other_node=_shown(first)
+            )
+        )
+
     def finish(self, models: Iterable[Model]) -> None:
         """Notes what no loader names, and what nobody says where to get."""
         for file in self._annotation.models:
@@ -170,3 +204,7 @@ def _last(name: str) -> str:
 def _is_of(ref: ModelRef, file: str, folder: str) -> bool:
     """Whether an entry of a model list is of this file: by its name, or by the same place told otherwise."""
     return ref.name == file or (bool(ref.directory) and f"{ref.directory}/{ref.name}" == f"{folder}/{file}")
+
+
+def _shown(node: BoundNode) -> str:
+    return Locus("", node.id, node.title, node.node_class.name).node_name
