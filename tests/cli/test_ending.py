@@ -100,7 +100,10 @@ def test_ctrl_c_at_any_moment_ends_in_a_line(name: str, place: Place) -> None:
             began = time.monotonic()
             time.sleep(chance.uniform(0, longest))
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=_HANG_SECONDS)
+            try:
+                out, err = process.communicate(timeout=_HANG_SECONDS)
+            finally:
+                process.kill()
         ended_itself = process.returncode == 0 and name not in ENDLESS
         assert ended_itself or process.returncode == 130, err
         assert b"Traceback" not in out + err

@@ -151,6 +151,9 @@ def test_every_command_has_an_example_and_help_of_80_columns(command: list[str])
     done = comfy2runpod(*command, "--help")
     assert done.returncode == 0
     assert max(map(len, done.stdout.splitlines())) <= 80, max(done.stdout.splitlines(), key=len)
+    # What keeps an example's lines apart is for click, not for people.
+    assert "\\b" not in done.stdout
+    assert "\b" not in done.stdout
     assert f"comfy2runpod {' '.join(command)} " in done.stdout.partition("Usage:")[2].partition("\n")[2]
     for option in ("-q, --quiet", "-v, --verbose", "--debug"):
         assert option in done.stdout

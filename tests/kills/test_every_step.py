@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+import pytest
+
 from comfy2runpod.write import write_package, write_results
+from tests.fork_server import ForkServer
 from tests.kills.dying import Steps
 from tests.write.place import names, put_users_things, tree
 
 OLD = {"handler.py": b"old", "same.txt": b"same", "docs/a.md": b"a", "gone/only.txt": b"x"}
 NEW = {"handler.py": b"new", "same.txt": b"same", "docs/a.md": b"b", "more/b.md": b"c"}
 Write: TypeAlias = Callable[[Mapping[str, bytes], Path], object]
+StepsOf: TypeAlias = Callable[..., int]
 
 
-def steps_of(place: Path, files: Mapping[str, bytes], at: int = 0, write: Write = write_package) -> int:
+def _counted(place: Path, files: Mapping[str, bytes], at: int, write: Write) -> int:
+    steps = Steps(str(place.parent), at)
+    write(files, place)
+    return steps.taken
+
+
+@pytest.fixture(scope="module")
+def steps_of() -> Iterator[StepsOf]:
     """Writes in a process of its own, which dies before step `at`; how many steps there were, 0 if it died."""
-    given, taken = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            steps = Steps(str(place.parent), at)
-            write(files, place)
-            os.write(taken, f"{steps.taken}".encode())
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(taken)
-    with os.fdopen(given, "rb") as pipe:
-        told = pipe.read()
-    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert ended == (-signal.SIGKILL if at else 0), f"step {at}"
-    return int(told or b"0")
+    with ForkServer() as forks:
+
+        def of(place: Path, files: Mapping[str, bytes], at: int = 0, write: Write = write_package) -> int:
+            code, taken = forks.call(_counted, place, files, at, write)
+            assert code == (-signal.SIGKILL if at else 0), f"step {at}"
+            return int(taken or 0)
+
+        yield of
 
 
-def test_a_folder_that_is_there(tmp_path: Path) -> None:
+def test_a_folder_that_is_there(tmp_path: Path, steps_of: StepsOf) -> None:
     package = tmp_path / "out" / "demo"
     steps_of(package, OLD)
     put_users_things(package)
@@ -60,7 +61,7 @@ def test_a_folder_that_is_there(tmp_path: Path) -> None:
     assert seen == {"old", "new"}
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there(tmp_path: Path, steps_of: StepsOf) -> None:
     first = tmp_path / "first" / "demo"
     steps = steps_of(first, NEW)
     new = tree(first)
@@ -72,7 +73,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         assert (tree(package), names(package.parent)) == (new, ["demo"]), f"after a kill before step {at} of {steps}"
 
 
-def test_results_of_a_run(tmp_path: Path) -> None:
+def test_results_of_a_run(tmp_path: Path, steps_of: StepsOf) -> None:
     place = tmp_path / "results"
     old, new = (dict.fromkeys(("a.png", "b.png", "r.json"), text) for text in (b"1", b"2"))
     steps_of(place, old, write=write_results)

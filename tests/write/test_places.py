@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import subprocess
@@ -16,14 +15,13 @@ from comfy2runpod.write import Replaceable, WriteError, write_bytes, write_packa
 from tests.cli.command import Done
 from tests.cli.command import comfy2runpod as in_process
 from tests.compiler.fed_graphs import text
+from tests.fork_server import ForkServer
 
 from .place import Tree, names, put_users_things, tree
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 KIB = 1024
-
-Command = Callable[..., Done]
 
 
 def comfy2runpod(*arguments: str | Path, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
@@ -113,48 +111,50 @@ def test_a_limit_of_a_files_size(tmp_path: Path) -> None:
     assert tree(out) == before
 
 
+def _as_nobody(*arguments: str | Path) -> tuple[int, str, str]:
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+    done = in_process(*arguments)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Nobody:
+    """Commands of another user, in forks of a process that has imported all: that user may have no Python."""
+
+    def __init__(self, forks: ForkServer) -> None:
+        self._forks = forks
+
+    def prepare(self, *arguments: str | Path) -> None:
+        """Runs a command as ourselves, for what it imports."""
+        self._forks.prepare(in_process, *arguments)
+
+    def __call__(self, *arguments: str | Path) -> Done:
+        code, told = self._forks.call(_as_nobody, *arguments)
+        assert code == 0
+        return Done(*told)
+
+
 @pytest.fixture
-def nobody(tmp_path: Path) -> Command:
-    """A command that another user runs, in a fork of this process: that user may have no Python."""
+def nobody(tmp_path: Path) -> Iterator[Nobody]:
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == 0 and folder.stat().st_mode & 0o777 == 0o700:
             folder.chmod(0o711)
-
-    def run(*arguments: str | Path) -> Done:
-        # Whatever it imports is imported before.
-        in_process("--version")
-        given, taken = os.pipe()
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                os.setgroups([])
-                os.setgid(NOBODY)
-                os.setuid(NOBODY)
-                done = in_process(*arguments)
-                os.write(taken, json.dumps([done.returncode, done.stdout, done.stderr]).encode()[:60_000])
-                code = 0
-            finally:
-                os._exit(code)
-        os.close(taken)
-        with os.fdopen(given, "rb") as pipe:
-            told = pipe.read()
-        assert os.waitpid(child, 0)[1] == 0
-        return Done(*json.loads(told))
-
-    return run
+    with ForkServer() as forks:
+        yield Nobody(forks)
 
 
-def test_what_another_user_may_only_read(nobody: Command, tmp_path: Path) -> None:
+def test_what_another_user_may_only_read(nobody: Nobody, tmp_path: Path) -> None:
     out, place = tmp_path / "out", graph(tmp_path / "graphs", "First")
-    assert in_process("compile", place, "-o", out).returncode == 0
-    assert in_process("docs", out, "-o", tmp_path / "site").returncode == 0
-    # For what they import.
-    in_process("annotate", place, "--title", "First", "-o", tmp_path / "first.json")
-    in_process("prompt", place, "-o", tmp_path / "warm")
-    in_process("run", tmp_path / "site", "--input", "{}")
+    nobody.prepare("compile", place, "-o", out)
+    nobody.prepare("docs", out, "-o", tmp_path / "site")
+    nobody.prepare("annotate", place, "--title", "First", "-o", tmp_path / "first.json")
+    nobody.prepare("prompt", place, "-o", tmp_path / "warm")
+    nobody.prepare("run", tmp_path / "site", "--input", "{}")
+    assert (out / "demo" / "handler.py").exists()
+    assert (tmp_path / "site").exists()
     second = graph(tmp_path / "second", "Second")
     before = tree(tmp_path, inodes=True)
     _tells(nobody("compile", second, "-o", out), "out/demo")
@@ -167,12 +167,12 @@ def test_what_another_user_may_only_read(nobody: Command, tmp_path: Path) -> Non
     assert tree(tmp_path, inodes=True) == before
 
 
-def test_files_of_other_owners_stay_with_them(nobody: Command, tmp_path: Path) -> None:
+def test_files_of_other_owners_stay_with_them(nobody: Nobody, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     os.chown(out, NOBODY, NOBODY)
     first, second = graph(tmp_path / "first", "First"), graph(tmp_path / "second", "Second")
-    in_process("compile", first, "-o", tmp_path / "warm")
+    nobody.prepare("compile", first, "-o", tmp_path / "warm")
     assert nobody("compile", first, "-o", out).returncode == 0
     # As a container that ran as root leaves it: no second name may be given to it.
     secret = out / "demo" / "of_root.txt"

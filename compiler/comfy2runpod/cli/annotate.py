@@ -62,11 +62,12 @@ def annotate_command(
     *,
     force: bool,
 ) -> None:
-    r"""Write or update the `comfy2runpod` note in GRAPH: its fields, outputs and everything else.
+    """Write or update the `comfy2runpod` note in GRAPH: its fields, outputs and everything else.
 
     \b
-    comfy2runpod annotate t2v.json --input prompt=92.text,required \
-        --input 'width=92.width as round_up(width, 64),92:110.width' --output video=75
+    comfy2runpod annotate t2v.json --input prompt=92.text,required \\
+        --input 'width=92.width as round_up(width, 64),92:110.width' \\
+        --output video=75
     comfy2runpod annotate t2v.json --set runpod.gpu=[ADA_24] --remove inputs.seed
 
     Every other byte of the file stays, and the comments in the note. What would not compile is not written.

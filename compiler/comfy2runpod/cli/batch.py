@@ -48,7 +48,7 @@ _OFTEN = (700, 10, 10)
 def batch_command(
     endpoint: str, inputs: Path, output: Path, in_flight: int, *, retry_failed: bool, resend_uncertain: bool
 ) -> None:
-    r"""Send every line of INPUTS to ENDPOINT's queue, once, and keep what comes back.
+    """Send every line of INPUTS to ENDPOINT's queue, once, and keep what comes back.
 
     \b
     export RUNPOD_API_KEY=…

@@ -68,10 +68,10 @@ def refresh_command(
     *,
     packs_only: bool,
 ) -> None:
-    r"""Make a catalog of a server's node classes.
+    """Make a catalog of a server's node classes.
 
     \b
-    comfy2runpod catalog refresh --from http://127.0.0.1:8188 --packs-only \
+    comfy2runpod catalog refresh --from http://127.0.0.1:8188 --packs-only \\
         -o graphs/catalog/packs.json
 
     The same answer always gives the same file. Files that lie on the server are told from an input's choices and left

@@ -13,10 +13,11 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.command("completion")
 @click.argument("shell", type=click.Choice(_SHELLS))
 def completion_command(shell: str) -> None:
-    r"""Print what completes commands, options and file names in SHELL.
+    """Print what completes commands, options and file names in SHELL.
 
     \b
-    bash  comfy2runpod completion bash > ~/.local/share/bash-completion/completions/comfy2runpod
+    bash  comfy2runpod completion bash \\
+            > ~/.local/share/bash-completion/completions/comfy2runpod
     zsh   comfy2runpod completion zsh > ~/.zfunc/_comfy2runpod  (a folder of $fpath)
     fish  comfy2runpod completion fish > ~/.config/fish/completions/comfy2runpod.fish
     """

@@ -65,11 +65,11 @@ _LONG = frozenset({"sha256", "data"})
 @click.option("--comfyui", metavar="URL", help="A running ComfyUI. Default: the simulator, which runs no model.")
 @data_format_option
 def run_command(package: Path, given: str, output: Path, comfyui: str | None, form: str, *, force: bool) -> None:
-    r"""Run PACKAGE's own handler on one input, on the simulator or a real ComfyUI.
+    """Run PACKAGE's own handler on one input, on the simulator or a real ComfyUI.
 
     \b
     comfy2runpod run generated/t2v_ltx2 --input '{"prompt": "a cat"}' -o out
-    comfy2runpod run generated/t2v_ltx2 --input @request.json \
+    comfy2runpod run generated/t2v_ltx2 --input @request.json \\
         --comfyui http://127.0.0.1:8188
 
     The media come as files into DIR, and the answer, with the seed and what was measured on each file, as

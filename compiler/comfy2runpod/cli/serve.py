@@ -33,11 +33,11 @@ from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, pages_of,
 def serve_command(
     packages: tuple[Path, ...], host: str, port: int, comfyui: str | None, api_key: str, seconds_per_step: float
 ) -> None:
-    r"""Serve PACKAGES on this machine as RunPod would, with their pages; each a package, or a folder of packages.
+    """Serve PACKAGES on this machine as RunPod would, with their pages; each a package, or a folder of packages.
 
     \b
     comfy2runpod serve generated/ --port 8000
-    curl -H 'Authorization: Bearer local' -d '{"input": {"prompt": "a cat"}}' \
+    curl -H 'Authorization: Bearer local' -d '{"input": {"prompt": "a cat"}}' \\
         http://127.0.0.1:8000/v2/t2v_ltx2/runsync
 
     Each package's own handler stands behind the operations /run, /runsync, /status, /cancel and the others. At / is the
