@@ -18,8 +18,9 @@ def completion_command(shell: str) -> None:
     \b
     bash  comfy2runpod completion bash \\
             > ~/.local/share/bash-completion/completions/comfy2runpod
-    zsh   comfy2runpod completion zsh > ~/.zfunc/_comfy2runpod  (a folder of $fpath)
-    fish  comfy2runpod completion fish > ~/.config/fish/completions/comfy2runpod.fish
+    zsh   comfy2runpod completion zsh > ~/.zfunc/_comfy2runpod
+    fish  comfy2runpod completion fish \\
+            > ~/.config/fish/completions/comfy2runpod.fish
     """
     from comfy2runpod.cli.app import COMPLETE, NAME, cli  # noqa: PLC0415 - it loads this module
 
