@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from comfy2runpod.emit.python_types import unused
 from comfy2runpod.emit.quoting import Python, Script, Word, camel, python_list, python_source, script
 from comfy2runpod.ir.json import Json, JsonObject
 
-_PYTHON = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+_PYTHON = {"string": "Str", "integer": "Int", "number": "Float", "boolean": "Bool", "null": "None"}
 # The largest whole number that JavaScript's numbers hold exactly, as they do every smaller one.
 _SAFE = 2**53 - 1
 # Characters of values that a line may hold.
@@ -66,15 +67,18 @@ class _Type:
 
 
 _NULL = _Type.of("None", "null")
-_UNKNOWN = _Type.of("object", "unknown")
+_UNKNOWN = _Type.of("Object", "unknown")
 
 
-def shapes(takes: JsonObject, gives: JsonObject) -> tuple[Shape | Choice, ...]:
-    """The types of a job's input and output, `Input` and `Output`, each after those that it holds."""
+def shapes(takes: JsonObject, gives: JsonObject, files: Mapping[str, Word]) -> tuple[Shape | Choice, ...]:
+    """The types of a job's input and output, `Input` and `Output`, each after those that it holds.
+
+    `files` has the name of the type of each output's file.
+    """
     found: list[Shape | Choice] = []
     # A whole number that a JavaScript number may not hold is given as either, and comes back as a bigint.
-    _Shapes("number | bigint", found).shape("Input", takes)
-    _Shapes("bigint", found).shape("Output", gives)
+    _Shapes("number | bigint", found, files).shape("Input", takes)
+    _Shapes("bigint", found, files).shape("Output", gives)
     return tuple(found)
 
 
@@ -86,6 +90,11 @@ def exact_names(schema: JsonObject) -> tuple[str, ...]:
 def has_literal(every: Sequence[Shape | Choice]) -> bool:
     """Whether Python's types need Literal."""
     return any(isinstance(one, Choice) or any("Literal[" in member.python for member in one.members) for one in every)
+
+
+def python_types(every: Sequence[Shape | Choice]) -> tuple[Python, ...]:
+    """The types of all members, in Python."""
+    return tuple(member.python for one in every if isinstance(one, Shape) for member in one.members)
 
 
 def file_members(every: Sequence[Shape | Choice], names: Collection[str]) -> tuple[Member, ...]:
@@ -100,6 +109,7 @@ class _Shapes:
 
     exact: str
     found: list[Shape | Choice]
+    files: Mapping[str, Word]
 
     def shape(self, name: str, schema: JsonObject) -> None:
         required = schema.get("required")
@@ -132,10 +142,10 @@ class _Shapes:
         literals = python_list(values)
         if len(literals) - 2 * len(values) + 2 <= _LITERAL:
             return _Type(python_source("Literal[{}]", literals), Script(" | ".join(map(script, values))))
+        # A field may have the name of a key of the answer, and the same values.
         choice = Choice(f"{camel(key)}Choice", values)
-        # A field may have the name of a key of the answer.
-        while any(one.name == choice.name and one != choice for one in self.found):
-            choice = replace(choice, name=f"{choice.name}_")
+        others = [one.name for one in self.found if not (isinstance(one, Choice) and one.values == values)]
+        choice = replace(choice, name=unused(choice.name, others))
         if choice not in self.found:
             self.found.append(choice)
         return _Type.of(choice.name, choice.name)
@@ -145,20 +155,20 @@ class _Shapes:
             items = schema.get("items")
             item = self.type(key, items) if isinstance(items, dict) else _UNKNOWN
             typescript = f"({item.typescript})" if " " in item.typescript else item.typescript
-            return _Type.of(f"list[{item.python}]", f"readonly {typescript}[]")
+            return _Type.of(f"List[{item.python}]", f"readonly {typescript}[]")
         if kind == "object" and "properties" in schema:
             # A file of an output, or settings.
             inside = _objects(schema["properties"])
             is_file = bool({"media_type", "text"} & set(inside))
-            name = Word(camel(key) + ("File" if is_file else "" if "code" in inside else "Options"))
+            name = self.files[key] if is_file else Word(camel(key) + ("" if "code" in inside else "Options"))
             self.shape(name, schema)
             return _Type.of(name, name)
         if kind == "object":
             more = schema.get("additionalProperties")
             value = self.type(key, more) if isinstance(more, dict) else _UNKNOWN
-            return _Type.of(f"dict[str, {value.python}]", f"Record<string, {value.typescript}>")
+            return _Type.of(f"Dict[Str, {value.python}]", f"Record<string, {value.typescript}>")
         typescript = self.exact if kind == "integer" and _is_exact(schema) else _TYPESCRIPT.get(kind, "unknown")
-        return _Type.of(_PYTHON.get(kind, "object"), typescript)
+        return _Type.of(_PYTHON.get(kind, "Object"), typescript)
 
 
 def _forms(schema: JsonObject, members: Sequence[Member]) -> tuple[tuple[Member, ...], ...]:

@@ -6,10 +6,11 @@ import json
 import math
 
 from comfy2runpod import __version__
-from comfy2runpod.emit.client_types import exact_names, file_members, has_literal, shapes
+from comfy2runpod.emit.client_types import exact_names, file_members, has_literal, python_types, shapes
 from comfy2runpod.emit.environment import client_text, environment, template_text
 from comfy2runpod.emit.openapi import REFUSALS, openapi
 from comfy2runpod.emit.page import page
+from comfy2runpod.emit.python_types import builtins_of, file_classes
 from comfy2runpod.emit.runtime_wheel import WHEELS, pinned, runtime_wheel
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.emit.views import (
@@ -188,7 +189,8 @@ def _context(interface: Interface) -> dict[str, object]:
     outputs = [output_view(output) for output in interface.outputs]
     seeds = seed_names(interface)
     takes, gives = input_schema(interface), output_schema(interface)
-    client_shapes = shapes(takes, gives)
+    classes = file_classes(output.name for output in interface.outputs)
+    client_shapes = shapes(takes, gives, classes)
     example = example_input(interface)
     return {
         "version": __version__,
@@ -201,6 +203,9 @@ def _context(interface: Interface) -> dict[str, object]:
         "flat": is_flat(interface),
         "shapes": client_shapes,
         "client_literals": has_literal(client_shapes),
+        "client_builtins": builtins_of(python_types(client_shapes)),
+        "schema_builtins": builtins_of(_schema_types(interface)),
+        "file_classes": classes,
         "client_files": file_members(client_shapes, early_outputs(interface)),
         "client_name": f"{interface.name.replace('_', '-')}-client",
         "client_package": f"{interface.name}_client",
@@ -247,6 +252,14 @@ def _context(interface: Interface) -> dict[str, object]:
         "uses_run": any(isinstance(field, (SeedField, ImageField)) for field in interface.fields)
         or any(output.prefix_input is not None for output in interface.outputs),
     }
+
+
+def _schema_types(interface: Interface) -> list[str]:
+    """The types of the annotations in schema.py: those of fields, of what is measured, and of what is always there."""
+    types: list[str] = [field_view(field).python_type for field in interface.fields]
+    types += [fact.python_type for output in interface.outputs for fact in file_facts(output)]
+    types += ["Str", "Bool", "Dict[Str, Float]", *("Int" for _ in seed_names(interface))]
+    return types + (["List[Str]"] if takes_choice(interface) or any(one.many for one in interface.outputs) else [])
 
 
 def size_text(model: Model) -> str:

@@ -79,7 +79,7 @@ _PICTURES: JsonObject = {
     },
 }
 
-_JSON_TYPES = {"int": "integer", "float": "number", "str": "string"}
+_JSON_TYPES = {"Int": "integer", "Float": "number", "Str": "string"}
 
 # What stands in the place of a file that is delivered by URL.
 _ADDRESS: JsonObject = {

@@ -30,7 +30,7 @@ from comfy2runpod.ir.json import Json
 # An integer of the form k·n + o is listed value by value in JSON Schema up to so many.
 MAX_LISTED = 512
 
-_INT, _STR, _NONE = Python("int"), Python("str"), Python("None")
+_INT, _STR, _NONE = Python("Int"), Python("Str"), Python("None")
 _FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 _GIVEN = "Base64, a data URL, or an https URL at a public address."
 
@@ -91,25 +91,25 @@ class OutputView:
 
 _MEASURES = {
     MediaKind.VIDEO: (
-        MeasureView("width", "int", "Width in pixels, measured on the decoded frames."),
-        MeasureView("height", "int", "Height in pixels, measured on the decoded frames."),
-        MeasureView("frame_count", "int", "Number of frames, counted while decoding."),
-        MeasureView("duration_seconds", "float", "Frames by frame rate, in seconds, to two decimals."),
+        MeasureView("width", "Int", "Width in pixels, measured on the decoded frames."),
+        MeasureView("height", "Int", "Height in pixels, measured on the decoded frames."),
+        MeasureView("frame_count", "Int", "Number of frames, counted while decoding."),
+        MeasureView("duration_seconds", "Float", "Frames by frame rate, in seconds, to two decimals."),
     ),
     MediaKind.ANIMATION: (
-        MeasureView("width", "int", "Width in pixels, measured on the decoded frames."),
-        MeasureView("height", "int", "Height in pixels, measured on the decoded frames."),
-        MeasureView("frame_count", "int", "Number of frames, counted while decoding."),
-        MeasureView("duration_seconds", "float", "The frames' own durations together, in seconds."),
+        MeasureView("width", "Int", "Width in pixels, measured on the decoded frames."),
+        MeasureView("height", "Int", "Height in pixels, measured on the decoded frames."),
+        MeasureView("frame_count", "Int", "Number of frames, counted while decoding."),
+        MeasureView("duration_seconds", "Float", "The frames' own durations together, in seconds."),
     ),
     MediaKind.MODEL3D: (),
     MediaKind.DRAWING: (),
     MediaKind.TEXT: (),
     MediaKind.IMAGE: (
-        MeasureView("width", "int", "Width in pixels, measured on the decoded picture."),
-        MeasureView("height", "int", "Height in pixels, measured on the decoded picture."),
+        MeasureView("width", "Int", "Width in pixels, measured on the decoded picture."),
+        MeasureView("height", "Int", "Height in pixels, measured on the decoded picture."),
     ),
-    MediaKind.AUDIO: (MeasureView("duration_seconds", "float", "Length in seconds, measured on the decoded samples."),),
+    MediaKind.AUDIO: (MeasureView("duration_seconds", "Float", "Length in seconds, measured on the decoded samples."),),
 }
 
 
@@ -150,9 +150,9 @@ def file_facts(output: Output) -> tuple[MeasureView, ...]:
     if output.kind is MediaKind.TEXT:
         return ()
     return (
-        MeasureView("media_type", "str", "The file's media type, told by its content."),
-        MeasureView("bytes", "int", "The file's size in bytes."),
-        MeasureView("sha256", "str", "The file's sha256, in hexadecimal."),
+        MeasureView("media_type", "Str", "The file's media type, told by its content."),
+        MeasureView("bytes", "Int", "The file's size in bytes."),
+        MeasureView("sha256", "Str", "The file's sha256, in hexadecimal."),
         *_MEASURES[output.kind],
     )
 
@@ -201,7 +201,7 @@ def _by_kind(field: Field) -> tuple[Python, tuple[Python, ...], Python, str, str
             limits = _between(field.minimum, field.maximum)
             allowed = _range(field.minimum, field.maximum)
             default = python(field.default)
-            return Python("float"), limits, default, "number", allowed, default, field.default
+            return Python("Float"), limits, default, "number", allowed, default, field.default
         case TextField():
             lengths = [python_source("min_length={}", field.min_length)] if field.min_length else []
             lengths.append(python_source("max_length={}", field.max_length))
@@ -214,17 +214,17 @@ def _by_kind(field: Field) -> tuple[Python, tuple[Python, ...], Python, str, str
             return literals, (), python(field.default), "choice", allowed, field.default, field.default
         case BooleanField():
             default = python(field.default)
-            return Python("bool"), (), default, "boolean", "true or false", default.lower(), field.default
+            return Python("Bool"), (), default, "boolean", "true or false", default.lower(), field.default
         case SeedField():
             limits = _between(field.minimum, field.maximum)
             allowed = f"{field.minimum} to {field.maximum}, or null"
-            return Python("int | None"), limits, _NONE, "seed", allowed, "null: drawn at random", None
+            return Python("Int | None"), limits, _NONE, "seed", allowed, "null: drawn at random", None
         case ImageField():
             kind, allowed, example = "image", image_limits(field), example_picture()
             some = (Python("min_length=1"),)
             if field.required:
                 return _STR, some, Python(""), kind, allowed, "", example
-            return Python("str | None"), some, _NONE, kind, allowed, "null: left out", example
+            return Python("Str | None"), some, _NONE, kind, allowed, "null: left out", example
 
 
 def _between(low: float | None, high: float | None) -> tuple[Python, ...]:

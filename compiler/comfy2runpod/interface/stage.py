@@ -42,7 +42,7 @@ from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 _DEFAULT_GPU = ("ADA_24",)
 _DEFAULT_DISK_GB = 20
 # What an answer holds beside its outputs; an output of that name would hide it.
-_ANSWER_NAMES = frozenset(
+ANSWER_NAMES = frozenset(
     {
         "prompt_id",
         "width",
@@ -59,7 +59,7 @@ _ANSWER_NAMES = frozenset(
     }
 )
 # What every request may say beside its fields.
-_REQUEST_NAMES = frozenset({"output", "outputs", "allow_partial", "timings"})
+REQUEST_NAMES = frozenset({"output", "outputs", "allow_partial", "timings"})
 
 
 def make_interface(
@@ -158,7 +158,7 @@ class _Maker:
                 self.found.add(errors.TooManyNames(at=self._at("inputs"), what="inputs", limit=MOST_NAMES))
                 return
             at = self._at(f"inputs.{note.name}")
-            if not good_name(note.name) or note.name in seen or note.name in _REQUEST_NAMES:
+            if not good_name(note.name) or note.name in seen or note.name in REQUEST_NAMES:
                 self.found.add(errors.BadName(at=at, name=note.name, what="a field"))
                 continue
             seen.add(note.name)
@@ -180,7 +180,7 @@ class _Maker:
             return
         for note in notes:
             at = self._at(f"outputs.{note.name}")
-            if not good_name(note.name) or note.name in taken or note.name in _ANSWER_NAMES:
+            if not good_name(note.name) or note.name in taken or note.name in ANSWER_NAMES:
                 self.found.add(errors.BadName(at=at, name=note.name, what="an output"))
                 continue
             taken.add(note.name)
@@ -229,7 +229,7 @@ class _Maker:
 
     def _derived_inputs(self) -> Iterator[InputAnnotation]:
         """Fields for what the author exposed without a note: subgraph inputs and App mode's choice, models aside."""
-        free = FreeNames(_REQUEST_NAMES)
+        free = FreeNames(REQUEST_NAMES)
         sources = [(e.label or e.name, f"{e.path}.{e.name}") for e in self._graph.exposed if ":" not in e.path]
         sources += [(name, f"{node_id}.{name}") for node_id, name in self._document.app_inputs]
         reached: set[tuple[str, str]] = set()
