@@ -6,6 +6,7 @@ Whoever answers may be anybody: every question gets so many seconds and every an
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +16,9 @@ from urllib.parse import urlsplit
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError, nearest
 from comfy2runpod.errors import weights as errors
 from comfy2runpod.ir.interface import Model
-from comfy2runpod.weights import LARGEST_FILE, LockedFile, is_revision
+from comfy2runpod.weights import LockedFile, is_commit
 from comfy2runpod_contract.hashes import sha256_hex
+from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
 
 if TYPE_CHECKING:
     import httpx2
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 SECONDS_FOR_A_FILE = 60.0
 # The longest list of a repository's files has some MB.
 _MOST_BYTES = 16 * 1024 * 1024
+_SIZE = re.compile(r"[0-9]{1,16}")
 
 Told = TypeVar("Told")
 
@@ -133,10 +136,10 @@ def _ask(model: Model, api: HfApi) -> LockedFile | Diagnostic:
         raise _unreachable(model, api, _reason(error)) from None
     except ValueError as error:
         return errors.BadHubAnswer(at=at, hub=_host(api), problem=str(error))
-    if told.size is None or not 0 <= told.size <= LARGEST_FILE:
+    if told.size is None or not 0 < told.size <= LARGEST_FILE_BYTES:
         return errors.BadHubAnswer(at=at, hub=_host(api), problem="it does not tell a size that a file can have")
-    if told.commit_hash is None or not is_revision(told.commit_hash):
-        # Every hub does; a log-in page has a size too.
+    if told.commit_hash is None or not is_commit(told.commit_hash):
+        # A branch would be of other bytes tomorrow. Every hub does; a log-in page has a size too.
         return errors.BadHubAnswer(at=at, hub=_host(api), problem="it names no commit")
     return LockedFile(model.url, told.commit_hash, told.size, sha256_hex(told.etag or ""))
 
@@ -173,6 +176,10 @@ def _client() -> httpx2.Client:
             if answer.headers.get("Content-Encoding", "identity") != "identity":
                 answer.close()
                 raise httpx2.DecodingError("it answers in a packed form that was not asked for")
+            if not _SIZE.fullmatch(answer.headers.get("X-Linked-Size", "0")):
+                # What reads it takes more for a number than a header's digits.
+                answer.close()
+                raise ValueError("it does not tell a size that a file can have")
             answer.stream = Limited(answer.stream)
             return answer
 

@@ -17,13 +17,13 @@ from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject, json_type
 from comfy2runpod.strict_json import strict_json
 from comfy2runpod_contract.hashes import sha256_hex
+from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
 from comfy2runpod_contract.texts import is_plain
 
 VERSION = 1
-# A petabyte.
-LARGEST_FILE = 10**15
 _MOST_FILES = 10_000
 _LONGEST_URL = 8192
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _REVISION = re.compile(r"[A-Za-z0-9._/+-]{1,200}")
 
 
@@ -58,6 +58,11 @@ def read_lock(data: bytes, file: str) -> tuple[LockedFile, ...]:
         raise CompileError([errors.BadLock(at=Locus(file), problem=str(error))]) from None
 
 
+def is_commit(text: str) -> bool:
+    """Whether it is a commit as the hub writes it: 40 hex digits."""
+    return _COMMIT.fullmatch(text) is not None
+
+
 def is_revision(text: str) -> bool:
     """Whether it can be a commit, a branch or a tag."""
     return _REVISION.fullmatch(text) is not None
@@ -85,8 +90,8 @@ def _file(url: str, entry: Json) -> LockedFile:
     revision, size, sha256 = entry.get("revision"), entry.get("size"), entry.get("sha256")
     if revision is not None and not (isinstance(revision, str) and is_revision(revision)):
         raise ValueError(f"{at}: revision is {show(revision)}; expected a commit, or null")
-    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= LARGEST_FILE:
-        raise ValueError(f"{at}: size is {show(size)}; expected a number of bytes, {LARGEST_FILE:,} at most")
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 < size <= LARGEST_FILE_BYTES:
+        raise ValueError(f"{at}: size is {show(size)}; expected a number of bytes, 1 to {LARGEST_FILE_BYTES:,}")
     digest = sha256_hex(sha256) if isinstance(sha256, str) else None
     if digest is None and sha256 is not None:
         raise ValueError(f"{at}: sha256 is {show(sha256)}; expected 64 hex digits, or null")

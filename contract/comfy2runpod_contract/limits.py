@@ -1,4 +1,4 @@
-"""How long a job may take, as RunPod has it; the clients, which import nothing of ours, repeat the bounds."""
+"""How long a job may take, as RunPod has it (the clients, which import nothing of ours, repeat it); a file's size."""
 
 from __future__ import annotations
 
@@ -13,3 +13,6 @@ DEFAULT_EXECUTION_MS = 600_000
 SHORTEST_TTL_MS = 10_000
 LONGEST_TTL_MS = 7 * _DAY_MS
 DEFAULT_TTL_MS = _DAY_MS
+
+# Of a file that a lock lists: a petabyte.
+LARGEST_FILE_BYTES = 10**15

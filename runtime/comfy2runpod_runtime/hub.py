@@ -9,13 +9,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import queue
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -35,6 +39,12 @@ _LONGEST_PAUSE_SECONDS = 30.0
 _TIMEOUT_SECONDS = 60.0
 _REDIRECTS = 5
 _SIZE = re.compile(r"[0-9]{1,16}")
+# Of a file whose size nobody tells: more than any model has, and what the disk keeps for others.
+_MOST_BYTES = 200 * 10**9
+_SPARE_BYTES = 100 * 10**6
+_WEB_PAGES = ("text/html", "application/xhtml+xml")
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ class Hub:
         """Brings a part to its full size, from wherever it is; its sha256.
 
         Raises:
-            ModelUnavailable: it could not be had; the part is kept for the next time.
+            ModelUnavailable: it could not be had; the part is kept for the next time, unless it has no end.
         """
         digest, have = _hash_of(part)
         failures, failure = 0, ""
@@ -98,20 +108,24 @@ class Hub:
             before = have
             try:
                 with part.open("ab") as file:
-                    for start, chunk in self._bytes_from(_at_endpoint(url), name, have):
+                    for start, chunk in self._bytes_from(_at_endpoint(url), name, have, told=size is not None):
                         if start == 0 and have:
                             digest, have = hashlib.sha256(), 0
                             file.truncate(0)
                         file.write(chunk)
                         digest.update(chunk)
                         have += len(chunk)
-                        if size is not None and have > size:
+                        if size is None:
+                            _check_end(part, name, have)
+                        elif have > size:
                             # More than it should be: whoever asked sees that it is another file.
                             break
             except _FAILED as error:
                 failure = _reason(error)
                 log.warning("%s: %s after %s bytes", name, failure, f"{have:,}")
             else:
+                if size is None and not have:
+                    raise ModelUnavailable(f"{name}: {urlsplit(_at_endpoint(url)).hostname} gives an empty file.")
                 if size is None:
                     break
             failures = 0 if have > before else failures + 1
@@ -137,40 +151,47 @@ class Hub:
             size = response.headers.get("x-linked-size") or response.headers.get("content-length") or ""
             digest = response.headers.get("x-linked-etag", "").removeprefix("W/").strip('"')
             return Expected(
-                size=int(size) if _SIZE.fullmatch(size) else None,
+                # No model is empty: a server that has no size for a HEAD says 0.
+                size=int(size) or None if _SIZE.fullmatch(size) else None,
                 sha256=sha256_hex(digest),
             )
         raise ModelUnavailable(f"{name}: {urlsplit(url).netloc} redirects without end.")
 
-    def _in_time(self, ask: Callable[[], Expected]) -> Expected:
-        """An answer that is there within so many seconds, whatever trickles in.
+    def _in_time(self, ask: Callable[[], Answer], drop: Callable[[Answer], None] = lambda _answer: None) -> Answer:
+        """An answer that is there within so many seconds, whatever trickles in; one that comes later is dropped.
 
         Raises:
             _TryAgain: it is not; and whatever `ask` raises.
         """
-        answers: queue.SimpleQueue[Expected | Exception] = queue.SimpleQueue()
+        asked: Future[Answer] = Future()
 
         def work() -> None:
             try:
-                answers.put(ask())
+                asked.set_result(ask())
             except Exception as error:  # noqa: BLE001 - raised again where it is waited for
-                answers.put(error)
+                asked.set_exception(error)
+
+        def too_late(done: Future[Answer]) -> None:
+            if done.exception() is None:
+                drop(done.result())
 
         # A daemon: what waits for a connection for ever does not keep the worker.
         threading.Thread(target=work, daemon=True).start()
-        try:
-            answer = answers.get(timeout=self.timeout_seconds)
-        except queue.Empty:
-            raise _TryAgain(f"no whole answer within {self.timeout_seconds:g} seconds") from None
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        if not wait([asked], self.timeout_seconds).done:
+            asked.add_done_callback(too_late)
+            raise _TryAgain(f"no whole answer within {self.timeout_seconds:g} seconds")
+        return asked.result()
 
-    def _bytes_from(self, url: str, name: str, have: int) -> Iterator[tuple[int, bytes]]:
-        """Chunks from `have` on, each with where it belongs: a server without ranges begins at 0."""
+    def _bytes_from(self, url: str, name: str, have: int, *, told: bool) -> Iterator[tuple[int, bytes]]:
+        """Chunks from `have` on, each with where it belongs: a server without ranges begins at 0.
+
+        `told` is whether the file's size is known: where it is not, the answer must have an end of its own.
+        """
         for _ in range(_REDIRECTS):
             headers = _token(url) | ({"Range": f"bytes={have}-"} if have else {})
-            with self._http.stream("GET", url, headers=headers) as response:
+            request = self._http.build_request("GET", url, headers=headers)
+            response = self._in_time(partial(self._http.send, request, stream=True), httpx.Response.close)
+            with closing(response):
                 if response.is_redirect and response.next_request is not None:
                     url = str(response.next_request.url)
                     continue
@@ -178,14 +199,47 @@ class Hub:
                     # All of it is there already; the caller's check of size and hash says if it is the right one.
                     return
                 _raise_status(response, name)
-                if not response.is_success:
-                    raise _TryAgain(f"HTTP {response.status_code}")
+                _raise_no_file(response, name, told=told)
                 start = _start_of(response, have)
                 for chunk in response.iter_raw(_CHUNK):
                     yield start, chunk
                     start += len(chunk)
                 return
         raise ModelUnavailable(f"{name}: the server redirects without end.")
+
+
+def _check_end(part: Path, name: str, have: int) -> None:
+    """That what has no known size does not fill the disk.
+
+    Raises:
+        ModelUnavailable: it would; what there is of it is deleted.
+    """
+    if have > _MOST_BYTES or shutil.disk_usage(part.parent).free < _SPARE_BYTES:
+        part.unlink()
+        raise ModelUnavailable(
+            f"{name} does not end: {have:,} bytes came, and its server tells no size. They were thrown away; use a "
+            "larger volume, or a server that tells the file's size."
+        )
+
+
+def _raise_no_file(response: httpx.Response, name: str, *, told: bool) -> None:
+    """Refuses an answer that holds no file, whatever its status is called."""
+    code, host = response.status_code, response.url.host
+    if not response.is_success:
+        raise _TryAgain(f"HTTP {code}")
+    if code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
+        raise ModelUnavailable(f"{name}: {host} answered HTTP {code}, which holds no file.")
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in _WEB_PAGES:
+        raise ModelUnavailable(
+            f"{name}: {host} gives a web page in its place, such as one to log in at. Open its URL in a browser, and "
+            "use one that leads to the file itself."
+        )
+    if not told and not {"content-length", "transfer-encoding"} & {key.lower() for key in response.headers}:
+        raise ModelUnavailable(
+            f"{name}: {host} tells neither its size nor where it ends, so nobody can say if it came whole. Use a "
+            "server that tells the file's size."
+        )
 
 
 def _start_of(response: httpx.Response, asked: int) -> int:

@@ -23,8 +23,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from comfy2runpod_contract.hashes import sha256_hex
+from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
 from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlace, ModelPlaceRefused, at_odds, model_place
 from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
 from comfy2runpod_runtime.errors import ModelUnavailable, SettingsError
@@ -34,14 +36,16 @@ from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
 
+VERSION = 1
 _LOOK_SECONDS = 0.5
 _SHA256_DIGITS = 64
+_MOST_FAULTS = 5
 
 
 class LockedModel(BaseModel):
     """One file of the lock. `size` in bytes, `sha256` in hex; None where `comfy2runpod lock` has not been run."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     file: str
     directory: str
@@ -49,18 +53,33 @@ class LockedModel(BaseModel):
     repo: str | None = None
     path: str | None = None
     revision: str | None = None
-    size: int | None = None
+    size: int | None = Field(None, gt=0, le=LARGEST_FILE_BYTES)
     sha256: str | None = None
+
+    @field_validator("sha256")
+    @classmethod
+    def _is_a_hash(cls, text: str | None) -> str | None:
+        digest = None if text is None else sha256_hex(text)
+        if digest is None and text is not None:
+            raise ValueError("expected 64 hex digits, or null")
+        return digest
 
 
 class ModelLock(BaseModel):
     """models.lock.json. `folders` are the model folders of node packs, beside ComfyUI's own."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     version: int
     folders: tuple[str, ...] = ()
     models: tuple[LockedModel, ...]
+
+    @field_validator("version")
+    @classmethod
+    def _is_known(cls, version: int) -> int:
+        if version != VERSION:
+            raise ValueError(f"expected {VERSION}, which this worker reads; compile the graph anew")
+        return version
 
     def place(self, model: LockedModel) -> ModelPlace:
         """Where a file of this lock lies.
@@ -88,20 +107,33 @@ def read_lock(path: Path) -> ModelLock:
     """The lock file.
 
     Raises:
-        ModelUnavailable: it cannot be read, or its files cannot all lie where it says.
+        ModelUnavailable: it cannot be read, is no lock, or its files cannot all lie where it says.
     """
     try:
         lock = ModelLock.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ModelUnavailable(f"{path.name} cannot be read ({error.strerror}).") from error
     except ValidationError as error:
-        places = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors()) or "the whole"
-        raise ModelUnavailable(f"{path.name} is no model lock: {places} does not fit.") from error
+        raise ModelUnavailable(f"{path.name} is no model lock: {_faults(error)}.") from error
     pair = at_odds((lock.place(model), model.url, model.sha256) for model in lock.models)
     if pair is not None:
         one, other = (lock.place(lock.models[number]).path for number in pair)
         raise ModelUnavailable(f"{path.name}: two files of it cannot both be there, {one} and {other}.")
     return lock
+
+
+def _faults(error: ValidationError) -> str:
+    """The first faults: each with its place and reason, on one line, without what stands there."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    told = []
+    for fault in faults[:_MOST_FAULTS]:
+        reason = fault["msg"].removeprefix("Value error, ")
+        told.append(
+            ": ".join(part for part in (".".join(map(str, fault["loc"])), reason[:1].lower() + reason[1:]) if part)
+        )
+    if len(faults) > len(told):
+        told.append(f"and {len(faults) - len(told)} more")
+    return "; ".join(told)
 
 
 def provision(lock: ModelLock, models_dir: Path, hf_cache: Path | None = None, wait_seconds: float = 7200) -> None:
@@ -168,7 +200,12 @@ def _expect(hub: Hub, models: list[LockedModel]) -> list[tuple[LockedModel, Expe
                 continue
             size = said.size if model.size is None else model.size
             told = Expected(size, said.sha256 if model.sha256 is None else model.sha256)
-            if told.sha256 is None:
+            if told == Expected(None, None):
+                log.warning(
+                    "%s: nobody knows its size or its sha256; nothing of it is checked but that it comes whole",
+                    model.file,
+                )
+            elif told.sha256 is None:
                 log.warning("%s: nobody knows its sha256; only its size is checked", model.file)
         wanted.append((model, told))
     if refused:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.hub_standin import HubStandIn, serving
+from tests.cli.hostile_server import answering, plain, says
+from tests.runtime.hub_standin import COMMIT, HubStandIn, serving
 
 from .command import comfy2runpod as in_process
 
@@ -53,7 +54,7 @@ def test_the_lock_holds_commit_size_and_sha256_of_every_file_and_the_package_tak
     assert comfy2runpod(hub, "compile", graph, "-o", tmp_path / "out").returncode == 0
     models = json.loads((tmp_path / "out" / "t2v_ltx2" / "models.lock.json").read_text())["models"]
     assert {model["file"]: (model["revision"], model["size"], model["sha256"]) for model in models} == {
-        name: ("c0ffee", len(name) * 10, hashlib.sha256(name.encode() * 10).hexdigest()) for name in FILES
+        name: (COMMIT, len(name) * 10, hashlib.sha256(name.encode() * 10).hexdigest()) for name in FILES
     }
 
 
@@ -92,6 +93,7 @@ GOOD = {"revision": "c0ffee", "size": 10, "sha256": "0" * 64}
         ({"version": 1, "files": {"https://a/b": []}}, "https://a/b: expected an object, found array"),
         ({"version": 1, "files": {"https://a/\x1b[2J": GOOD}}, "https://a/\\u001b[2J is no URL"),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "size": -1}}}, "https://a/b: size is -1"),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "size": 0}}}, "https://a/b: size is 0"),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "size": True}}}, "https://a/b: size is true"),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "size": "10"}}}, 'https://a/b: size is "10"'),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "size": 10**30}}}, "https://a/b: size is 1000000"),
@@ -113,3 +115,47 @@ def test_a_lock_that_is_none_is_refused_with_what_is_wrong_in_it(
     assert "error[bad-lock]" in done.stderr
     assert said in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def _told(**more: str | None) -> bytes:
+    """The head of a hub's answer; None leaves a header out."""
+    headers = {
+        "X-Repo-Commit": COMMIT, "ETag": '"' + "a" * 64 + '"', "X-Linked-Size": "10",
+        **{name.replace("_", "-"): value for name, value in more.items()},
+    }  # fmt: skip
+    return plain(b"", "200 OK", *(f"{name}: {value}" for name, value in headers.items() if value is not None))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (_told(X_Repo_Commit="main"), "it names no commit"),
+        (_told(X_Repo_Commit="c0ffee"), "it names no commit"),
+        (_told(X_Repo_Commit="b" * 39 + "_"), "it names no commit"),
+        (_told(X_Repo_Commit=None), "it names no commit"),
+        *(
+            (_told(X_Linked_Size=size), "it does not tell a size that a file can have")
+            for size in ("0", "1_0", "-5", "+5", "0x10", "5.0", "9" * 5000, "9" * 16, "ten")
+        ),
+        (_told(X_Linked_Size=None), "it does not tell a size that a file can have"),
+    ],
+    ids=lambda value: value[60:110].decode() if isinstance(value, bytes) else None,
+)
+def test_what_is_no_commit_or_no_size_is_not_locked(graph: Path, answer: bytes, said: str) -> None:
+    with answering(says(answer)) as url:
+        done = comfy2runpod(HubStandIn(url=url), "lock", graph)
+    assert done.returncode == 1
+    assert f"error[bad-hub-answer]: {FILES[0]}" in done.stderr
+    assert said in done.stderr
+    assert not graph.with_suffix(".lock.json").exists()
+
+
+@pytest.mark.parametrize("etag", ['"' + "a" * 40 + '"', '"abc"', '"' + "z" * 64 + '"', None])
+def test_a_file_without_a_sha256_is_locked_and_named(graph: Path, etag: str | None) -> None:
+    with answering(says(_told(ETag=etag))) as url:
+        done = comfy2runpod(HubStandIn(url=url), "lock", graph)
+    assert done.returncode == 0, done.stderr
+    for name in FILES:
+        assert f"{name}: the hub tells no sha256" in done.stdout
+    files = json.loads(graph.with_suffix(".lock.json").read_text())["files"]
+    assert {entry["sha256"] for entry in files.values()} == {None}

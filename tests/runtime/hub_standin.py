@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+COMMIT = "c0ffee" + "0" * 34
+
 
 @dataclass
 class HubStandIn:
@@ -61,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._empty(
                 302,
                 {
-                    "X-Repo-Commit": "c0ffee",
+                    "X-Repo-Commit": COMMIT,
                     "X-Linked-Size": str(len(content)),
                     "X-Linked-Etag": f'"{hashlib.sha256(content).hexdigest()}"',
                     "Location": f"http://localhost:{port}/bytes/{name}",

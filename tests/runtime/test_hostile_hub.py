@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from comfy2runpod_runtime import hub as hub_module
 from comfy2runpod_runtime.errors import ModelUnavailable
 from comfy2runpod_runtime.hub import Expected, Hub
 from tests.cli.hostile_server import WAYS, answering, goes_on, plain, says
+from tests.patience import HANG_SECONDS
 
 # A size may be told by anybody; the bytes are held to what the lock says.
 NO_REFUSAL = {
@@ -35,7 +37,7 @@ def test_what_a_file_must_be_is_told_or_refused(way: str) -> None:
             assert hub.expected(f"{url}/a.safetensors", "a.safetensors").sha256 is None
 
 
-@pytest.mark.parametrize("size", ["9" * 5000, "-1", "1e3", "٣", "0x10", "1_0"])
+@pytest.mark.parametrize("size", ["9" * 5000, "0", "-1", "1e3", "٣", "0x10", "1_0"])
 def test_an_odd_size_is_none(size: str) -> None:
     answer = says(f'HTTP/1.1 200 OK\r\nX-Linked-Size: {size}\r\nX-Linked-Etag: W/"none"\r\n\r\n'.encode())
     with answering(answer) as url, Hub(timeout_seconds=1.0) as hub:
@@ -58,3 +60,13 @@ def test_a_redirect_to_nowhere_is_a_model_that_cannot_be_had(tmp_path: Path, loc
             hub.download(f"{url}/a", "a", tmp_path / "a.part", size=10)
         with suppress(ModelUnavailable):
             hub.expected(f"{url}/a", "a")
+
+
+@pytest.mark.parametrize("way", ["says nothing", "trickles its head", "has a head without end"])
+def test_a_head_that_does_not_come_is_not_waited_for_for_ever(tmp_path: Path, way: str) -> None:
+    began = time.monotonic()
+    with answering(WAYS[way]) as url, Hub(timeout_seconds=0.5) as hub:
+        with pytest.raises(ModelUnavailable, match="could not be downloaded whole"):
+            hub.download(f"{url}/a", "a", tmp_path / "a.part", size=10)
+        # Two tries of half a second; the server goes on as long as it is asked.
+        assert time.monotonic() - began < HANG_SECONDS

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import yaml
 
 from comfy2runpod_runtime.errors import ModelUnavailable
 from comfy2runpod_runtime.provision import ModelLock, provision, read_lock
+from tests.cli.hostile_server import answering, goes_on, plain, says
 from tests.patience import HANG_SECONDS
 
 from .hub_standin import HubStandIn, serving
@@ -355,6 +357,104 @@ def test_another_revision_in_the_cache_is_not_linked(hub: HubStandIn, tmp_path: 
     assert target.read_bytes() == CONTENT
 
 
+GOOD = {"file": "a.safetensors", "directory": "loras", "url": "http://127.0.0.1:9/a.safetensors"}
+
+
+@pytest.mark.parametrize(
+    ("more", "place", "reason"),
+    [
+        ({"size": -5}, "models.0.size", "greater than 0"),
+        ({"size": 0}, "models.0.size", "greater than 0"),
+        ({"size": "5"}, "models.0.size", "valid integer"),
+        ({"size": 5.0}, "models.0.size", "valid integer"),
+        ({"size": True}, "models.0.size", "valid integer"),
+        ({"size": 10**16}, "models.0.size", "less than or equal to"),
+        ({"size": 10**30}, "models.0.size", "less than or equal to"),
+        ({"size": [5]}, "models.0.size", "valid integer"),
+        ({"size": float("nan")}, "models.0.size", "integer"),
+        ({"sha256": "zz"}, "models.0.sha256", "expected 64 hex digits, or null"),
+        ({"sha256": ""}, "models.0.sha256", "expected 64 hex digits, or null"),
+        ({"sha256": "0" * 63}, "models.0.sha256", "expected 64 hex digits, or null"),
+        ({"sha256": "0" * 64 + "\n"}, "models.0.sha256", "expected 64 hex digits, or null"),
+        ({"sha256": 7}, "models.0.sha256", "valid string"),
+        ({"file": 7}, "models.0.file", "valid string"),
+        ({"url": None}, "models.0.url", "valid string"),
+    ],
+    ids=str,
+)
+def test_a_lock_that_no_file_can_fit_is_refused_with_place_and_reason(
+    tmp_path: Path, more: dict[str, Any], place: str, reason: str
+) -> None:
+    file = tmp_path / "models.lock.json"
+    file.write_text(json.dumps({"version": 1, "models": [{**GOOD, **more}]}))
+    with pytest.raises(ModelUnavailable, match=re.escape(place)) as refused:
+        read_lock(file)
+    assert reason in refused.value.message
+
+
+@pytest.mark.parametrize("version", [0, 2, 99, True, "1", None, 1.0])
+def test_a_lock_of_another_version_is_refused(tmp_path: Path, version: object) -> None:
+    file = tmp_path / "models.lock.json"
+    file.write_text(json.dumps({"version": version, "models": [GOOD]}))
+    with pytest.raises(ModelUnavailable, match=r"version: (expected 1,|input should be a valid integer)"):
+        read_lock(file)
+
+
+def test_a_lock_with_many_faults_tells_the_first(tmp_path: Path) -> None:
+    file = tmp_path / "models.lock.json"
+    file.write_text(json.dumps({"version": 1, "models": [{**GOOD, "size": -1}] * 1000}))
+    with pytest.raises(ModelUnavailable, match=r"models\.4\.size: .*; and 995 more\.$"):
+        read_lock(file)
+
+
+def test_a_hash_in_capitals_is_the_same_hash(hub: HubStandIn, tmp_path: Path) -> None:
+    file = tmp_path / "models.lock.json"
+    known = locked()
+    file.write_text(json.dumps({"version": 1, "models": [{**known, "sha256": known["sha256"].upper()}]}))
+    provision(read_lock(file), tmp_path / "models")
+    assert (tmp_path / "models" / "checkpoints" / NAME).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (plain(b"<html>log in", "200 OK", "Content-Type: text/HTML; charset=utf-8"), "gives a web page in its place"),
+        (plain(b"", "204 No Content"), "HTTP 204, which holds no file"),
+        (plain(b"half", "203 Non-Authoritative"), "HTTP 203, which holds no file"),
+        (plain(b""), "gives an empty file"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf", "tells neither its size nor where it ends"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", "could not be downloaded whole"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_is_no_file_is_not_taken_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, reason: str
+) -> None:
+    monkeypatch.setattr("comfy2runpod_runtime.hub._FIRST_PAUSE_SECONDS", 0.001)
+    with answering(says(answer)) as url, pytest.raises(ModelUnavailable, match=reason):
+        provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
+    assert NAME not in files(tmp_path)
+
+
+def test_a_file_that_nobody_knows_anything_of_is_taken_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    with answering(says(whole)) as url:
+        provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
+    assert (tmp_path / "checkpoints" / NAME).read_bytes() == b"hello"
+    assert "nobody knows its size or its sha256; nothing of it is checked" in caplog.text
+
+
+def test_a_file_without_end_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("comfy2runpod_runtime.hub._MOST_BYTES", 5_000_000)
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    endless = goes_on(head, b"40000\r\n" + bytes(0x40000) + b"\r\n", 0.0)
+    with answering(endless) as url, pytest.raises(ModelUnavailable, match="does not end"):
+        provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
+    assert files(tmp_path) == []
+
+
 def test_the_command_tells_what_is_missing_and_fails(hub: HubStandIn, tmp_path: Path) -> None:
     command = _command(tmp_path / "models", tmp_path, entry("gone.safetensors"))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -367,7 +467,10 @@ def test_the_command_tells_what_is_missing_and_fails(hub: HubStandIn, tmp_path: 
     ("text", "message"),
     [
         ("", "models.lock.json is no model lock"),
-        ('{"version": 1, "models": [{"file": "x"}]}', "models.0.directory, models.0.url does not fit"),
+        (
+            '{"version": 1, "models": [{"file": "x"}]}',
+            "models.0.directory: field required; models.0.url: field required",
+        ),
     ],
 )
 def test_a_broken_lock_is_said(tmp_path: Path, text: str, message: str) -> None:

@@ -153,6 +153,9 @@ def lock_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> Non
                     locked = lock_models(models, tell=lambda model: steps.at(f"asking for {model.file}"))
                     write_text(lock_text(locked), lock_path(graph), LOCKS)
                     reporter.say(f"{shown(lock_path(graph))}: {len(locked)} of {len(models)} files locked")
+                    unhashed = {item.url for item in locked if item.sha256 is None}
+                    for model in (model for model in models if model.url in unhashed):
+                        reporter.say(f"  {model.file}: the hub tells no sha256; a worker can check its size alone")
         reporter.finish()
 
 
