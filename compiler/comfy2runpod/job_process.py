@@ -14,8 +14,8 @@ from typing import IO
 
 from comfy2runpod_contract.tether import END_ALL, tethered
 
-# How long a worker that was told to stop has for telling ComfyUI.
-_STOP_SECONDS = 12.0
+# How long a worker that was told to stop has for telling ComfyUI: one that hangs included, all ends within ten seconds.
+_STOP_SECONDS = 8.0
 _LOOK_SECONDS = 0.5
 _CHUNK = 1 << 16
 # Of a line that has no end, what comes after is dropped.

@@ -16,3 +16,10 @@ DEFAULT_TTL_MS = _DAY_MS
 
 # Of a file that a lock lists: a petabyte.
 LARGEST_FILE_BYTES = 10**15
+
+# `webhook`: an http or https URL with a host, and with a port that there can be; a regular expression of JSON Schema.
+_PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4})"
+WEBHOOK_PATTERN = (
+    "^https?://([A-Za-z0-9._~!$&'()*+,;=:%-]*@)?"
+    rf"([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?([/?#][!-~]*)?$"
+)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+from dataclasses import replace
+
+import httpx
 import pytest
 
 from comfy2runpod.local_endpoint.jobs import MOST_WAITING, Jobs, QueueFull, Request, State
-from comfy2runpod.local_endpoint.webhooks import is_loopback
+from comfy2runpod.local_endpoint.webhooks import Webhooks, is_loopback
 
 
 class Clock:
@@ -120,3 +124,26 @@ def test_too_many_waiting_jobs_are_refused(jobs: Jobs) -> None:
 )
 def test_which_webhooks_are_called(url: str, loopback: bool) -> None:
     assert is_loopback(url) is loopback
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{closed}/", "http://[::1]:{closed}/", "http://127.0.0.1:0/"])
+@pytest.mark.parametrize("fault", [None, OverflowError("port"), RuntimeError("of a library")])
+async def test_a_webhook_that_cannot_be_called_is_a_line(
+    url: str, fault: Exception | None, jobs: Jobs, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        assert fault is not None
+        raise fault
+
+    if fault is not None:
+        monkeypatch.setattr(httpx.AsyncClient, "post", fails)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = server.getsockname()[1]
+    webhooks = Webhooks(apart_seconds=0.0)
+    job = jobs.add(replace(request(), webhook=url.format(closed=closed)))
+    webhooks.ended(job)
+    (call,) = webhooks._calls
+    await call
+    (line,) = [record for record in caplog.records if record.name == "comfy2runpod.serve"]
+    assert line.getMessage().startswith(f"{job.id}: its webhook c")
+    assert line.exc_info is None

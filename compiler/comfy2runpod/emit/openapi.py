@@ -10,7 +10,13 @@ from comfy2runpod.emit.quoting import markdown
 from comfy2runpod.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod_contract.limits import LONGEST_EXECUTION_MS, LONGEST_TTL_MS, SHORTEST_EXECUTION_MS, SHORTEST_TTL_MS
+from comfy2runpod_contract.limits import (
+    LONGEST_EXECUTION_MS,
+    LONGEST_TTL_MS,
+    SHORTEST_EXECUTION_MS,
+    SHORTEST_TTL_MS,
+    WEBHOOK_PATTERN,
+)
 
 _JOB_ID = "c80ffee4-f315-4e25-a146-0f3d98cf024b-u1"
 # A job's states, and the schema of the job in that state.
@@ -272,7 +278,7 @@ def _request() -> JsonObject:
             "input": _ref("Input"),
             "webhook": {
                 "type": "string",
-                "pattern": "^https?://[!-~]+$",
+                "pattern": WEBHOOK_PATTERN,
                 "description": "Gets a POST of the job when it has ended.",
             },
             "policy": {

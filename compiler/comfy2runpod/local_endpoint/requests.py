@@ -8,15 +8,20 @@ from typing import cast
 from comfy2runpod.client.text import read_json
 from comfy2runpod.ir.json import Json, JsonObject, json_type
 from comfy2runpod.local_endpoint.jobs import Request
-from comfy2runpod_contract.limits import LONGEST_EXECUTION_MS, LONGEST_TTL_MS, SHORTEST_EXECUTION_MS, SHORTEST_TTL_MS
+from comfy2runpod_contract.limits import (
+    LONGEST_EXECUTION_MS,
+    LONGEST_TTL_MS,
+    SHORTEST_EXECUTION_MS,
+    SHORTEST_TTL_MS,
+    WEBHOOK_PATTERN,
+)
 
 # RunPod's own limits of a request's size.
 RUN_BYTES = 10_000_000
 RUNSYNC_BYTES = 20_000_000
 WAIT_DEFAULT_MS = 90_000
 WAIT_MOST_MS = 300_000
-# As openapi.json has it.
-_WEBHOOK = re.compile(r"https?://[!-~]+")
+_WEBHOOK = re.compile(WEBHOOK_PATTERN)
 S3_KEYS = ("accessId", "accessSecret", "bucketName", "endpointUrl")
 
 
@@ -37,7 +42,7 @@ def read_request(body: bytes, *, sync: bool) -> Request:
         raise BadRequest("`input` is required and must be an object.")
     webhook = value.get("webhook")
     if "webhook" in value and not (isinstance(webhook, str) and _WEBHOOK.fullmatch(webhook)):
-        raise BadRequest("`webhook` must be an http or https URL.")
+        raise BadRequest("`webhook` must be an http or https URL with a host, and a port up to 65535 if any.")
     policy = _object(value, "policy")
     s3 = _object(value, "s3Config")
     for key, text in s3.items():

@@ -47,6 +47,7 @@ class Webhooks:
 
     async def _call(self, url: str, job: Job) -> None:
         answer = job.to_json()
+        problem = ""
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as http:
             for attempt in range(_ATTEMPTS):
                 if attempt:
@@ -54,9 +55,14 @@ class Webhooks:
                 try:
                     if (await http.post(url, json=answer)).is_success:
                         return
-                except (httpx.HTTPError, httpx.InvalidURL):
-                    continue
-        log.warning("%s: its webhook did not answer 200", job.id)
+                    problem = "did not answer 200"
+                except httpx.TransportError as error:
+                    problem = f"could not be called ({type(error).__name__})"
+                # What an address that is none makes of a call: ValueError, OverflowError, and others of libraries.
+                except Exception as error:  # noqa: BLE001 - told in a line, whatever it is
+                    log.warning("%s: its webhook cannot be called (%s)", job.id, type(error).__name__)
+                    return
+        log.warning("%s: its webhook %s", job.id, problem)
 
 
 def is_loopback(url: str) -> bool:
