@@ -46,8 +46,7 @@ demo: $(DEMO)/.ready ## Compile graphs/t2v_ltx2.json, run its handler on the sim
 	@echo "==> comfy2runpod run generated/t2v_ltx2: its own handler, before the simulator (it draws, it runs no model)"
 	@$(DEMO)/bin/comfy2runpod run generated/t2v_ltx2 --input @generated/t2v_ltx2/test_input.json -o demo --force
 	@echo "==> done: the video is demo/video.mp4, the whole answer demo/response.json, the package generated/t2v_ltx2/"
-	@echo "    next: the same endpoint with its page in a browser:   $(DEMO)/bin/comfy2runpod serve generated/t2v_ltx2"
-	@echo "          a graph of your own:                            $(DEMO)/bin/comfy2runpod compile YOUR_GRAPH.json"
+	@echo "    The same with a graph of your own: $(DEMO)/bin/comfy2runpod compile YOUR_GRAPH.json"
 
 # All that a demo needs is the base install: the developers' tools are three times as much.
 .venv-demo/.ready: requirements/demo.lock pyproject.toml

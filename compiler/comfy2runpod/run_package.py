@@ -72,8 +72,7 @@ def run_package(
     Raises:
         RunError: there is no package, or it does not start.
     """
-    if not (package / "handler.py").is_file():
-        raise RunError(CannotRun(at=Locus(package.as_posix()), problem=_what_it_is(package)))
+    check_package(package)
     with _comfyui(comfyui) as (url, unknown), scratch_folder("run") as folder:
         given, taken = folder / "input.json", folder / "answer.json"
         given.write_text(json.dumps(job_input), encoding="utf-8")
@@ -86,6 +85,16 @@ def run_package(
             raise RunError(CannotRun(at=Locus(package.as_posix()), problem=problem))
         answer = cast(JsonObject, json.loads(taken.read_text("utf-8")))
         return replace(_opened(answer, _file_fields(package)), unknown=unknown())
+
+
+def check_package(package: Path) -> None:
+    """Makes sure that there is something to run.
+
+    Raises:
+        RunError: there is no package.
+    """
+    if not (package / "handler.py").is_file():
+        raise RunError(CannotRun(at=Locus(package.as_posix()), problem=_what_it_is(package)))
 
 
 def _what_it_is(folder: Path) -> str:

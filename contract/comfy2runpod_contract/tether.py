@@ -60,6 +60,8 @@ def main() -> NoReturn:
     for number in (*_HANDED_ON, END_ALL, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
     _prctl(_SET_CHILD_SUBREAPER, 1)
+    # When a thread of the parent's ends, as all do with it: only a reason to look who the parent is.
+    _prctl(_SET_PDEATHSIG, signal.SIGCHLD)
     if os.getppid() != parent:
         sys.exit(_NOT_STARTED)
     ours = os.getpid()

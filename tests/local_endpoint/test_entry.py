@@ -38,7 +38,7 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_process(packag
     with serve(str(package), "--port", "0") as process:
         try:
             first, *more = [process.stdout.readline() for _ in range(5)]
-            assert more[-1].startswith("SIMULATED")
+            assert more[-1].startswith("Simulator: no ComfyUI, and no model runs.")
             url = first.split()[2]
             assert "Bearer local" in first
             answer = httpx.post(
@@ -68,9 +68,10 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_process(packag
                 assert said in answer.text
         finally:
             process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=HANG_SECONDS)
+        out, err = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 0
     assert "Ended." in out
+    assert "Simulator: no" not in out + err
     for _ in range(50):
         left = [c for p in Path("/proc").glob("[0-9]*") if str(package) in (c := _command(p))]
         if not left:

@@ -236,8 +236,8 @@ def test_its_pictures_are_small_texts_that_load_nothing(name: str) -> None:
 
 
 def test_the_terminal_in_the_picture_shows_what_a_run_says() -> None:
-    from comfy2runpod.cli.simulated import SIMULATED  # noqa: PLC0415 - beside what it is for
+    from comfy2runpod.cli.simulated import simulated  # noqa: PLC0415 - beside what it is for
 
     picture = (ROOT / "docs" / "terminal.svg").read_text("utf-8").replace("&#160;", " ")
-    for line in SIMULATED.splitlines():
+    for line in simulated(80).splitlines():
         assert line.strip() in picture

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from comfy2runpod.cli.app import NAME
 from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.emit.package import container_disk_gb
 from comfy2runpod.errors.models import ModelSizeUnknown
@@ -52,9 +56,19 @@ def next_steps(compiled: Sequence[tuple[Path, CompileResult]], output: Path) -> 
     run = ["run", str(first), "--input", f"@{first / 'test_input.json'}", "-o", str(Path("output") / first.name)]
     steps.append(("try it here", run))
     steps.append(("as an endpoint", ["serve", str(first if len(compiled) == 1 else output)]))
-    lines = [f"  {what:16}comfy2runpod {' '.join(map(_quoted, words))}" for what, words in steps]
+    called = how_called()
+    lines = [f"  {what:16}{called} {' '.join(map(_quoted, words))}" for what, words in steps]
     lines.append(f"  {'its image':16}docker build -t {_quoted(first.name)} {_quoted(str(first))}")
     return "\n".join(["Next:", *lines])
+
+
+def how_called() -> str:
+    """What begins a command of ours here: the plain name where a shell finds it, else how this one was called."""
+    if shutil.which(NAME) is not None:
+        return NAME
+    if os.path.basename(sys.argv[0]) == NAME:  # noqa: PTH119 - `./comfy2runpod` is to stay as it is
+        return shlex.quote(sys.argv[0])
+    return f"{shlex.quote(sys.orig_argv[0])} -m {NAME}"
 
 
 def _quoted(word: str) -> str:

@@ -16,7 +16,7 @@ from comfy2runpod.cli.graphs import read_file, shown
 from comfy2runpod.cli.progress import Steps, progress
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
-from comfy2runpod.cli.simulated import SIMULATED
+from comfy2runpod.cli.simulated import comfyui_option, simulated
 from comfy2runpod.cli.terminal import Terminal, terminal
 from comfy2runpod.cli.writing import force_option
 from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
@@ -62,7 +62,7 @@ _LONG = frozenset({"sha256", "data"})
     help="The folder that gets the media and response.json.",
 )  # fmt: skip
 @force_option
-@click.option("--comfyui", metavar="URL", help="A running ComfyUI. Default: the simulator, which runs no model.")
+@comfyui_option
 @data_format_option
 def run_command(package: Path, given: str, output: Path, comfyui: str | None, form: str, *, force: bool) -> None:
     """Run PACKAGE's own handler on one input, on the simulator or a real ComfyUI.
@@ -77,11 +77,12 @@ def run_command(package: Path, given: str, output: Path, comfyui: str | None, fo
     standard output has the answer too.
     """
     told = terminal()
-    if comfyui is None:
-        told.say(SIMULATED)
     with data_or_refusal(form):
+        _check_package(package)
         job_input = _with_files(_job_input(given, told), package)
         _check_room(package, output, force=force)
+        if comfyui is None:
+            told.say(simulated())
         answer = _answer(package, job_input, comfyui, told)
         _write(answer, output, force=force)
     if form == "json":
@@ -140,6 +141,12 @@ def _answer(package: Path, job_input: Json, comfyui: str | None, told: Terminal)
         from comfy2runpod.run_package import run_package  # noqa: PLC0415
 
         return run_package(package, job_input, comfyui, _Shown(steps, told), verbose=told.verbose)
+
+
+def _check_package(package: Path) -> None:
+    from comfy2runpod.run_package import check_package  # noqa: PLC0415 - as above
+
+    check_package(package)
 
 
 def _check_room(package: Path, output: Path, *, force: bool) -> None:

@@ -13,7 +13,7 @@ import click
 from comfy2runpod.cli.packages import check_names, package_folders, read_docs
 from comfy2runpod.cli.process import INTERRUPTED
 from comfy2runpod.cli.say import say
-from comfy2runpod.cli.simulated import SIMULATED
+from comfy2runpod.cli.simulated import comfyui_option, simulated
 from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.docs_site import site_files
@@ -25,7 +25,7 @@ from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, pages_of,
 @click.argument("packages", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one.")
-@click.option("--comfyui", metavar="URL", help="A running ComfyUI. Default: the simulator, which runs no model.")
+@comfyui_option
 @click.option("--api-key", default=API_KEY, show_default=True, help="What callers send as bearer.")
 @click.option(
     "--seconds-per-step", type=click.FloatRange(0), default=0.0, help="How long a step of the simulator takes."
@@ -43,8 +43,6 @@ def serve_command(
     Each package's own handler stands behind the operations /run, /runsync, /status, /cancel and the others. At / is the
     site that `docs` makes, whose pages can send jobs. Ctrl-C ends it, and the workers with it.
     """
-    if comfyui is None:
-        terminal().say(SIMULATED)
     folders = {folder.resolve(): folder for path in packages for folder in package_folders(path)}
     if not api_key.isascii() or not api_key.isprintable() or not api_key or " " in api_key:
         raise click.BadParameter("a key has letters, digits and signs of ASCII, and no spaces", param_hint="--api-key")
@@ -92,7 +90,7 @@ async def _serve(server: LocalServer, packages: list[Package]) -> None:
         for package in packages:
             say(f"  {package.title}\n    page {url}/{package.name}/\n    API  {url}/v2/{package.name}")
         if server.comfyui is None:
-            say("SIMULATED: placeholder media of the size that the prompt implies; no model is run.")
+            say(simulated())
         ended = asyncio.Event()
         # Its workers are processes of their own, which would outlive it.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)

@@ -12,6 +12,7 @@ import os
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,10 +28,12 @@ from comfy2runpod_contract.tether import END_ALL, tethered
 _POLL_SECONDS = 20.0
 _LOOK_SECONDS = 0.25
 _END_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 1.0
 # A worker that ends before it has asked for a job is not started for ever.
 _MOST_FAILED_STARTS = 3
 _MAX_RESULT = 512 << 20
 _STDERR = 2
+_MOST_AT_ONCE = 1 << 16
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ class Worker:
     _runner: web.AppRunner | None = None
     _process: asyncio.subprocess.Process | None = None
     _keeping: asyncio.Task[None] | None = None
+    _log_reader: threading.Thread | None = None
     _asked: bool = False
     _failed_starts: int = 0
     _ending: bool = False
@@ -136,7 +140,13 @@ class Worker:
             "RUNPOD_SKIP_GPU_CHECK": "true",
         }
         self._asked = False
-        output = self.log.open("ab") if self.log is not None else _STDERR
+        if self.log is not None:
+            output = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        else:
+            # Not our own standard error: what a worker says of us when we are killed is for nobody.
+            reading, output = os.pipe()
+            self._log_reader = threading.Thread(target=_hand_on, args=(reading,), name="worker-log", daemon=True)
+            self._log_reader.start()
         try:
             # The SDK pings from a further process, and both would go on for a server that is gone. In a session of its
             # own, since Ctrl+C is for us to hand on.
@@ -146,8 +156,7 @@ class Worker:
                 start_new_session=True,
             )  # fmt: skip
         finally:
-            if not isinstance(output, int):
-                output.close()
+            os.close(output)
 
     async def _kill(self) -> None:
         process, self._process = self._process, None
@@ -160,6 +169,9 @@ class Worker:
                     await asyncio.wait_for(process.wait(), _END_SECONDS)
             process.send_signal(END_ALL)
         await process.wait()
+        if self._log_reader is not None:
+            # Its last words before ours.
+            await asyncio.to_thread(self._log_reader.join, _LAST_WORDS_SECONDS)
 
     async def _take(self, request: web.Request) -> web.Response:
         self._asked = True
@@ -202,6 +214,20 @@ class Worker:
 
     async def _ping(self, _request: web.Request) -> web.Response:
         return web.Response()
+
+
+def _hand_on(reading: int) -> None:
+    """Gives what a worker prints to our standard error, until it and all that it started have ended."""
+    with os.fdopen(reading, "rb", buffering=0) as said:
+        while text := said.read(_MOST_AT_ONCE):
+            # What cannot be said holds nobody up.
+            with suppress(OSError):
+                _write_all(text)
+
+
+def _write_all(text: bytes) -> None:
+    while text:
+        text = text[os.write(_STDERR, text) :]
 
 
 async def _posted(request: web.Request) -> JsonObject:
