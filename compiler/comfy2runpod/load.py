@@ -55,10 +55,18 @@ def document_of(raw: Json, file: str) -> Document:
         CompileError: it is not a graph; every malformed part is named.
     """
     if not isinstance(raw, dict):
-        raise CompileError([errors.NotAGraph(at=Locus(file), found=f"an {json_type(raw)}" if raw else "nothing in it")])
+        raise CompileError([errors.NotAGraph(at=Locus(file), found=_other(raw))])
     if not isinstance(raw.get("nodes"), list):
         raise CompileError([_what_it_is(raw, file)])
     return _Reader(file).document(raw)
+
+
+def _other(raw: Json) -> str:
+    """A JSON value that is no object, in words."""
+    if raw is None:
+        return "null"
+    kind = json_type(raw)
+    return f"an empty {kind}" if raw in ([], "") else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _what_it_is(raw: JsonObject, file: str) -> errors.NotAGraph | errors.ApiPromptGiven:

@@ -60,7 +60,8 @@ def validate_request(model: type[Request], raw: object) -> Request:
         faults.append(FieldFault("input", f"has {len(found) - len(faults)} more faults"))
     text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:_IN_MESSAGE])
     more = f" (and {len(found) - _IN_MESSAGE} more)" if len(found) > _IN_MESSAGE else ""
-    raise InvalidInput(f"The input was refused. {text}{more}.", faults)
+    end = "" if f"{text}{more}".endswith("?") else "."
+    raise InvalidInput(f"The input was refused. {text}{more}{end}", faults)
 
 
 def _fault(model: type[BaseModel], detail: ErrorDetails) -> FieldFault:

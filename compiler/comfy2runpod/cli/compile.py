@@ -53,8 +53,8 @@ def compile_command(graphs: tuple[Path, ...], output: Path, settings: Settings, 
         if written:
             reporter.say(next_steps(written, output))
         if reporter.failed:
-            left = "its package was left as it was" if reporter.failed == 1 else "their packages were left as they were"
-            say(f"{reporter.failed} of {len(files)} refused; {left}.", err=True)
+            of_them = "it" if reporter.failed == 1 else "them"
+            say(f"{reporter.failed} of {len(files)} refused; nothing was written for {of_them}.", err=True)
         reporter.finish()
 
 
@@ -118,7 +118,9 @@ def prompt_command(graphs: tuple[Path, ...], output: Path | None, settings: Sett
                         text = json_document({"diagnostics": [diagnostic.to_json() for diagnostic in found]})
                     if output is not None:
                         over = PROMPTS if kind == "prompt" else REFUSALS
-                        write_text(text, output / f"{graph.stem}.{kind}.json", over)
+                        place = output / f"{graph.stem}.{kind}.json"
+                        write_text(text, place, over)
+                        reporter.say(f"{shown(place)}: {_WHAT[kind]} {shown(graph)}")
                     elif reporter.is_text:
                         say(text, nl=False, err=kind == "error")
                     elif kind == "prompt":
@@ -158,6 +160,9 @@ def lock_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> Non
                         reporter.say(f"  {model.file}: the hub tells no sha256; a worker can check its size alone")
         reporter.finish()
 
+
+# What stands in a file that `prompt` writes.
+_WHAT = {"prompt": "the prompt of", "error": "what is wrong with"}
 
 COMMANDS = (compile_command, check_command, prompt_command, lock_command)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -19,6 +20,7 @@ from comfy2runpod.errors.files import CannotRead, NoGraphs
 from comfy2runpod.pipeline import Options, lock_path
 from comfy2runpod.read_json import MAX_BYTES, too_large
 from comfy2runpod.weights import LockedFile, read_lock
+from comfy2runpod.write import written_by_us
 
 # Beside a graph: catalogs of the node packs that the graphs in its folder use, laid over each other by name.
 CATALOG_FOLDER = "catalog"
@@ -67,7 +69,7 @@ def graphs_argument(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def graph_files(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """The graphs that are named, and those in folders that are: every .json file but locks, by name; each once.
+    """The graphs that are named, and those in folders that are: every .json but locks and ours, by name; each once.
 
     Raises:
         CompileError: folders hold none.
@@ -88,12 +90,17 @@ def graph_files(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def graphs_in(folder: Path) -> tuple[Path, ...]:
-    """The graphs that stand in a folder itself."""
+    """The graphs that stand in a folder itself; not what commands of ours wrote there, such as a run's answer."""
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.is_file())
     except OSError as error:
         raise UnreachableError(CannotRead(at=Locus(shown(folder)), problem=error.strerror or str(error))) from error
-    return tuple(path for path in files if not path.name.startswith(".") and not path.name.endswith(LOCK_SUFFIX))
+    ours = written_by_us(folder)
+    return tuple(
+        path
+        for path in files
+        if not path.name.startswith(".") and not path.name.endswith(LOCK_SUFFIX) and path.name not in ours
+    )
 
 
 def graph_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -152,10 +159,20 @@ def read_file(path: Path, limit: int = MAX_BYTES) -> bytes:
         # A NUL in the name.
         raise UnreachableError(CannotRead(at=Locus(shown(path)), problem=str(error))) from None
     except OSError as error:
-        raise UnreachableError(CannotRead(at=Locus(shown(path)), problem=error.strerror or str(error))) from error
+        raise UnreachableError(_unreadable(path, error)) from error
     if len(data) > limit:
         raise CompileError([too_large(shown(path), len(data), limit)])
     return data
+
+
+def _unreadable(path: Path, error: OSError) -> CannotRead:
+    problem, inside = error.strerror or str(error), list[Path]()
+    if isinstance(error, IsADirectoryError):
+        with suppress(UnreachableError):
+            inside = list(graphs_in(path))
+    is_folder = isinstance(error, IsADirectoryError)
+    names = tuple(shown(one) for one in inside[:1])
+    return CannotRead(at=Locus(shown(path)), problem=problem, is_folder=is_folder, inside=names)
 
 
 def read_graph(path: Path, reporter: Reporter) -> bytes:

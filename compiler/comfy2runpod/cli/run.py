@@ -43,6 +43,7 @@ _DOING = {
 }
 _UNREACHABLE = "comfyui_unavailable"
 _RESPONSE = "response.json"
+_LONGEST_PATH = 1024
 _NUMBER = re.compile(r"-[0-9]+$")
 _JSON_BEGINS = ("{", "[", '"')
 # Facts that a line about a file has in words of its own, and those that stand nowhere but in response.json.
@@ -55,7 +56,7 @@ _LONG = frozenset({"sha256", "data"})
 @click.option(
     "--input", "given", required=True, metavar="JSON|FILE",
     help="The job's input, or a request {\"input\": …}: JSON, or a file that holds it (@FILE or FILE). A picture in it "
-    "may be \"@FILE\".",
+    "may be a file of this machine: {\"image\": \"@photo.png\"}.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("output"), show_default=True,
@@ -79,7 +80,8 @@ def run_command(package: Path, given: str, output: Path, comfyui: str | None, fo
     told = terminal()
     with data_or_refusal(form):
         _check_package(package)
-        job_input = _with_files(_job_input(given, told), package)
+        plain = _job_input(given, told)
+        job_input = _with_files(plain, package)
         _check_room(package, output, force=force)
         if comfyui is None:
             told.say(simulated())
@@ -88,7 +90,7 @@ def run_command(package: Path, given: str, output: Path, comfyui: str | None, fo
     if form == "json":
         say(json_document(answer.rest), nl=False)
     if answer.failed:
-        failed = _failure(answer.rest, package)
+        failed = _failure(answer.rest, package, _named_files(plain, package))
         if form == "text":
             told.diagnose([failed])
         raise click.exceptions.Exit(UNREACHABLE if failed.fault == _UNREACHABLE else REFUSED)
@@ -170,7 +172,7 @@ def _write(answer: Answer, output: Path, *, force: bool) -> None:
     write_results({**answer.media, _RESPONSE: response}, output, force=force)
 
 
-def _failure(rest: JsonObject, package: Path) -> JobFailed:
+def _failure(rest: JsonObject, package: Path, files: tuple[tuple[str, str], ...]) -> JobFailed:
     error = rest.get("error")
     told = error if isinstance(error, dict) else {"code": "failed", "message": f"{error}"}
     message, details = f"{told.get('message')}", told.get("details")
@@ -185,6 +187,7 @@ def _failure(rest: JsonObject, package: Path) -> JobFailed:
         message=message,
         details=tuple(line for line in lines if line not in message),
         api_page=shown(package / "docs" / "API.md"),
+        files=files,
     )
 
 
@@ -246,8 +249,26 @@ def _with_files(job_input: Json, package: Path) -> Json:
     }
 
 
+def _named_files(job_input: Json, package: Path) -> tuple[tuple[str, str], ...]:
+    """Media fields whose text is the name of a file that is here, which is sent only if `@` stands before it."""
+    from comfy2runpod.run_package import media_fields  # noqa: PLC0415 - as above
+
+    given = job_input if isinstance(job_input, dict) else {}
+    texts = [(name, given[name]) for name in sorted(media_fields(package) & given.keys())]
+    return tuple((name, text) for name, text in texts if isinstance(text, str) and _is_file(text))
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return len(text) <= _LONGEST_PATH and Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _job_input(given: str, told: Terminal) -> Json:
     """The --input: JSON text, @FILE or FILE, which hold an input or a request that carries one."""
+    if not given.strip():
+        raise CompileError([BadInputArgument(at=Locus("--input"), problem="")])
     is_text = not given.startswith("@") and given.lstrip().startswith(_JSON_BEGINS)
     path = Path(given.removeprefix("@"))
     text = given if is_text else _file_text(path)

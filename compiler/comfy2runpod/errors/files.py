@@ -14,16 +14,21 @@ class CannotRead(Diagnostic):
 
     code: ClassVar[str] = "cannot-read"
     problem: str
+    # A folder was named where a file is read; some of the files in it.
+    is_folder: bool = False
+    inside: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
         """The system's reason."""
-        return f"The file cannot be read: {self.problem}."
+        return "This is a folder, not a file." if self.is_folder else f"The file cannot be read: {self.problem}."
 
     @property
     def remedy(self) -> str:
         """Check it."""
-        return "Check the path and the file's permissions."
+        if self.inside:
+            return f"Name a file in it, such as {self.inside[0]}."
+        return "Name a file." if self.is_folder else "Check the path and the file's permissions."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +37,8 @@ class CannotWrite(Diagnostic):
 
     code: ClassVar[str] = "cannot-write"
     problem: str
+    # Something stands where a file or folder would be made; other rights would not help.
+    taken: bool = False
 
     @property
     def reason(self) -> str:
@@ -41,7 +48,9 @@ class CannotWrite(Diagnostic):
     @property
     def remedy(self) -> str:
         """Choose another."""
-        return "Choose another output folder (-o), or change its permissions."
+        return (
+            f"Choose another output (-o), or {'move away what is there' if self.taken else 'change its permissions'}."
+        )
 
 
 # So many files are named.
@@ -189,7 +198,7 @@ class CannotRun(Diagnostic):
     @property
     def remedy(self) -> str:
         """Compile it."""
-        return "Name the folder of a compiled package, such as generated/t2v_ltx2; compile its graph again if need be."
+        return "Name the folder of a compiled package, as `compile` tells it; compile its graph again if need be."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,12 +206,13 @@ class BadInputArgument(Diagnostic):
     """An --input that is not JSON."""
 
     code: ClassVar[str] = "bad-input-argument"
+    # Nothing, if it is empty.
     problem: str
 
     @property
     def reason(self) -> str:
         """What is wrong."""
-        return f"The input is not JSON: {self.problem}."
+        return f"The input is not JSON: {self.problem}." if self.problem else "The input is empty."
 
     @property
     def remedy(self) -> str:
@@ -219,7 +229,7 @@ class NoGraphs(Diagnostic):
     @property
     def reason(self) -> str:
         """What it lacks."""
-        return "The folder holds no graph: no .json file but locks stands in it."
+        return "The folder holds no graph: no .json file stands in it but locks and what comfy2runpod wrote."
 
     @property
     def remedy(self) -> str:
@@ -254,6 +264,8 @@ class JobFailed(Diagnostic):
     message: str
     details: tuple[str, ...]
     api_page: str
+    # Of media fields whose text names a file that is here: the field and the file.
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def reason(self) -> str:
@@ -263,6 +275,8 @@ class JobFailed(Diagnostic):
     @property
     def remedy(self) -> str:
         """Where the codes and fields are told."""
+        if self.fault == "invalid_input" and self.files:
+            return " ".join(f'To send the file, write "{field}": "@{file}".' for field, file in self.files)
         if self.fault == "invalid_input":
             return f"{self.api_page} lists the fields and what each takes."
         if self.fault == "comfyui_unavailable":
@@ -286,7 +300,7 @@ class NotAPackage(Diagnostic):
     def remedy(self) -> str:
         """What may be named."""
         return (
-            "Name a package such as generated/t2v_ltx2, or a folder of packages (diff takes graphs too); compile it "
+            "Name the folder of a compiled package, or one that holds packages (diff takes graphs too); compile it "
             "again if need be."
         )
 

@@ -337,6 +337,8 @@ class Batch:
             what = "Set RUNPOD_API_KEY to a key of the endpoint's account"
         elif isinstance(error, EndpointNotFound):
             what = "Check the endpoint's id or address"
+        elif isinstance(error, Unreachable) and not self._caller.answered_at:
+            what = "Nothing has answered yet. Check the address; if it is one of `serve`, that it runs"
         at = Locus(self._caller.address)
         return BatchStopped(EndpointRefused(at=at, problem=str(error), what_to_do=what))
 

@@ -61,6 +61,8 @@ class Inputs:
         self._most = max_request_bytes
         try:
             # Not opened first: that waits for whoever writes into a pipe.
+            if stat.S_ISDIR(path.stat().st_mode):
+                raise BatchStopped(CannotRead(at=Locus(self._shown), problem="", is_folder=True))
             if not stat.S_ISREG(path.stat().st_mode):
                 raise self._unreadable("it is read twice, so it must be a file on a disk")
             self._file: BinaryIO = path.open("rb")

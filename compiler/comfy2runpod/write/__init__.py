@@ -9,6 +9,7 @@ from __future__ import annotations
 from comfy2runpod.write.errors import WriteError
 from comfy2runpod.write.file import Replaceable, write_bytes, write_text
 from comfy2runpod.write.folder import Written, package_files, write_package, write_site
+from comfy2runpod.write.look import written_by_us
 from comfy2runpod.write.manifest import MANIFEST
 from comfy2runpod.write.results import check_room, write_results
 
@@ -24,4 +25,5 @@ __all__ = [
     "write_results",
     "write_site",
     "write_text",
+    "written_by_us",
 ]

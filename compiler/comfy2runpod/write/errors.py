@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from comfy2runpod.diagnostics import Diagnostic, Locus, UnreachableError
@@ -24,6 +25,24 @@ def told(place: Path) -> Iterator[None]:
     try:
         yield
     except Refusal as error:
-        raise WriteError(error.diagnostic) from error
+        raise WriteError(_as_named(error.diagnostic, place)) from error
     except OSError as error:
-        raise WriteError(CannotWrite(at=Locus(place.as_posix()), problem=error.strerror or str(error))) from error
+        if link := next(
+            (above for above in (place, *place.parents) if above.is_symlink() and not above.exists()), None
+        ):
+            broken = CannotWrite(at=Locus(link.as_posix()), problem="it is a link that leads nowhere", taken=True)
+            raise WriteError(broken) from error
+        problem, taken = error.strerror or str(error), isinstance(error, FileExistsError | NotADirectoryError)
+        raise WriteError(CannotWrite(at=Locus(place.as_posix()), problem=problem, taken=taken)) from error
+
+
+def _as_named(diagnostic: Diagnostic, place: Path) -> Diagnostic:
+    """With the path as the user gave it: what is done is done with absolute ones."""
+    found = Path(diagnostic.at.file)
+    if place.is_absolute() or not found.is_absolute():
+        return diagnostic
+    for absolute, given in ((place.absolute(), place), (Path.cwd(), Path())):
+        if found.is_relative_to(absolute):
+            at = replace(diagnostic.at, file=(given / found.relative_to(absolute)).as_posix())
+            return replace(diagnostic, at=at)
+    return diagnostic

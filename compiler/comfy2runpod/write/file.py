@@ -79,10 +79,12 @@ def _place(path: Path) -> Path:
     try:
         place = path.resolve(strict=path.is_symlink())
     except (OSError, RuntimeError):
-        raise Refusal(CannotWrite(at=Locus(path.as_posix()), problem="it is a link that leads nowhere")) from None
+        raise Refusal(
+            CannotWrite(at=Locus(path.as_posix()), problem="it is a link that leads nowhere", taken=True)
+        ) from None
     mode = mode_of(place)
     if mode is not None and not stat.S_ISREG(mode):
-        raise Refusal(CannotWrite(at=Locus(path.as_posix()), problem=f"it is {kind_of(mode)}, not a file"))
+        raise Refusal(CannotWrite(at=Locus(path.as_posix()), problem=f"it is {kind_of(mode)}, not a file", taken=True))
     return place
 
 

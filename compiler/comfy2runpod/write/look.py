@@ -127,7 +127,7 @@ def _digest_inside(folder: Path, path: str) -> str | None:
         if stat.S_ISDIR(mode) != (number < len(way)):
             wanted = "a folder" if number < len(way) else "a file"
             problem = f"{kind_of(mode)} stands in the place of {wanted}"
-            raise Refusal(CannotWrite(at=Locus(str(place)), problem=problem))
+            raise Refusal(CannotWrite(at=Locus(str(place)), problem=problem, taken=True))
     return digest_of(place)
 
 
@@ -169,6 +169,22 @@ def _manifest(folder: Path, kind: str, *, force: bool) -> Manifest:
         what = f"it is {KINDS.get(found.kind, 'another thing')}, not {KINDS[kind]}"
         raise Refusal(NotOurs(at=Locus(str(folder)), what=what, remains=True))
     return found
+
+
+def written_by_us(folder: Path) -> frozenset[str]:
+    """The files in a folder that its manifest lists and that are as we wrote them; none, if it has no such list."""
+    place = folder / MANIFEST
+    try:
+        if place.is_symlink() or not place.is_file() or place.stat().st_size > MAX_BYTES:
+            return frozenset()
+        listed = read_manifest(place.read_bytes()).files
+        return frozenset(
+            name
+            for name, digest in listed.items()
+            if "/" not in name and mode_of(folder / name) is not None and digest_of(folder / name) == digest
+        )
+    except (OSError, ValueError):
+        return frozenset()
 
 
 def is_older_package(folder: Path) -> bool:

@@ -38,8 +38,11 @@ def check_room(folder: Path, may_be_made: Callable[[str], bool], *, force: bool)
         clear_up(folder)
         above = next(place for place in (folder.absolute(), *folder.absolute().parents) if mode_of(place) is not None)
         if not above.is_dir():
-            problem = f"{kind_of(above.lstat().st_mode)} stands in the place of a folder"
-            raise Refusal(CannotWrite(at=Locus(above.as_posix()), problem=problem))
+            found = above.lstat().st_mode
+            problem = "it is a link that leads nowhere"
+            if not stat.S_ISLNK(found) or above.exists():
+                problem = f"{kind_of(found)} stands in the place of a folder"
+            raise Refusal(CannotWrite(at=Locus(above.as_posix()), problem=problem, taken=True))
         if not os.access(above, os.W_OK | os.X_OK):
             raise Refusal(CannotWrite(at=Locus(above.as_posix()), problem=os.strerror(errno.EACCES)))
         if mode_of(folder) is not None:
@@ -80,7 +83,9 @@ def _check(folder: Path, names: list[str], *, force: bool) -> Mapping[str, str]:
     for name in sorted(names):
         mode = mode_of(folder / name)
         if mode is not None and stat.S_ISDIR(mode):
-            raise Refusal(CannotWrite(at=Locus((folder / name).as_posix()), problem="it is a folder, not a file"))
+            raise Refusal(
+                CannotWrite(at=Locus((folder / name).as_posix()), problem="it is a folder, not a file", taken=True)
+            )
         if mode is not None and name != MANIFEST and name not in ours:
             changed.append(name)
     if changed and not force:
