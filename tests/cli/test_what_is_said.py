@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from comfy2runpod.cli.ignored import ignored_by_git
 
 from .command import ROOT, Done, comfy2runpod
 
@@ -171,3 +174,38 @@ def test_prompt_says_what_it_wrote(tmp_path: Path) -> None:
     done = comfy2runpod("prompt", GRAPH, "-o", "out", cwd=tmp_path)
     assert done.stdout == f"out/t2i_klein_4b.prompt.json: the prompt of {GRAPH}\n"
     assert comfy2runpod("prompt", GRAPH, "-o", "out", "-q", cwd=tmp_path).stdout == ""
+
+
+def git(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
+def test_what_git_would_leave_out_of_a_package_is_said(tmp_path: Path) -> None:
+    assert "Git ignores" not in said(comfy2runpod("compile", GRAPH, cwd=tmp_path))
+    git(tmp_path, "init", "-q")
+    assert "Git ignores" not in said(comfy2runpod("compile", GRAPH, cwd=tmp_path))
+    (tmp_path / ".gitignore").write_text("*.whl\n")
+    done = comfy2runpod("compile", GRAPH, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Git ignores generated/t2i_klein_4b/runtime/" in said(done)
+    assert "Git ignores" not in said(comfy2runpod("compile", GRAPH, "-q", cwd=tmp_path))
+    (command,) = [line.partition(": ")[2] for line in done.stdout.splitlines() if "git add -f" in line]
+    git(tmp_path, *command.split()[1:])
+    assert ".whl" in git(tmp_path, "ls-files")
+    # What is committed already is not left out.
+    assert "Git ignores" not in said(comfy2runpod("compile", GRAPH, cwd=tmp_path))
+
+
+def test_a_git_that_does_not_answer_or_fails_is_let_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".git").write_text("gitdir: nowhere")
+    assert ignored_by_git(tmp_path, ["a"]) == ()
+    slow = tmp_path / "bin" / "git"
+    slow.parent.mkdir()
+    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:/usr/bin:/bin")
+    monkeypatch.setattr("comfy2runpod.cli.ignored._SECONDS", 0.1)
+    assert ignored_by_git(tmp_path, ["a"]) == ()
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert ignored_by_git(tmp_path, ["a"]) == ()

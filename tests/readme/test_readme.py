@@ -93,7 +93,6 @@ def servers() -> Iterator[tuple[str, str]]:
 def scratch(tmp_path: Path, servers: tuple[str, str]) -> Scratch:
     for name in ("graphs", "generated"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.lock.json.part"))
-    (tmp_path / "inputs.jsonl").write_text('{"prompt": "a", "width": 64, "height": 64}\n' * 3)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -131,12 +130,23 @@ def test_five_commands_lead_from_a_graph_to_an_answer(scratch: Scratch) -> None:
     assert json.loads((scratch.folder / "output" / "response.json").read_text("utf-8"))["seed"] == 7
 
 
+def test_its_note_changes_the_graph(scratch: Scratch) -> None:
+    block = next(text for text in RUN if "annotate" in text)
+    done = scratch.run(block)
+    assert "note 111 was changed" in done.stdout
+    assert "input.steps" in done.stdout
+
+
 def test_its_python_runs_against_an_endpoint(scratch: Scratch) -> None:
     (code,) = [text for language, text in BLOCKS if language == "python"]
-    code = code.replace("ENDPOINT_ID", f"{SERVED}/v2/t2i_klein_4b").replace('"…"', '"local"')
+    code = code.replace("ENDPOINT_ID", f"{SERVED}/v2/t2i_klein_4b")
     clients = scratch.folder / "generated" / "t2i_klein_4b" / "clients" / "python"
     (scratch.folder / "call.py").write_text(code.replace("8000", f"{scratch.port}"))
-    done = scratch.run(f"{_waiting(scratch)} PYTHONPATH={clients} {sys.executable} call.py")
+    alone = scratch.run(f"unset RUNPOD_API_KEY; PYTHONPATH={clients} {sys.executable} call.py")
+    assert alone.returncode == 1
+    assert "RUNPOD_API_KEY" in alone.stderr
+    assert "Traceback" not in alone.stderr
+    done = scratch.run(f"{_waiting(scratch)} RUNPOD_API_KEY=local PYTHONPATH={clients} {sys.executable} call.py")
     assert done.returncode == 0, done.stderr
     assert (scratch.folder / "results" / "image.png").read_bytes().startswith(b"\x89PNG")
 

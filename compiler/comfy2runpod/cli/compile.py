@@ -9,6 +9,7 @@ import click
 
 from comfy2runpod.cli.compiled import next_steps, size_warnings, summary
 from comfy2runpod.cli.graphs import Settings, graph_files, graph_options, graphs_argument, lock_of, read_graph, shown
+from comfy2runpod.cli.ignored import ignored_note
 from comfy2runpod.cli.report import Reporter, format_option, reporting
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.writing import LOCKS, PROMPTS, REFUSALS, force_option, told_of
@@ -52,6 +53,12 @@ def compile_command(graphs: tuple[Path, ...], output: Path, settings: Settings, 
             written = [one for one in compiled if _write(one[1], output, reporter, force=force)]
         if written:
             reporter.say(next_steps(written, output))
+            names = [result.interface.name for _, result in written]
+            paths = [
+                f"{name}/{path}" for name, (_, result) in zip(names, written, strict=True) for path in result.files
+            ]
+            if note := ignored_note([output / name for name in names], paths, output):
+                reporter.say(note)
         if reporter.failed:
             of_them = "it" if reporter.failed == 1 else "them"
             say(f"{reporter.failed} of {len(files)} refused; nothing was written for {of_them}.", err=True)
