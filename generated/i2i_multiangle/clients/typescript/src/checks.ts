@@ -44,7 +44,8 @@ export function refuse(found: readonly Found[]): void {
   if (left > 0) faults.push({ field: "input", message: `has ${left} more faults` });
   const text = faults.slice(0, IN_MESSAGE).map(({ field, message }) => `${field}: ${message}`);
   const more = found.length > IN_MESSAGE ? ` (and ${found.length - IN_MESSAGE} more)` : "";
-  throw new InvalidInput("invalid_input", `The input was refused. ${text.join("; ")}${more}.`, faults);
+  const said = text.join("; ") + more;
+  throw new InvalidInput("invalid_input", `The input was refused. ${said}${said.endsWith("?") ? "" : "."}`, faults);
 }
 
 function* objectFaults(root: Schema, schema: Schema, value: Given, path: string): Generator<Found> {

@@ -50,7 +50,8 @@ def refuse(found: Sequence[Detail]) -> None:
         faults.append(Detail(f"has {len(found) - len(faults)} more faults", "input"))
     text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:_IN_MESSAGE])
     more = f" (and {len(found) - _IN_MESSAGE} more)" if len(found) > _IN_MESSAGE else ""
-    raise InvalidInput("invalid_input", f"The input was refused. {text}{more}.", tuple(faults))
+    end = "" if f"{text}{more}".endswith("?") else "."
+    raise InvalidInput("invalid_input", f"The input was refused. {text}{more}{end}", tuple(faults))
 
 
 def _object_faults(root: Schema, schema: Schema, value: Mapping[object, object], path: str) -> Iterator[Detail]:
