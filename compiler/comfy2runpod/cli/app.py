@@ -5,9 +5,11 @@ A command's module is imported when the command is called: all of them together 
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -20,7 +22,8 @@ from click.shell_completion import shell_complete
 from comfy2runpod import __version__
 from comfy2runpod.cli.exits import BUG, REFUSED, UNREACHABLE
 from comfy2runpod.cli.terminal import Terminal, common_options
-from comfy2runpod.diagnostics import CompileError, UnreachableError, did_you_mean, nearest
+from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError, did_you_mean, nearest
+from comfy2runpod.errors.files import CannotUse
 
 _ISSUES = "https://github.com/comfy2runpod/comfy2runpod/issues"
 NAME = "comfy2runpod"
@@ -97,6 +100,12 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+# What the system says of a path, and not of what we do with it.
+_REFUSED_PATHS = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS})
+# Path.resolve's word for links that lead round.
+_LOOP = re.compile(r"Symlink loop from '(.*)'")
+
+
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},
@@ -145,12 +154,24 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is said as one, never as a bare traceback
         if terminal.debug:
             traceback.print_exc()
+        if (path := _refused_path(error)) is not None:
+            terminal.diagnose([path])
+            return UNREACHABLE
         terminal.tell(
             f"comfy2runpod {__version__} has a bug ({type(error).__name__}: {error}).\n"
             f"  help: run it again with --debug and report it with the graph at {_ISSUES}"
         )
         return BUG
     return 0
+
+
+def _refused_path(error: Exception) -> Diagnostic | None:
+    """What the system says of a path that it refuses, wherever it was asked for."""
+    if isinstance(error, RuntimeError) and (loop := _LOOP.fullmatch(str(error))) is not None:
+        return CannotUse(at=Locus(loop[1]), problem=os.strerror(errno.ELOOP))
+    if not isinstance(error, OSError) or error.errno not in _REFUSED_PATHS or not isinstance(error.filename, str):
+        return None
+    return CannotUse(at=Locus(error.filename), problem=error.strerror or str(error))
 
 
 def _with_common(command: click.Command) -> click.Command:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def graph_files(paths: Sequence[Path]) -> tuple[Path, ...]:
     """
     found, empty = dict[Path, None](), list[Diagnostic]()
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a name is too long
             found[path] = None
             continue
         graphs = graphs_in(path)
@@ -184,7 +185,8 @@ def read_graph(path: Path, reporter: Reporter) -> bytes:
 def lock_of(graph: Path) -> tuple[LockedFile, ...]:
     """What `lock` found out, if it has been run for the graph."""
     path = lock_path(graph)
-    return read_lock(read_file(path), shown(path)) if path.exists() else ()
+    # Where the graph's own name leaves no room for another ending, there is none.
+    return read_lock(read_file(path), shown(path)) if os.path.lexists(path) else ()
 
 
 def shown(path: Path) -> str:

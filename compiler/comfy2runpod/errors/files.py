@@ -32,6 +32,24 @@ class CannotRead(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CannotUse(Diagnostic):
+    """A path that the system does not take: too long a name, links that lead round, a closed folder."""
+
+    code: ClassVar[str] = "cannot-use-path"
+    problem: str
+
+    @property
+    def reason(self) -> str:
+        """The system's reason."""
+        return f"The path cannot be used: {self.problem}."
+
+    @property
+    def remedy(self) -> str:
+        """Check it."""
+        return "Check the path, its length and the permissions of the folders in it."
+
+
+@dataclass(frozen=True, kw_only=True)
 class CannotWrite(Diagnostic):
     """A folder or file that cannot be written."""
 

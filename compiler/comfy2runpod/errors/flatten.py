@@ -109,16 +109,20 @@ class TooManyNodes(Diagnostic):
 
     code: ClassVar[str] = "too-many-nodes"
     limit: int
+    written: int
 
     @property
     def reason(self) -> str:
-        """The limit."""
-        return f"The graph has more than {self.limit:,} nodes once its subgraphs are unfolded."
+        """The limit, and what the file holds."""
+        return (
+            f"The graph has more than {self.limit:,} nodes once its subgraphs are unfolded; the file holds "
+            f"{self.written:,}."
+        )
 
     @property
     def remedy(self) -> str:
         """Look for repetition."""
-        return "Check for subgraphs nested in one another many times over."
+        return "Check for subgraphs nested in one another many times over, or compile parts of the graph by themselves."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -172,6 +172,31 @@ class RefusedWithout(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TooMuchToLeaveOut(Diagnostic):
+    """Optional pictures of a graph so large that its prompt without them is not made for every combination."""
+
+    code: ClassVar[str] = "too-much-to-leave-out"
+    count: int
+    nodes: int
+    limit: int
+
+    @property
+    def reason(self) -> str:
+        """The numbers and the limit."""
+        made = 2**self.count - 1
+        return (
+            f"{self.count} {'picture' if self.count == 1 else 'pictures'} may be left out of a graph of "
+            f"{self.nodes:,} nodes: the prompt of every combination is made and checked, {made * self.nodes:,} nodes "
+            f"for {made}, and {self.limit:,} are at most."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Require some, or have fewer nodes."""
+        return "Remove `required: false` from some of them, or take out of the graph what no output needs."
+
+
+@dataclass(frozen=True, kw_only=True)
 class TooManyOptional(Diagnostic):
     """More optional pictures than there are combinations to look through."""
 

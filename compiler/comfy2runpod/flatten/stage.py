@@ -21,7 +21,9 @@ from comfy2runpod.flatten.scope import Inputs, Scope, Scopes
 from comfy2runpod.ir.document import INPUT_PANEL, OFF, Document, GraphNode
 from comfy2runpod.ir.flat import Cut, CutBy, Exposed, FlatGraph, FlatNode, Origin
 
+# Of a whole graph; and of one whose file holds few, some and so many for each: a small file makes no long work.
 MAX_NODES = 200_000
+_UNFOLDED, _FOR_EACH = 50_000, 4
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _UUID_LENGTH = 36
 
@@ -123,13 +125,16 @@ class _Flattener:
     def _unfold(self, root: Scope) -> Iterator[tuple[Scope, GraphNode]]:
         """All nodes that run, with the scope each stands in."""
         count = 0
+        written = len(self._document.root.nodes) + sum(len(s.canvas.nodes) for s in self._document.subgraphs.values())
+        limit = min(MAX_NODES, _UNFOLDED + _FOR_EACH * written)
         waiting = [root]
         while waiting:
             scope = waiting.pop()
             for node in scope.nodes.values():
                 count += 1
-                if count > MAX_NODES:
-                    self._found.add(errors.TooManyNodes(at=Locus(self._document.file), limit=MAX_NODES))
+                if count > limit:
+                    at = Locus(self._document.file)
+                    self._found.add(errors.TooManyNodes(at=at, limit=limit, written=written))
                     return
                 if self._is_instance(node):
                     waiting.extend(self._enter(scope, node))

@@ -59,7 +59,7 @@ def find_places(
     """
     # What runs: nodes, and the instances that they stand in.
     running = {start for path in graph.nodes for start in accumulate(path.split(":"), "{}:{}".format)}
-    placed = {path: place for path, place in _placed(document) if path in running}
+    placed = {path: place for path, place in placed_nodes(document) if path in running}
     shared: dict[Place, list[str]] = {}
     for path, place in placed.items():
         shared.setdefault(place, []).append(path)
@@ -84,7 +84,7 @@ def find_places(
     return places
 
 
-def _placed(document: Document) -> Iterator[tuple[str, Place]]:
+def placed_nodes(document: Document) -> Iterator[tuple[str, Place]]:
     """Every node of the unfolded document: its path, and where it is kept."""
     waiting: list[tuple[str, str | None, Canvas]] = [("", None, document.root)]
     while waiting:

@@ -14,13 +14,15 @@ from typing import TypeAlias
 from comfy2runpod.check import check
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
 from comfy2runpod.errors import left_out as errors
-from comfy2runpod.interface.bypass import Place, Unfolded, find_places
+from comfy2runpod.interface.bypass import Place, Unfolded, find_places, placed_nodes
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.interface import Field, LeftOut, Output, Removal, Rewrite
 from comfy2runpod.ir.json import Json
 
 # The prompt is made and checked once for each combination.
 _MOST_OPTIONAL = 6
+# In all of them together: some 40 microseconds each.
+_MOST_NODES = 100_000
 
 # Optional pictures that are left out together, in the note's order.
 Combination: TypeAlias = tuple[str, ...]
@@ -57,6 +59,11 @@ def find_left_out(
     if len(optional) > _MOST_OPTIONAL:
         first = next(iter(optional))
         found.add(errors.TooManyOptional(at=at(first), count=len(optional), limit=_MOST_OPTIONAL))
+        return ()
+    size = sum(1 for _ in placed_nodes(unfolded.flat.document))
+    if (2 ** len(optional) - 1) * size > _MOST_NODES:
+        here = at(next(iter(optional)))
+        found.add(errors.TooMuchToLeaveOut(at=here, count=len(optional), nodes=size, limit=_MOST_NODES))
         return ()
     named = {name: paths for name, (_, paths) in optional.items()}
     places = find_places(unfolded.flat.document, graph, named, at, found)
