@@ -8,6 +8,8 @@ from typing import ClassVar
 from comfy2runpod.diagnostics import Diagnostic, Severity, shorten, show
 from comfy2runpod.ir.json import Json
 
+_MOST_FIELDS = 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class WindowsSeparator(Diagnostic):
@@ -156,17 +158,24 @@ class SeveralPictures(Diagnostic):
 
     code: ClassVar[str] = "several-pictures"
     output: str
-    count: int
-    field: str | None
+    # None for those of a list.
+    count: int | None
+    # Of the fields that make so many, the values that do.
+    values: tuple[tuple[str, int], ...]
 
     @property
     def reason(self) -> str:
         """How many there are, and what makes them."""
-        when = f", where {self.field} is at its largest" if self.field is not None else ""
-        return f"It saves {self.count} pictures{when}; the output {self.output} stands for one, and the job would fail."
+        told = " and ".join(f"{name} is {value}" for name, value in self.values[:_MOST_FIELDS])
+        more = f" and {len(self.values) - _MOST_FIELDS} more so" if len(self.values) > _MOST_FIELDS else ""
+        when = f", where {told}{more}" if told else ""
+        saved = "the pictures of a list, one by one" if self.count is None else f"{self.count} pictures"
+        return f"It saves {saved}{when}; the output {self.output} stands for one, and the job would fail."
 
     @property
     def remedy(self) -> str:
         """Take them all, or make one."""
-        less = f"`inputs: {{{self.field}: {{max: …}}}}`" if self.field is not None else "make one: a batch of 1"
+        bounds = "{min: …, max: …}"
+        named = ", ".join(f"{name}: {bounds}" for name, _ in self.values[:_MOST_FIELDS])
+        less = f"`inputs: {{{named}}}`" if named else "make one: a batch of 1"
         return f"Say `outputs: {{images: {{from: {self.at.node}, many: true}}}}` in the note for a list, or {less}."
