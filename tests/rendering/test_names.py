@@ -22,8 +22,7 @@ import pytest
 import comfy2runpod_runtime
 from comfy2runpod.emit import emit
 from comfy2runpod.emit.python_types import file_classes
-from comfy2runpod.interface.names import good_name
-from comfy2runpod.interface.stage import ANSWER_NAMES, REQUEST_NAMES
+from comfy2runpod.interface.names import ANSWER_NAMES, REQUEST_NAMES, good_name
 from comfy2runpod.ir.interface import Field, Interface, MediaKind, Output, SeedField, TextField
 from comfy2runpod.write import write_package
 
@@ -186,7 +185,7 @@ def _checked(made: list[Interface]) -> None:
 
 
 def test_there_are_names_to_try() -> None:
-    assert {"str", "int", "list", "match", "type", "object", "constructor", "inline_or_url", "value"} <= set(NAMES)
+    assert {"str", "int", "list", "match", "type", "object", "then", "inline_or_url", "value"} <= set(NAMES)
 
 
 def test_no_name_of_a_field_or_an_output_means_anything_to_the_models(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from comfy2runpod.emit.example_picture import example_picture
 from comfy2runpod.emit.quoting import Python, name, python, python_list, python_source, python_text
-from comfy2runpod.interface.expression import VALUE, parse_expression, python_over, rounding_of
+from comfy2runpod.interface.expression import python_over, read_again, rounding_of
 from comfy2runpod.ir.interface import (
     BooleanField,
     ChoiceField,
@@ -299,7 +299,7 @@ def assignment(field: Field, target: Target) -> Python:
             source = python_source("request.{}", name(field.name))
     if target.expression is not None:
         # The names of values in expressions stand alone: parsed again, so that nothing else is replaced, or let in.
-        source = Python(python_over(parse_expression(target.expression, VALUE).python, source))
+        source = Python(python_over(read_again(target.expression).python, source))
     inputs = python_source('prompt[{}]["inputs"]', target.node_id)
     if target.member is not None:
         return python_source("set_member({}, {}, {}, {})", inputs, target.input, target.member, source)

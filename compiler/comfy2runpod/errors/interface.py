@@ -292,7 +292,8 @@ class BadName(Diagnostic):
         """What a name may be."""
         return (
             f"{show(self.name)} cannot be the name of {self.what}: lower case letters, digits and _, a letter first, "
-            "100 characters at most, no word that Python or pydantic keeps for itself, and each name once."
+            "100 characters at most, no word that Python, pydantic or JavaScript keeps for itself, none that every "
+            "request or answer has, and each name once."
         )
 
     @property

@@ -101,6 +101,19 @@ def parse_expression(text: str, name: str) -> Expression:
     """
     if len(text) > _MAX_LENGTH:
         raise ExpressionError(f"it has more than {_MAX_LENGTH} characters")
+    return _parsed(text, name)
+
+
+def read_again(python: str) -> Expression:
+    """Reads the `python` of an expression, which may be longer than what it was made of.
+
+    Raises:
+        ExpressionError: it is none.
+    """
+    return _parsed(python, VALUE)
+
+
+def _parsed(text: str, name: str) -> Expression:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

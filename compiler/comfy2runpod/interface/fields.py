@@ -19,9 +19,10 @@ from comfy2runpod.diagnostics import Collector, Locus, shorten
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.interface.expression import Expression
 from comfy2runpod.interface.expression_bounds import Work, first_fault
-from comfy2runpod.interface.image_fields import image_field, keys_suit
+from comfy2runpod.interface.image_fields import image_field
 from comfy2runpod.interface.numbers import LARGEST_WHOLE, decimal_number, whole_number
 from comfy2runpod.interface.plain_text import plain_text
+from comfy2runpod.interface.suitable_keys import keys_suit
 from comfy2runpod.ir.annotation import InputAnnotation
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.interface import (

@@ -19,24 +19,6 @@ _MOST_PIXELS = 100_000_000
 # What a worker takes if nobody sets MAX_INPUT_BYTES.
 _MOST_BYTES = 50_000_000
 
-# Keys of the note, and where they are kept: those of pictures alone, and those that say nothing of one.
-_OF_IMAGES = {name: name for name in ("max_bytes", "max_pixels", "max_aspect", "formats", "bypass")}
-_NOT_OF_IMAGES = {
-    "default": "default",
-    "min": "minimum",
-    "max": "maximum",
-    **{name: name for name in ("multiple_of", "offset", "min_length", "max_length", "choices")},
-}
-
-
-def keys_suit(note: InputAnnotation, kind: str, at: Locus, found: Collector) -> bool:
-    """Whether a note says of a picture what can be said of one, and of others nothing that only one has."""
-    wrong, right = (_NOT_OF_IMAGES, _OF_IMAGES) if kind == "image" else (_OF_IMAGES, _NOT_OF_IMAGES)
-    said = [key for key, attribute in wrong.items() if getattr(note, attribute) is not None]
-    for key in said:
-        found.add(errors.UnsuitableKey(at=at, field=note.name, key=key, kind=kind, allowed=tuple(right)))
-    return not said
-
 
 def image_field(
     note: InputAnnotation, title: str, targets: tuple[Target, ...], at: Locus, found: Collector

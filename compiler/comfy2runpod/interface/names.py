@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Collection
 
 from pydantic import BaseModel
 
@@ -13,6 +14,30 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # What is made of a title leaves room for a number.
 _LONGEST_SLUG = 80
 _LONGEST_TITLE = 1000
+# What every object of JavaScript has: its types take no member of another kind.
+_OF_JAVASCRIPT = frozenset({"constructor"})
+# What an answer holds beside its outputs and seeds; one of that name would hide it. By the last two, RunPod's SDK knows
+# a failed job and a worker that leaves.
+ANSWER_NAMES = frozenset(
+    {
+        "prompt_id",
+        "width",
+        "height",
+        "frame_count",
+        "duration_seconds",
+        "media_type",
+        "bytes",
+        "sha256",
+        "url",
+        "expires_at",
+        "failed",
+        "timings",
+        "error",
+        "refresh_worker",
+    }
+)
+# What every request may say beside its fields.
+REQUEST_NAMES = frozenset({"output", "outputs", "allow_partial", "timings"})
 
 
 def good_name(name: str) -> bool:
@@ -21,6 +46,7 @@ def good_name(name: str) -> bool:
         len(name) <= LONGEST_NAME
         and bool(_NAME.fullmatch(name))
         and not keyword.iskeyword(name)
+        and name not in _OF_JAVASCRIPT
         and not hasattr(BaseModel, name)
     )
 
@@ -32,16 +58,16 @@ def slug(text: str) -> str:
 
 
 class FreeNames:
-    """Names made of titles, each once: the second of a kind gets a 2 behind it."""
+    """Names made of titles, each once and each one that may be: the second of a kind gets a 2 behind it."""
 
-    def __init__(self, taken: frozenset[str]) -> None:
+    def __init__(self, taken: Collection[str]) -> None:
         self._taken = set(taken)
         self._last: dict[str, int] = {}
 
-    def __call__(self, title: str) -> str:
-        """The next free one."""
+    def __call__(self, title: str, others: Collection[str] = ()) -> str:
+        """The next free one, which is none of `others`."""
         base = name = slug(title)
-        while name in self._taken:
+        while name in self._taken or name in others or not good_name(name):
             self._last[base] = self._last.get(base, 1) + 1
             name = f"{base}_{self._last[base]}"
         self._taken.add(name)

@@ -26,14 +26,14 @@ from comfy2runpod.interface.fields import Reached, consumers_of, kind_of, make_f
 from comfy2runpod.interface.input_files import check_files, unfed_images
 from comfy2runpod.interface.left_out import find_left_out
 from comfy2runpod.interface.models import find_models
-from comfy2runpod.interface.names import FreeNames, good_name, slug
+from comfy2runpod.interface.names import ANSWER_NAMES, REQUEST_NAMES, FreeNames, good_name, slug
 from comfy2runpod.interface.plain_text import plain_text
 from comfy2runpod.interface.surprises import look_for_surprises, separators
 from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.flat import Exposed
-from comfy2runpod.ir.interface import Field, ImageField, Interface, LeftOut, Output, RunpodSettings, Target
+from comfy2runpod.ir.interface import Field, ImageField, Interface, LeftOut, Output, RunpodSettings, SeedField, Target
 from comfy2runpod.ir.json import Json, json_type
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.widgets.assign import current_name
@@ -41,25 +41,6 @@ from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 
 _DEFAULT_GPU = ("ADA_24",)
 _DEFAULT_DISK_GB = 20
-# What an answer holds beside its outputs; an output of that name would hide it.
-ANSWER_NAMES = frozenset(
-    {
-        "prompt_id",
-        "width",
-        "height",
-        "frame_count",
-        "duration_seconds",
-        "media_type",
-        "bytes",
-        "sha256",
-        "url",
-        "expires_at",
-        "failed",
-        "timings",
-    }
-)
-# What every request may say beside its fields.
-REQUEST_NAMES = frozenset({"output", "outputs", "allow_partial", "timings"})
 
 
 def make_interface(
@@ -76,7 +57,7 @@ def make_interface(
         # A field that could not be made would have fed some of them.
         check_files(graph, fields, maker.found)
         look_for_surprises(graph, fields, maker.found)
-    outputs = tuple(maker.outputs())
+    outputs = tuple(maker.outputs(fields))
     check_fed_once(fields, maker.names, maker.at_field, maker.found)
     if not maker.found.has_errors:
         check_batches(graph, fields, outputs, catalog, maker.found)
@@ -167,14 +148,17 @@ class _Maker:
             if len(reached) < before:
                 continue
             field = make_field(note, each_once(reached), at, self.found, self.work)
-            if field is not None:
+            if isinstance(field, SeedField) and note.name in ANSWER_NAMES:
+                self.found.add(errors.BadName(at=at, name=note.name, what="a seed, which the answer tells"))
+            elif field is not None:
                 yield field
 
-    def outputs(self) -> Iterator[Output]:
+    def outputs(self, fields: Iterable[Field]) -> Iterator[Output]:
+        """An answer tells of outputs and seeds side by side."""
         saving, notes = self._saving(), self._output_notes
         if not notes:
             self.found.add(errors.NoOutput(at=Locus(self._document.file), save_classes=tuple(SAVE_NODES)))
-        taken: set[str] = {note.name for note in self._annotation.inputs or ()} & {"seed"}
+        taken = {field.name for field in fields if isinstance(field, SeedField)}
         if len(notes) > MOST_NAMES:
             self.found.add(errors.TooManyNames(at=self._at("outputs"), what="outputs", limit=MOST_NAMES))
             return
@@ -230,6 +214,7 @@ class _Maker:
     def _derived_inputs(self) -> Iterator[InputAnnotation]:
         """Fields for what the author exposed without a note: subgraph inputs and App mode's choice, models aside."""
         free = FreeNames(REQUEST_NAMES)
+        in_answer = ANSWER_NAMES | {note.name for note in self._output_notes}
         sources = [(e.label or e.name, f"{e.path}.{e.name}") for e in self._graph.exposed if ":" not in e.path]
         sources += [(name, f"{node_id}.{name}") for node_id, name in self._document.app_inputs]
         reached: set[tuple[str, str]] = set()
@@ -250,7 +235,8 @@ class _Maker:
                 at = Locus(self._document.file, node=node_id, input=name)
                 self.found.add(errors.ExposedInputLeftOut(at=at, path=path, why=why))
                 continue
-            name = free(label)
+            seed = all(kind_of(spec) == "seed" for _, spec, _, _ in found)
+            name = free(label, in_answer if seed else ())
             exposed.add(places)
             taken |= places
             yield InputAnnotation(name=name, sources=(Source(path),))
@@ -288,12 +274,20 @@ class _Maker:
         # A text that is only shown is meant for the canvas, unless there is nothing else.
         saved = [node for node in self._saving() if not SAVE_NODES[node.node_class.name].shown] or self._saving()
         notes: list[OutputAnnotation] = []
+        free = FreeNames(ANSWER_NAMES | set(self._noted_seeds()))
         for node in saved:
             kind = SAVE_NODES[node.node_class.name].kind.value
             titled = node.title != node.node_class.title
             name = kind if len(saved) == 1 else (slug(node.title) if titled else f"{kind}_{slug(node.id)}")
-            notes.append(OutputAnnotation(name=name, node=node.id))
+            notes.append(OutputAnnotation(name=free(name), node=node.id))
         return tuple(notes)
+
+    def _noted_seeds(self) -> Iterator[str]:
+        """The names of the fields that the note makes seeds."""
+        for note in self._annotation.inputs or ():
+            reached = [item for source in note.sources for item in self._resolve(source.path)]
+            if reached and all(kind_of(spec) == "seed" for _, spec, _, _ in reached):
+                yield note.name
 
     def _output(self, note: OutputAnnotation, node: BoundNode) -> Output:
         saved = SAVE_NODES[node.node_class.name]
