@@ -116,6 +116,7 @@ UNUSABLE = {
     "objects 100,000 deep": answer(_long(b'{"a":' * 100_000 + b"1" + b"}" * 100_000)),
     "nested 300 deep": answer(_long(b"[" * 300 + b"]" * 300)),
     "open brackets": answer(b"[" * 900_000),
+    "320,000 empty arrays": answer(_long(b"[" + b"[]," * 320_000 + b"[]]")),
     "a number of 100,000 digits": answer(_long(b"9" * 100_000)),
     "a number of 5,000 digits": answer(_long(b"-" + b"9" * 5000)),
     "longer than taken": answer(_long(b'"' + b"a" * MOST_BYTES + b'"')),
@@ -184,6 +185,9 @@ URLS: tuple[str, ...] = (
 )  # fmt: skip
 FILES: tuple[dict[str, object], ...] = (
     {"video": "%%%"}, {"video": ""}, {"video": "YQ"}, {"video": "YQ==", "bytes": 5}, {"video": "YQ==", "bytes": -1},
+    *({"video": value} for value in (None, 1, True, 1.5, [1], [None], [[]], ["YQ=="])),
+    *({"video": "YQ==", "bytes": size} for size in (True, "1", [], {}, 1.5, 1e308, 10**40, -1.0)),
+    *({"video": "YQ==", "sha256": digest} for digest in ([], {}, 5, True)),
     {"video": "YQ==", "sha256": "0"}, {"video": "é"}, {"url": 5}, {"url": None}, {"url": {}},
 )  # fmt: skip
 

@@ -12,16 +12,19 @@ export type Json = null | boolean | number | bigint | string | readonly Json[] |
 const DEEPEST = 256;
 // A longer number takes a time that grows with the square of its length.
 const MOST_DIGITS = 1000;
+// Counted before any is made: of a few bytes each, those of a long text would take gigabytes.
+const MOST_VALUES = 250_000;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const WORDS: Readonly<Record<string, null | boolean>> = { null: null, true: true, false: false };
 
 /**
  * A JSON text's value; its whole numbers are exact.
  *
- * @throws SyntaxError: it is no JSON, is nested more than 256 deep, or holds a number of over 1,000 digits or none that a
- * double holds.
+ * @throws SyntaxError: it is no JSON, is nested more than 256 deep, holds more than 250,000 commas and brackets, or a
+ * number of over 1,000 digits or none that a double holds.
  */
 export function parse(text: string): Json {
+  if (marks(text) > MOST_VALUES) throw new SyntaxError("JSON of too many values");
   const reader = new Reader(text);
   const value = reader.value(0);
   reader.end();
@@ -37,6 +40,15 @@ export function parse(text: string): Json {
  */
 export function stringify(value: unknown): string {
   return written(value, 0);
+}
+
+/** How many commas and opening brackets a text has. */
+function marks(text: string): number {
+  let count = 0;
+  for (const mark of [",", "[", "{"]) {
+    for (let at = text.indexOf(mark); at >= 0 && count <= MOST_VALUES; at = text.indexOf(mark, at + 1)) count += 1;
+  }
+  return count;
 }
 
 function written(value: unknown, depth: number): string {

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from .errors import CannotSave, MediaBroken
 
+# What a double holds exactly, which is what the other clients count with.
+_LARGEST = 2**53 - 1
+
 
 @dataclass(frozen=True)
 class OutputSpec:
@@ -43,7 +46,11 @@ class Medium:
 
 
 def media_in(answer: Mapping[str, object], outputs: tuple[OutputSpec, ...]) -> tuple[Medium, ...]:
-    """The files of an answer, in the order of the outputs; outputs that were not asked for are left out."""
+    """The files of an answer, in the order of the outputs; outputs that were not asked for are left out.
+
+    Raises:
+        MediaBroken: what stands in a file's place is none.
+    """
     found: list[Medium] = []
     for output in outputs:
         value = answer.get(output.name)
@@ -53,14 +60,23 @@ def media_in(answer: Mapping[str, object], outputs: tuple[OutputSpec, ...]) -> t
         elif isinstance(value, str):
             found.append(_medium(output, None, {"text": value}))
         elif isinstance(value, list):
-            found += [_medium(output, index, one) for index, one in enumerate(value) if isinstance(one, dict)]
-        elif isinstance(value, dict):
+            found += [_medium(output, index, one) for index, one in enumerate(value)]
+        elif output.name in answer:
             found.append(_medium(output, None, value))
     return tuple(found)
 
 
-def _medium(output: OutputSpec, index: int | None, file: Mapping[str, object]) -> Medium:
-    size = file.get("bytes")
+def _medium(output: OutputSpec, index: int | None, file: object) -> Medium:
+    if not isinstance(file, dict):
+        raise MediaBroken(f"{output.name}: the answer holds no file in its place")
+    size, sha256 = file.get("bytes"), file.get("sha256")
+    # To JSON, 5.0 is a whole number.
+    if isinstance(size, float) and size.is_integer():
+        size = int(size)
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST):
+        raise MediaBroken(f"{output.name}: the answer's `bytes` is no size of a file")
+    if sha256 is not None and not isinstance(sha256, str):
+        raise MediaBroken(f"{output.name}: the answer's `sha256` is none")
     text, data = _text(file, "text"), _text(file, "data")
     return Medium(
         output.name,
@@ -69,8 +85,8 @@ def _medium(output: OutputSpec, index: int | None, file: Mapping[str, object]) -
         text,
         data,
         _text(file, "url"),
-        size if isinstance(size, int) and not isinstance(size, bool) else None,
-        _text(file, "sha256"),
+        size,
+        sha256,
     )
 
 

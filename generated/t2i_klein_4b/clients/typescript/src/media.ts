@@ -46,7 +46,11 @@ export interface Sink<T> {
   drop(): Promise<void> | void;
 }
 
-/** The files of an answer, in the order of the outputs; outputs that were not asked for are left out. */
+/**
+ * The files of an answer, in the order of the outputs; outputs that were not asked for are left out.
+ *
+ * @throws MediaBroken: what stands in a file's place is none.
+ */
 export function mediaIn(answer: Readonly<Record<string, unknown>>, outputs: readonly OutputSpec[]): Medium[] {
   return outputs.flatMap((output) => {
     const value = answer[output.name];
@@ -55,15 +59,21 @@ export function mediaIn(answer: Readonly<Record<string, unknown>>, outputs: read
       return [medium(output, undefined, { ...answer, [key]: value })];
     }
     if (typeof value === "string") return [medium(output, undefined, { text: value })];
-    if (Array.isArray(value)) {
-      return value.flatMap((one, index) => (isRecord(one) ? [medium(output, index, one)] : []));
-    }
-    return isRecord(value) ? [medium(output, undefined, value)] : [];
+    if (Array.isArray(value)) return value.map((one, index) => medium(output, index, one));
+    return value === undefined ? [] : [medium(output, undefined, value)];
   });
 }
 
-function medium(output: OutputSpec, index: number | undefined, file: Readonly<Record<string, unknown>>): Medium {
+function medium(output: OutputSpec, index: number | undefined, file: unknown): Medium {
+  if (!isRecord(file)) throw new MediaBroken(`${output.name}: the answer holds no file in its place`);
   const { media_type, bytes, sha256, text, data, url, expires_at } = file;
+  const isSize = typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0;
+  if (bytes !== undefined && bytes !== null && !isSize) {
+    throw new MediaBroken(`${output.name}: the answer's \`bytes\` is no size of a file`);
+  }
+  if (sha256 !== undefined && sha256 !== null && typeof sha256 !== "string") {
+    throw new MediaBroken(`${output.name}: the answer's \`sha256\` is none`);
+  }
   const told = typeof media_type === "string" && media_type !== "" ? media_type : undefined;
   const mediaType = told ?? (typeof text === "string" ? "text/plain" : output.mediaType);
   const place = index === undefined ? "" : `_${String(index + 1).padStart(2, "0")}`;

@@ -10,6 +10,8 @@ from typing import NoReturn
 # Far more than any answer has.
 DEEPEST = 256
 _MOST_DIGITS = 1000
+# Counted before any is made: of a few bytes each, those of a long text would take gigabytes.
+_MOST_VALUES = 250_000
 
 
 def plain(text: str, limit: int = 2000) -> str:
@@ -22,9 +24,11 @@ def read_json(text: str) -> object:
     """A JSON text's value.
 
     Raises:
-        ValueError: it is no JSON, is nested more than 256 deep, or holds a number of over 1,000 digits or none that a
-            double holds.
+        ValueError: it is no JSON, is nested more than 256 deep, holds more than 250,000 commas and brackets, or a
+            number of over 1,000 digits or none that a double holds.
     """
+    if sum(map(text.count, ",[{")) > _MOST_VALUES:
+        raise ValueError("too many values")
     try:
         value: object = json.loads(text, parse_constant=_refused, parse_int=_integer, parse_float=_float)
     except RecursionError:
