@@ -38,6 +38,8 @@ def shown(arguments: list[str], folder: Path) -> str:
     """Everything that a command sends to its terminal."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "", "COLUMNS": str(WIDTH), "LINES": "40"}
+    # As where it is installed: what it says of itself is the plain name.
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     for name in ("NO_COLOR", "FORCE_COLOR"):
         environment.pop(name, None)
     command = [sys.executable, "-m", "comfy2runpod", *arguments]

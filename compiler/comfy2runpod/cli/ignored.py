@@ -26,7 +26,7 @@ def ignored_note(packages: Iterable[Path], names: Iterable[str], output: Path) -
     more = f" and {len(ignored) - 1:,} more" if len(ignored) > 1 else ""
     folders = " ".join(shlex.quote(str(folder)) for folder in packages)
     return (
-        f"Git ignores {output / ignored[0]}{more}, without which no image is built.\n"
+        f"Git ignores {output / ignored[0]}{more}: a commit would lack what the package needs.\n"
         f"  To commit it all the same: git add -f {folders}\n"
         "  Or compile into a folder of a repository that does not ignore it (-o)."
     )
