@@ -26,6 +26,8 @@ from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
 _LONGEST_SIDE = 16384
 _ORIENTATION = 0x0112
 _PNG = b"\x89PNG\r\n\x1a\n"
+# A PNG's colour types that may have a key colour.
+_GREY, _RGB = 0, 2
 # Of chunks and segments: so many, and one more for each so many bytes. Encoders write IDAT by 4 KB and more.
 _PARTS, _LEAST_PART = 1000, 500
 # A JPEG has ten scans; the most that an optimizer was seen to write are some dozens.
@@ -110,6 +112,8 @@ def picture_png(data: bytes, limits: PictureLimits) -> bytes:
             if frames > 1:
                 raise InputRefused(f"is animated: it holds {frames} pictures, and one is expected")
             picture.load()
+            if kind == "png":
+                _scale_key(picture, data)
             return _png(_plain(_upright(picture)))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # Some decoders look at the size before they tell it.
@@ -210,6 +214,21 @@ def _upright(picture: Image.Image) -> Image.Image:
         orientation = 1
     step = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return picture if step is None else picture.transpose(step)
+
+
+def _scale_key(picture: ImageFile, data: bytes) -> None:
+    """Brings a key colour to the 8 bits that Pillow brings the pixels to; it leaves the key as the file has it."""
+    key, depth = picture.info.get("transparency"), data[24]
+    if key is None or data[12:16] != b"IHDR" or data[25] not in (_GREY, _RGB):
+        return
+    if depth == 16:  # noqa: PLR2004 - bits
+        # Of 8 bits, other colours are the same one.
+        raise InputRefused(
+            "has a colour that stands for what is transparent, in 16 bits; save it with 8 bits a channel, or with an "
+            "alpha channel"
+        )
+    if data[25] == _GREY and depth in (2, 4) and isinstance(key, int):
+        picture.info["transparency"] = min(255, key * 255 // (2**depth - 1))
 
 
 def _plain(picture: Image.Image) -> Image.Image:
