@@ -9,6 +9,7 @@ import ast
 import builtins
 import json
 import keyword
+import shutil
 import subprocess
 import sys
 import typing
@@ -233,7 +234,7 @@ def _looked_up(line: ast.stmt) -> Iterator[str]:
                 yield node.id
 
 
-def test_the_types_of_every_language_hold(tmp_path: Path) -> None:
+def test_the_types_of_python_hold(tmp_path: Path) -> None:
     folders = []
     for interface in crowded("plain"):
         write_package(emit(interface, PROMPT), tmp_path / interface.name)
@@ -241,6 +242,19 @@ def test_the_types_of_every_language_hold(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "scripts" / "check_generated.py"), *map(str, folders)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_the_types_of_typescript_hold(tmp_path: Path) -> None:
+    node, modules = shutil.which("node"), ROOT / "tests" / "clients" / "node_modules"
+    if node is None or not modules.is_dir():
+        pytest.skip("TypeScript is brought by `make node`")
+    for interface in crowded("plain"):
+        folder = tmp_path / interface.name / "clients" / "typescript"
+        write_package(emit(interface, PROMPT), tmp_path / interface.name)
+        (folder / "node_modules").symlink_to(modules)
+        command = [node, str(modules / "typescript" / "bin" / "tsc"), "--noEmit"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_every_output_has_a_class_of_its_own() -> None:
