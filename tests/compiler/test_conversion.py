@@ -179,10 +179,11 @@ def test_a_link_to_a_renamed_input_goes_by_its_name_of_today() -> None:
     assert inputs_of(graph([EMPTY, sigmas, text, save(1)], links), "2") == {"sigmas": ["3", 0]}
 
 
-def test_an_object_in_place_of_the_list_gives_no_value_as_in_the_editor() -> None:
+def test_an_object_in_place_of_the_list_is_refused_because_the_editor_would_queue_no_value() -> None:
     sigmas = node(2, "ManualSigmas", outputs=["SIGMAS"])
     sigmas["widgets_values"] = {"sigmas": "1, 0"}
-    assert inputs_of(graph([EMPTY, sigmas, save(1)], [[1, 1, 0, 9, 0, "IMAGE"]]), "2") == {}
+    with pytest.raises(CompileError, match="values-by-name"):
+        inputs_of(graph([EMPTY, sigmas, save(1)], [[1, 1, 0, 9, 0, "IMAGE"]]), "2")
 
 
 def test_fewer_values_than_widgets_leave_the_last_at_their_defaults() -> None:

@@ -35,7 +35,7 @@ def test_a_field_names_an_input_inside_a_group_node(version: str, node: str) -> 
         "id": 90,
         "type": "Note",
         "title": "comfy2runpod",
-        "widgets_values": [f'inputs: {{wide: {{from: "{node}.width"}}}}'],
+        "widgets_values": [f'inputs: {{wide: {{from: "{node}.width"}}}}\noutputs: {{images: {{from: 3, many: true}}}}'],
     }
     annotated = saved_by(graph("values"), version)
     # The note's id would be counted by an editor that gives new ones.
