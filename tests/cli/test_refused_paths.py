@@ -37,14 +37,15 @@ def test_a_name_that_is_too_long_is_no_bug(command: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_links_that_lead_round_are_no_bug(command: tuple[str, ...], loop: str) -> None:
-    _refused(command, loop)
+    # Which part of the path is named is for Python's version to say.
+    _refused(command, loop, loop.removesuffix("/x"))
 
 
-def _refused(command: tuple[str, ...], path: str) -> None:
+def _refused(command: tuple[str, ...], path: str, named: str | None = None) -> None:
     done = comfy2runpod(*(part.format(path) for part in command))
     assert done.returncode == 3, done.stderr
     assert "has a bug" not in done.stderr
-    assert path[-20:] in done.stderr.replace("\n", "")
+    assert (named or path)[-20:] in done.stderr.replace("\n", "")
 
 
 @pytest.mark.parametrize("command", ["check", "compile"])
