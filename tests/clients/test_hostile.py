@@ -68,7 +68,9 @@ class _Writer:
 
 
 def _check(case: Case, name: str, message: str, is_ours: bool, seconds: float, other: RawServer, folder: Path) -> None:
-    assert name in case.errors, message[:500]
+    # On a machine so busy that an answer of this process takes longer than a request may, that is what is said.
+    late = seconds >= REQUEST_SECONDS and name in {"Unreachable", "SubmissionUnknown", "CallTimeout"}
+    assert late or name in case.errors, (name, message[:500])
     assert is_ours or not name
     assert not _RAW.search(message)
     assert len(message) < 30_000
