@@ -10,7 +10,7 @@ from math import prod
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors.surprises import SeveralPictures
-from comfy2runpod.interface.expression import VALUE, Expression, parse_expression
+from comfy2runpod.interface.expression import Expression, read_again
 from comfy2runpod.interface.fields import kind_of
 from comfy2runpod.interface.intervals import TooLarge
 from comfy2runpod.ir.bound import BoundGraph
@@ -68,7 +68,7 @@ class _Ends:
     @classmethod
     def of(cls, field: IntegerField) -> _Ends:
         texts = {target.expression for target in field.targets if target.expression is not None}
-        expressions = {text: parse_expression(text, VALUE) for text in sorted(texts)}
+        expressions = {text: read_again(text) for text in sorted(texts)}
         largest, smallest = field.maximum, field.minimum
         at = largest, smallest, largest, smallest
         for expression in expressions.values():
