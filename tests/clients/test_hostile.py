@@ -6,7 +6,8 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -67,54 +68,80 @@ class _Writer:
         await self._writer.drain()
 
 
-def _check(case: Case, name: str, message: str, is_ours: bool, seconds: float, other: RawServer, folder: Path) -> None:
-    # On a machine so busy that an answer of this process takes longer than a request may, that is what is said.
-    late = seconds >= REQUEST_SECONDS and name in {"Unreachable", "SubmissionUnknown", "CallTimeout"}
-    assert late or name in case.errors, (name, message[:500])
-    assert is_ours or not name
-    assert not _RAW.search(message)
-    assert len(message) < 30_000
-    assert KEY not in message
-    assert "s3cret" not in message
-    assert seconds < GUARD_SECONDS
+@dataclass(frozen=True)
+class Came:
+    """How a call ended: the error's class, empty for none, what it said, whether it is a CallError, and the seconds."""
+
+    name: str
+    message: str
+    ours: bool
+    seconds: float
+
+
+def _check(case: Case, call: Callable[[float], Came], other: RawServer, folder: Path) -> None:
+    """Calls with times of so much patience, and looks at what came.
+
+    A machine may be too busy to answer within a request's second, and then that is told: it is called again with ten.
+    """
+    came = call(1)
+    if came.name not in case.errors and came.seconds >= REQUEST_SECONDS:
+        came = call(10)
+    assert came.name in case.errors, came
+    assert came.ours or not came.name
+    assert not _RAW.search(came.message)
+    assert len(came.message) < 30_000
+    assert KEY not in came.message
+    assert "s3cret" not in came.message
+    assert came.seconds < GUARD_SECONDS
     assert not any("authorization" in headers for _, headers in other.seen)
     assert not list(folder.iterdir())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_python(case: Case, video: ModuleType, here: RawServer, other: RawServer, tmp_path: Path) -> None:
-    output = _placed(case, here, other)
-    settings = video.Options(
-        request_seconds=REQUEST_SECONDS, call_seconds=3.0, poll_seconds=(0.01, 0.05), retries=1, retry_seconds=0.1,
-        max_answer_bytes=MOST_BYTES, max_download_bytes=MOST_BYTES,
-    )  # fmt: skip
-    name, message, ours = "", "", False
-    started = time.monotonic()
-    with video.Client(here.url, KEY, settings) as client:
-        try:
-            match case.do:
-                case "run":
-                    client.run({"prompt": "a cat"}, on_progress=lambda progress: message + str(progress))
-                case "cancel":
-                    client.cancel("j1")
-                case "save":
-                    client.save(output, tmp_path)
-        except Exception as error:  # noqa: BLE001 - which it is, is the question
-            name, message, ours = type(error).__name__, str(error), isinstance(error, video.CallError)
-    _check(case, name, message, ours, time.monotonic() - started, other, tmp_path)
+    def call(patience: float) -> Came:
+        output = _placed(case, here, other)
+        settings = video.Options(
+            request_seconds=REQUEST_SECONDS * patience, call_seconds=3.0 * patience, poll_seconds=(0.01, 0.05),
+            retries=1, retry_seconds=0.1, max_answer_bytes=MOST_BYTES, max_download_bytes=MOST_BYTES,
+        )  # fmt: skip
+        name, message, ours = "", "", False
+        started = time.monotonic()
+        with video.Client(here.url, KEY, settings) as client:
+            try:
+                match case.do:
+                    case "run":
+                        client.run({"prompt": "a cat"}, on_progress=str)
+                    case "cancel":
+                        client.cancel("j1")
+                    case "save":
+                        client.save(output, tmp_path)
+            except Exception as error:  # noqa: BLE001 - which it is, is the question
+                name, message, ours = type(error).__name__, str(error), isinstance(error, video.CallError)
+        return Came(name, message, ours, time.monotonic() - started)
+
+    _check(case, call, other, tmp_path)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_typescript(case: Case, typescript: TypeScript, here: RawServer, other: RawServer, tmp_path: Path) -> None:
-    output = _placed(case, here, other)
-    options = {
-        "requestSeconds": REQUEST_SECONDS, "callSeconds": 3, "retries": 1, "retrySeconds": 0.1,
-        "maxAnswerBytes": MOST_BYTES, "maxDownloadBytes": MOST_BYTES,
-    }  # fmt: skip
-    plan: dict[str, Any] = {"request": {"prompt": "a cat"}, "jobId": "j1", "output": output, "folder": str(tmp_path)}
-    came = typescript.call("t2v_ltx2", case.do, here.url, key=KEY, options=options, **plan)
-    error = came.get("error", {"name": "", "message": "", "isCallError": False})
-    _check(case, error["name"], error["message"], error["isCallError"], came["seconds"], other, tmp_path)
+    def call(patience: float) -> Came:
+        output = _placed(case, here, other)
+        options = {
+            "requestSeconds": REQUEST_SECONDS * patience, "callSeconds": 3 * patience, "retries": 1,
+            "retrySeconds": 0.1, "maxAnswerBytes": MOST_BYTES, "maxDownloadBytes": MOST_BYTES,
+        }  # fmt: skip
+        plan: dict[str, Any] = {
+            "request": {"prompt": "a cat"},
+            "jobId": "j1",
+            "output": output,
+            "folder": str(tmp_path),
+        }
+        came = typescript.call("t2v_ltx2", case.do, here.url, key=KEY, options=options, **plan)
+        error = came.get("error", {"name": "", "message": "", "isCallError": False})
+        return Came(error["name"], error["message"], error["isCallError"], came["seconds"])
+
+    _check(case, call, other, tmp_path)
 
 
 def test_the_async_client_has_the_same_limits(video: ModuleType, here: RawServer, other: RawServer) -> None:
