@@ -24,7 +24,6 @@ VERSION = 1
 _MOST_FILES = 10_000
 _LONGEST_URL = 8192
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_REVISION = re.compile(r"[A-Za-z0-9._/+-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +62,6 @@ def is_commit(text: str) -> bool:
     return _COMMIT.fullmatch(text) is not None
 
 
-def is_revision(text: str) -> bool:
-    """Whether it can be a commit, a branch or a tag."""
-    return _REVISION.fullmatch(text) is not None
-
-
 def _files(raw: Json) -> Iterator[LockedFile]:
     if not isinstance(raw, dict) or not isinstance(raw.get("files"), dict):
         raise ValueError("expected an object with `version` and `files`")  # noqa: TRY004 - a fault of the file
@@ -88,8 +82,8 @@ def _file(url: str, entry: Json) -> LockedFile:
     if not isinstance(entry, dict):
         raise ValueError(f"{at}: expected an object, found {json_type(entry)}")  # noqa: TRY004 - a fault of the file
     revision, size, sha256 = entry.get("revision"), entry.get("size"), entry.get("sha256")
-    if revision is not None and not (isinstance(revision, str) and is_revision(revision)):
-        raise ValueError(f"{at}: revision is {show(revision)}; expected a commit, or null")
+    if revision is not None and not (isinstance(revision, str) and is_commit(revision)):
+        raise ValueError(f"{at}: revision is {show(revision)}; expected a commit of 40 hex digits, or null")
     if isinstance(size, bool) or not isinstance(size, int) or not 0 < size <= LARGEST_FILE_BYTES:
         raise ValueError(f"{at}: size is {show(size)}; expected a number of bytes, 1 to {LARGEST_FILE_BYTES:,}")
     digest = sha256_hex(sha256) if isinstance(sha256, str) else None

@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 _LOOK_SECONDS = 0.5
-_SHA256_DIGITS = 64
 _MOST_FAULTS = 5
 
 
@@ -301,7 +300,7 @@ def _link_cached(target: Path, model: LockedModel, expected: Expected, hf_cache:
             continue
         # The cache names a large file by its sha256, so another revision of the same size is told apart unread.
         blob = cached.resolve().name
-        if expected.sha256 is not None and len(blob) == _SHA256_DIGITS and blob != expected.sha256:
+        if expected.sha256 is not None and sha256_hex(blob) is not None and blob != expected.sha256:
             continue
         link = target.with_name(f".{target.name}.link")
         link.unlink(missing_ok=True)

@@ -77,7 +77,7 @@ def test_a_file_that_cannot_be_locked_is_named_and_nothing_is_written(
     assert not graph.with_suffix(".lock.json").exists()
 
 
-GOOD = {"revision": "c0ffee", "size": 10, "sha256": "0" * 64}
+GOOD = {"revision": "c0ffee" + "0" * 34, "size": 10, "sha256": "0" * 64}
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,7 @@ GOOD = {"revision": "c0ffee", "size": 10, "sha256": "0" * 64}
         ({"version": 1, "files": {"https://a/b": {**GOOD, "sha256": "none"}}}, 'https://a/b: sha256 is "none"'),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "sha256": 7}}}, "https://a/b: sha256 is 7"),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "revision": "$(id)"}}}, 'https://a/b: revision is "$(id)"'),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "revision": "main"}}}, 'https://a/b: revision is "main"'),
         ({"version": 1, "files": {f"https://a/{i}": GOOD for i in range(10_001)}}, "10,001 files; 10,000 are read"),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else None,

@@ -46,22 +46,12 @@ _PLAIN = {
 _BOUNDS = ("min", "max", "step", "round")
 
 
-def read_object_info(data: bytes, order: bytes | None = None) -> dict[str, JsonObject]:
-    """The classes of an /object_info answer (JSON, or gzipped JSON), as catalog entries by class name.
+def parse_answer(data: bytes, order: bytes | None = None) -> dict[str, JsonObject]:
+    """The classes of an /object_info answer (JSON, or gzipped JSON) as the server describes them, by name.
 
     Args:
         data: the answer.
         order: an answer of the same version whose keys stand in the server's own order, if `data`'s were sorted.
-
-    Raises:
-        ValueError: the bytes are not such an answer.
-    """
-    answer = parse_answer(data, order)
-    return {name: class_entry(name, entry) for name, entry in sorted(answer.items())}
-
-
-def parse_answer(data: bytes, order: bytes | None = None) -> dict[str, JsonObject]:
-    """The classes of an /object_info answer as the server describes them; see read_object_info.
 
     Raises:
         ValueError: the bytes are not such an answer.

@@ -1,12 +1,24 @@
-"""Latents of pictures, videos and sounds: made, cut, joined, and what models take and give of them."""
+"""Latents of images, videos and sounds: made, sampled, decoded, cut, joined, and what models take and give of them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 from comfy2runpod.shapes.evaluate import Inputs, Rule
-from comfy2runpod.shapes.values import AudioLatent, AVLatent, Conditioning, Constant, Images, Latent, Opaque, Value
+from comfy2runpod.shapes.values import (
+    AudioLatent,
+    AVLatent,
+    Conditioning,
+    Constant,
+    Images,
+    Latent,
+    NodeError,
+    Opaque,
+    Sound,
+    Value,
+)
 
 
 def _video(cell: int = 8, stride: int = 4) -> Rule:
@@ -143,7 +155,108 @@ def _joined(given: Inputs) -> tuple[Value, ...]:
     return (replace(first, frames=first.frames + second.frames),)
 
 
+# Pixels in a cell of the coarsest VAE of pictures (Flux.2's): what is a multiple of it comes out as it went in.
+_COARSEST = 16
+
+
+def _encoded_images(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("pixels", Images)
+    if images.frames > 1 or images.width % _COARSEST or images.height % _COARSEST:
+        given.doubtful("what a VAE leaves of pictures depends on the size of its cells, and so on the model file")
+    return (Latent(images.width // 8, images.height // 8, images.frames, cell=8),)
+
+
+def _latent_of(cell: int) -> Rule:
+    def rule(given: Inputs) -> tuple[Value, ...]:
+        width, height = given.whole("width"), given.whole("height")
+        return (Latent(width // cell, height // cell, given.whole("batch_size", 1), cell),)
+
+    return rule
+
+
+def _ltxv_latent(given: Inputs) -> tuple[Value, ...]:
+    frames = (given.whole("length") - 1) // 8 + 1
+    return (Latent(given.whole("width") // 32, given.whole("height") // 32, frames, cell=32, stride=8),)
+
+
+def _ltxv_audio_latent(given: Inputs) -> tuple[Value, ...]:
+    frames, rate = given.whole("frames_number"), given.whole("frame_rate", 25)
+    if rate == 0:
+        raise NodeError("ZeroDivisionError", "float division by zero")
+    length = math.ceil(25 * frames / rate)
+    if length < 0:
+        raise NodeError("RuntimeError", "zeros: Dimension size must be non-negative.")
+    return (AudioLatent(length),)
+
+
+def _concat_av(given: Inputs) -> tuple[Value, ...]:
+    return (AVLatent(given.get("video_latent", Latent), given.get("audio_latent", AudioLatent)),)
+
+
+def _separate_av(given: Inputs) -> tuple[Value, ...]:
+    both = given.get("av_latent", AVLatent)
+    return both.video, both.audio
+
+
+def _crop_guides(given: Inputs) -> tuple[Value, ...]:
+    positive, negative = given.get("positive", Conditioning), given.get("negative", Conditioning)
+    return positive, negative, given.get("latent", Latent)
+
+
+def _upsampled(given: Inputs) -> tuple[Value, ...]:
+    latent = given.get("samples", Latent)
+    return (Latent(latent.columns * 2, latent.rows * 2, latent.frames, latent.cell, latent.stride),)
+
+
+def _sampled(given: Inputs, name: str) -> Value:
+    latent = given.any(name)
+    video = latent.video if isinstance(latent, AVLatent) else latent
+    if isinstance(video, Latent):
+        if video.columns < 1 or video.rows < 1:
+            raise NodeError("ZeroDivisionError", "integer modulo by zero")
+        if video.frames < 1:
+            raise NodeError("RuntimeError", "cannot reshape tensor of 0 elements into shape [2, 0, 2, -1]")
+    return latent
+
+
+def _custom_advanced(given: Inputs) -> tuple[Value, ...]:
+    latent = _sampled(given, "latent_image")
+    return latent, latent
+
+
+def _ksampler(given: Inputs) -> tuple[Value, ...]:
+    return (_sampled(given, "latent_image"),)
+
+
+def _decoded(given: Inputs) -> tuple[Value, ...]:
+    latent = given.any("samples")
+    return ((latent.video if isinstance(latent, AVLatent) else given.get("samples", Latent)).decoded(),)
+
+
+def _audio_decoded(given: Inputs) -> tuple[Value, ...]:
+    # Four mel frames a latent frame less the first three, 240 samples each at 24 kHz.
+    samples = max(0, 4 * given.get("samples", AudioLatent).frames - 3) * 240
+    return (Sound(samples / 24000, 24000),)
+
+
 LATENTS: Mapping[str, Rule] = {
+    "VAEEncode": _encoded_images,
+    "EmptyLatentImage": _latent_of(8),
+    "EmptySD3LatentImage": _latent_of(8),
+    "EmptyFlux2LatentImage": _latent_of(16),
+    "EmptyLTXVLatentVideo": _ltxv_latent,
+    "LTXVEmptyLatentAudio": _ltxv_audio_latent,
+    "LTXVConcatAVLatent": _concat_av,
+    "LTXVSeparateAVLatent": _separate_av,
+    "LTXVCropGuides": _crop_guides,
+    "LTXVLatentUpsampler": _upsampled,
+    "SamplerCustomAdvanced": _custom_advanced,
+    "SamplerCustom": _custom_advanced,
+    "KSampler": _ksampler,
+    "KSamplerAdvanced": _ksampler,
+    "VAEDecode": _decoded,
+    "VAEDecodeTiled": _decoded,
+    "LTXVAudioVAEDecode": _audio_decoded,
     "EmptyHunyuanLatentVideo": _video(),
     "EmptyHunyuanVideo15Latent": _video(cell=16),
     "EmptyCosmosLatentVideo": _video(stride=8),

@@ -1,4 +1,4 @@
-"""Pictures and masks: resized, cropped, padded, joined, picked out of batches."""
+"""Pictures and masks: made, resized, cropped, padded, joined, picked out of batches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from comfy2runpod.shapes.evaluate import Inputs, Rule
-from comfy2runpod.shapes.values import Images, Mask, NodeError, Value
+from comfy2runpod.shapes.values import Constant, Images, Mask, NodeError, Value
 
 
 def _same(name: str) -> Rule:
@@ -178,7 +178,101 @@ def _flipped(given: Inputs) -> tuple[Value, ...]:
     return (replace(images, width=images.height, height=images.width) if turned else images,)
 
 
+def _empty_image(given: Inputs) -> tuple[Value, ...]:
+    return (Images(given.whole("width"), given.whole("height"), given.whole("batch_size", 1)),)
+
+
+def _resized(given: Inputs, images: Images, width: int, height: int) -> Images:
+    """Pictures at another size, of which each way of resizing says otherwise that nothing is left of them."""
+    if width < 1 or height < 1:
+        if given.constant("upscale_method") == "lanczos":
+            raise NodeError("ValueError", "height and width must be > 0")
+        before, after = f"(H: {images.height}, W: {images.width})", f"(H: {height}, W: {width})"
+        sizes = f"but got input {before} output {after}"
+        raise NodeError("RuntimeError", f"Input and output sizes should be greater than 0, {sizes}")
+    return Images(width, height, images.frames)
+
+
+def _total_pixels(given: Inputs) -> tuple[Value, ...]:
+    images, step = given.get("image", Images), given.whole("resolution_steps", 1)
+    scale = math.sqrt(given.number("megapixels", 1) * 1024 * 1024 / (images.width * images.height))
+    width, height = (round(side * scale / step) * step for side in (images.width, images.height))
+    return (_resized(given, images, width, height),)
+
+
+def _max_dimension(given: Inputs) -> tuple[Value, ...]:
+    images, largest = given.get("image", Images), given.whole("largest_size", 512)
+    width = largest if images.width >= images.height else round(images.width / images.height * largest)
+    height = largest if images.height >= images.width else round(images.height / images.width * largest)
+    return (_resized(given, images, width, height),)
+
+
+# The widths and heights that FluxKontextImageScale chooses from, and each turned.
+_KONTEXT = (
+    (672, 1568), (688, 1504), (720, 1456), (752, 1392), (800, 1328), (832, 1248), (880, 1184), (944, 1104),
+    (1024, 1024),
+)  # fmt: skip
+
+
+def _kontext_scale(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    ratio = images.width / images.height
+    sizes = {*_KONTEXT, *((height, width) for width, height in _KONTEXT)}
+    _, width, height = min((abs(ratio - width / height), width, height) for width, height in sizes)
+    return (Images(width, height, images.frames),)
+
+
+def _scale_by(given: Inputs) -> tuple[Value, ...]:
+    images, scale = given.get("image", Images), given.number("scale_by", 1)
+    width, height = round(images.width * scale), round(images.height * scale)
+    return (_resized(given, images, width, height),)
+
+
+def _scale(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    width, height = given.whole("width"), given.whole("height")
+    if width == 0 and height == 0:
+        return (images,)
+    if width == 0:
+        width = max(1, round(images.width * height / images.height))
+    elif height == 0:
+        height = max(1, round(images.height * width / images.width))
+    return (Images(width, height, images.frames),)
+
+
+def _image_size(given: Inputs) -> tuple[Value, ...]:
+    images = given.get("image", Images)
+    return Constant(images.width), Constant(images.height), Constant(images.frames)
+
+
+def _cropped(images: Images, x: int, y: int, width: int, height: int) -> tuple[Value, ...]:
+    # The real nodes start inside the picture and take what there is.
+    x, y = min(x, images.width - 1), min(y, images.height - 1)
+    return (Images(min(width, images.width - x), min(height, images.height - y), images.frames),)
+
+
+def _crop(given: Inputs) -> tuple[Value, ...]:
+    box = [given.whole(name) for name in ("x", "y", "width", "height")]
+    return _cropped(given.get("image", Images), *box)
+
+
+def _crop_region(given: Inputs) -> tuple[Value, ...]:
+    region = given.constant("crop_region")
+    box = region if isinstance(region, dict) else {}
+    numbers = [value if isinstance(value := box.get(name), int) else 0 for name in ("x", "y", "width", "height")]
+    return _cropped(given.get("image", Images), *numbers)
+
+
 PICTURES: Mapping[str, Rule] = {
+    "EmptyImage": _empty_image,
+    "ImageScaleToTotalPixels": _total_pixels,
+    "ImageScaleToMaxDimension": _max_dimension,
+    "FluxKontextImageScale": _kontext_scale,
+    "ImageScaleBy": _scale_by,
+    "ImageScale": _scale,
+    "GetImageSize": _image_size,
+    "ImageCrop": _crop,
+    "ImageCropV2": _crop_region,
     "ResizeImageMaskNode": _resize_image_mask,
     "ResizeAndPadImage": _padded_to,
     "ImagePadForOutpaint": _padded,
@@ -200,8 +294,8 @@ PICTURES: Mapping[str, Rule] = {
     "ImageBlend": _like_first,
     **dict.fromkeys(
         (
-            "Canny", "DrawBBoxes", "ImageBlur", "ImageFlip", "ImageSharpen", "ImageQuantize", "ImageAddNoise",
-            "LTXVPreprocess", "Morphology",
+            "Canny", "DrawBBoxes", "ImageBlur", "ImageFlip", "ImageInvert", "ImageSharpen", "ImageQuantize",
+            "ImageAddNoise", "LTXVPreprocess", "Morphology",
         ),
         _same("image"),
     ),
