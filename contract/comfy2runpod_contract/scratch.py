@@ -1,7 +1,8 @@
-"""Folders for the time being, and the end of those whose process was killed.
+"""Temporary folders, and the removal of those that killed processes left behind.
 
-Who holds one has a file in it locked, which the kernel unlocks however the holder ends. The next one that is made
-removes those of ours that nobody holds; a folder without that file is not ours, whatever its name.
+The process that uses one keeps a file in it locked; the kernel releases the lock however the process ends. Making the
+next temporary folder removes those of ours whose lock is free. A folder without that file is not ours, whatever its
+name.
 """
 
 from __future__ import annotations

@@ -217,8 +217,8 @@ def _check_end(part: Path, name: str, have: int) -> None:
     if have > _MOST_BYTES or shutil.disk_usage(part.parent).free < _SPARE_BYTES:
         part.unlink()
         raise ModelUnavailable(
-            f"{name} does not end: {have:,} bytes came, and its server tells no size. They were thrown away; use a "
-            "larger volume, or a server that tells the file's size."
+            f"{name}: {have:,} bytes arrived without an end, and the server gives no size. The partial file was "
+            "deleted. Use a larger volume, or a server that gives the file's size."
         )
 
 
@@ -232,13 +232,13 @@ def _raise_no_file(response: httpx.Response, name: str, *, told: bool) -> None:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in _WEB_PAGES:
         raise ModelUnavailable(
-            f"{name}: {host} gives a web page in its place, such as one to log in at. Open its URL in a browser, and "
-            "use one that leads to the file itself."
+            f"{name}: {host} answered with a web page, such as a log-in page, instead of the file. Open the URL in a "
+            "browser, and use one that leads to the file itself."
         )
     if not told and not {"content-length", "transfer-encoding"} & {key.lower() for key in response.headers}:
         raise ModelUnavailable(
-            f"{name}: {host} tells neither its size nor where it ends, so nobody can say if it came whole. Use a "
-            "server that tells the file's size."
+            f"{name}: {host} gives neither the file's size nor a marked end, so a cut-off download cannot be "
+            "noticed. Use a server that gives the file's size."
         )
 
 

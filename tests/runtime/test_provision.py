@@ -418,11 +418,11 @@ def test_a_hash_in_capitals_is_the_same_hash(hub: HubStandIn, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (plain(b"<html>log in", "200 OK", "Content-Type: text/HTML; charset=utf-8"), "gives a web page in its place"),
+        (plain(b"<html>log in", "200 OK", "Content-Type: text/HTML; charset=utf-8"), "answered with a web page"),
         (plain(b"", "204 No Content"), "HTTP 204, which holds no file"),
         (plain(b"half", "203 Non-Authoritative"), "HTTP 203, which holds no file"),
         (plain(b""), "gives an empty file"),
-        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf", "tells neither its size nor where it ends"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf", "gives neither the file's size"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", "could not be downloaded whole"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -450,7 +450,7 @@ def test_a_file_without_end_does_not_fill_the_disk(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("comfy2runpod_runtime.hub._MOST_BYTES", 5_000_000)
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     endless = goes_on(head, b"40000\r\n" + bytes(0x40000) + b"\r\n", 0.0)
-    with answering(endless) as url, pytest.raises(ModelUnavailable, match="does not end"):
+    with answering(endless) as url, pytest.raises(ModelUnavailable, match="without an end"):
         provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
     assert files(tmp_path) == []
 
