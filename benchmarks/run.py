@@ -30,9 +30,9 @@ from templates import RIVAL
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.catalog.server_info import object_info
 from comfy2runpod.ir.prompt import prompt_to_json
-from comfy2runpod.load import document_of
 from comfy2runpod.pipeline import Options, candidates, to_prompt
 from comfy2runpod.simulator import running_simulator
+from comfy2runpod.stages.load import document_of
 
 ROOT = Path(__file__).parent.parent
 CPU_INFO = Path("/proc/cpuinfo")
@@ -94,7 +94,7 @@ def overhead() -> list[str]:
     ]
     code = (
         "import asyncio, json, sys\n"
-        "from comfy2runpod_runtime.logs import set_up\n"
+        "from comfy2runpod_runtime.operations.logs import set_up\n"
         "from handler import handler\n"
         "set_up('json', sys.stdout)\n"
         "async def all():\n"

@@ -14,7 +14,7 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import CompileError, shorten
 from comfy2runpod.ir.prompt import Prompt
 from comfy2runpod.pipeline import Options, convert
-from comfy2runpod.verdict import PromptError, parse_prompt, validate_prompt
+from comfy2runpod.server_check import PromptError, parse_prompt, validate_prompt
 from parity.compare import differences
 from parity.editor import Reading
 from parity.suite import Read

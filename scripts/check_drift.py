@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.model_lock import read_lock
 from comfy2runpod.pipeline import Options, compile_graph, lock_path
-from comfy2runpod.weights import read_lock
 from comfy2runpod.write import package_files
 
 GENERATED = Path("generated")

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable
 from unittest.mock import patch
 
-from comfy2runpod.emit import emit
-from comfy2runpod.emit.quoting import NotQuotable, Python, Script, Word
-from comfy2runpod.interface.expression import ExpressionError
+from comfy2runpod.stages.emit import emit
+from comfy2runpod.stages.emit.quoting import NotQuotable, Python, Script, Word
+from comfy2runpod.stages.interface.expression import ExpressionError
 from tests.rendering.hostile import HOSTILE, POLYGLOT
 from tests.rendering.interfaces import PROMPT, interfaces
 from tests.rendering.structure import structure
@@ -22,10 +22,10 @@ from tests.rendering.test_templates import RENDERING, missed
 
 # What stands in for a function, and what it is a function of.
 FUNCTIONS: dict[str, Callable[..., object]] = {
-    "comfy2runpod.emit.quoting._escaped": lambda text, **_: text,
-    "comfy2runpod.emit.views.name": Word,
-    "comfy2runpod.emit.client_types.script": lambda value: Script(f'"{value}"'),
-    "comfy2runpod.emit.views.python_text": lambda text, *_: Python(f'"{text}"'),
+    "comfy2runpod.stages.emit.quoting._escaped": lambda text, **_: text,
+    "comfy2runpod.stages.emit.template_models.name": Word,
+    "comfy2runpod.stages.emit.client_types.script": lambda value: Script(f'"{value}"'),
+    "comfy2runpod.stages.emit.template_models.python_text": lambda text, *_: Python(f'"{text}"'),
 }
 
 

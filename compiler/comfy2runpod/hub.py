@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError, nearest
-from comfy2runpod.errors import weights as errors
+from comfy2runpod.errors import model_lock as errors
 from comfy2runpod.ir.interface import Model
-from comfy2runpod.weights import LockedFile, is_commit
+from comfy2runpod.model_lock import LockedFile, is_commit
 from comfy2runpod_contract.hashes import sha256_hex
 from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
 

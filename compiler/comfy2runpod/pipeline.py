@@ -6,38 +6,38 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from comfy2runpod.agreement import MayDiffer, may_differ
-from comfy2runpod.api_prompt import ApiPrompt, as_api_prompt, bind_prompt
-from comfy2runpod.bind import bind
 from comfy2runpod.catalog.classes import Catalog
-from comfy2runpod.check import check, check_as_server
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus, show
 from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
-from comfy2runpod.emit import emit
-from comfy2runpod.emit.verify import verify
+from comfy2runpod.editor_differences import MayDiffer, may_differ
 from comfy2runpod.errors.bind import EditorsDisagree
-from comfy2runpod.flatten.extensions import link_by_name, refuse_changed_on_load
-from comfy2runpod.flatten.links import settle_links, unlink_promoted
-from comfy2runpod.flatten.primitives import apply_primitives
-from comfy2runpod.flatten.renumber import renumber
-from comfy2runpod.flatten.stage import flatten
-from comfy2runpod.groups.stage import unfold_groups
-from comfy2runpod.interface.annotation import read_annotation
-from comfy2runpod.interface.bypass import Unfolded
-from comfy2runpod.interface.packs import warn_of_packs
-from comfy2runpod.interface.stage import make_interface
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.flat import FlatGraph
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
-from comfy2runpod.load import document_of, load
+from comfy2runpod.model_lock import LockedFile, merge_lock
 from comfy2runpod.read_json import parse_json
-from comfy2runpod.verdict.inputs import unwrapped
-from comfy2runpod.weights import LockedFile, merge_lock
-from comfy2runpod.widgets.lookup import WidgetFinder
-from comfy2runpod.widgets.replacements import with_widget_values
+from comfy2runpod.server_check.inputs import unwrapped
+from comfy2runpod.stages.annotate.annotation import read_annotation
+from comfy2runpod.stages.api_prompt import ApiPrompt, as_api_prompt, bind_prompt
+from comfy2runpod.stages.bind import bind
+from comfy2runpod.stages.check import check, check_as_server
+from comfy2runpod.stages.emit import emit
+from comfy2runpod.stages.emit.verify import verify
+from comfy2runpod.stages.flatten.stage import flatten
+from comfy2runpod.stages.interface.packs import warn_of_packs
+from comfy2runpod.stages.interface.stage import make_interface
+from comfy2runpod.stages.load import document_of, load
+from comfy2runpod.stages.normalize.extensions import link_by_name, refuse_changed_on_load
+from comfy2runpod.stages.normalize.group_nodes.stage import unfold_groups
+from comfy2runpod.stages.normalize.links import settle_links, unlink_promoted
+from comfy2runpod.stages.normalize.primitives import apply_primitives
+from comfy2runpod.stages.normalize.renumber import renumber
+from comfy2runpod.stages.variants.bypass import Unfolded
+from comfy2runpod.stages.widgets.lookup import WidgetFinder
+from comfy2runpod.stages.widgets.replacements import with_widget_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ def run_package(
     with _comfyui(comfyui) as (url, unknown), scratch_folder("run") as folder:
         given, taken = folder / "input.json", folder / "answer.json"
         given.write_text(json.dumps(job_input), encoding="utf-8")
-        command = [sys.executable, "-m", "comfy2runpod_runtime.once", str(package)]
+        command = [sys.executable, "-m", "comfy2runpod_runtime.run_once", str(package)]
         command += ["--input", str(given), "--output", str(taken), *([] if verbose else ["--brief"])]
         # A package is what was compiled: running it leaves nothing in its folder.
         environment = {"PROGRESS_SECONDS": "0.1", **os.environ, "COMFYUI_URL": url, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -12,23 +12,32 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from comfy2runpod_contract.rounding import round_down, round_up
-    from comfy2runpod_runtime.answers import AnswerFile, inline_or_url
     from comfy2runpod_runtime.endpoint import CONTRACT, Endpoint
     from comfy2runpod_runtime.errors import JobError, PackageError, SettingsError
-    from comfy2runpod_runtime.fields import ImageInput, Stepped
-    from comfy2runpod_runtime.outputs import Animation, Audio, Drawing, Image, Model3D, Output, Text, Video
-    from comfy2runpod_runtime.prompt import Prompt, PromptNode, Run, set_member
-    from comfy2runpod_runtime.requests import ImageOptions, OutputOptions
+    from comfy2runpod_runtime.inputs.field_types import ImageInput, Stepped
+    from comfy2runpod_runtime.inputs.request_options import ImageOptions, OutputOptions
+    from comfy2runpod_runtime.job.prompt import Prompt, PromptNode, Run, set_member
+    from comfy2runpod_runtime.outputs.answer_models import AnswerFile, inline_or_url
+    from comfy2runpod_runtime.outputs.outputs import Animation, Audio, Drawing, Image, Model3D, Output, Text, Video
 
 _MODULES: Mapping[str, tuple[str, ...]] = {
     "comfy2runpod_contract.rounding": ("round_down", "round_up"),
-    "comfy2runpod_runtime.answers": ("AnswerFile", "inline_or_url"),
+    "comfy2runpod_runtime.outputs.answer_models": ("AnswerFile", "inline_or_url"),
     "comfy2runpod_runtime.endpoint": ("CONTRACT", "Endpoint"),
     "comfy2runpod_runtime.errors": ("JobError", "PackageError", "SettingsError"),
-    "comfy2runpod_runtime.fields": ("ImageInput", "Stepped"),
-    "comfy2runpod_runtime.outputs": ("Animation", "Audio", "Drawing", "Image", "Model3D", "Output", "Text", "Video"),
-    "comfy2runpod_runtime.prompt": ("Prompt", "PromptNode", "Run", "set_member"),
-    "comfy2runpod_runtime.requests": ("ImageOptions", "OutputOptions"),
+    "comfy2runpod_runtime.inputs.field_types": ("ImageInput", "Stepped"),
+    "comfy2runpod_runtime.outputs.outputs": (
+        "Animation",
+        "Audio",
+        "Drawing",
+        "Image",
+        "Model3D",
+        "Output",
+        "Text",
+        "Video",
+    ),
+    "comfy2runpod_runtime.job.prompt": ("Prompt", "PromptNode", "Run", "set_member"),
+    "comfy2runpod_runtime.inputs.request_options": ("ImageOptions", "OutputOptions"),
 }
 
 __all__ = [

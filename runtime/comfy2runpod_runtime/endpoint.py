@@ -16,30 +16,30 @@ from typing import Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from comfy2runpod_runtime.attempts import run_attempts
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
+from comfy2runpod_runtime.comfyui.failures import disk_full
 from comfy2runpod_runtime.comfyui.keeper import Keeper
-from comfy2runpod_runtime.delivered import Delivered
 from comfy2runpod_runtime.delivery.outgoing import Deliveries, Outgoing
 from comfy2runpod_runtime.errors import ComfyUIBusy, InternalError, InvalidInput, JobCancelled, JobError, PackageError
-from comfy2runpod_runtime.failures import disk_full
-from comfy2runpod_runtime.forks import end_forks_with_us
 from comfy2runpod_runtime.inputs.decoders import Decoders, DecodeRules
 from comfy2runpod_runtime.inputs.fetch import FetchRules
+from comfy2runpod_runtime.inputs.request_options import ImageOptions, Wanted, wanted_of
+from comfy2runpod_runtime.inputs.seeds import drawn_seed
 from comfy2runpod_runtime.inputs.take import TakeRules, take_images
-from comfy2runpod_runtime.job import Job
+from comfy2runpod_runtime.inputs.validate import validate_request
+from comfy2runpod_runtime.job.job import Job
+from comfy2runpod_runtime.job.job_states import Life, State
+from comfy2runpod_runtime.job.progress import ProgressUpdates
+from comfy2runpod_runtime.job.prompt import Prompt, PromptTemplate, Run
+from comfy2runpod_runtime.job.redelivery import Delivered
+from comfy2runpod_runtime.job.retries import run_attempts
 from comfy2runpod_runtime.json_types import JsonObject
-from comfy2runpod_runtime.life import Life, State
-from comfy2runpod_runtime.logs import about, fields, set_up
-from comfy2runpod_runtime.outputs import Output
-from comfy2runpod_runtime.progress import ProgressUpdates
-from comfy2runpod_runtime.prompt import Prompt, PromptTemplate, Run
-from comfy2runpod_runtime.reports import Evidence, Reports
-from comfy2runpod_runtime.requests import ImageOptions, Wanted, wanted_of
-from comfy2runpod_runtime.seeds import drawn_seed
+from comfy2runpod_runtime.operations.child_processes import end_forks_with_us
+from comfy2runpod_runtime.operations.failure_reports import Evidence, Reports
+from comfy2runpod_runtime.operations.logs import about, fields, set_up
+from comfy2runpod_runtime.operations.stop_notice import StopNotice
+from comfy2runpod_runtime.outputs.outputs import Output
 from comfy2runpod_runtime.settings import Settings
-from comfy2runpod_runtime.stops import StopNotice
-from comfy2runpod_runtime.validate import validate_request
 
 # What a package and this runtime agree on; a package says which it was made for.
 CONTRACT = 3

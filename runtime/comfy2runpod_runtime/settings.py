@@ -13,9 +13,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from comfy2runpod_runtime.errors import SettingsError
+from comfy2runpod_runtime.inputs.request_options import Delivery, ImageFormat
 from comfy2runpod_runtime.json_types import shorten
-from comfy2runpod_runtime.logs import LogFormat
-from comfy2runpod_runtime.requests import Delivery, ImageFormat
+from comfy2runpod_runtime.operations.logs import LogFormat
 
 # RunPod carries 10 MB for /run; base64 makes 4 bytes of 3, and the JSON around it takes a little.
 _INLINE_BYTES = 7_400_000

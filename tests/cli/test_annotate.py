@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfy2runpod.author.graph_edit import note_of, with_note
-from comfy2runpod.interface.annotation import read_annotation
 from comfy2runpod.json_spans import find_spans
-from comfy2runpod.load import load
+from comfy2runpod.stages.annotate.annotation import read_annotation
+from comfy2runpod.stages.load import load
 
 from .command import GRAPH, ROOT, Done, comfy2runpod
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from comfy2runpod_runtime.errors import JobError
-from comfy2runpod_runtime.requests import ImageOptions, wanted_of
-from comfy2runpod_runtime.validate import validate_request
+from comfy2runpod_runtime.inputs.request_options import ImageOptions, wanted_of
+from comfy2runpod_runtime.inputs.validate import validate_request
 
 from .conftest import GENERATED, client_of
 from .fault_server import FaultServer

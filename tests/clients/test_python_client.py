@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from comfy2runpod.client import errors
-from comfy2runpod.emit.schemas import ERROR_CODES
 from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
+from comfy2runpod.stages.emit.schemas import ERROR_CODES
 
 PACKAGES = Path(__file__).parents[2] / "generated"
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from comfy2runpod.client import errors as shared
-from comfy2runpod.emit.schemas import ERROR_CODES
+from comfy2runpod.stages.emit.schemas import ERROR_CODES
 
 from .fault_server import Answer, FaultServer, closed_port
 from .samples import COMPLETED, DONE, QUEUED, REFUSED_PICTURES, REQUEST, RUNNING, picture

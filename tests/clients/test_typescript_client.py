@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from comfy2runpod.emit.package import emit
 from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
+from comfy2runpod.stages.emit.package import emit
 from comfy2runpod.write import write_package
 from tests.end_to_end.saving import Graph
 from tests.package.test_package import PROMPT, interface

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from comfy2runpod.emit.schemas import ERROR_CODES
+from comfy2runpod.stages.emit.schemas import ERROR_CODES
 
 from .fault_server import Answer, FaultServer, closed_port
 from .node_tools import TypeScript

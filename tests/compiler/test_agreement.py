@@ -12,14 +12,14 @@ from typing import cast
 import pytest
 
 from comfy2runpod import pipeline
-from comfy2runpod.agreement import MayDiffer, may_differ
 from comfy2runpod.catalog.classes import Catalog, load_catalog
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.editor import PROFILES, EditorProfile
+from comfy2runpod.editor_differences import MayDiffer, may_differ
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
-from comfy2runpod.load import load
 from comfy2runpod.pipeline import Options, convert
+from comfy2runpod.stages.load import load
 
 TESTS = Path(__file__).parent.parent
 TEMPLATES = files("comfyui_workflow_templates_json") / "templates"
@@ -111,7 +111,7 @@ def _by(profile: EditorProfile, data: bytes, name: str) -> Json:
 
 
 def test_every_rule_in_which_editors_differ_is_known_to_the_comparison() -> None:
-    """A new rule needs a look at `comfy2runpod.agreement`: which files can it matter for?"""
+    """A new rule needs a look at `comfy2runpod.editor_differences`: which files can it matter for?"""
     assert {field.name for field in fields(EditorProfile)} == {
         "name",
         "instance_keeps_values",

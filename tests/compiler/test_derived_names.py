@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.interface.names import ANSWER_NAMES, REQUEST_NAMES, good_name
 from comfy2runpod.ir.interface import SeedField
 from comfy2runpod.pipeline import CompileResult, Options, compile_graph
+from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, good_name
 
 SUBGRAPH = "00000000-1111-4111-8111-111111111111"
 # Words that an answer, a request, Python, pydantic or JavaScript has for itself, and some twice.

@@ -17,7 +17,7 @@ from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, convert
-from comfy2runpod.verdict import PromptError, parse_prompt, validate_prompt
+from comfy2runpod.server_check import PromptError, parse_prompt, validate_prompt
 
 HERE = Path(__file__).parent / "editor_cases"
 CASES = sorted(HERE.glob("*/*.json"))

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.editor import PROFILES
-from comfy2runpod.flatten.follow import End, Fault, Follower
-from comfy2runpod.flatten.scope import Inputs, Scopes
 from comfy2runpod.ir.document import Canvas, Document, GraphLink, GraphNode, InputSlot, Mode, OutputSlot
+from comfy2runpod.stages.flatten.follow import End, Fault, Follower
+from comfy2runpod.stages.flatten.scope import Inputs, Scopes
 
 NO_CLASSES = Catalog(comfyui="", commit="", editor="1.43", classes={})
 MODES = {"Reroute": Mode.ALWAYS, "Bypassed": Mode.BYPASS, "Runs": Mode.ALWAYS}

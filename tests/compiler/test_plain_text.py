@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from comfy2runpod.interface.plain_text import plain_text
+from comfy2runpod.stages.annotate.plain_text import plain_text
 
 
 @pytest.mark.parametrize(

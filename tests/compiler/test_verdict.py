@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod.verdict import PromptError, Verdict, parse_prompt, validate_prompt
+from comfy2runpod.server_check import PromptError, Verdict, parse_prompt, validate_prompt
 
 # node, kind, input, details
 Fault = tuple[str, str, str | None, str]

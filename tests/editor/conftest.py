@@ -10,7 +10,7 @@ import pytest_asyncio
 from PIL import Image
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.load import load
+from comfy2runpod.stages.load import load
 from parity.editor import Editor
 from parity.server import StandInServer
 from parity.versions import VERSIONS, EditorVersion

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from comfy2runpod.ir.json import JsonObject
-from comfy2runpod.load import load
+from comfy2runpod.stages.load import load
 from parity.editor import Editor
 from parity.server import StandInServer
 

@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.interface.annotation import read_annotation
 from comfy2runpod.ir.json import JsonObject
-from comfy2runpod.load import load
+from comfy2runpod.stages.annotate.annotation import read_annotation
+from comfy2runpod.stages.load import load
 from parity.editor import Editor
 from parity.server import StandInServer
 from tests.left_out import bypassed, compared, compiled, every_combination, patched

@@ -335,7 +335,7 @@ async def test_what_is_no_such_picture_is_refused_with_the_reason(
 
 async def test_no_broken_file_is_more_than_refused(handler: ModuleType, simulator: Simulator) -> None:
     # Bytes changed at random in pictures of every format: each is taken or refused, none is an error of ours.
-    from comfy2runpod_runtime.fields import ImageInput  # noqa: PLC0415
+    from comfy2runpod_runtime.inputs.field_types import ImageInput  # noqa: PLC0415
     from comfy2runpod_runtime.inputs.pictures import picture_png  # noqa: PLC0415
     from comfy2runpod_runtime.inputs.refused import InputRefused  # noqa: PLC0415
 

@@ -17,7 +17,7 @@ import pytest
 
 from comfy2runpod import __version__
 from comfy2runpod.cli.app import SECTIONS
-from comfy2runpod.emit.runtime_wheel import WHEELS, runtime_wheel
+from comfy2runpod.stages.emit.runtime_wheel import WHEELS, runtime_wheel
 
 from .conftest import Built
 from .environments import ROOT, VERSIONS, WHOLE, environment, fresh, python, ran, tool

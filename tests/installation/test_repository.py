@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from comfy2runpod import __version__
-from comfy2runpod.emit.runtime_wheel import runtime_wheel
+from comfy2runpod.stages.emit.runtime_wheel import runtime_wheel
 
 from .environments import ROOT, VERSIONS, environment, ran, tool
 

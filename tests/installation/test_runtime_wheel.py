@@ -22,8 +22,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from comfy2runpod import __version__
-from comfy2runpod.emit.environment import template_text
-from comfy2runpod.emit.runtime_wheel import WHEELS, Wheel, pinned, requirements, runtime_wheel
+from comfy2runpod.stages.emit.environment import template_text
+from comfy2runpod.stages.emit.runtime_wheel import WHEELS, Wheel, pinned, requirements, runtime_wheel
 
 from .conftest import Built, tracked
 from .environments import ROOT, environment, fresh, ran, tool
@@ -31,7 +31,7 @@ from .environments import ROOT, environment, fresh, ran, tool
 PACKAGES = ("comfy2runpod_contract", "comfy2runpod_runtime")
 INFO = f"comfy2runpod_runtime-{__version__}.dist-info"
 # Of the standard library alone: it says what a wheel made elsewhere is.
-MAKE = "import sys; from comfy2runpod.emit.runtime_wheel import runtime_wheel; print(runtime_wheel().sha256)"
+MAKE = "import sys; from comfy2runpod.stages.emit.runtime_wheel import runtime_wheel; print(runtime_wheel().sha256)"
 
 
 @pytest.fixture(scope="module")

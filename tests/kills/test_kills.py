@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import pytest
 
-from comfy2runpod.operate.inputs import JOURNAL
+from comfy2runpod.batch.inputs import JOURNAL
 from tests.cli.test_lock import FILES
 from tests.compiler.fed_graphs import text
 from tests.operate.conftest import Place
@@ -188,7 +188,7 @@ def test_lock(tmp_path: Path, part: int) -> None:
 def test_batch(tmp_path: Path, part: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNPOD_API_KEY", KEY)
     # Of the calls in this process; the one that is killed waits as it does.
-    monkeypatch.setattr("comfy2runpod.operate.batch._POLL_SECONDS", (0.05, 0.5))
+    monkeypatch.setattr("comfy2runpod.batch.batch._POLL_SECONDS", (0.05, 0.5))
     chance = random.Random(f"{SEED}-batch-{part}")
     with Command(tmp_path) as command:
         for number in range(COUNT // PARTS):

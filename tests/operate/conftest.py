@@ -21,8 +21,8 @@ from .queue_server import KEY, QueueServer, queue_server
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[QueueServer]:
     monkeypatch.setenv("RUNPOD_API_KEY", KEY)
     # In this process alone.
-    monkeypatch.setattr("comfy2runpod.operate.batch._POLL_SECONDS", (0.05, 0.5))
-    monkeypatch.setattr("comfy2runpod.operate.batch._FIRST_PATIENCE", 2.0)
+    monkeypatch.setattr("comfy2runpod.batch.batch._POLL_SECONDS", (0.05, 0.5))
+    monkeypatch.setattr("comfy2runpod.batch.batch._FIRST_PATIENCE", 2.0)
     with queue_server() as running:
         yield running
 

@@ -47,7 +47,7 @@ def test_each_step_is_on_the_disk_before_the_next(
         fsync(fd)
         steps.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
 
-    monkeypatch.setattr("comfy2runpod.operate.journal.os.write", noted_write)
+    monkeypatch.setattr("comfy2runpod.batch.journal.os.write", noted_write)
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr("comfy2runpod.client.media.secrets.token_hex", lambda _: "0f")
     journal = str(place.out / "journal.jsonl")
@@ -277,7 +277,7 @@ def test_results_that_are_gone_are_counted_as_such_and_sent_again_when_asked(pla
 def test_a_result_that_its_progress_was_written_over_is_gone(
     place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch, more: dict[str, object]
 ) -> None:
-    monkeypatch.setattr("comfy2runpod.operate.batch._FETCH_AGAIN", (0.0, 0.0))
+    monkeypatch.setattr("comfy2runpod.batch.batch._FETCH_AGAIN", (0.0, 0.0))
     place.prompts(1)
     server.result = lambda _one: completed({"node": "save", "percent": 99.0, **more})
     done = place.run()
@@ -288,7 +288,7 @@ def test_a_result_that_its_progress_was_written_over_is_gone(
 def test_a_file_that_is_not_the_workers_is_fetched_again_and_then_said(
     place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
-    monkeypatch.setattr("comfy2runpod.operate.batch._FETCH_AGAIN", (0.0, 0.0))
+    monkeypatch.setattr("comfy2runpod.batch.batch._FETCH_AGAIN", (0.0, 0.0))
     place.prompts(1)
     answer: dict[str, object] = flat()
     match wrong:
@@ -309,7 +309,7 @@ def test_a_file_that_is_not_the_workers_is_fetched_again_and_then_said(
 def test_a_file_that_was_broken_on_its_way_comes_without_a_second_job(
     place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("comfy2runpod.operate.batch._FETCH_AGAIN", (0.0,))
+    monkeypatch.setattr("comfy2runpod.batch.batch._FETCH_AGAIN", (0.0,))
     place.prompts(1)
     server.files = {"a": FILE}
     server.file_status = 403

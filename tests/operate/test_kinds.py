@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from comfy2runpod.batch.batch import summarize
+from comfy2runpod.batch.journal import Event, Record
+from comfy2runpod.batch.kinds import kinds
 from comfy2runpod.cli.batch_text import summary
 from comfy2runpod.cli.progress import Steps
-from comfy2runpod.operate.batch import summarize
-from comfy2runpod.operate.journal import Event, Record
-from comfy2runpod.operate.kinds import kinds
 
 
 def _failed(message: str, code: str = "invalid_input") -> Record:

@@ -19,9 +19,9 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.emit.quoting import plain
 from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.simulator import Simulator, running_simulator
+from comfy2runpod.stages.emit.quoting import plain
 from tests.cli.command import ROOT, comfy2runpod
 
 PACKAGES = sorted(folder.name for folder in (ROOT / "generated").iterdir())

@@ -19,8 +19,6 @@ from openapi_spec_validator import validate
 from PIL import Image
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.emit import emit
-from comfy2runpod.emit.quoting import plain
 from comfy2runpod.ir.interface import (
     BooleanField,
     ChoiceField,
@@ -40,6 +38,8 @@ from comfy2runpod.ir.interface import (
 )
 from comfy2runpod.ir.prompt import PromptNode
 from comfy2runpod.pipeline import Options, compile_graph
+from comfy2runpod.stages.emit import emit
+from comfy2runpod.stages.emit.quoting import plain
 from comfy2runpod.write import write_package
 from comfy2runpod_contract.texts import one_line
 

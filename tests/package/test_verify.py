@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from comfy2runpod import pipeline
-from comfy2runpod.emit.verify import PackageFault, verify
+from comfy2runpod.stages.emit.verify import PackageFault, verify
 from tests.cli.command import GRAPH, comfy2runpod
 
 FAULTS: dict[str, tuple[str, str | bytes]] = {

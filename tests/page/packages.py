@@ -10,7 +10,6 @@ from typing import Any
 import yaml
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.emit import emit
 from comfy2runpod.ir.interface import (
     BooleanField,
     ChoiceField,
@@ -27,6 +26,7 @@ from comfy2runpod.ir.interface import (
 )
 from comfy2runpod.ir.prompt import PromptNode
 from comfy2runpod.pipeline import Options, compile_graph
+from comfy2runpod.stages.emit import emit
 from comfy2runpod.write import write_package
 
 ROOT = Path(__file__).parents[2]

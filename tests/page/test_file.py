@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod.emit import page
 from comfy2runpod.local_endpoint import requests
+from comfy2runpod.stages.emit import page
 
 from .packages import OUR_GRAPHS, write_hostile, write_ours
 

@@ -12,8 +12,8 @@ from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.prompt import prompt_to_json
-from comfy2runpod.load import load
 from comfy2runpod.pipeline import Options, convert, to_prompt
+from comfy2runpod.stages.load import load
 
 from .graphs import Case, graphs, switched_graphs
 from .reference import Reference, Undecided

@@ -18,7 +18,7 @@ from comfy2runpod.catalog.server_info import object_info
 from comfy2runpod.catalog.text import class_text
 from comfy2runpod.comfyui_server import ServerError, ask_server
 from comfy2runpod.diagnostics import CompileError
-from comfy2runpod.weights import lock_text, read_lock
+from comfy2runpod.model_lock import lock_text, read_lock
 from tests.cli.hostile_server import answering, says
 
 from .ending import bounded, ends_well, harmless, told_well

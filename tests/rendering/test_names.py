@@ -21,10 +21,10 @@ import pydantic
 import pytest
 
 import comfy2runpod_runtime
-from comfy2runpod.emit import emit
-from comfy2runpod.emit.python_types import file_classes
-from comfy2runpod.interface.names import ANSWER_NAMES, REQUEST_NAMES, good_name
 from comfy2runpod.ir.interface import Field, Interface, MediaKind, Output, SeedField, TextField
+from comfy2runpod.stages.emit import emit
+from comfy2runpod.stages.emit.python_types import file_classes
+from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, good_name
 from comfy2runpod.write import write_package
 
 from .interfaces import PROMPT, interfaces, several, single

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from comfy2runpod.emit import emit
+from comfy2runpod.stages.emit import emit
 from comfy2runpod.write import write_package
 from tests.cli.command import comfy2runpod
 from tests.clients.node_tools import TypeScript, typescript_in

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from comfy2runpod_runtime.delivered import Delivered
+from comfy2runpod_runtime.job.redelivery import Delivered
 
 
 class Runs:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod_runtime import hub as hub_module
 from comfy2runpod_runtime.errors import ModelUnavailable
-from comfy2runpod_runtime.hub import Expected, Hub
+from comfy2runpod_runtime.models import hub as hub_module
+from comfy2runpod_runtime.models.hub import Expected, Hub
 from tests.cli.hostile_server import WAYS, answering, goes_on, plain, says
 from tests.patience import HANG_SECONDS
 

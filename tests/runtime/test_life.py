@@ -17,8 +17,8 @@ import pytest
 from aiohttp import web
 
 from comfy2runpod_runtime.errors import InternalError
-from comfy2runpod_runtime.life import Life, State
-from comfy2runpod_runtime.logs import about, fields, set_up
+from comfy2runpod_runtime.job.job_states import Life, State
+from comfy2runpod_runtime.operations.logs import about, fields, set_up
 from tests.faults.comfyui import Behaviour, ComfyUI
 from tests.faults.comfyui import State as Folder
 from tests.faults.table import WELL
@@ -39,7 +39,7 @@ HOLDS = {
 }
 GATES = {
     "received": "comfy2runpod_runtime.delivery.outgoing.Deliveries.of",
-    "collected": "comfy2runpod_runtime.job.finished",
+    "collected": "comfy2runpod_runtime.job.job.finished",
     "measured": "comfy2runpod_runtime.delivery.outgoing.Outgoing.hand_over",
 }
 WHILE = {
@@ -215,9 +215,9 @@ def test_the_log_says_what_is_in_work_when_a_stop_comes() -> None:
     """In a process of its own: the handler that stands in for the SDK's is there first."""
     program = (
         "import asyncio, os, signal\n"
-        "from comfy2runpod_runtime.life import Life\n"
-        "from comfy2runpod_runtime.logs import set_up\n"
-        "from comfy2runpod_runtime.stops import StopNotice\n"
+        "from comfy2runpod_runtime.job.job_states import Life\n"
+        "from comfy2runpod_runtime.operations.logs import set_up\n"
+        "from comfy2runpod_runtime.operations.stop_notice import StopNotice\n"
         "set_up('json')\n"
         "async def main():\n"
         "    stopped = asyncio.Event()\n"

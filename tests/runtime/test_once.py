@@ -23,7 +23,7 @@ async def once(
     (tmp_path / "input.json").write_text(job_input)
     output = tmp_path / "answer.json"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "comfy2runpod_runtime.once", str(package)),
+        *(sys.executable, "-m", "comfy2runpod_runtime.run_once", str(package)),
         *("--input", str(tmp_path / "input.json"), "--output", str(output)),
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
         stderr=asyncio.subprocess.PIPE,
@@ -92,7 +92,7 @@ async def started(
     tmp_path: Path, comfyui: StandIn, *arguments: str, progress: int | None = None
 ) -> asyncio.subprocess.Process:
     (tmp_path / "input.json").write_text('{"prompt": "a cat", "seed": 0}')
-    command = [sys.executable, "-m", "comfy2runpod_runtime.once", str(PACKAGE), *arguments]
+    command = [sys.executable, "-m", "comfy2runpod_runtime.run_once", str(PACKAGE), *arguments]
     command += ["--input", str(tmp_path / "input.json"), "--output", str(tmp_path / "answer.json")]
     told = [] if progress is None else ["--progress", str(progress)]
     return await asyncio.create_subprocess_exec(

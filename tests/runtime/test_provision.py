@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from comfy2runpod_runtime.errors import ModelUnavailable
-from comfy2runpod_runtime.provision import ModelLock, provision, read_lock
+from comfy2runpod_runtime.models.provision import ModelLock, provision, read_lock
 from tests.cli.hostile_server import answering, goes_on, plain, says
 from tests.patience import HANG_SECONDS
 
@@ -34,7 +34,7 @@ TOKEN = "hf_secret"
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
-    monkeypatch.setattr("comfy2runpod_runtime.hub._FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("comfy2runpod_runtime.models.hub._FIRST_PAUSE_SECONDS", 0.001)
     with serving(HubStandIn(files={NAME: CONTENT})) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
@@ -133,7 +133,7 @@ def test_a_server_that_stumbles_is_asked_again(hub: HubStandIn, tmp_path: Path) 
 def _command(folder: Path, tmp_path: Path, *entries: dict[str, Any]) -> list[str]:
     path = tmp_path / "models.lock.json"
     path.write_text(json.dumps({"version": 1, "models": entries or (entry(),)}))
-    return [sys.executable, "-m", "comfy2runpod_runtime.provision", str(path), "--models-dir", str(folder)]
+    return [sys.executable, "-m", "comfy2runpod_runtime.models.provision", str(path), "--models-dir", str(folder)]
 
 
 def test_a_killed_download_is_resumed_by_the_next_process(hub: HubStandIn, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_everything_the_hub_refuses_is_told_before_anything_is_downloaded(hub: H
 
 
 def test_a_hub_that_cannot_be_reached_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfy2runpod_runtime.hub._FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("comfy2runpod_runtime.models.hub._FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(ModelUnavailable, match=r"model\.safetensors: 127\.0\.0\.1:9 cannot be reached: ConnectError"):
         provision(lock(), tmp_path)
@@ -430,7 +430,7 @@ def test_a_hash_in_capitals_is_the_same_hash(hub: HubStandIn, tmp_path: Path) ->
 def test_what_is_no_file_is_not_taken_for_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, reason: str
 ) -> None:
-    monkeypatch.setattr("comfy2runpod_runtime.hub._FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("comfy2runpod_runtime.models.hub._FIRST_PAUSE_SECONDS", 0.001)
     with answering(says(answer)) as url, pytest.raises(ModelUnavailable, match=reason):
         provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
     assert NAME not in files(tmp_path)
@@ -447,7 +447,7 @@ def test_a_file_that_nobody_knows_anything_of_is_taken_with_a_warning(
 
 
 def test_a_file_without_end_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfy2runpod_runtime.hub._MOST_BYTES", 5_000_000)
+    monkeypatch.setattr("comfy2runpod_runtime.models.hub._MOST_BYTES", 5_000_000)
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     endless = goes_on(head, b"40000\r\n" + bytes(0x40000) + b"\r\n", 0.0)
     with answering(endless) as url, pytest.raises(ModelUnavailable, match="without an end"):

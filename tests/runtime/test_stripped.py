@@ -14,7 +14,7 @@ from PIL import Image, ImageSequence
 from PIL.PngImagePlugin import PngInfo
 
 from comfy2runpod_runtime.errors import OutputInvalid
-from comfy2runpod_runtime.stripped import stripped
+from comfy2runpod_runtime.outputs.strip_metadata import stripped
 
 Write = Callable[[Path, str], None]
 

@@ -12,18 +12,18 @@ from comfy2runpod.catalog.classes import Catalog, InputSpec, Number
 from comfy2runpod.catalog.node_facts import SAVE_NODES
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic
 from comfy2runpod.errors.interface import DifferentKinds, UnsuitableInput
-from comfy2runpod.flatten.stage import natural_order
-from comfy2runpod.interface.annotation import read_annotation
-from comfy2runpod.interface.fields import kind_of
-from comfy2runpod.interface.models import find_models
-from comfy2runpod.interface.packs import Pack, find_packs, prompt_nodes
-from comfy2runpod.interface.stage import PossibleFields
 from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Canvas, Document, GraphNode, Subgraph
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.pipeline import Options
+from comfy2runpod.stages.annotate.annotation import read_annotation
+from comfy2runpod.stages.flatten.stage import natural_order
+from comfy2runpod.stages.interface.fields import kind_of
+from comfy2runpod.stages.interface.models import find_models
+from comfy2runpod.stages.interface.packs import Pack, find_packs, prompt_nodes
+from comfy2runpod.stages.interface.stage import PossibleFields
 
 # Definitions that hold each other twice have instances without number.
 _MOST_INSTANCES = 10_000

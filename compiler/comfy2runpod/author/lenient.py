@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic
-from comfy2runpod.interface.packs import prompt_nodes
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Canvas, Document
 from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod.load import load
 from comfy2runpod.pipeline import Options, candidates, to_prompt
+from comfy2runpod.stages.interface.packs import prompt_nodes
+from comfy2runpod.stages.load import load
 
 # Each looks at the whole graph again; what needs more is not made out.
 _MOST_ATTEMPTS = 50

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from comfy2runpod.author.yaml_edit import Path, Yaml, read_yaml, remove_value, set_value
-from comfy2runpod.interface.annotation import TOP_KEYS
+from comfy2runpod.stages.annotate.annotation import TOP_KEYS
 
 
 @dataclass(frozen=True, slots=True)

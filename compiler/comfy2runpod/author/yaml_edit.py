@@ -13,8 +13,8 @@ from typing import TypeAlias, cast
 
 import yaml
 
-from comfy2runpod.interface.note_yaml import NoteError
-from comfy2runpod.interface.note_yaml import read_yaml as read_note
+from comfy2runpod.stages.annotate.note_yaml import NoteError
+from comfy2runpod.stages.annotate.note_yaml import read_yaml as read_note
 
 Yaml: TypeAlias = "str | list[Yaml] | dict[str, Yaml]"
 Path: TypeAlias = tuple[str, ...]

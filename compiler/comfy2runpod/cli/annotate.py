@@ -15,8 +15,8 @@ from comfy2runpod.cli.report import format_option, reporting
 from comfy2runpod.diagnostics import CompileError, Locus, nearest
 from comfy2runpod.errors.annotate import CannotChangeNote, NothingToRemove
 from comfy2runpod.ir.interface import Interface
-from comfy2runpod.load import load
 from comfy2runpod.pipeline import compile_graph
+from comfy2runpod.stages.load import load
 from comfy2runpod.write import Replaceable, write_bytes
 
 

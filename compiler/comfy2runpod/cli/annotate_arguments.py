@@ -10,8 +10,8 @@ import click
 from comfy2runpod.author.note_changes import EntryChange, section_path
 from comfy2runpod.author.yaml_edit import Path, Yaml
 from comfy2runpod.diagnostics import did_you_mean, nearest
-from comfy2runpod.interface.annotation import INPUT_KEYS, MODEL_KEYS, OUTPUT_KEYS, TOP_KEYS
-from comfy2runpod.interface.note_yaml import NoteError, read_yaml
+from comfy2runpod.stages.annotate.annotation import INPUT_KEYS, MODEL_KEYS, OUTPUT_KEYS, TOP_KEYS
+from comfy2runpod.stages.annotate.note_yaml import NoteError, read_yaml
 
 _TEXTS = ("name", "title", "description")
 _SWITCHES = {"inputs": ("required",), "outputs": ("many",)}

@@ -13,16 +13,16 @@ from urllib.parse import urlsplit
 
 import click
 
+from comfy2runpod.batch.kinds import kinds
 from comfy2runpod.cli.batch_text import Shown, counts, ended, summary
 from comfy2runpod.cli.exits import REFUSED
 from comfy2runpod.cli.process import INTERRUPTED
 from comfy2runpod.cli.progress import progress
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import terminal
-from comfy2runpod.operate.kinds import kinds
 
 if TYPE_CHECKING:
-    from comfy2runpod.operate.batch import Batch, Settings
+    from comfy2runpod.batch.batch import Batch, Settings
 
 _KEY = "RUNPOD_API_KEY"
 # Python's own.
@@ -61,7 +61,7 @@ def batch_command(
     Whatever ends it, the same command goes on where it stopped, and repeats nothing. Exit codes: 0 all are done, 1 some
     failed or are uncertain, 3 it had to stop, 130 Ctrl-C.
     """
-    from comfy2runpod.operate.batch import Settings  # noqa: PLC0415 - httpx, which no other command waits for
+    from comfy2runpod.batch.batch import Settings  # noqa: PLC0415 - httpx, which no other command waits for
 
     settings = Settings(in_flight=in_flight, retry_failed=retry_failed, resend_uncertain=resend_uncertain)
     _run(_address(endpoint), _api_key(), inputs, output, settings)
@@ -71,10 +71,10 @@ COMMANDS = (batch_command,)
 
 
 def _run(address: str, api_key: str, path: Path, folder: Path, settings: Settings) -> None:
-    from comfy2runpod.operate.batch import Batch, summarize  # noqa: PLC0415 - as above
-    from comfy2runpod.operate.caller import Caller  # noqa: PLC0415 - as above
-    from comfy2runpod.operate.inputs import Inputs  # noqa: PLC0415 - as above
-    from comfy2runpod.operate.journal import Journal  # noqa: PLC0415 - as above
+    from comfy2runpod.batch.batch import Batch, summarize  # noqa: PLC0415 - as above
+    from comfy2runpod.batch.caller import Caller  # noqa: PLC0415 - as above
+    from comfy2runpod.batch.inputs import Inputs  # noqa: PLC0415 - as above
+    from comfy2runpod.batch.journal import Journal  # noqa: PLC0415 - as above
 
     async def call(inputs: Inputs) -> int:
         async with Caller(address, api_key, settings.options) as caller:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from comfy2runpod.batch.kinds import Kind, kind_of
 from comfy2runpod.cli.progress import Steps
 from comfy2runpod.cli.terminal import Terminal
 from comfy2runpod.diagnostics import shorten
-from comfy2runpod.operate.kinds import Kind, kind_of
 
 if TYPE_CHECKING:
-    from comfy2runpod.operate.batch import Batch, Summary, Told
+    from comfy2runpod.batch.batch import Batch, Summary, Told
 
 _DRAW_EVERY = 0.5
 _LONGEST_MESSAGE = 300

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from comfy2runpod.cli.app import NAME
 from comfy2runpod.diagnostics import Diagnostic, Locus
-from comfy2runpod.emit.package import container_disk_gb
 from comfy2runpod.errors.models import ModelSizeUnknown
 from comfy2runpod.ir.interface import Interface, Model
 from comfy2runpod.pipeline import CompileResult
+from comfy2runpod.stages.emit.package import container_disk_gb
 
 _GIGABYTE, _MEGABYTE = 1e9, 1e6
 _MOST_NAMES = 3

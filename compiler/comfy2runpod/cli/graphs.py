@@ -18,9 +18,9 @@ from comfy2runpod.cli.report import Command, Reporter
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError, did_you_mean, nearest
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.errors.files import CannotRead, NoGraphs
+from comfy2runpod.model_lock import LockedFile, read_lock
 from comfy2runpod.pipeline import Options, lock_path
 from comfy2runpod.read_json import MAX_BYTES, too_large
-from comfy2runpod.weights import LockedFile, read_lock
 from comfy2runpod.write import written_by_us
 
 # Beside a graph: catalogs of the node packs that the graphs in its folder use, laid over each other by name.

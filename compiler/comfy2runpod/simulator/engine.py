@@ -13,6 +13,7 @@ from typing import TypeAlias
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, as_link, prompt_to_json
+from comfy2runpod.server_check import converted
 from comfy2runpod.shapes.evaluate import Inputs, Told, evaluate
 from comfy2runpod.shapes.rules import RULES
 from comfy2runpod.shapes.trace import in_order
@@ -20,7 +21,6 @@ from comfy2runpod.shapes.values import Clip, Constant, Images, NodeError, Sigmas
 from comfy2runpod.simulator.input_files import InputFiles, reads_picture
 from comfy2runpod.simulator.media import fingerprint
 from comfy2runpod.simulator.saving import SAVES, saved
-from comfy2runpod.verdict import converted
 
 Send: TypeAlias = Callable[[str, JsonObject, str | None], None]
 

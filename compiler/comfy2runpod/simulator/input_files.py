@@ -14,8 +14,8 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.node_facts import INPUT_FOLDER
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import Prompt, PromptNode
+from comfy2runpod.server_check import Files
 from comfy2runpod.shapes.values import InputPicture, NodeError
-from comfy2runpod.verdict import Files
 
 
 @dataclass(frozen=True, slots=True)

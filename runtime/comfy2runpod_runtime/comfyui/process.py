@@ -20,8 +20,8 @@ from pathlib import Path
 from comfy2runpod_contract.tether import END_ALL, tethered
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, SystemStats
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
-from comfy2runpod_runtime.life import Life
-from comfy2runpod_runtime.logs import fields
+from comfy2runpod_runtime.job.job_states import Life
+from comfy2runpod_runtime.operations.logs import fields
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from comfy2runpod_runtime.delivery.bucket import BucketAccess
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
 from comfy2runpod_runtime.inputs.addresses import is_public
+from comfy2runpod_runtime.inputs.validate import validate_request
 from comfy2runpod_runtime.settings import Settings
-from comfy2runpod_runtime.validate import validate_request
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 _ENDPOINT = "endpointUrl"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
-from comfy2runpod_runtime.fields import ImageInput
 from comfy2runpod_runtime.inputs.decoders import Decoders, TooCostly
 from comfy2runpod_runtime.inputs.fetch import FetchRules, fetch
+from comfy2runpod_runtime.inputs.field_types import ImageInput
 from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")

@@ -1,0 +1,153 @@
+"""Results of any package, known by their form: which files one holds, and how it is written so that it stays.
+
+One output, flat:  {"image": base64, "media_type", "bytes", "sha256", …}, or `url` and `expires_at` for the base64
+Several, or many:  {"left": {"data": base64, "media_type", …}, "frames": [{"url", "expires_at", "media_type", …}], …}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from comfy2runpod.batch.journal import flush_folder, parts_in
+from comfy2runpod.client.media import Medium, OutputSpec, media_in, part_of
+from comfy2runpod.client.transport import AsyncClient
+
+RESPONSE = "response.json"
+
+Client: TypeAlias = AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str, object]]
+
+_UNKNOWN = "application/octet-stream"
+# Texts that stand beside a flat file.
+_FACTS = frozenset({"media_type", "sha256", "prompt_id", "url", "expires_at"})
+# What a worker says of a job's progress; RunPod may keep it in the place of a result (runpod-python#250).
+_PROGRESS = frozenset({"node", "percent", "step", "of", "outputs", "files"})
+_KINDS = frozenset({"image", "video", "audio", "model"})
+# A name comes from outside, and becomes a file's.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result: its files, and all of it but their content; `missing` names outputs that failed."""
+
+    media: tuple[Medium, ...]
+    rest: Mapping[str, object]
+    missing: tuple[str, ...]
+
+
+def is_progress(output: Mapping[str, object]) -> bool:
+    """Whether what stands in a result's place is only how far the job was."""
+    return "percent" in output and output.keys() <= _PROGRESS
+
+
+def read_answer(output: Mapping[str, object]) -> Answer:
+    """Takes a result apart. In `rest`, a file's name stands in the place of its base64 or address."""
+    failed = output.get("failed")
+    missing = tuple(
+        str(one.get("output")) for one in (failed if isinstance(failed, list) else []) if isinstance(one, dict)
+    )
+    name = _flat(output)
+    if name is not None:
+        (medium,) = media_in(output, (OutputSpec(name, _UNKNOWN, flat=True),))
+        kept = {key: value for key, value in output.items() if key not in {name, "url", "expires_at"}}
+        return Answer((medium,), {name: file_name(medium), **kept}, missing)
+    media: list[Medium] = []
+    rest: dict[str, object] = {}
+    for key, value in output.items():
+        if not _NAME.fullmatch(key) or not _holds_files(value):
+            rest[key] = value
+            continue
+        files = media_in({key: value}, (OutputSpec(key, _UNKNOWN, flat=False),))
+        media += files
+        parts = [_without(part, medium) for part, medium in zip(_parts(value), files, strict=True)]
+        rest[key] = parts if isinstance(value, list) else parts[0]
+    return Answer(tuple(media), rest, missing)
+
+
+def file_name(medium: Medium) -> str:
+    """What a file is called in its input's folder."""
+    name = medium.name()
+    return name if name != RESPONSE else f"file_{name}"
+
+
+async def keep_answer(client: Client, answer: Answer, folder: Path) -> None:
+    """Writes a result into its folder; all of it is on the disk when this returns.
+
+    Raises:
+        MediaBroken: a file is another than the worker made, or cannot be fetched.
+        OSError: the folder cannot be written.
+    """
+    await asyncio.to_thread(_make_room, folder)
+    paths = [folder / file_name(medium) for medium in answer.media]
+    for medium, path in zip(answer.media, paths, strict=True):
+        await client.save_one(medium, path)
+    await asyncio.to_thread(_settle, paths, answer.rest, folder)
+
+
+def _make_room(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    # Left by a process that died.
+    for stale in parts_in(folder):
+        stale.unlink()
+
+
+def _settle(paths: Iterable[Path], rest: Mapping[str, object], folder: Path) -> None:
+    for path in paths:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    response = folder / RESPONSE
+    part = part_of(response)
+    try:
+        with part.open("wb") as file:
+            text = json.dumps(rest, indent=2, ensure_ascii=False) + "\n"
+            file.write(text.encode("utf-8", "replace"))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(response)
+    finally:
+        part.unlink(missing_ok=True)
+    flush_folder(folder)
+    flush_folder(folder.parent)
+
+
+def _flat(output: Mapping[str, object]) -> str | None:
+    """The name of the one file that a flat answer holds; None if it is not flat."""
+    media_type, size = output.get("media_type"), output.get("bytes")
+    if not isinstance(media_type, str) or not ("sha256" in output or isinstance(size, int)):
+        return None
+    if isinstance(output.get("url"), str):
+        kind = media_type.partition("/")[0]
+        return kind if kind in _KINDS else "file"
+    texts = {key: value for key, value in output.items() if isinstance(value, str) and key not in _FACTS}
+    if not texts:
+        return None
+    # Other texts there are seldom, and none as long; whether it is whole is the saving's to say.
+    name = max(texts, key=lambda key: len(texts[key]))
+    return name if _NAME.fullmatch(name) else None
+
+
+def _parts(value: object) -> list[Mapping[str, object]]:
+    return [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
+
+
+def _holds_files(value: object) -> bool:
+    parts = _parts(value)
+    whole = len(parts) == len(value) if isinstance(value, list) else True
+    return bool(parts) and whole and all(_is_file(part) for part in parts)
+
+
+def _is_file(part: Mapping[str, object]) -> bool:
+    held = part.get("data", part.get("url"))
+    return isinstance(held, str) and isinstance(part.get("media_type"), str)
+
+
+def _without(part: Mapping[str, object], medium: Medium) -> dict[str, object]:
+    kept = {key: value for key, value in part.items() if key not in {"data", "url", "expires_at"}}
+    return {"data": file_name(medium), **kept}

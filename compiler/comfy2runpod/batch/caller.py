@@ -1,0 +1,100 @@
+"""An endpoint as a batch calls it: the client's own rules, at a pace that all calls share, and in bounded memory."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import replace
+from typing import TypeVar, cast
+
+from comfy2runpod.batch.pace import Pace
+from comfy2runpod.client import flow
+from comfy2runpod.client.errors import EndpointNotFound, Unreachable
+from comfy2runpod.client.flow import Options, Reply, Send, Wait
+from comfy2runpod.client.transport import AsyncClient
+
+_T = TypeVar("_T")
+
+# Answers may hold ten megabytes each, three times over while they are unpacked: so many are had at once.
+_ANSWERS = 8
+
+
+class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str, object]]):
+    """The calls of one batch."""
+
+    def __init__(self, endpoint: str, api_key: str, options: Options) -> None:
+        super().__init__(endpoint, api_key, options)
+        self.pace = Pace()
+        # When it last answered as it should, of time.monotonic; None until it has.
+        self.answered_at: float | None = None
+        # HTTP's status of the last answer to /run.
+        self.run_status = 0
+        self._room = asyncio.Semaphore(_ANSWERS)
+
+    async def queue(self, request: Mapping[str, object]) -> str:
+        """Queues a job, in one try: what to do about a refusal is the batch's to decide. Its id."""
+        job_id = await self._walk(flow.submit(request, replace(self.options, retries=0)))
+        self.pace.well()
+        return job_id
+
+    @property
+    def address(self) -> str:
+        """The endpoint's URL."""
+        return self._http.url
+
+    async def kept(self, job_id: str, keep: Callable[[Mapping[str, object]], Awaitable[_T]]) -> _T:
+        """Looks at a job until it ends; what `keep` makes of its output, while there is room for it in memory."""
+        steps: Generator[Send | Wait, Reply, dict[str, object]]
+        steps = flow.result(job_id, self.options, (), None, math.inf)
+        reply: Reply | None = None
+        inside = False
+        try:
+            while True:
+                try:
+                    step = next(steps) if reply is None else steps.send(reply)
+                except StopIteration as end:
+                    return await keep(cast("dict[str, object]", end.value))
+                if isinstance(step, Wait):
+                    if inside:
+                        self._room.release()
+                        inside = False
+                    reply = Reply()
+                    await asyncio.sleep(step.seconds)
+                else:
+                    await self.pace.ready()
+                    if not inside:
+                        await self._room.acquire()
+                        inside = True
+                    reply = await self._send(step)
+        finally:
+            if inside:
+                self._room.release()
+
+    async def check_known(self) -> None:
+        """Asks whether the endpoint itself is there: one that is gone knows none of its jobs either.
+
+        Raises:
+            EndpointNotFound: it is gone.
+            Unreachable: it does not say.
+        """
+        reply = await self._send(Send("GET", "/health", seconds=self.options.request_seconds))
+        if reply.status == 404:  # noqa: PLR2004 - HTTP's own
+            raise EndpointNotFound("GET /health: HTTP 404: there is no such endpoint")
+        if reply.status != 200:  # noqa: PLR2004 - HTTP's own
+            raise Unreachable(f"GET /health: {reply.reason or f'HTTP {reply.status}'}")
+
+    async def _send(self, step: Send) -> Reply:
+        reply = await super()._send(step)
+        if step.path == "/run":
+            self.run_status = reply.status
+        if reply.status == 429:  # noqa: PLR2004 - HTTP's own
+            self.pace.slow(flow.seconds_asked(reply.retry_after))
+        elif step.path == "/run" and (reply.status >= 500 or reply.broken is not None):  # noqa: PLR2004 - HTTP's own
+            # A look that fails is tried again by the client's own rule; a submission must not be.
+            self.pace.slow()
+        elif 200 <= reply.status < 300 and reply.body.lstrip()[:1] == b"{":  # noqa: PLR2004 - HTTP's own
+            # Not by a page that says that all is closed.
+            self.answered_at = time.monotonic()
+        return reply

@@ -1,0 +1,104 @@
+"""The model lock: what the hub says of each file, once, so that every worker gets the very same bytes.
+
+The lock stands beside the graph (`graphs/x.lock.json`) and is committed with it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from comfy2runpod.diagnostics import CompileError, Locus, shorten, show
+from comfy2runpod.errors import model_lock as errors
+from comfy2runpod.ir.interface import Interface
+from comfy2runpod.ir.json import Json, JsonObject, json_type
+from comfy2runpod.strict_json import strict_json
+from comfy2runpod_contract.hashes import sha256_hex
+from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
+from comfy2runpod_contract.texts import is_plain
+
+VERSION = 1
+_MOST_FILES = 10_000
+_LONGEST_URL = 8192
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class LockedFile:
+    """What the hub said of one file: the commit, its size in bytes, and its sha256."""
+
+    url: str
+    revision: str | None
+    size: int
+    sha256: str | None
+
+
+def lock_text(locked: Sequence[LockedFile]) -> str:
+    """The lock file's text."""
+    files = {
+        item.url: {"revision": item.revision, "size": item.size, "sha256": item.sha256}
+        for item in sorted(locked, key=lambda item: item.url)
+    }
+    return json.dumps({"version": VERSION, "files": files}, indent=2) + "\n"
+
+
+def read_lock(data: bytes, file: str) -> tuple[LockedFile, ...]:
+    """A lock file's content.
+
+    Raises:
+        CompileError: it is not one, or of a newer version; the file that it fails at is named.
+    """
+    try:
+        return tuple(_files(strict_json(data.decode("utf-8-sig"))))
+    except ValueError as error:
+        raise CompileError([errors.BadLock(at=Locus(file), problem=str(error))]) from None
+
+
+def is_commit(text: str) -> bool:
+    """Whether it is a commit as the hub writes it: 40 hex digits."""
+    return _COMMIT.fullmatch(text) is not None
+
+
+def _files(raw: Json) -> Iterator[LockedFile]:
+    if not isinstance(raw, dict) or not isinstance(raw.get("files"), dict):
+        raise ValueError("expected an object with `version` and `files`")  # noqa: TRY004 - a fault of the file
+    version = raw.get("version")
+    if version != VERSION or isinstance(version, bool):
+        raise ValueError(f"it has the version {show(version)}; this comfy2runpod reads version {VERSION}")
+    files = cast(JsonObject, raw["files"])
+    if len(files) > _MOST_FILES:
+        raise ValueError(f"it has {len(files):,} files; {_MOST_FILES:,} are read at most")
+    for url, entry in files.items():
+        yield _file(url, entry)
+
+
+def _file(url: str, entry: Json) -> LockedFile:
+    at = shorten(url, 200)
+    if not is_plain(url) or len(url) > _LONGEST_URL:
+        raise ValueError(f"{at} is no URL")
+    if not isinstance(entry, dict):
+        raise ValueError(f"{at}: expected an object, found {json_type(entry)}")  # noqa: TRY004 - a fault of the file
+    revision, size, sha256 = entry.get("revision"), entry.get("size"), entry.get("sha256")
+    if revision is not None and not (isinstance(revision, str) and is_commit(revision)):
+        raise ValueError(f"{at}: revision is {show(revision)}; expected a commit of 40 hex digits, or null")
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 < size <= LARGEST_FILE_BYTES:
+        raise ValueError(f"{at}: size is {show(size)}; expected a number of bytes, 1 to {LARGEST_FILE_BYTES:,}")
+    digest = sha256_hex(sha256) if isinstance(sha256, str) else None
+    if digest is None and sha256 is not None:
+        raise ValueError(f"{at}: sha256 is {show(sha256)}; expected 64 hex digits, or null")
+    return LockedFile(url, revision, size, digest)
+
+
+def merge_lock(interface: Interface, locked: Sequence[LockedFile]) -> Interface:
+    """The interface with the lock's word on its models."""
+    by_url = {item.url: item for item in locked}
+    models = tuple(
+        replace(model, revision=known.revision, size=known.size, sha256=known.sha256)
+        if (known := by_url.get(model.url)) is not None
+        else model
+        for model in interface.models
+    )
+    return replace(interface, models=models)

@@ -1,0 +1,1 @@
+"""The stages of a compilation, in order; the pipeline runs them."""

@@ -1,0 +1,1 @@
+"""Document -> annotation: the author's note, read and checked."""

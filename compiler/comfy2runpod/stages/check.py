@@ -1,0 +1,157 @@
+"""BoundGraph -> diagnostics: what the server would refuse, told before anything is written.
+
+The verdict on inputs is the server's own (`comfy2runpod.server_check`); cycles are looked for in the whole graph, also
+where no output would reach them.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterator
+from typing import cast
+
+from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
+from comfy2runpod.errors import check as errors
+from comfy2runpod.ir.bound import BoundGraph, BoundNode
+from comfy2runpod.ir.prompt import as_link
+from comfy2runpod.server_check import NodeFault, Verdict, validate_prompt
+
+
+def check(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
+    """Checks a bound graph as the server checks a prompt.
+
+    Raises:
+        CompileError: the server would refuse it, wholly or in part.
+    """
+    verdict = validate_prompt(graph.prompt(), catalog)
+    # Where the server looked at every node and found no fault, nothing goes round.
+    if verdict.node_faults or verdict.looked_at < len(graph.nodes):
+        found = Collector()
+        for circle in _circles(graph):
+            node = graph.nodes[circle[0]]
+            found.add(errors.GraphCycle(at=_locus(graph, node), nodes=circle))
+        found.finish()
+    return _told(graph, verdict)
+
+
+def check_as_server(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
+    """The server's verdict and nothing beyond it: what no output needs is not looked at.
+
+    Raises:
+        CompileError: the server would refuse it, wholly or in part.
+    """
+    return _told(graph, validate_prompt(graph.prompt(), catalog))
+
+
+def _told(graph: BoundGraph, verdict: Verdict) -> tuple[Diagnostic, ...]:
+    found = Collector()
+    near = Suggestions(graph.nodes)
+    for fault in verdict.node_faults:
+        for diagnostic in _diagnostics(graph, fault, near):
+            found.add(diagnostic)
+    error = verdict.error
+    if error is not None and not verdict.node_faults:
+        at = Locus(graph.file)
+        if error.kind == "prompt_no_outputs":
+            found.add(errors.NoOutputNode(at=at))
+        else:
+            found.add(errors.RefusedByServer(at=at, kind=error.kind, message=error.message, details=error.details))
+    return found.finish()
+
+
+def _circles(graph: BoundGraph) -> list[tuple[str, ...]]:
+    origins = {
+        node.id: [link.node_id for value in node.inputs.values() if (link := as_link(value)) is not None]
+        for node in graph.nodes.values()
+    }
+    try:
+        graphlib.TopologicalSorter(origins).prepare()
+    except graphlib.CycleError:
+        pass
+    else:
+        return []
+    # Rarely needed, and slow to import.
+    import networkx  # noqa: PLC0415
+
+    links: networkx.DiGraph[str] = networkx.DiGraph()
+    links.add_edges_from((origin, node_id) for node_id, given in origins.items() for origin in given)
+    groups = [sorted(group) for group in networkx.strongly_connected_components(links) if len(group) > 1]
+    groups += [[node_id] for node_id in links if links.has_edge(node_id, node_id)]
+    circles = []
+    for group in sorted(groups):
+        edges = networkx.find_cycle(links.subgraph(group), source=group[0])
+        circles.append(tuple(edge[0] for edge in edges))
+    return circles
+
+
+def _locus(graph: BoundGraph, node: BoundNode, name: str | None = None) -> Locus:
+    return Locus(graph.file, node.id, node.title, node.node_class.name, name, node.json_path)
+
+
+def _diagnostics(graph: BoundGraph, fault: NodeFault, near: Suggestions) -> Iterator[Diagnostic]:
+    """What a fault says, once for each input that is at fault."""
+    if fault.raised_by:
+        for name in fault.raised_by:
+            yield _raised(graph, graph.nodes[fault.node_id], name, near)
+    else:
+        yield _diagnostic(graph, fault)
+
+
+def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
+    node = graph.nodes[fault.node_id]
+    name = fault.input_name
+    at = _locus(graph, node, name)
+    value = node.inputs.get(name) if name is not None else None
+    spec = node.specs.get(name) if name is not None else None
+    link = as_link(value)
+    match fault.kind:
+        case "required_input_missing" if spec is not None:
+            return _missing(node, at, spec.type)
+        case "value_smaller_than_min" | "value_bigger_than_max" if spec is not None:
+            return errors.ValueOutOfBounds(at=at, value=value, minimum=spec.minimum, maximum=spec.maximum)
+        case "value_not_in_list" if spec is not None:
+            choices = spec.choices or tuple(key for key, _ in spec.options)
+            return errors.ValueNotInList(at=at, value=value, choices=choices, folders=spec.folders)
+        case "invalid_input_type" if spec is not None:
+            return errors.WrongType(at=at, value=value, expected=spec.type)
+        case "bad_linked_input":
+            return errors.MalformedLink(at=at, value=value)
+        case "return_type_mismatch" if spec is not None and link is not None:
+            origin = graph.nodes[link.node_id]
+            given = origin.node_class.outputs[link.slot].type
+            return errors.LinkOfWrongType(at=at, origin=_shown(origin), given=given, expected=spec.type)
+        case "dependency_cycle":
+            circle = cast("list[str]", fault.extra["cycle_nodes"])
+            return errors.GraphCycle(at=at, nodes=tuple(circle))
+    return errors.RefusedByServer(at=at, kind=fault.kind, message=fault.message, details=fault.details)
+
+
+def _raised(graph: BoundGraph, node: BoundNode, name: str, near: Suggestions) -> Diagnostic:
+    """Why the server's own check of an input fails: the link leads nowhere, or the value is of no use to it."""
+    at = _locus(graph, node, name)
+    spec = node.specs.get(name)
+    # What a class's own check fails at is a text: a file's name, a ratio.
+    kind = spec.type if spec is not None and spec.type != "COMBO" else "STRING"
+    if name not in node.inputs:
+        return _missing(node, at, kind)
+    value = node.inputs[name]
+    match value:
+        case [str() as origin_id, _] if origin_id not in graph.nodes:
+            return errors.LinkFromAbsentNode(at=at, origin=origin_id, near=near)
+        case [str() as origin_id, int() as slot]:
+            origin = graph.nodes[origin_id]
+            outputs = tuple(f"{index} {output.name}" for index, output in enumerate(origin.node_class.outputs))
+            return errors.LinkFromNoOutput(at=at, origin=_shown(origin), slot=slot, outputs=outputs)
+        case list():
+            return errors.MalformedLink(at=at, value=value)
+    return errors.WrongType(at=at, value=value, expected=kind)
+
+
+def _missing(node: BoundNode, at: Locus, kind: str) -> Diagnostic:
+    cut = node.cuts.get(at.input) if at.input is not None else None
+    return errors.RequiredInputMissing(at=at, type=kind, cut=cut)
+
+
+def _shown(node: BoundNode) -> str:
+    return f"node {node.id} ({node.node_class.name})"

@@ -1,0 +1,316 @@
+"""Interface + prompt -> the texts of a whole package."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from comfy2runpod import __version__
+from comfy2runpod.ir.interface import ChoiceField, ImageField, Interface, Model, SeedField, TextField
+from comfy2runpod.ir.json import Json, JsonObject, json_document
+from comfy2runpod.ir.prompt import Prompt, prompt_to_json
+from comfy2runpod.stages.emit.client_types import exact_names, file_members, has_literal, python_types, shapes
+from comfy2runpod.stages.emit.environment import client_text, environment, template_text
+from comfy2runpod.stages.emit.openapi import REFUSALS, openapi
+from comfy2runpod.stages.emit.page import page
+from comfy2runpod.stages.emit.python_types import builtins_of, file_classes
+from comfy2runpod.stages.emit.runtime_wheel import WHEELS, pinned, runtime_wheel
+from comfy2runpod.stages.emit.schemas import ERROR_CODES, input_schema, output_schema
+from comfy2runpod.stages.emit.template_models import (
+    assignment,
+    early_outputs,
+    field_view,
+    file_facts,
+    gives_files,
+    gives_many_pictures,
+    imported,
+    is_flat,
+    left_out_blocks,
+    output_view,
+    patch_imports,
+    seed_names,
+    stepped,
+    takes_choice,
+    takes_image_options,
+)
+from comfy2runpod_contract import limits
+from comfy2runpod_contract.model_files import MODEL_FOLDERS
+
+# The agreement between a package and the runtime; the runtime refuses a package of another one.
+CONTRACT = 3
+LOCK_VERSION = 1
+_GIGABYTE = 1e9
+_EXAMPLE_URL = "https://example.com/picture.png"
+# Of media types whose second half is no file's extension.
+_EXTENSIONS = {"audio/mpeg": "mp3", "image/jpeg": "jpg", "image/svg+xml": "svg", "model/gltf-binary": "glb"}
+
+# What the image gets of a package: the one list that its Dockerfile copies and its .dockerignore lets in.
+_APP = (
+    "entrypoint.sh", "handler.py", "models.lock.json", "patch.py", "schema.py", "test_input.json", "workflow_api.json",
+)  # fmt: skip
+
+_TEMPLATES = {
+    "schema.py": "schema.py.j2",
+    "patch.py": "patch.py.j2",
+    "handler.py": "handler.py.j2",
+    "Dockerfile": "Dockerfile.j2",
+    "entrypoint.sh": "entrypoint.sh.j2",
+    ".dockerignore": "dockerignore.j2",
+    ".github/workflows/docker-build.yml": "docker-build.yml.j2",
+    "docs/API.md": "API.md.j2",
+    "docs/index.html": "index.html.j2",
+    "clients/python/README.md": "client-README-python.md.j2",
+    "clients/python/pyproject.toml": "client-pyproject.toml.j2",
+    "clients/python/{name}_client/__init__.py": "client-init.py.j2",
+    "clients/python/{name}_client/client.py": "client.py.j2",
+    "clients/typescript/README.md": "client-README-typescript.md.j2",
+    "clients/typescript/package.json": "client-package.json.j2",
+    "clients/typescript/tsconfig.json": "client-tsconfig.json.j2",
+    "clients/typescript/src/client.ts": "client.ts.j2",
+    "clients/typescript/src/index.ts": "client-index.ts.j2",
+    "clients/typescript/src/input_schema.ts": "client-input-schema.ts.j2",
+}
+
+# What every package's clients share.
+_CLIENT_MODULES = (
+    "addresses.py", "checks.py", "errors.py", "flow.py", "http.py", "job_options.py", "loop.py", "media.py",
+    "pictures.py", "text.py", "transport.py",
+)  # fmt: skip
+_CLIENT_TS_MODULES = (
+    "addresses.ts", "checks.ts", "errors.ts", "flow.ts", "http.ts", "job_options.ts", "json.ts", "media.ts", "node.ts",
+    "pictures.ts", "text.ts", "transport.ts",
+)  # fmt: skip
+
+
+def emit(interface: Interface, prompt: Prompt) -> dict[str, str | bytes]:
+    """The package's files: path to text or bytes. The same for the same interface, prompt and installation."""
+    context = _context(interface)
+    wheel = runtime_wheel()
+    files: dict[str, str | bytes] = {
+        path.format(name=interface.name): environment().get_template(name).render(context)
+        for path, name in _TEMPLATES.items()
+    }
+    # The same for every package: what it has to do with this one is in client.py and client.ts.
+    files |= {f"clients/python/{interface.name}_client/{name}": client_text("client", name) for name in _CLIENT_MODULES}
+    files |= {f"clients/typescript/src/{name}": client_text("client_ts", name) for name in _CLIENT_TS_MODULES}
+    files |= {
+        f"clients/python/{interface.name}_client/input.schema.json": _json(input_schema(interface)),
+        "workflow_api.json": _json(prompt_to_json(prompt)),
+        "models.lock.json": _json(lock_json(interface.models)),
+        "requirements.txt": pinned(),
+        f"{WHEELS}/{wheel.name}": wheel.data,
+        "comfyui.lock": template_text(f"comfyui-{interface.comfyui_version}.lock"),
+        "test_input.json": _json({"input": example_input(interface)}),
+        ".runpod/hub.json": _json(_hub(interface)),
+        ".runpod/tests.json": _json(_hub_tests(interface)),
+        "docs/input.schema.json": _json(input_schema(interface)),
+        "docs/output.schema.json": _json(output_schema(interface)),
+        "docs/openapi.json": _json(openapi(interface, example_input(interface))),
+    }
+    return dict(sorted(files.items()))
+
+
+def lock_json(models: tuple[Model, ...]) -> JsonObject:
+    """The model lock, as the worker's provisioner reads it."""
+    entries: list[Json] = [
+        {
+            "file": model.file,
+            "directory": model.directory,
+            "repo": model.repo,
+            "path": model.path,
+            "revision": model.revision,
+            "url": model.url,
+            "size": model.size,
+            "approximate_size": model.approximate_size,
+            "sha256": model.sha256,
+            "licence": model.licence,
+        }
+        for model in models
+        if model.url
+    ]
+    # What a worker's rule of where a model may lie does not know by itself: the folders of node packs.
+    folders = {model.directory.partition("/")[0] for model in models if model.url} - MODEL_FOLDERS
+    return {"version": LOCK_VERSION, "folders": [*sorted(folders)], "models": entries}
+
+
+def example_input(interface: Interface) -> JsonObject:
+    """An input that the endpoint takes, with every required field and the defaults of the others that are short.
+
+    Pictures that may be left out are.
+    """
+    example: JsonObject = {}
+    for field in interface.fields:
+        view = field_view(field)
+        if field.required or not isinstance(field, (SeedField, TextField, ImageField)):
+            example[field.name] = view.example
+    return example | _carried(interface)
+
+
+def _carried(interface: Interface) -> JsonObject:
+    """What an example asks of several pictures: as PNG they are together more than an answer carries."""
+    return {"output": {"format": "webp"}} if gives_many_pictures(interface) else {}
+
+
+def _call_input(interface: Interface) -> JsonObject:
+    """The shortest example: only what is required and what makes the answer fit, and pictures by URL."""
+    given = {field.name: field_view(field).example for field in interface.fields if field.required}
+    pictures = [field.name for field in interface.fields if isinstance(field, ImageField)]
+    return {name: _EXAMPLE_URL if name in pictures else value for name, value in given.items()} | _carried(interface)
+
+
+def _first_output(interface: Interface) -> dict[str, object]:
+    """The first output, and where in a job's answer its file or text, and its URL, stand."""
+    first = output_view(interface.outputs[0])
+    inside = f".output.{first.name}" + ("[0]" if first.many else "")
+    key = "text" if first.kind == "text" else "data"
+    media_type = "image/webp" if first.kind == "image" and _carried(interface) else first.media_type
+    return {
+        "first": first,
+        "first_value": inside if is_flat(interface) else f"{inside}.{key}",
+        "first_field": inside.removeprefix(".") if is_flat(interface) else f"{inside}.{key}".removeprefix("."),
+        "first_url": ".output.url" if is_flat(interface) else f"{inside}.url",
+        "first_extension": _EXTENSIONS.get(media_type) or media_type.partition("/")[2],
+    }
+
+
+_LIMITS = {
+    "shortest_execution_ms": limits.SHORTEST_EXECUTION_MS,
+    "longest_execution_ms": limits.LONGEST_EXECUTION_MS,
+    "default_execution_ms": limits.DEFAULT_EXECUTION_MS,
+    "default_execution_seconds": limits.DEFAULT_EXECUTION_MS // 1000,
+    "shortest_ttl_ms": limits.SHORTEST_TTL_MS,
+    "longest_ttl_ms": limits.LONGEST_TTL_MS,
+    "default_ttl_ms": limits.DEFAULT_TTL_MS,
+}
+
+
+def _context(interface: Interface) -> dict[str, object]:
+    fields = [(field_view(field), stepped(field)) for field in interface.fields]
+    outputs = [output_view(output) for output in interface.outputs]
+    seeds = seed_names(interface)
+    takes, gives = input_schema(interface), output_schema(interface)
+    classes = file_classes(output.name for output in interface.outputs)
+    client_shapes = shapes(takes, gives, classes)
+    example = example_input(interface)
+    return {
+        "version": __version__,
+        "contract": CONTRACT,
+        "limits": _LIMITS,
+        "app": _APP,
+        "interface": interface,
+        "fields": fields,
+        "outputs": outputs,
+        "flat": is_flat(interface),
+        "shapes": client_shapes,
+        "client_literals": has_literal(client_shapes),
+        "client_builtins": builtins_of(python_types(client_shapes)),
+        "schema_builtins": builtins_of(_schema_types(interface)),
+        "file_classes": classes,
+        "client_files": file_members(client_shapes, early_outputs(interface)),
+        "client_name": f"{interface.name.replace('_', '-')}-client",
+        "client_package": f"{interface.name}_client",
+        "client_description": f"A typed client of the endpoint {interface.name}",
+        "flat_description": f"The {outputs[0].kind} ({outputs[0].media_type}), base64.",
+        "client_exact": {"input": list(exact_names(takes)), "output": list(exact_names(gives))},
+        "input_schema_text": json.dumps(takes, ensure_ascii=True, separators=(",", ":")),
+        "facts": {output.name: file_facts(output) for output in interface.outputs},
+        "image_options": takes_image_options(interface),
+        "many_pictures": gives_many_pictures(interface),
+        "files": gives_files(interface),
+        "choice": takes_choice(interface),
+        "seeds": seeds,
+        "assignments": [
+            (field, [(target, assignment(field, target)) for target in field.targets]) for field in interface.fields
+        ],
+        "optional": frozenset(
+            field.name for field in interface.fields if isinstance(field, ImageField) and not field.required
+        ),
+        "left_out": left_out_blocks(interface),
+        "prefixes": [output for output in interface.outputs if output.prefix_input is not None],
+        "patch_imports": patch_imports(interface),
+        "handler_classes": imported({"Endpoint", *(output.handler_class for output in outputs)}),
+        "has_literal": takes_choice(interface) or any(isinstance(field, ChoiceField) for field in interface.fields),
+        "schema_imports": imported(
+            {"Stepped" for _, step in fields if step is not None}
+            | {"ImageInput" for view, _ in fields if view.marker is not None}
+            | ({"ImageOptions"} if takes_image_options(interface) else set())
+            | ({"OutputOptions"} if gives_files(interface) and not takes_image_options(interface) else set())
+            | ({"inline_or_url" if is_flat(interface) else "AnswerFile"} if gives_files(interface) else set())
+        ),
+        "images": [view for view, _ in fields if view.kind == "image"],
+        "models": [(model, size_text(model)) for model in interface.models],
+        "error_codes": ERROR_CODES,
+        "refusals": REFUSALS,
+        "call_input": _call_input(interface),
+        **_first_output(interface),
+        "page": page(interface, example),
+        "curl_request": {"input": example},
+        "uses_request": any(
+            field.targets and not isinstance(field, (SeedField, ImageField)) for field in interface.fields
+        )
+        or any(isinstance(field, ImageField) and not field.required for field in interface.fields),
+        "uses_run": any(isinstance(field, (SeedField, ImageField)) for field in interface.fields)
+        or any(output.prefix_input is not None for output in interface.outputs),
+    }
+
+
+def _schema_types(interface: Interface) -> list[str]:
+    """The types of the annotations in schema.py: those of fields, of what is measured, and of what is always there."""
+    types: list[str] = [field_view(field).python_type for field in interface.fields]
+    types += [fact.python_type for output in interface.outputs for fact in file_facts(output)]
+    types += ["Str", "Bool", "Dict[Str, Float]", *("Int" for _ in seed_names(interface))]
+    return types + (["List[Str]"] if takes_choice(interface) or any(one.many for one in interface.outputs) else [])
+
+
+def size_text(model: Model) -> str:
+    """A model file's size in words: exact if the lock knows it, else about what the author wrote."""
+    size = model.size or model.approximate_size
+    if size is None:
+        return "not told"
+    text = f"{size / _GIGABYTE:.2f} GB" if size >= _GIGABYTE else f"{size / 1e6:.0f} MB"
+    return text if model.size else f"about {text}"
+
+
+def container_disk_gb(interface: Interface) -> int:
+    """GB of a worker's own disk: the note's, and room for every model, because without a volume they land there."""
+    models = sum(model.size or model.approximate_size or 0 for model in interface.models)
+    return interface.runpod.container_disk_gb + math.ceil(models / _GIGABYTE)
+
+
+def _hub(interface: Interface) -> JsonObject:
+    category = interface.outputs[0].kind.value
+    return {
+        "title": interface.title,
+        "description": interface.description or interface.title,
+        "type": "serverless",
+        "category": category,
+        "config": {
+            "runsOn": "GPU",
+            "containerDiskInGb": container_disk_gb(interface),
+            "gpuCount": 1,
+            "gpuIds": ",".join(interface.runpod.gpu),
+            "allowedCudaVersions": ["12.8", "12.9", "13.0"],
+        },
+    }
+
+
+def _hub_tests(interface: Interface) -> JsonObject:
+    return {
+        "tests": [
+            {
+                "name": f"{interface.name}_example",
+                "input": example_input(interface),
+                "timeout": interface.runpod.execution_timeout_seconds * 1000,
+            }
+        ],
+        "config": {
+            "gpuTypeId": "NVIDIA H100 80GB HBM3",
+            "gpuCount": 1,
+            "env": [],
+            "allowedCudaVersions": ["12.8", "12.9", "13.0"],
+        },
+    }
+
+
+def _json(value: JsonObject) -> str:
+    return json_document(value)

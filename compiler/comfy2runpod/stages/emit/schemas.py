@@ -1,0 +1,302 @@
+"""The interface as JSON Schema 2020-12."""
+
+from __future__ import annotations
+
+from comfy2runpod.ir.interface import (
+    BooleanField,
+    ChoiceField,
+    Field,
+    ImageField,
+    IntegerField,
+    Interface,
+    MediaKind,
+    NumberField,
+    Output,
+    SeedField,
+    TextField,
+)
+from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.stages.emit.template_models import (
+    IMAGE_TYPES,
+    MAX_LISTED,
+    described,
+    file_facts,
+    gives_files,
+    is_flat,
+    takes_choice,
+    takes_image_options,
+)
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# Code, when it comes, and what the caller can do about it.
+ERROR_CODES = (
+    ("invalid_input", "The input is not one that this endpoint takes.", "Correct the fields that the details name."),
+    ("comfyui_error", "ComfyUI refused the prompt, or a node failed.", "Try again; report it with the prompt_id."),
+    ("out_of_memory", "The GPU's memory is too small for the job.", "Ask for a smaller size or less at once."),
+    ("stalled", "The job made no progress for too long and was stopped.", "Try again; report it with the prompt_id."),
+    ("disk_full", "A disk of the worker is full.", "Try again: another worker takes the job."),
+    ("comfyui_unavailable", "ComfyUI cannot be reached on the worker.", "Try again: another worker takes the job."),
+    ("output_missing", "The job ended without its file.", "Try again; report it with the prompt_id."),
+    ("output_invalid", "The file is not whole.", "Try again; report it with the prompt_id."),
+    (
+        "output_too_large",
+        "The result is larger than an answer may be.",
+        "Ask for less, for webp, or for delivery by url.",
+    ),
+    ("delivery_failed", "The bucket did not take the result.", "Try again; check s3Config or tell the operator."),
+    ("timeout", "The job took longer than it may.", "Ask for less, or raise the endpoint's time limit."),
+    ("cancelled", "The job was stopped.", "Send it again if it is still wanted."),
+    ("model_unavailable", "A model file cannot be had.", "Tell whoever runs the endpoint."),
+    ("internal_error", "The worker failed for a reason of its own.", "Report it with the time and the job's id."),
+)
+
+# Members of `output`.
+_DELIVERY: JsonObject = {
+    "delivery": {
+        "title": "Delivery",
+        "description": "inline: base64 in the answer. url: an address that needs no log-in and expires, if the "
+        "endpoint has a bucket or the job brings one (s3Config). Left out: the endpoint's choice.",
+        "enum": ["inline", "url", None],
+        "default": None,
+    },
+}
+_PICTURES: JsonObject = {
+    "format": {
+        "title": "Format",
+        "description": "What pictures are encoded as; left out, as they were saved. JPEG has no alpha: what is "
+        "transparent is laid over white.",
+        "enum": ["png", "jpeg", "webp", None],
+        "default": None,
+    },
+    "quality": {
+        "title": "Quality",
+        "description": "Of jpeg and webp; left out, 90.",
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "maximum": 100,
+        "default": None,
+    },
+}
+
+_JSON_TYPES = {"Int": "integer", "Float": "number", "Str": "string"}
+
+# What stands in the place of a file that is delivered by URL.
+_ADDRESS: JsonObject = {
+    "url": {"type": "string", "format": "uri", "description": "Where the file is, for a GET without a log-in."},
+    "expires_at": {"type": "string", "format": "date-time", "description": "Until when the URL works (UTC)."},
+}
+
+
+def input_schema(interface: Interface) -> JsonObject:
+    """The schema of a job's `input`."""
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:comfy2runpod:{interface.name}:input",
+        "title": "Input",
+        "description": f"What {interface.title} takes.",
+        "type": "object",
+        "properties": {**{field.name: _field(field) for field in interface.fields}, **_reserved(interface)},
+        "required": [field.name for field in interface.fields if field.required],
+        "additionalProperties": False,
+    }
+
+
+def _reserved(interface: Interface) -> JsonObject:
+    """The keys that a request takes beside its fields, as far as they mean something here."""
+    keys: JsonObject = {}
+    if gives_files(interface):
+        pictures = takes_image_options(interface)
+        keys["output"] = {
+            "title": "Output",
+            "description": f"How files are given back{', and pictures encoded' if pictures else ''}. What is left out "
+            "is the endpoint's own choice.",
+            "type": ["object", "null"],
+            "default": None,
+            "properties": {**_DELIVERY, **(_PICTURES if pictures else {})},
+            "additionalProperties": False,
+        }
+    if takes_choice(interface):
+        keys["outputs"] = {
+            "title": "Outputs",
+            "description": "Which outputs are made; left out, all. Only the part of the workflow that they need runs.",
+            "type": ["array", "null"],
+            "items": {"type": "string", "enum": [output.name for output in interface.outputs]},
+            "minItems": 1,
+            "uniqueItems": True,
+            "default": None,
+        }
+        keys["allow_partial"] = {
+            "title": "Allow partial",
+            "description": "Whether an answer may lack outputs that failed; `failed` then says which and why.",
+            "type": "boolean",
+            "default": False,
+        }
+    keys["timings"] = {
+        "title": "Timings",
+        "description": "Whether the answer says how long each part of the job took on the worker.",
+        "type": "boolean",
+        "default": False,
+    }
+    return keys
+
+
+def output_schema(interface: Interface) -> JsonObject:
+    """The schema of a job's `output`."""
+    properties: JsonObject = {}
+    if is_flat(interface):
+        (output,) = interface.outputs
+        properties |= {output.name: _data(output), **_address(output), **_measured(output)}
+    else:
+        properties |= {output.name: _media(output) for output in interface.outputs}
+    # Of several outputs, a request may want some, and some may fail.
+    left_out = set(properties) if takes_choice(interface) else set()
+    one_form = _one_form(interface.outputs[0], interface.outputs[0].name) if is_flat(interface) else {}
+    left_out |= {interface.outputs[0].name, *_ADDRESS} if one_form else set()
+    if takes_choice(interface):
+        properties["failed"] = _failed(interface)
+        left_out.add("failed")
+    for field in interface.fields:
+        if isinstance(field, SeedField):
+            bounds = _bounds(field.minimum, field.maximum)
+            properties[field.name] = {"type": "integer", **bounds, "description": "The seed that was used."}
+    properties["prompt_id"] = {"type": "string", "description": "The run's id in ComfyUI, for questions about it."}
+    properties["timings"] = {
+        "type": "object",
+        "additionalProperties": {"type": "number", "minimum": 0},
+        "description": "Seconds of each part of the job on the worker, if the request asks for them.",
+    }
+    left_out.add("timings")
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:comfy2runpod:{interface.name}:output",
+        "title": "Output",
+        "description": f"What {interface.title} gives back.",
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in left_out],
+        **one_form,
+        "additionalProperties": False,
+    }
+
+
+def _failed(interface: Interface) -> JsonObject:
+    one: JsonObject = {
+        "description": "An output that failed, and why.",
+        "type": "object",
+        "properties": {
+            "output": {"type": "string", "enum": [output.name for output in interface.outputs]},
+            "code": {"type": "string", "enum": [code for code, _, _ in ERROR_CODES]},
+            "message": {"type": "string"},
+        },
+        "required": ["output", "code", "message"],
+        "additionalProperties": False,
+    }
+    description = "Outputs that failed, where the request allows that."
+    return {"type": "array", "items": one, "minItems": 1, "description": description}
+
+
+def _field(field: Field) -> JsonObject:
+    schema: JsonObject = {"title": field.title}
+    description = described(field)
+    if description:
+        schema["description"] = description
+    match field:
+        case IntegerField():
+            schema |= {"type": "integer", **_bounds(field.minimum, field.maximum), **_steps(field)}
+            default: Json = field.default
+        case NumberField():
+            schema |= {"type": "number", **_bounds(field.minimum, field.maximum)}
+            default = field.default
+        case TextField():
+            schema |= {"type": "string", "minLength": field.min_length, "maxLength": field.max_length}
+            default = field.default
+        case ChoiceField():
+            schema |= {"type": "string", "enum": list(field.choices)}
+            default = field.default
+        case BooleanField():
+            schema["type"] = "boolean"
+            default = field.default
+        case SeedField():
+            schema |= {"type": ["integer", "null"], **_bounds(field.minimum, field.maximum)}
+            default = None
+        case ImageField():
+            schema |= {
+                "type": "string" if field.required else ["string", "null"],
+                "minLength": 1,
+                "x-media": "image",
+                "x-formats": list(field.formats),
+                "x-max-bytes": field.max_bytes,
+                "x-max-pixels": field.max_pixels,
+                "x-max-aspect": field.max_aspect,
+            }
+            default = None
+    if not field.required:
+        schema["default"] = default
+    return schema
+
+
+def _bounds(low: float | None, high: float | None) -> JsonObject:
+    bounds: JsonObject = {} if low is None else {"minimum": low}
+    return bounds if high is None else {**bounds, "maximum": high}
+
+
+def _steps(field: IntegerField) -> JsonObject:
+    """JSON Schema has no word for k·n + o: told by our own, and listed too if they are not too many."""
+    step, offset = field.multiple_of, field.offset
+    if not offset:
+        return {"multipleOf": step} if step > 1 else {}
+    first = field.minimum + (offset - field.minimum) % step
+    # Not len(): a range may be too long for it.
+    if (field.maximum - first) // step < MAX_LISTED:
+        return {"enum": list(range(first, field.maximum + 1, step)), "x-step": step, "x-offset": offset}
+    return {"x-step": step, "x-offset": offset}
+
+
+def _data(output: Output) -> JsonObject:
+    if output.kind is MediaKind.TEXT:
+        return {"type": "string", "description": output.description or "The text."}
+    return {
+        "type": "string",
+        "contentEncoding": "base64",
+        "contentMediaType": output.media_type,
+        "description": output.description or f"The {output.kind.value}, base64.",
+    }
+
+
+def _measured(output: Output) -> JsonObject:
+    facts: JsonObject = {
+        fact.name: {"type": _JSON_TYPES[fact.python_type], "description": fact.description}
+        for fact in file_facts(output)
+    }
+    if output.kind is not MediaKind.TEXT:
+        types: list[Json] = [*IMAGE_TYPES] if output.kind is MediaKind.IMAGE else [output.media_type]
+        facts["media_type"] = {"type": "string", "enum": types, "description": "The file's media type."}
+        facts["sha256"] = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The file's sha256."}
+    return facts
+
+
+def _media(output: Output) -> JsonObject:
+    data = "text" if output.kind is MediaKind.TEXT else "data"
+    one_form = _one_form(output, data)
+    properties: JsonObject = {data: _data(output), **_address(output), **_measured(output)}
+    alternatives = {data, *_ADDRESS} if one_form else set()
+    one: JsonObject = {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in alternatives],
+        **one_form,
+        "additionalProperties": False,
+    }
+    return {"type": "array", "items": one, "minItems": 1} if output.many else one
+
+
+def _address(output: Output) -> JsonObject:
+    return {} if output.kind is MediaKind.TEXT else {**_ADDRESS}
+
+
+def _one_form(output: Output, data: str) -> JsonObject:
+    """A file comes in one of two forms, a text only in one."""
+    if output.kind is MediaKind.TEXT:
+        return {}
+    return {"oneOf": [{"required": [data]}, {"required": [*_ADDRESS]}]}

@@ -1,0 +1,102 @@
+"""Every input of the prompt is written once: by one field, or by the worker, which gives each job's files a name.
+
+Else the first of two values would be dropped without a word, and the answer would name a seed that was not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from comfy2runpod.catalog.node_facts import SAVE_NODES, VALUE_NODES
+from comfy2runpod.diagnostics import Collector, Locus
+from comfy2runpod.errors import fed_once as errors
+from comfy2runpod.ir.annotation import OutputAnnotation
+from comfy2runpod.ir.bound import BoundGraph
+from comfy2runpod.ir.interface import Field, LeftOut, Target
+from comfy2runpod.ir.prompt import as_link
+from comfy2runpod.stages.interface.fields import Reached
+
+# A node and one of its inputs.
+Place: TypeAlias = tuple[str, str]
+
+
+class FileNames:
+    """The inputs that the worker writes itself: the prefix of each output's file names; and what leads only there."""
+
+    def __init__(self, graph: BoundGraph, outputs: Iterable[OutputAnnotation]) -> None:
+        self._outputs = dict(_prefix_places(graph, outputs))
+        idle = graph.needed() - graph.needed(without=self._outputs)
+        self._led: dict[str, list[str]] = {}
+        for (node_id, name), output in self._outputs.items() if idle else ():
+            for origin in graph.behind(as_link(graph.nodes[node_id].inputs.get(name))) & idle:
+                self._led.setdefault(origin, []).append(output)
+
+    def replaced(self, node_id: str, name: str) -> str | None:
+        """The outputs whose file names take the place of a value written here; None if the value counts."""
+        return self._outputs.get((node_id, name)) or ", ".join(self._led.get(node_id, ())) or None
+
+
+def _prefix_places(graph: BoundGraph, outputs: Iterable[OutputAnnotation]) -> Iterator[tuple[Place, str]]:
+    for output in outputs:
+        node = graph.nodes.get(output.node)
+        saved = SAVE_NODES.get(node.node_class.name) if node is not None else None
+        if node is not None and saved is not None and saved.prefix_input in node.specs:
+            yield (node.id, saved.prefix_input), output.name
+
+
+def each_once(reached: Iterable[Reached]) -> tuple[Reached, ...]:
+    """What a field reaches, without what it reaches twice in the same way (by a node's path, and by a subgraph's)."""
+    return tuple({item.target: item for item in reached}.values())
+
+
+def check_fed_once(fields: Iterable[Field], names: FileNames, at: Callable[[str], Locus], found: Collector) -> None:
+    """Reports every input that two write; `at` is the place of a field in the note."""
+    first: dict[tuple[str, str, str | None], str] = {}
+    for field in fields:
+        for target in field.targets:
+            path = path_of(target)
+            output = names.replaced(target.node_id, target.input)
+            if output is not None:
+                found.add(errors.FeedsAFileName(at=at(field.name), field=field.name, path=path, output=output))
+            place = (target.node_id, target.input, target.member)
+            if place in first:
+                found.add(errors.FedTwice(at=at(field.name), field=field.name, other=first[place], path=path))
+            first.setdefault(place, field.name)
+
+
+def check_left_out(
+    graph: BoundGraph,
+    fields: Iterable[Field],
+    left_out: Iterable[LeftOut],
+    at: Callable[[str], Locus],
+    found: Collector,
+) -> None:
+    """Reports every field in whose value's place the prompt without a picture has one that was saved."""
+    fed = {(target.node_id, target.input): field for field in fields for target in field.targets}
+    for item in left_out:
+        for rewrite in item.rewrites:
+            link = as_link(graph.nodes[rewrite.node_id].inputs.get(rewrite.input))
+            place = (rewrite.node_id, rewrite.input)
+            if link is not None and graph.nodes[link.node_id].node_class.name in VALUE_NODES:
+                place = (link.node_id, "value")
+            field = fed.get(place)
+            if field is None or field.name in item.fields or as_link(rewrite.value) is not None:
+                continue
+            reader = f"{rewrite.node_id}.{rewrite.input}"
+            saved = None if rewrite.gone else rewrite.value
+            found.add(
+                errors.FieldLostWithout(
+                    at=at(field.name),
+                    field=field.name,
+                    path=".".join(place),
+                    fields=item.fields,
+                    reader=reader,
+                    value=saved,
+                )
+            )
+
+
+def path_of(target: Target) -> str:
+    """The path of a note's `from` for what a field writes."""
+    return f"{target.node_id}.{target.input}" + (f".{target.member}" if target.member else "")

@@ -1,0 +1,52 @@
+"""Files that a graph names and only its author's machine has: pictures, sounds, films in ComfyUI's input folder.
+
+A picture becomes a field. Where no field feeds it, every job would fail; that is found out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.node_facts import INPUT_FOLDERS
+from comfy2runpod.diagnostics import Collector, Locus
+from comfy2runpod.errors import interface as errors
+from comfy2runpod.ir.bound import BoundGraph, BoundNode
+from comfy2runpod.ir.interface import Field
+from comfy2runpod.ir.prompt import as_link
+from comfy2runpod.stages.interface.fields import kind_of
+
+
+def unfed_images(graph: BoundGraph, fed: Collection[tuple[str, str]]) -> Iterator[tuple[BoundNode, str]]:
+    """Inputs that name a picture of the author's, on nodes that run; `fed` are inputs that a field writes."""
+    for node, name, spec in _files(graph):
+        if kind_of(spec) == "image" and (node.id, name) not in fed:
+            yield node, name
+
+
+def check_files(graph: BoundGraph, fields: Iterable[Field], found: Collector) -> None:
+    """Reports every file that no field feeds."""
+    fed = {(target.node_id, target.input) for field in fields for target in field.targets}
+    for node, name, spec in _files(graph):
+        if (node.id, name) in fed:
+            continue
+        at = Locus(graph.file, node.id, node.title, node.node_class.name, name, node.json_path)
+        value = node.inputs[name]
+        if kind_of(spec) == "image":
+            found.add(errors.ImageNotFed(at=at, value=value))
+        else:
+            found.add(errors.FileNotInPackage(at=at, value=value, folder=spec.folders[0]))
+
+
+def _files(graph: BoundGraph) -> Iterator[tuple[BoundNode, str, InputSpec]]:
+    """Inputs that hold the name of a user's file, on nodes that an output needs: ComfyUI looks at no others."""
+    needed = graph.needed()
+    for node in graph.nodes.values():
+        if node.id not in needed:
+            continue
+        for name, value in node.inputs.items():
+            spec = node.specs.get(name)
+            if spec is None or as_link(value) is not None:
+                continue
+            if any(folder in INPUT_FOLDERS for folder in spec.folders):
+                yield node, name, spec

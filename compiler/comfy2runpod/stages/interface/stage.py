@@ -1,0 +1,410 @@
+"""BoundGraph + Annotation -> Interface: typed inputs, named outputs, models, and where it is to run.
+
+What the note does not say is taken from what ComfyUI itself stores: a subgraph's exposed inputs, App mode's choice,
+seeds by what their class declares, Save nodes, and the loaders' model lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import PurePosixPath
+
+from comfy2runpod.catalog.classes import Catalog, InputSpec
+from comfy2runpod.catalog.node_facts import GPU_POOLS, SAVE_NODES
+from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions, nearest
+from comfy2runpod.errors import interface as errors
+from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
+from comfy2runpod.ir.bound import BoundGraph, BoundNode
+from comfy2runpod.ir.document import Document
+from comfy2runpod.ir.flat import Exposed
+from comfy2runpod.ir.interface import Field, ImageField, Interface, LeftOut, Output, RunpodSettings, SeedField, Target
+from comfy2runpod.ir.json import Json, json_type
+from comfy2runpod.ir.prompt import as_link
+from comfy2runpod.stages.annotate.annotation import MOST_NAMES
+from comfy2runpod.stages.annotate.plain_text import plain_text
+from comfy2runpod.stages.interface.aspect import bounded_aspects
+from comfy2runpod.stages.interface.batches import check_batches
+from comfy2runpod.stages.interface.expression import Expression, ExpressionError, parse_expression
+from comfy2runpod.stages.interface.expression_bounds import Work
+from comfy2runpod.stages.interface.fed_once import FileNames, check_fed_once, check_left_out, each_once
+from comfy2runpod.stages.interface.fields import Reached, consumers_of, kind_of, make_field, reached_specs
+from comfy2runpod.stages.interface.input_files import check_files, unfed_images
+from comfy2runpod.stages.interface.models import find_models
+from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, FreeNames, good_name, slug
+from comfy2runpod.stages.interface.surprises import look_for_surprises, separators
+from comfy2runpod.stages.variants.bypass import Unfolded
+from comfy2runpod.stages.variants.optional_images import find_left_out
+from comfy2runpod.stages.widgets.assign import current_name
+from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
+
+_DEFAULT_GPU = ("ADA_24",)
+_DEFAULT_DISK_GB = 20
+
+
+def make_interface(
+    document: Document, graph: BoundGraph, annotation: Annotation, catalog: Catalog, unfolded: Unfolded
+) -> tuple[Interface, tuple[Diagnostic, ...]]:
+    """The endpoint's contract; `unfolded` is what the prompts without optional pictures are made from.
+
+    Raises:
+        CompileError: the note names what is not there, widens bounds, or nothing is saved; all faults are named.
+    """
+    maker = _Maker(document, graph, annotation)
+    fields = maker.bounded(tuple(maker.fields()))
+    if not maker.found.has_errors:
+        # A field that could not be made would have fed some of them.
+        check_files(graph, fields, maker.found)
+        look_for_surprises(graph, fields, maker.found)
+    outputs = tuple(maker.outputs(fields))
+    check_fed_once(fields, maker.names, maker.at_field, maker.found)
+    if not maker.found.has_errors:
+        check_batches(graph, fields, outputs, catalog, maker.found)
+    left_out = () if maker.found.has_errors else maker.left_out(fields, outputs, unfolded)
+    before = len(maker.found.all)
+    separators(graph, maker.found)
+    # A name that no worker lists is told once.
+    models = find_models(graph, annotation, catalog, maker.found) if len(maker.found.all) == before else ()
+    runpod = maker.runpod()
+    name = maker.name()
+    warnings = maker.found.finish()
+    interface = Interface(
+        name=name,
+        title=annotation.title or name.replace("_", " "),
+        description=plain_text(annotation.description or ""),
+        source=PurePosixPath(document.file).name,
+        comfyui_version=catalog.comfyui,
+        comfyui_commit=catalog.commit,
+        fields=fields,
+        outputs=outputs,
+        models=models,
+        runpod=runpod,
+        left_out=left_out,
+    )
+    return interface, warnings
+
+
+class PossibleFields:
+    """What fields could be made of a graph, a path at a time."""
+
+    def __init__(self, document: Document, graph: BoundGraph) -> None:
+        self._maker = _Maker(document, graph, Annotation())
+        self._at = Locus(document.file)
+
+    def at(self, path: str) -> tuple[tuple[Reached, ...], tuple[Diagnostic, ...]]:
+        """What a field fed from one path alone would reach, and why it would be refused."""
+        maker, source = self._maker, Source(path)
+        maker.found = Collector()
+        note = InputAnnotation(name="field", sources=(source,))
+        reached = tuple(maker.reach(note, source, self._at))
+        if reached:
+            make_field(note, reached, self._at, maker.found, maker.work)
+        return reached, maker.found.all
+
+
+class _Maker:
+    def __init__(self, document: Document, graph: BoundGraph, annotation: Annotation) -> None:
+        self._document = document
+        self._graph = graph
+        self._annotation = annotation
+        self.found = Collector()
+        self.work = Work()
+        self._exposed: dict[str, list[Exposed]] = {}
+        for exposed in graph.exposed:
+            self._exposed.setdefault(exposed.path, []).append(exposed)
+
+    # Not for `PossibleFields`, which asks for one path at a time.
+    @cached_property
+    def names(self) -> FileNames:
+        return FileNames(self._graph, self._output_notes)
+
+    @cached_property
+    def _output_notes(self) -> tuple[OutputAnnotation, ...]:
+        notes = self._annotation.outputs
+        return self._derived_outputs() if notes is None else notes
+
+    def name(self) -> str:
+        name = self._annotation.name or slug(PurePosixPath(self._document.file).stem)
+        if not good_name(name):
+            self.found.add(errors.BadName(at=self._at("name"), name=name, what="an endpoint"))
+        return name
+
+    def fields(self) -> Iterator[Field]:
+        notes = self._annotation.inputs
+        seen: set[str] = set()
+        derived = islice(self._derived_inputs(), MOST_NAMES + 1)
+        for number, note in enumerate(derived if notes is None else notes):
+            if number == MOST_NAMES:
+                self.found.add(errors.TooManyNames(at=self._at("inputs"), what="inputs", limit=MOST_NAMES))
+                return
+            at = self._at(f"inputs.{note.name}")
+            if not good_name(note.name) or note.name in seen or note.name in REQUEST_NAMES:
+                self.found.add(errors.BadName(at=at, name=note.name, what="a field"))
+                continue
+            seen.add(note.name)
+            before = len(note.sources)
+            reached = tuple(item for source in note.sources for item in self.reach(note, source, at))
+            if len(reached) < before:
+                continue
+            field = make_field(note, each_once(reached), at, self.found, self.work)
+            if isinstance(field, SeedField) and note.name in ANSWER_NAMES:
+                self.found.add(errors.BadName(at=at, name=note.name, what="a seed, which the answer tells"))
+            elif field is not None:
+                yield field
+
+    def outputs(self, fields: Iterable[Field]) -> Iterator[Output]:
+        """An answer tells of outputs and seeds side by side."""
+        saving, notes = self._saving(), self._output_notes
+        if not notes:
+            self.found.add(errors.NoOutput(at=Locus(self._document.file), save_classes=tuple(SAVE_NODES)))
+        taken = {field.name for field in fields if isinstance(field, SeedField)}
+        if len(notes) > MOST_NAMES:
+            self.found.add(errors.TooManyNames(at=self._at("outputs"), what="outputs", limit=MOST_NAMES))
+            return
+        for note in notes:
+            at = self._at(f"outputs.{note.name}")
+            if not good_name(note.name) or note.name in taken or note.name in ANSWER_NAMES:
+                self.found.add(errors.BadName(at=at, name=note.name, what="an output"))
+                continue
+            taken.add(note.name)
+            node = self._graph.nodes.get(note.node)
+            if node is None or node.node_class.name not in SAVE_NODES:
+                kind = "no node that runs" if node is None else node.node_class.name
+                there = tuple(f"{n.id} ({n.node_class.name})" for n in saving)
+                found = f"node {note.node} ({kind})"
+                self.found.add(errors.NotASaveNode(at=at, output=note.name, found=found, save_nodes=there))
+                continue
+            yield self._output(note, node)
+
+    def bounded(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+        """The fields, pictures with a bound of how long and thin they may be."""
+        noted = {note.name: note.max_aspect for note in self._annotation.inputs or ()}
+        said = {field.name: (noted.get(field.name), self._at(f"inputs.{field.name}")) for field in fields}
+        return bounded_aspects(self._graph, fields, said, self.found)
+
+    def left_out(self, fields: Sequence[Field], outputs: Sequence[Output], unfolded: Unfolded) -> tuple[LeftOut, ...]:
+        """What becomes of the prompt without optional pictures."""
+        named = {note.name: note.bypass or () for note in self._annotation.inputs or ()}
+        optional = {
+            field.name: (field, named[field.name])
+            for field in fields
+            if isinstance(field, ImageField) and not field.required
+        }
+        left_out = find_left_out(self._graph, unfolded, optional, outputs, self.at_field, self.found)
+        check_left_out(self._graph, fields, left_out, self.at_field, self.found)
+        return left_out
+
+    def at_field(self, name: str) -> Locus:
+        return self._at(f"inputs.{name}")
+
+    def runpod(self) -> RunpodSettings:
+        note = self._annotation
+        for pool in note.gpu or ():
+            if pool not in GPU_POOLS:
+                at = self._at("runpod.gpu")
+                near = nearest(pool, GPU_POOLS)
+                self.found.add(errors.UnknownGpuPool(at=at, pool=pool, near=near, known=tuple(GPU_POOLS)))
+        return RunpodSettings(
+            gpu=note.gpu or _DEFAULT_GPU,
+            container_disk_gb=note.container_disk_gb or _DEFAULT_DISK_GB,
+            execution_timeout_seconds=note.execution_timeout_seconds or DEFAULT_EXECUTION_MS // 1000,
+        )
+
+    def _derived_inputs(self) -> Iterator[InputAnnotation]:
+        """Fields for what the author exposed without a note: subgraph inputs and App mode's choice, models aside."""
+        free = FreeNames(REQUEST_NAMES)
+        in_answer = ANSWER_NAMES | {note.name for note in self._output_notes}
+        sources = [(e.label or e.name, f"{e.path}.{e.name}") for e in self._graph.exposed if ":" not in e.path]
+        sources += [(name, f"{node_id}.{name}") for node_id, name in self._document.app_inputs]
+        reached: set[tuple[str, str]] = set()
+        exposed: set[frozenset[tuple[str, str, str | None]]] = set()
+        taken: set[tuple[str, str, str | None]] = set()
+        for label, path in dict.fromkeys(sources):
+            found = self._resolve(path)
+            reached |= {(node.id, name) for node, _, name, _ in found}
+            if not found or (found[0][1].folders and kind_of(found[0][1]) != "image"):
+                continue
+            places = frozenset((node.id, name, member) for node, _, name, member in found)
+            if places in exposed:
+                # The same value, exposed by a subgraph and chosen in App mode.
+                continue
+            why = self._unfit(found) or self._fed_elsewhere(places, taken)
+            if why is not None:
+                node_id, _, name = path.partition(".")
+                at = Locus(self._document.file, node=node_id, input=name)
+                self.found.add(errors.ExposedInputLeftOut(at=at, path=path, why=why))
+                continue
+            seed = all(kind_of(spec) == "seed" for _, spec, _, _ in found)
+            name = free(label, in_answer if seed else ())
+            exposed.add(places)
+            taken |= places
+            yield InputAnnotation(name=name, sources=(Source(path),))
+        # What the author exposed is a choice; a picture is none: the worker does not have it.
+        for node, input_name in unfed_images(self._graph, reached):
+            label = input_name if node.title == node.node_class.title else node.title
+            name = free(label)
+            yield InputAnnotation(name=name, sources=(Source(f"{node.id}.{input_name}"),))
+
+    def _unfit(self, reached: list[tuple[BoundNode, InputSpec, str, str | None]]) -> str | None:
+        """Why no field can be made of what an exposed input reaches, None if one can."""
+        for node, spec, name, _ in reached:
+            if kind_of(spec) == "other":
+                return f"{node.id}.{name} has the type {spec.type}, which no field can feed"
+            link = as_link(node.inputs.get(name))
+            if link is not None:
+                return f"{node.id}.{name} takes its value over a link from {link.node_id}"
+        return None
+
+    def _fed_elsewhere(
+        self, places: Iterable[tuple[str, str, str | None]], taken: Collection[tuple[str, str, str | None]]
+    ) -> str | None:
+        """Why a value that is exposed would not count, None if it does."""
+        for node_id, name, member in sorted(places, key=str):
+            if (output := self.names.replaced(node_id, name)) is not None:
+                return f"{node_id}.{name} only names the file of {output}, which the worker names itself"
+            if (node_id, name, member) in taken:
+                return f"{node_id}.{name}, to which it leads, is a field already"
+        return None
+
+    def _saving(self) -> list[BoundNode]:
+        return [node for node in self._graph.nodes.values() if node.node_class.name in SAVE_NODES]
+
+    def _derived_outputs(self) -> tuple[OutputAnnotation, ...]:
+        # A text that is only shown is meant for the canvas, unless there is nothing else.
+        saved = [node for node in self._saving() if not SAVE_NODES[node.node_class.name].shown] or self._saving()
+        notes: list[OutputAnnotation] = []
+        free = FreeNames(ANSWER_NAMES | set(self._noted_seeds()))
+        for node in saved:
+            kind = SAVE_NODES[node.node_class.name].kind.value
+            titled = node.title != node.node_class.title
+            name = kind if len(saved) == 1 else (slug(node.title) if titled else f"{kind}_{slug(node.id)}")
+            notes.append(OutputAnnotation(name=free(name), node=node.id))
+        return tuple(notes)
+
+    def _noted_seeds(self) -> Iterator[str]:
+        """The names of the fields that the note makes seeds."""
+        for note in self._annotation.inputs or ():
+            reached = [item for source in note.sources for item in self._resolve(source.path)]
+            if reached and all(kind_of(spec) == "seed" for _, spec, _, _ in reached):
+                yield note.name
+
+    def _output(self, note: OutputAnnotation, node: BoundNode) -> Output:
+        saved = SAVE_NODES[node.node_class.name]
+        return Output(
+            name=note.name,
+            title=note.title or note.name.replace("_", " ").capitalize(),
+            description=plain_text(note.description or ""),
+            kind=saved.kind,
+            media_type=saved.media_type,
+            node_id=node.id,
+            class_type=node.node_class.name,
+            prefix_input=saved.prefix_input if saved.prefix_input in node.specs else None,
+            many=note.many,
+        )
+
+    def reach(self, note: InputAnnotation, source: Source, at: Locus) -> Iterator[Reached]:
+        expression: Expression | None = None
+        if source.expression is not None:
+            try:
+                expression = parse_expression(source.expression, note.name)
+            except ExpressionError as error:
+                self.found.add(errors.BadExpression(at=at, text=source.expression, problem=str(error)))
+                return
+        resolved = self._resolve(source.path)
+        if not resolved:
+            node_id, _, name = source.path.partition(".")
+            near = self._near(source.path)
+            detail = self._why_not(node_id, name)
+            self.found.add(errors.NothingThere(at=at, path=source.path, detail=detail, near=near))
+        for node, spec, name, member in resolved:
+            current = node.inputs.get(name)
+            link = as_link(current)
+            path = f"{node.id}.{name}" + (f".{member}" if member else "")
+            if link is not None:
+                self.found.add(errors.InputIsLinked(at=at, path=path, origin=link.node_id))
+                continue
+            if member is not None and isinstance(current, dict):
+                current = current[member]
+                bounds: tuple[tuple[str, InputSpec], ...] = ((path, _member_spec(spec, member, current)),)
+            else:
+                bounds = tuple(reached_specs(self._graph, node.id, name, spec, lambda: self._consumers))
+            yield Reached(
+                path=path,
+                target=Target(
+                    node_id=node.id,
+                    class_type=node.node_class.name,
+                    title=node.title,
+                    input=name,
+                    member=member,
+                    expression=None if expression is None else expression.python,
+                ),
+                spec=bounds[0][1],
+                bounds=bounds,
+                current=current,
+                expression=expression,
+            )
+
+    def _resolve(self, path: str) -> list[tuple[BoundNode, InputSpec, str, str | None]]:
+        """The inputs that a path names: node, spec, input and, inside an object-valued widget, the member."""
+        node_id, _, name = path.partition(".")
+        for exposed in self._exposed.get(node_id, ()):
+            if name in (exposed.name, exposed.label):
+                found = [self._input(target, inner) for target, inner in exposed.targets]
+                return [item for item in found if item is not None]
+        item = self._input(node_id, name)
+        return [item] if item is not None else []
+
+    def _input(self, node_id: str, name: str) -> tuple[BoundNode, InputSpec, str, str | None] | None:
+        node = self._graph.nodes.get(node_id)
+        if node is None:
+            return None
+        name = current_name(node.node_class.name, name)
+        if name in node.specs and name in node.inputs:
+            return node, node.specs[name], name, None
+        outer, _, member = name.rpartition(".")
+        value = node.inputs.get(outer)
+        if outer in node.specs and isinstance(value, dict) and member in value:
+            return node, node.specs[outer], outer, member
+        return None
+
+    def _why_not(self, node_id: str, name: str) -> str:
+        node = self._graph.nodes.get(node_id)
+        if node is not None:
+            names = ", ".join(node.inputs) or "none"
+            return f"node {node_id} ({node.node_class.name}) has no input {name}; its inputs are {names}"
+        exposed = [e.label or e.name for e in self._exposed.get(node_id, ())]
+        if exposed:
+            return f"subgraph {node_id} exposes no input {name}; it exposes {', '.join(exposed)}"
+        return f"there is no node {node_id} that runs"
+
+    @cached_property
+    def _consumers(self) -> Mapping[str, list[tuple[str, str, InputSpec]]]:
+        return consumers_of(self._graph)
+
+    @cached_property
+    def _near(self) -> Suggestions:
+        return Suggestions(dict.fromkeys(self._known_paths()))
+
+    def _known_paths(self) -> Iterator[str]:
+        for exposed in self._graph.exposed:
+            yield f"{exposed.path}.{exposed.name}"
+            if exposed.label:
+                yield f"{exposed.path}.{exposed.label}"
+        for node in self._graph.nodes.values():
+            for name, value in node.inputs.items():
+                if as_link(value) is None:
+                    yield f"{node.id}.{name}"
+
+    def _at(self, key: str) -> Locus:
+        note = self._annotation
+        if note.node_id is None:
+            return Locus(self._document.file)
+        return Locus(self._document.file, node=note.node_id, title="comfy2runpod", input=key, json_path=note.json_path)
+
+
+def _member_spec(spec: InputSpec, member: str, current: Json) -> InputSpec:
+    """The spec of a member of an object-valued widget, told by the value it holds; a box's numbers are not negative."""
+    kinds = {"boolean": "BOOLEAN", "integer": "INT", "number": "FLOAT", "string": "STRING"}
+    minimum = 0 if spec.type == "BOUNDING_BOX" else None
+    return InputSpec(name=member, type=kinds.get(json_type(current), "*"), required=True, minimum=minimum)

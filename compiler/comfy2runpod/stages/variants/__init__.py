@@ -1,0 +1,1 @@
+"""What the prompt becomes where optional inputs are omitted."""

@@ -1,0 +1,162 @@
+"""A job's raw input -> the package's Input, or every fault of it, said for the caller."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from comfy2runpod_runtime.errors import FieldFault, InvalidInput
+from comfy2runpod_runtime.inputs.field_types import nearest_steps
+from comfy2runpod_runtime.json_types import json_type, shorten
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Request = TypeVar("Request", bound=BaseModel)
+
+_EXPECTED = {
+    "int_type": "an integer",
+    "int_parsing_size": "an integer that fits the bounds",
+    "string_type": "a text",
+    "float_type": "a number",
+    "bool_type": "a boolean",
+    "finite_number": "a finite number",
+    "list_type": "an array",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+_ONE_SIDED = {
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "greater_than": "must be more than {gt}",
+    "less_than": "must be less than {lt}",
+}
+# A request of a thousand wrong fields gets an answer of a bounded size.
+_MAX_FAULTS = 20
+_IN_MESSAGE = 5
+# A number of a million digits would cost more to print than to refuse.
+_LARGEST_SHOWN = 10**30
+
+
+def validate_request(model: type[Request], raw: object) -> Request:
+    """Checks a job's `input` against the package's model.
+
+    Raises:
+        InvalidInput: it does not fit; `details` has an entry for each fault.
+    """
+    if not isinstance(raw, dict):
+        what = f"must be an object with the fields of this endpoint, not {json_type(raw)}"
+        raise InvalidInput(f"The input was refused. input: {what}.", [FieldFault("input", what)])
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    faults = [_fault(model, detail) for detail in found[:_MAX_FAULTS]]
+    if len(found) > len(faults):
+        faults.append(FieldFault("input", f"has {len(found) - len(faults)} more faults"))
+    text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:_IN_MESSAGE])
+    more = f" (and {len(found) - _IN_MESSAGE} more)" if len(found) > _IN_MESSAGE else ""
+    end = "" if f"{text}{more}".endswith("?") else "."
+    raise InvalidInput(f"The input was refused. {text}{more}{end}", faults)
+
+
+def _fault(model: type[BaseModel], detail: ErrorDetails) -> FieldFault:
+    name = shorten(".".join(str(part) for part in detail["loc"][:4]), 60) or "input"
+    return FieldFault(name, _message(model, name, detail))
+
+
+def _message(model: type[BaseModel], name: str, detail: ErrorDetails) -> str:
+    kind, value = detail["type"], detail["input"]
+    context = detail.get("ctx", {})
+    match kind:
+        case "extra_forbidden":
+            near = _nearest_field(model, name.casefold())
+            hint = f"did you mean {near}?" if near else f"the fields are {', '.join(model.model_fields)}"
+            return f"is not a field of this endpoint; {hint}"
+        case "too_short" if isinstance(value, list):
+            return "must not be empty"
+        case "missing":
+            return "is required"
+        case "string_too_short" if context["min_length"] == 1:
+            return "must not be empty"
+        case "string_too_short" | "string_too_long" if isinstance(value, str):
+            limit = (
+                f"at least {context['min_length']:,}"
+                if "min_length" in context
+                else f"at most {context['max_length']:,}"
+            )
+            return f"must have {limit} characters, not {len(value):,}"
+        case "string_unicode":
+            return "must be whole Unicode text; it holds half of a surrogate pair"
+        case "multiple_of" if isinstance(value, int):
+            return _steps(model, name, value, int(context["multiple_of"]), 0)
+        case "stepped" if isinstance(value, int):
+            return _steps(model, name, value, context["multiple_of"], context["offset"])
+        case "literal_error":
+            return _choice(model, name, value, str(context["expected"]))
+    if kind in _EXPECTED:
+        return f"must be {_EXPECTED[kind]}, not {_shown(value)}"
+    if kind in _ONE_SIDED:
+        low, high = _bounds(model, name)
+        allowed = _ONE_SIDED[kind].format(**context) if low is None or high is None else f"must be from {low} to {high}"
+        return f"{allowed}, not {_shown(value)}"
+    return f"{detail['msg'][:1].lower()}{shorten(detail['msg'][1:], 200)}"
+
+
+def _nearest_field(model: type[BaseModel], name: str) -> str | None:
+    """The field that an unknown name most likely means: one that is a word of it (`noise_seed`), or is spelt alike."""
+    words = name.split("_")
+    for field in model.model_fields:
+        if field in words:
+            return field
+    near = difflib.get_close_matches(name, model.model_fields, n=1, cutoff=0.65)
+    return near[0] if near else None
+
+
+def _steps(model: type[BaseModel], name: str, value: int, multiple_of: int, offset: int) -> str:
+    form = f"{multiple_of}·n + {offset}" if offset else f"a multiple of {multiple_of}"
+    low, high = _bounds(model, name)
+    if low is not None and high is not None and not low <= value <= high:
+        # pydantic stops at a field's first fault, and which it is depends on the order of its constraints.
+        return f"must be from {low} to {high}, {form}, not {_shown(value)}"
+    near = nearest_steps(value, multiple_of, offset, low, high) if abs(value) < _LARGEST_SHOWN else ()
+    if not near:
+        return f"must be {form}, not {_shown(value)}"
+    nearest = " and ".join(str(step) for step in near)
+    return f"must be {form}; the nearest to {value} {'are' if len(near) > 1 else 'is'} {nearest}"
+
+
+def _bounds(model: type[BaseModel], name: str) -> tuple[int | None, int | None]:
+    """The least and the greatest value of a field, where it has them."""
+    low = high = None
+    field = model.model_fields.get(name)
+    for constraint in field.metadata if field is not None else ():
+        low = getattr(constraint, "ge", low)
+        high = getattr(constraint, "le", high)
+    return low, high
+
+
+def _choice(model: type[BaseModel], name: str, value: object, expected: str) -> str:
+    field = model.model_fields.get(name)
+    choices = [str(c) for c in get_args(field.annotation)] if field and get_origin(field.annotation) is Literal else []
+    near = difflib.get_close_matches(shorten(value, 100), choices, n=1, cutoff=0.5) if isinstance(value, str) else []
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"must be one of {shorten(expected, 300)}, not {_shown(value)}{hint}"
+
+
+def _shown(value: object) -> str:
+    """A caller's value in a message: with its type, and never longer than a line."""
+    match value:
+        case bool():
+            return f"the boolean {str(value).lower()}"
+        case int():
+            return str(value) if abs(value) < _LARGEST_SHOWN else "a number of over 30 digits"
+        case float():
+            return f"the number {value}" if math.isfinite(value) else str(value)
+        case str():
+            return f"the text {shorten(value, 40)!r}"
+    return json_type(value)

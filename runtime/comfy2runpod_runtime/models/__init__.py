@@ -1,0 +1,1 @@
+"""Model files: found on the hub, downloaded, put in place."""
