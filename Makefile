@@ -12,7 +12,7 @@ LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annota
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real hostile-media pictures soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real hostile-media images soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -101,7 +101,7 @@ dist: .venv-release/.ready ## The wheel and the sdist, looked over, and the bill
 	@touch $@
 
 goldens: setup ## Write the golden files anew; read the diff before you commit it.
-	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler tests/end_to_end/test_picture_table.py
+	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler tests/end_to_end/test_image_table.py
 
 editor: setup editors chromium ## The tests that drive the real editor headless (CHROMIUM= names another browser).
 	$(BIN)/pytest -q tests/editor
@@ -140,9 +140,9 @@ fuzz-input: setup ## Any input to the handler, COUNT of them from SEED: each ans
 settings: setup ## Write docs/settings.md from the worker's settings.
 	$(BIN)/python scripts/settings_table.py
 
-pictures: setup chromium ## Draw docs/terminal.svg and docs/page.svg anew.
-	$(BIN)/python scripts/terminal_picture.py
-	$(BIN)/python scripts/page_picture.py
+images: setup chromium ## Draw docs/terminal.svg and docs/page.svg anew.
+	$(BIN)/python scripts/terminal_image.py
+	$(BIN)/python scripts/page_image.py
 
 soak: setup ## 10,000 jobs in a row with random faults: none lost, none doubled, nothing grows; docs/soak.svg.
 	$(BIN)/python -m tests.faults.soak --plot docs/soak.svg

@@ -24,7 +24,7 @@ class Curve:
 
 
 def log_log(curves: Sequence[Curve], *, title: str, x_label: str, y_label: str) -> str:
-    """A picture with a grid line at each power of ten, and a dashed line that is linear, through the first curve."""
+    """An image with a grid line at each power of ten, and a dashed line that is linear, through the first curve."""
     return "\n".join([*_parts(curves, title, x_label, y_label), "</svg>", ""])
 
 

@@ -13,7 +13,7 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import Prompt, PromptNode
 
-# Values that the editor makes anew each time: its 3D viewer's pictures, named by the clock.
+# Values that the editor makes anew each time: its 3D viewer's images, named by the clock.
 _VOLATILE = frozenset({("Load3D", "image"), ("Load3DAnimation", "image")})
 
 

@@ -1,7 +1,7 @@
 """A stand-in for ComfyUI's server: just enough of one for the real editor to start, open, save and convert graphs.
 
 The editor's own files come from `comfyui-frontend-package`; the node classes come from the shipped catalog. It runs no
-prompt, and every folder is empty but for the model files and the pictures of the input folder that it is told of.
+prompt, and every folder is empty but for the model files and the images of the input folder that it is told of.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ class StandInServer:
         static: Path,
         catalog: Catalog,
         models: Iterable[tuple[str, str]] = (),
-        pictures: Mapping[str, bytes] | None = None,
+        images: Mapping[str, bytes] | None = None,
     ) -> None:
         self.requests_without_answer: list[str] = []
         self._static = static
-        self._pictures = pictures or {}
+        self._images = images or {}
         self._files: defaultdict[str, list[str]] = defaultdict(list)
         for directory, file in models:
             self._files[directory].append(file)
-        inputs = {INPUT_FOLDER: [*self._pictures]}
+        inputs = {INPUT_FOLDER: [*self._images]}
         self._answers: dict[str, Json] = {
             **_IDLE,
             "settings": dict(_SETTINGS),
@@ -105,8 +105,8 @@ class StandInServer:
         path = request.match_info["path"]
         if path in self._answers:
             return web.json_response(self._answers[path])
-        if path == "view" and request.query.get("filename") in self._pictures:
-            return web.Response(body=self._pictures[request.query["filename"]], content_type="image/png")
+        if path == "view" and request.query.get("filename") in self._images:
+            return web.Response(body=self._images[request.query["filename"]], content_type="image/png")
         if path.startswith("experiment/models/"):
             folder = path.rpartition("/")[2]
             return web.json_response([{"name": name, "pathIndex": 0} for name in self._files.get(folder, ())])
@@ -120,10 +120,10 @@ class StandInServer:
         return web.json_response({folder: [folder] for folder in self._files})
 
     async def _accept(self, request: web.Request) -> web.Response:
-        """Settings, user files and pictures are taken and forgotten; a prompt is not."""
+        """Settings, user files and images are taken and forgotten; a prompt is not."""
         path = request.match_info["path"]
         if path == "upload/image":
-            # The 3D viewer uploads its picture while the prompt is made, and writes the answer into it.
+            # The 3D viewer uploads its image while the prompt is made, and writes the answer into it.
             form = await request.post()
             image = form.get("image")
             name = image.filename if isinstance(image, web.FileField) else ""

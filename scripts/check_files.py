@@ -13,7 +13,7 @@ LARGEST = 1_000_000
 # With the reason why they may stand here.
 ALLOWED = {
     "compiler/comfy2runpod/docs_site/redoc/redoc.standalone.js": "Redoc, as `make redoc` brings it by its hash",
-    "tests/errors/load/picture.json": "a picture where a graph should be: the case itself",
+    "tests/errors/load/image.json": "an image where a graph should be: the case itself",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a package's patch code makes of its prompt without some pictures, and the graph with nodes bypassed by hand."""
+"""What a package's patch code makes of its prompt without some images, and the graph with nodes bypassed by hand."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def every_combination(names: Collection[str]) -> list[tuple[str, ...]]:
 
 
 def patched(package: CompileResult, folder: Path, left_out: Collection[tuple[str, ...]]) -> list[Nodes]:
-    """The prompts that the package's own code makes, one for each combination of pictures that are left out."""
-    optional = optional_pictures(package)
+    """The prompts that the package's own code makes, one for each combination of images that are left out."""
+    optional = optional_images(package)
     given = [[name for name in optional if name not in names] for names in left_out]
     write_package(package.files, folder)
     done = subprocess.run(
@@ -58,8 +58,8 @@ def patched(package: CompileResult, folder: Path, left_out: Collection[tuple[str
     return prompts
 
 
-def optional_pictures(package: CompileResult) -> list[str]:
-    """The names of the pictures that may be left out."""
+def optional_images(package: CompileResult) -> list[str]:
+    """The names of the images that may be left out."""
     properties = json.loads(package.files["docs/input.schema.json"])["properties"]
     return [name for name, said in properties.items() if said.get("x-media") and "null" in said["type"]]
 

@@ -1,4 +1,4 @@
-"""Small graphs of pictures that may be left out, as ComfyUI saves them, and which nodes their notes bypass."""
+"""Small graphs of images that may be left out, as ComfyUI saves them, and which nodes their notes bypass."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def graph(note: str, nodes: dict[int, tuple[str, dict[str, tuple[int, int]]]], *
 
 
 def subgraph(definition: str, inside: dict[int, tuple[str, dict[str, tuple[int, int]]]], output: int) -> dict[str, Any]:
-    """A definition with the inputs a and b and one output, all pictures."""
+    """A definition with the inputs a and b and one output, all images."""
     nodes, links = canvas(inside, links_as_objects=True)
     links.append({"id": 1, "origin_id": output, "origin_slot": 0, "target_id": -20, "target_slot": 0, "type": "IMAGE"})
     shown = [
@@ -108,7 +108,7 @@ UUID = "11111111-2222-3333-4444-555555555555"
 
 
 def chain() -> Graph:
-    """Each picture is blended into what comes before; the third over a reroute, the fourth in half its size."""
+    """Each image is blended into what comes before; the third over a reroute, the fourth in half its size."""
     note = """inputs:
   image: 1.image
   b: {from: 2.image, required: false, bypass: 12}
@@ -137,7 +137,7 @@ outputs: {out: 20}
 
 
 def one_needs_the_other() -> Graph:
-    """The third picture stands beside the second: without the second, neither is looked at."""
+    """The third image stands beside the second: without the second, neither is looked at."""
     note = """inputs:
   image: 1.image
   b: {from: 2.image, required: false, bypass: [12]}
@@ -159,7 +159,7 @@ outputs: {out: 20}
 
 
 def needed_again() -> Graph:
-    """Node 5 is idle without the second picture, but not without the second and the third."""
+    """Node 5 is idle without the second image, but not without the second and the third."""
     note = """inputs:
   image: 1.image
   b: {from: 2.image, required: false, bypass: [12]}
@@ -207,7 +207,7 @@ outputs: {out: 20}
 
 
 def own_value() -> Graph:
-    """Without the second picture its width is not known: the widget has its own value again, a preview is gone."""
+    """Without the second image its width is not known: the widget has its own value again, a preview is gone."""
     note = """inputs:
   image: 1.image
   b: {from: 2.image, required: false, bypass: [10, 11]}

@@ -9,7 +9,7 @@ from comfy2runpod.errors import load as errors
 from comfy2runpod.ir.json import Json
 from comfy2runpod.strict_json import HalfTextError, StrictJsonError, strict_json
 
-# The largest public graph has 1.3 MB; pasted pictures can make one a few times that.
+# The largest public graph has 1.3 MB; pasted images can make one a few times that.
 MAX_BYTES = 64 * 1024 * 1024
 
 

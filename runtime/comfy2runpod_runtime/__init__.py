@@ -1,7 +1,7 @@
 """The worker beside ComfyUI: what generated packages are written on.
 
 Importing this costs nothing: a name brings its module when it is asked for, the endpoint's with the HTTP and media
-libraries, and the decoder of callers' pictures, a process of its own, brings none of them.
+libraries, and the decoder of callers' images, a process of its own, brings none of them.
 """
 
 from __future__ import annotations

@@ -209,10 +209,10 @@ class Endpoint(Generic[Request]):
     ) -> JsonObject:
         limit = self._settings.job_timeout_seconds
         async with life.until(deadline, limit):
-            pictures = await take_images(request, self._rules, self._decoders)
+            images = await take_images(request, self._rules, self._decoders)
         life.reach(State.FETCHED)
         folder = _folder(life.prompt_id)
-        files = {name: f"{name}.png" for name in pictures}
+        files = {name: f"{name}.png" for name in images}
         run = Run(life.prompt_id, self._drawn(request), {name: f"{folder}/{file}" for name, file in files.items()})
         prompt = self._template.copy()
         self._patch(prompt, request, run)
@@ -221,8 +221,8 @@ class Endpoint(Generic[Request]):
             async with self._turn(life, deadline) as client:
 
                 async def upload() -> None:
-                    for name, picture in pictures.items():
-                        await client.upload(picture, folder, files[name])
+                    for name, image in images.items():
+                        await client.upload(image, folder, files[name])
 
                 try:
                     work = Job(prompt, run, self._outputs, wanted, outgoing)
@@ -310,7 +310,7 @@ class Endpoint(Generic[Request]):
         self._keeper.unfit = None
 
     def close(self) -> None:
-        """Ends the worker's own ComfyUI, and the decoder that waits for a picture."""
+        """Ends the worker's own ComfyUI, and the decoder that waits for an image."""
         self._decoders.close()
         if self._process is not None:
             self._process.stop()
@@ -346,7 +346,7 @@ def _folder(prompt_id: str) -> str:
 
 
 async def _emptied(client: ComfyUIClient, folder: str, names: Iterable[str]) -> None:
-    """Takes the pictures out of a ComfyUI that is reached by HTTP alone: it overwrites files, but removes none."""
+    """Takes the images out of a ComfyUI that is reached by HTTP alone: it overwrites files, but removes none."""
 
     async def empty() -> None:
         with suppress(JobError, TimeoutError):

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     )
     output_format: ImageFormat | None = Field(
         None,
-        description="What pictures are encoded as where a request does not say; unset: as they were saved.",
+        description="What images are encoded as where a request does not say; unset: as they were saved.",
     )
     output_quality: int | None = Field(
         None, description="The quality of jpeg and webp where a request does not say; 90 if unset.", ge=1, le=100
@@ -123,19 +123,19 @@ class Settings(BaseSettings):
     )
     decode_cpu_seconds: float = Field(
         30,
-        description="The computing time that decoding one picture of an input may take, in a process of its own; those "
+        description="The computing time that decoding one image of an input may take, in a process of its own; those "
         "of one request may take twice that together. The largest that a field can allow, 100 megapixels, take half.",
         ge=1,
     )
     decode_timeout_seconds: float = Field(
         120,
-        description="How long decoding one picture may take, however busy the machine: only a decoder that does "
+        description="How long decoding one image may take, however busy the machine: only a decoder that does "
         "nothing any more should meet it.",
         gt=0,
     )
     decode_memory_bytes: int = Field(
         2_500_000_000,
-        description="The memory that decoding one picture may take; the largest that a field can allow take 2 GB.",
+        description="The memory that decoding one image may take; the largest that a field can allow take 2 GB.",
         ge=200_000_000,
     )
     fetch_timeout_seconds: float = Field(

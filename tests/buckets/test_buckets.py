@@ -18,7 +18,7 @@ from PIL import Image
 
 from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
 from tests.cli.command import comfy2runpod
-from tests.end_to_end.pictures import saved, text_of
+from tests.end_to_end.images import saved, text_of
 from tests.end_to_end.saving import Graph
 from tests.handlers import GENERATED, Handlers
 
@@ -217,13 +217,13 @@ async def test_lists_are_numbered_and_texts_stay_in_the_answer(
     graph.add("SaveImage", "x", images=(image, 0))
     text = graph.add("PrimitiveString", "hello")
     graph.add("PreviewAny", source=(text, 0))
-    note = "name: several\noutputs:\n  pictures: {from: 2, many: true}\n  said: {from: 4}\n"
+    note = "name: several\noutputs:\n  images: {from: 2, many: true}\n  said: {from: 4}\n"
     handler = handler_of(graph.package(note, tmp_path), **swift.environment(bucket))
     answer = await handler.handler({"id": "job-1", "input": {"output": {"delivery": "url"}}})
     place = f"comfy2runpod/{answer['prompt_id']}"
-    assert sorted(swift.keys(bucket)) == [f"{place}/pictures_{n:02d}.png" for n in (1, 2, 3)]
-    assert [urlsplit(file["url"]).path for file in answer["pictures"]] == [
-        f"/{bucket}/{place}/pictures_{n:02d}.png" for n in (1, 2, 3)
+    assert sorted(swift.keys(bucket)) == [f"{place}/images_{n:02d}.png" for n in (1, 2, 3)]
+    assert [urlsplit(file["url"]).path for file in answer["images"]] == [
+        f"/{bucket}/{place}/images_{n:02d}.png" for n in (1, 2, 3)
     ]
     assert answer["said"] == {"text": "hello"}
 

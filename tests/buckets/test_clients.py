@@ -15,7 +15,7 @@ from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
 from tests.clients.conftest import GENERATED, client_of
 from tests.clients.fault_server import Answer, FaultServer, fault_server
 from tests.clients.node_tools import TypeScript, typescript_in
-from tests.clients.samples import picture
+from tests.clients.samples import image
 
 from .swift import ACCESS_KEY, SECRET_KEY, Swift
 
@@ -74,7 +74,7 @@ def test_python(swift: Swift, bucket: str, endpoint: str, hooks: FaultServer, tm
     job = module.JobOptions(
         webhook=f"{hooks.url}/hook", bucket=module.Bucket(ACCESS_KEY, SECRET_KEY, bucket, swift.url)
     )
-    request = {**REQUEST, "image": picture("png")}
+    request = {**REQUEST, "image": image("png")}
     options = module.Options(poll_seconds=(0.02, 0.05), call_seconds=120)
     early: list[Any] = []
 
@@ -106,7 +106,7 @@ def test_typescript(
     typescript: TypeScript, swift: Swift, bucket: str, endpoint: str, hooks: FaultServer, tmp_path: Path
 ) -> None:
     image = tmp_path / "me.png"
-    image.write_bytes(picture("png"))
+    image.write_bytes(image("png"))
     storage = {"accessId": ACCESS_KEY, "accessSecret": SECRET_KEY, "bucketName": bucket, "endpointUrl": swift.url}
     done = typescript.call(
         PACKAGE,

@@ -131,9 +131,9 @@ def test_a_field_that_is_its_path_alone_can_grow(plain: Path) -> None:
     assert (field.sources[0].path, field.max_length, field.description) == ("92.text", 1000, "a, b")
 
 
-def test_a_pictures_limits_are_written(tmp_path: Path) -> None:
-    graph = tmp_path / "scale_picture.json"
-    graph.write_bytes((ROOT / "tests" / "end_to_end" / "scale_picture.json").read_bytes())
+def test_an_images_limits_are_written(tmp_path: Path) -> None:
+    graph = tmp_path / "scale_image.json"
+    graph.write_bytes((ROOT / "tests" / "end_to_end" / "scale_image.json").read_bytes())
     annotate(graph, "--input", "image=1.image,max_bytes=3MB,max_pixels=2MP,formats=png|jpeg")
     field = next(
         field for field in read_annotation(load(graph.read_bytes(), "x")).inputs or () if field.name == "image"
@@ -141,7 +141,7 @@ def test_a_pictures_limits_are_written(tmp_path: Path) -> None:
     assert (field.max_bytes, field.max_pixels, field.formats) == (3_000_000, 2_000_000, ("png", "jpeg"))
 
 
-def test_a_picture_may_be_left_out_if_it_is_said_what_is_bypassed_then(tmp_path: Path) -> None:
+def test_an_image_may_be_left_out_if_it_is_said_what_is_bypassed_then(tmp_path: Path) -> None:
     graph = tmp_path / "i2i_klein_9b.json"
     graph.write_bytes((ROOT / "graphs" / "i2i_klein_9b.json").read_bytes())
     annotate(graph, "--remove", "inputs.image_3.required", "--remove", "inputs.image_3.bypass")

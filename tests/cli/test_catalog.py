@@ -158,7 +158,7 @@ def test_an_unknown_class_gets_the_folder_that_holds_just_its_files(tmp_path: Pa
         "base": [["None", *FOLDERS["checkpoints"]], {}],
         "one_of_them": [["old/wan.ckpt"], {}],
         "style": ["COMBO", {"options": FOLDERS["loras"]}],
-        "picture": [["example.png"], {"image_upload": True}],
+        "image": [["example.png"], {"image_upload": True}],
         "detector": [["auto", "yolo.onnx"], {}],
         "mode": [["fast", "v1.5"], {}],
     }
@@ -170,7 +170,7 @@ def test_an_unknown_class_gets_the_folder_that_holds_just_its_files(tmp_path: Pa
         "base": (["None"], ["checkpoints"]),
         "one_of_them": ([], ["checkpoints"]),
         "style": ([], ["loras"]),
-        "picture": ([], ["input"]),
+        "image": ([], ["input"]),
         "detector": (["auto"], [""]),
         "mode": (["fast", "v1.5"], None),
     }

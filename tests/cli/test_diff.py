@@ -113,12 +113,12 @@ def test_choices_gone_are_breaking_and_new_ones_are_not(tmp_path: Path) -> None:
     assert changes(all_of_them, few) == [(True, "input.codec", "choices removed: auto")]
 
 
-def test_less_of_a_picture_is_breaking_and_more_is_not(tmp_path: Path) -> None:
-    source = (ROOT / "tests" / "end_to_end" / "scale_picture.json").read_text("utf-8")
+def test_less_of_an_image_is_breaking_and_more_is_not(tmp_path: Path) -> None:
+    source = (ROOT / "tests" / "end_to_end" / "scale_image.json").read_text("utf-8")
     limits = "max_bytes: 2MB, max_pixels: 4MP"
     assert limits in source
     (tmp_path / "small").mkdir()
-    large, small = tmp_path / "scale_picture.json", tmp_path / "small" / "scale_picture.json"
+    large, small = tmp_path / "scale_image.json", tmp_path / "small" / "scale_image.json"
     large.write_text(source, encoding="utf-8")
     less = "max_bytes: 1MB, max_pixels: 3MP, max_aspect: 12.5, formats: [png, jpeg]"
     small.write_text(source.replace(limits, less), encoding="utf-8")

@@ -143,7 +143,7 @@ def test_a_question_in_a_refusal_has_one_stop(tmp_path: Path) -> None:
     assert "?." not in error["message"]
 
 
-def test_a_picture_of_this_machine_is_named_with_an_at(tmp_path: Path) -> None:
+def test_an_image_of_this_machine_is_named_with_an_at(tmp_path: Path) -> None:
     made = comfy2runpod("run", PACKAGE, "--input", SMALL, "-o", "out", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     (tmp_path / "photo.png").write_bytes((tmp_path / "out" / "image.png").read_bytes())

@@ -1,4 +1,4 @@
-"""Requests, answers and pictures that the tests of the clients share."""
+"""Requests, answers and images that the tests of the clients share."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ COMPLETED = Answer(body={"id": "j1", "status": "COMPLETED", "output": DONE})
 
 
 @cache
-def picture(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
+def image(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
     out = BytesIO()
     lossless = {"lossless": True} if form == "webp-lossless" else {}
     Image.new("RGB", size, "red").save(out, form.partition("-")[0].upper(), **lossless)
     return out.getvalue()
 
 
-# Pictures that the edit package's first field does not take: the error, and what it says in every language.
-REFUSED_PICTURES: list[tuple[bytes | str | Path, str, str]] = [
-    (b"GIF89a" + bytes(20), "InvalidInput", "is no picture of a known format; it must be a PNG, JPEG or WebP picture"),
-    (b"", "InvalidInput", "is empty; it must be a PNG, JPEG or WebP picture"),
+# Images that the edit package's first field does not take: the error, and what it says in every language.
+REFUSED_IMAGES: list[tuple[bytes | str | Path, str, str]] = [
+    (b"GIF89a" + bytes(20), "InvalidInput", "is no image of a known format; it must be a PNG, JPEG or WebP image"),
+    (b"", "InvalidInput", "is empty; it must be a PNG, JPEG or WebP image"),
     (Path("/nowhere/cat.png"), "InputRefused", "cannot be read"),
     ("cat.png", "InvalidInput", "is neither base64 nor a URL"),
     ("YWJj=", "InvalidInput", "image: is"),
     ("ftp://example.com/cat.png", "InvalidInput", "is a URL of a kind that is not fetched"),
     ("data:image/png,abc", "InvalidInput", "is a data URL, but not one in base64"),
     (bytes(20_000_001), "InvalidInput", "has 20,000,001 bytes; at most 20 MB are taken"),
-    (picture("png", (8000, 5000)), "InvalidInput", "8000x5000 has 40"),
-    (picture("jpeg", (8000, 5000)), "InvalidInput", "8000x5000 has 40"),
-    (picture("webp", (8000, 5000)), "InvalidInput", "8000x5000 has 40"),
-    (picture("webp-lossless", (8000, 5000)), "InvalidInput", "megapixels; at most 32"),
-    (picture("png", (16400, 10)), "InvalidInput", "16400x10 is longer than 16,384 pixels on a side"),
+    (image("png", (8000, 5000)), "InvalidInput", "8000x5000 has 40"),
+    (image("jpeg", (8000, 5000)), "InvalidInput", "8000x5000 has 40"),
+    (image("webp", (8000, 5000)), "InvalidInput", "8000x5000 has 40"),
+    (image("webp-lossless", (8000, 5000)), "InvalidInput", "megapixels; at most 32"),
+    (image("png", (16400, 10)), "InvalidInput", "16400x10 is longer than 16,384 pixels on a side"),
     (
-        picture("png", (153, 3)),
+        image("png", (153, 3)),
         "InvalidInput",
         "153x3 is too long and thin; a side may be 50 times as long as the other",
     ),
-    (picture("png") + bytes(9_000_000), "InputRefused", "an endpoint takes 10,000,000: give pictures as https URLs"),
+    (image("png") + bytes(9_000_000), "InputRefused", "an endpoint takes 10,000,000: give images as https URLs"),
 ]

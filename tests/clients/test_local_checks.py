@@ -24,7 +24,7 @@ from .samples import QUEUED
 
 PACKAGES = sorted(path.name for path in GENERATED.iterdir() if path.is_dir())
 COUNT, SEED = 400, 12
-URL = "https://example.com/picture.png"
+URL = "https://example.com/image.png"
 
 # Values of every kind that JSON has, for whichever field; most are wrong for most.
 STRANGE: tuple[object, ...] = (
@@ -62,7 +62,7 @@ def requests(package: str) -> Iterator[Any]:
     yield from (good, {}, [], None, "text", 5, True)
     for name, field in fields.items():
         if "x-media" in field:
-            # Texts are pictures, or not, by what is in them: test_pictures.
+            # Texts are images, or not, by what is in them: test_images.
             yield from ({**good, name: value} for value in (None, 5, True, [], {}, "", "half \ud800", URL))
             continue
         yield from ({**good, name: value} for value in (*STRANGE, *_near(field)))

@@ -37,19 +37,19 @@ def angles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
+def image(tmp_path: Path) -> Path:
     path = tmp_path / "me.png"
     Image.new("RGB", (48, 32), "red").save(path)
     return path
 
 
-def test_a_picture_goes_there_and_the_angles_come_back(
-    angles: str, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_image_goes_there_and_the_angles_come_back(
+    angles: str, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = client_of("i2i_multiangle", monkeypatch)
     told: list[Any] = []
     with package.Client(angles, API_KEY) as client:
-        wanted = {"image": picture, "seed": 7, "outputs": ["aerial", "left_90"], "output": {"format": "webp"}}
+        wanted = {"image": image, "seed": 7, "outputs": ["aerial", "left_90"], "output": {"format": "webp"}}
         output = client.run(wanted, on_progress=told.append)
         saved = client.save(output, tmp_path / "results")
     assert (output["seed"], set(output) & {"aerial", "left_90", "close_up"}) == (7, {"aerial", "left_90"})
@@ -64,18 +64,18 @@ def test_a_picture_goes_there_and_the_angles_come_back(
     assert told[0].state in ("IN_QUEUE", "IN_PROGRESS")
 
 
-async def test_the_same_on_asyncio(angles: str, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_same_on_asyncio(angles: str, image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = client_of("i2i_multiangle", monkeypatch)
     async with package.AsyncClient(angles, API_KEY) as client:
-        output = await client.run({"image": picture.read_bytes(), "outputs": ["close_up"]})
+        output = await client.run({"image": image.read_bytes(), "outputs": ["close_up"]})
     assert output["close_up"]["media_type"] == "image/png"
 
 
 def test_what_the_endpoint_refuses_is_an_exception_of_its_code(
-    angles: str, picture: Path, monkeypatch: pytest.MonkeyPatch
+    angles: str, image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = client_of("i2i_multiangle", monkeypatch)
-    wrong = {"image": picture, "steps": 0, "sead": 1, "output": {"quality": 0}, "outputs": ["close_up", "clos_up"]}
+    wrong = {"image": image, "steps": 0, "sead": 1, "output": {"quality": 0}, "outputs": ["close_up", "clos_up"]}
     found = {}
     for check in (True, False):
         client = package.Client(angles, API_KEY, package.Options(check_input=check))
@@ -91,9 +91,9 @@ def test_what_the_endpoint_refuses_is_an_exception_of_its_code(
             client.run({"image": "cat.png"})
         unread = importlib.import_module("i2i_multiangle_client.errors").InputRefused
         with pytest.raises(unread, match="cannot be read"):
-            client.run({"image": picture.with_name("absent.png")})
+            client.run({"image": image.with_name("absent.png")})
     with package.Client(angles, "wrong") as client, pytest.raises(package.CallError, match="API key is not valid"):
-        client.run({"image": picture})
+        client.run({"image": image})
 
 
 def test_every_code_has_a_class() -> None:

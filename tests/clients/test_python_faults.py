@@ -19,7 +19,7 @@ from comfy2runpod.client import errors as shared
 from comfy2runpod.stages.emit.schemas import ERROR_CODES
 
 from .fault_server import Answer, FaultServer, closed_port
-from .samples import COMPLETED, DONE, QUEUED, REFUSED_PICTURES, REQUEST, RUNNING, picture
+from .samples import COMPLETED, DONE, QUEUED, REFUSED_IMAGES, REQUEST, RUNNING, image
 
 
 def options(module: ModuleType, **changes: Any) -> Any:
@@ -225,10 +225,10 @@ def test_an_async_call_that_is_cancelled_stops_its_job(video: ModuleType, server
 @both
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp", "webp-lossless"])
 @pytest.mark.parametrize("given", ["path", "bytes", "base64", "data"])
-def test_a_picture_is_taken_as_path_bytes_or_text(
+def test_an_image_is_taken_as_path_bytes_or_text(
     run: Run, edit: ModuleType, server: FaultServer, tmp_path: Path, form: str, given: str
 ) -> None:
-    data = picture(form)
+    data = image(form)
     (tmp_path / "cat").write_bytes(data)
     text = base64.b64encode(data).decode()
     value = {"path": tmp_path / "cat", "bytes": data, "base64": text, "data": f"data:image/png;base64,{text}"}[given]
@@ -238,8 +238,8 @@ def test_a_picture_is_taken_as_path_bytes_or_text(
     assert base64.b64decode(sent.rpartition(",")[2]) == data
 
 
-@pytest.mark.parametrize(("value", "kind", "reason"), REFUSED_PICTURES, ids=range(len(REFUSED_PICTURES)))
-def test_a_picture_that_the_endpoint_would_not_take_is_not_sent(
+@pytest.mark.parametrize(("value", "kind", "reason"), REFUSED_IMAGES, ids=range(len(REFUSED_IMAGES)))
+def test_an_image_that_the_endpoint_would_not_take_is_not_sent(
     edit: ModuleType, server: FaultServer, value: object, kind: str, reason: str
 ) -> None:
     server.answers(run=[QUEUED], status=[COMPLETED])

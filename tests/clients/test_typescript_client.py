@@ -29,11 +29,11 @@ STRICT = ("strict", "noUncheckedIndexedAccess", "exactOptionalPropertyTypes")
 
 @pytest.fixture(scope="session")
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package with a text, a boolean, choices, a list of pictures, an animation and a text that comes back."""
+    """A package with a text, a boolean, choices, a list of images, an animation and a text that comes back."""
     graph = Graph()
     images = graph.add("EmptyImage", 64, 48, 3, 0)
     text = graph.add("PrimitiveString", "two words")
-    pictures = graph.add("SaveImage", "a", images=(images, 0))
+    images = graph.add("SaveImage", "a", images=(images, 0))
     moving = graph.add("SaveAnimatedWEBP", "b", 8, True, 80, "default", images=(images, 0))
     words = graph.add("PreviewAny", source=(text, 0))
     note = f"""name: every_kind
@@ -43,7 +43,7 @@ inputs:
   method: {{from: {moving}.method}}
   width: {{from: {images}.width, max: 256}}
 outputs:
-  pictures: {{from: {pictures}, many: true}}
+  images: {{from: {images}, many: true}}
   moving: {{from: {moving}}}
   words: {{from: {words}}}
 """
@@ -176,7 +176,7 @@ def test_a_packed_client_is_installed_and_imported(typescript: TypeScript, tmp_p
     )
     exported, of_node = json.loads(run(typescript.node, "--input-type=module", "-e", script, cwd=user))
     assert {"Client", "CallError", "JobFailed", "OutOfMemory", "InputRefused", "stringify"} <= set(exported)
-    assert sorted(of_node) == ["picture", "save"]
+    assert sorted(of_node) == ["image", "save"]
 
 
 @pytest.fixture(scope="module")
@@ -187,17 +187,17 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
+def image(tmp_path: Path) -> Path:
     path = tmp_path / "me.png"
     Image.new("RGB", (48, 32), "red").save(path)
     return path
 
 
-def test_a_picture_goes_there_and_the_angles_come_back(
-    typescript: TypeScript, endpoint: str, picture: Path, tmp_path: Path
+def test_an_image_goes_there_and_the_angles_come_back(
+    typescript: TypeScript, endpoint: str, image: Path, tmp_path: Path
 ) -> None:
     wanted = {
-        "image": {"$path": str(picture)},
+        "image": {"$path": str(image)},
         "seed": 7,
         "outputs": ["aerial", "left_90"],
         "output": {"format": "webp"},
@@ -214,10 +214,8 @@ def test_a_picture_goes_there_and_the_angles_come_back(
     assert done["told"][0]["state"] in ("IN_QUEUE", "IN_PROGRESS")
 
 
-def test_what_the_endpoint_refuses_is_an_error_of_its_code(
-    typescript: TypeScript, endpoint: str, picture: Path
-) -> None:
-    request = {"image": {"$path": str(picture)}, "steps": 0}
+def test_what_the_endpoint_refuses_is_an_error_of_its_code(typescript: TypeScript, endpoint: str, image: Path) -> None:
+    request = {"image": {"$path": str(image)}, "steps": 0}
     refused = typescript.call("i2i_multiangle", "run", endpoint, key=API_KEY, request=request)["error"]
     assert (refused["name"], refused["code"], refused["isKnown"]) == ("InvalidInput", "invalid_input", True)
     assert [one["field"] for one in refused["details"]] == ["steps"]
@@ -239,12 +237,12 @@ def test_every_kind_of_output_comes_back(typescript: TypeScript, kinds: Path, tm
         plan: dict[str, Any] = {"request": request, "key": API_KEY, "folder": str(tmp_path)}
         done = typescript.call(kinds, "runAndSave", url, **plan, options={"callSeconds": 120})["value"]
     assert {name: [Path(path).name for path in paths] for name, paths in done["saved"].items()} == {
-        "pictures": ["pictures_01.png", "pictures_02.png", "pictures_03.png"],
+        "images": ["images_01.png", "images_02.png", "images_03.png"],
         "moving": ["moving.webp"],
         "words": ["words.txt"],
     }
     assert (tmp_path / "words.txt").read_text() == request["text"]
-    with Image.open(tmp_path / "pictures_03.png") as made:
+    with Image.open(tmp_path / "images_03.png") as made:
         assert made.size == (80, 48)
 
 

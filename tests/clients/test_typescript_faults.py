@@ -14,7 +14,7 @@ from comfy2runpod.stages.emit.schemas import ERROR_CODES
 
 from .fault_server import Answer, FaultServer, closed_port
 from .node_tools import TypeScript
-from .samples import COMPLETED, DONE, QUEUED, REFUSED_PICTURES, REQUEST, RUNNING, picture
+from .samples import COMPLETED, DONE, QUEUED, REFUSED_IMAGES, REQUEST, RUNNING, image
 
 VIDEO, EDIT, SMALL = "t2v_ltx2", "i2i_klein_9b", "t2i_klein_4b"
 
@@ -269,10 +269,10 @@ def test_a_number_that_would_arrive_as_another_is_not_sent(
 
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp", "webp-lossless"])
 @pytest.mark.parametrize("given", ["path", "bytes", "buffer", "blob", "base64", "data"])
-def test_a_picture_is_taken_as_bytes_blob_or_text(
+def test_an_image_is_taken_as_bytes_blob_or_text(
     typescript: TypeScript, server: FaultServer, tmp_path: Path, form: str, given: str
 ) -> None:
-    data = picture(form)
+    data = image(form)
     (tmp_path / "cat").write_bytes(data)
     text = base64.b64encode(data).decode()
     value = {
@@ -286,8 +286,8 @@ def test_a_picture_is_taken_as_bytes_blob_or_text(
     assert base64.b64decode(sent.rpartition(",")[2]) == data
 
 
-@pytest.mark.parametrize(("value", "kind", "reason"), REFUSED_PICTURES, ids=range(len(REFUSED_PICTURES)))
-def test_a_picture_that_the_endpoint_would_not_take_is_not_sent(
+@pytest.mark.parametrize(("value", "kind", "reason"), REFUSED_IMAGES, ids=range(len(REFUSED_IMAGES)))
+def test_an_image_that_the_endpoint_would_not_take_is_not_sent(
     typescript: TypeScript, server: FaultServer, value: bytes | str | Path, kind: str, reason: str
 ) -> None:
     server.answers(run=[QUEUED], status=[COMPLETED])

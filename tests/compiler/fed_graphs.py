@@ -24,14 +24,14 @@ def _out(kind: str, *links: int) -> Graph:
 
 
 def graph(note: str | None, *, app_mode: list[tuple[int, str]] = ()) -> Graph:
-    """A picture of 5's width is blended with an optional one, scaled inside a subgraph and saved under 6's name.
+    """An image of 5's width is blended with an optional one, scaled inside a subgraph and saved under 6's name.
 
     5 PrimitiveInt -> 1.width; 6 PrimitiveString -> 40.filename_prefix; 31 ImageBlend of 1 and 30 LoadImage;
     92 a subgraph with the input `side` -> 92:7.width and 92:8.height; 41 saves under a name of its own.
     """
     nodes = [
         _node(5, "PrimitiveInt", [], [_out("INT", 1)], [512, "fixed"]),
-        _node(6, "PrimitiveString", [], [_out("STRING", 2)], ["pictures/x"]),
+        _node(6, "PrimitiveString", [], [_out("STRING", 2)], ["images/x"]),
         _node(1, "EmptyImage", [_in("width", "INT", 1, widget=True)], [_out("IMAGE", 3)], [64, 512, 1, 0]),
         _node(30, "LoadImage", [], [_out("IMAGE", 4), _out("MASK")], ["cat.png", "image"]),
         _node(

@@ -1,4 +1,4 @@
-"""Outputs of one picture that get one, whatever a caller sends: no batch, field or list is refused for nothing."""
+"""Outputs of one image that get one, whatever a caller sends: no batch, field or list is refused for nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from comfy2runpod.pipeline import Options, compile_graph
 
 
 def _graph(note: str, *middle: tuple[str, str, list[Any]]) -> bytes:
-    """An empty picture, node 2, through nodes 4, 5… by their one picture input, to a Save Image, node 3."""
+    """An empty image, node 2, through nodes 4, 5… by their one image input, to a Save Image, node 3."""
     nodes: list[dict[str, Any]] = [_node(2, "EmptyImage", [64, 64, 1, 0], None)]
     links = list[list[Any]]()
 
@@ -55,7 +55,7 @@ BATCH = "inputs:\n  n: {from: 2.batch_size, min: 1, max: 5}\n"
         _graph(BATCH + MANY, SPLIT),
     ],
 )
-def test_one_picture_whatever_is_sent_is_taken(data: bytes) -> None:
+def test_one_image_whatever_is_sent_is_taken(data: bytes) -> None:
     assert compile_graph(data, "graph.json", load_catalog(), Options()).files
 
 
@@ -66,6 +66,6 @@ def test_one_picture_whatever_is_sent_is_taken(data: bytes) -> None:
         _graph(BATCH, SPLIT, ONE),
     ],
 )
-def test_several_pictures_of_some_values_together_are_refused(data: bytes) -> None:
-    with pytest.raises(CompileError, match="several-pictures"):
+def test_several_images_of_some_values_together_are_refused(data: bytes) -> None:
+    with pytest.raises(CompileError, match="several-images"):
         compile_graph(data, "graph.json", load_catalog(), Options())

@@ -28,7 +28,7 @@ def _node(ident: int, kind: str, inputs: list[Any], outputs: list[Any], values: 
 
 
 def _graph(titles: tuple[str, ...], note: str = "") -> bytes:
-    """Seeds and widths under every label, exposed by a subgraph, and a picture saved under each title."""
+    """Seeds and widths under every label, exposed by a subgraph, and an image saved under each title."""
     inner: list[Any] = [_node(1, "EmptyImage", [], [{"name": "IMAGE", "type": "IMAGE", "links": [1]}], [64, 64, 1, 0])]
     links: list[Any] = []
     exposed: list[Any] = []
@@ -142,9 +142,9 @@ def test_an_expression_is_kept_as_it_was_read() -> None:
     for _ in range(6):
         text = f"({text}+{text})"
     note = f"inputs:\n  w: {{from: {{input: 1.width, as: {text}}}, min: 1, max: 100}}\noutputs:\n  view: 2\n"
-    picture = _node(1, "EmptyImage", [], [{"name": "IMAGE", "type": "IMAGE", "links": [1]}], [64, 64, 1, 0])
+    image = _node(1, "EmptyImage", [], [{"name": "IMAGE", "type": "IMAGE", "links": [1]}], [64, 64, 1, 0])
     save = _node(2, "SaveImage", [{"name": "images", "type": "IMAGE", "link": 1}], [], ["x"])
     about = _node(3, "MarkdownNote", [], [], [note], title="comfy2runpod")
-    graph = {"nodes": [picture, save, about], "links": [[1, 1, 0, 2, 0, "IMAGE"]], "version": 0.4, "extra": {}}
+    graph = {"nodes": [image, save, about], "links": [[1, 1, 0, 2, 0, "IMAGE"]], "version": 0.4, "extra": {}}
     made = _compiled(json.dumps({**graph, "last_node_id": 3, "last_link_id": 1}).encode())
     assert str(made.files["patch.py"]).count("request.w") == 2**6

@@ -42,7 +42,7 @@ def patched(result: CompileResult, given: dict[str, object]) -> dict[str, Any]:
     names: dict[str, Any] = {}
     code = result.files["patch.py"].replace("from schema import Input", "Input = object")
     exec(compile(code, "patch.py", "exec"), names)
-    run = Run(prompt_id="p", seeds={}, files={"picture": "ours.png"})
+    run = Run(prompt_id="p", seeds={}, files={"image": "ours.png"})
     names["patch"](Prompt(), SimpleNamespace(**given), run)
     return {f"{node_id}.{name}": value for node_id, of in inputs.items() for name, value in of.items()}
 
@@ -55,7 +55,7 @@ def test_every_value_reaches_the_prompt_or_the_note_is_refused(seed: int) -> Non
     saved = chance.choice([{"40"}, {"41"}, {"40", "41"}])
     rows = "".join(f"  {name}: {{from: [{', '.join(paths)}]}}\n" for name, paths in {**numbers, **texts}.items())
     outputs = ", ".join(f"out{node}: {node}" for node in sorted(saved))
-    note = f"inputs:\n{rows}  picture: 30.image\noutputs: {{{outputs}}}"
+    note = f"inputs:\n{rows}  image: 30.image\noutputs: {{{outputs}}}"
     fed = {
         name: set().union(*({**PATHS, **TEXTS}[path] for path in paths)) for name, paths in {**numbers, **texts}.items()
     }
@@ -78,7 +78,7 @@ def test_every_value_reaches_the_prompt_or_the_note_is_refused(seed: int) -> Non
 
 
 def test_one_input_named_by_two_paths_of_one_field_is_written_once() -> None:
-    result = compiled('inputs:\n  side: {from: [92.side, "92:8.height"]}\n  picture: 30.image\noutputs: {image: 40}')
+    result = compiled('inputs:\n  side: {from: [92.side, "92:8.height"]}\n  image: 30.image\noutputs: {image: 40}')
     assert [len(field.targets) for field in result.interface.fields] == [2, 1]
     assert result.files["patch.py"].count('"height"') == 1
 
@@ -88,11 +88,11 @@ def test_what_a_subgraph_and_app_mode_both_expose_is_one_field() -> None:
     assert [field.name for field in fields] == ["side", "value", "image"]
 
 
-def test_a_jobs_file_name_outlasts_a_picture_that_is_left_out() -> None:
-    note = "inputs:\n  picture: {from: 30.image, required: false, bypass: [31, 6]}\noutputs: {image: 40}"
+def test_a_jobs_file_name_outlasts_an_image_that_is_left_out() -> None:
+    note = "inputs:\n  image: {from: 30.image, required: false, bypass: [31, 6]}\noutputs: {image: 40}"
     result = compiled(note)
     assert [rewrite.input for item in result.interface.left_out for rewrite in item.rewrites] == [
         "filename_prefix",
         "image",
     ]
-    assert patched(result, {"picture": None})["40.filename_prefix"] == "comfy2runpod/p/image"
+    assert patched(result, {"image": None})["40.filename_prefix"] == "comfy2runpod/p/image"

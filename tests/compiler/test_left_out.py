@@ -1,4 +1,4 @@
-"""Pictures that may be left out: for every combination, patch code makes the prompt of the graph bypassed by hand."""
+"""Images that may be left out: for every combination, patch code makes the prompt of the graph bypassed by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, convert
-from tests.left_out import bypassed, compared, compiled, every_combination, open_links, optional_pictures, patched
+from tests.left_out import bypassed, compared, compiled, every_combination, open_links, optional_images, patched
 from tests.left_out_graphs import BYPASS as BYPASS_OF_SMALL
 from tests.left_out_graphs import CASES as SMALL
 from tests.left_out_graphs import SLOTS, UUID, Graph, graph, subgraph
@@ -28,7 +28,7 @@ BYPASS = {**BYPASS_OF_SMALL, "klein": {"image_2": ["30:23", "30:24"], "image_3":
 @pytest.mark.parametrize("name", CASES)
 def test_patch_code_makes_the_prompt_of_the_graph_with_these_nodes_bypassed(name: str, tmp_path: Path) -> None:
     package = compiled(CASES[name])
-    assert optional_pictures(package) == list(BYPASS[name])
+    assert optional_images(package) == list(BYPASS[name])
     combinations = every_combination(BYPASS[name])
     assert len(combinations) == 2 ** len(BYPASS[name])
     seen = []
@@ -44,11 +44,11 @@ def test_patch_code_makes_the_prompt_of_the_graph_with_these_nodes_bypassed(name
         ]
         assert not set(loaders) & prompt.keys(), left_out
         seen.append(compared(package, prompt))
-    # Each combination is another prompt, where a picture is looked at at all.
+    # Each combination is another prompt, where an image is looked at at all.
     assert len({json.dumps(each) for each in seen}) >= len(BYPASS[name]) + 1
 
 
-def test_a_picture_that_is_given_reaches_its_loader(tmp_path: Path) -> None:
+def test_an_image_that_is_given_reaches_its_loader(tmp_path: Path) -> None:
     package = compiled(CASES["chain"])
     (prompt,) = patched(package, tmp_path / "package", [("c",)])
     assert {node_id: prompt[node_id]["inputs"]["image"] for node_id in "124"} == {
@@ -70,18 +70,18 @@ def test_what_nothing_needs_goes_and_what_was_idle_stays(tmp_path: Path) -> None
     assert whole.keys() - both.keys() == {"2", "3", "11", "12", "30:41"}
 
 
-def test_left_out_pictures_are_none_in_the_example_and_optional_in_every_type() -> None:
+def test_left_out_images_are_none_in_the_example_and_optional_in_every_type() -> None:
     package = compiled(CASES["chain"])
     assert set(json.loads(package.files["test_input.json"])["input"]) == {"image"}
     schema = json.loads(package.files["docs/input.schema.json"])
     assert schema["required"] == ["image"]
     assert schema["properties"]["b"]["default"] is None
-    assert "b: NotRequired[Picture | None]" in package.files["clients/python/graph_client/client.py"]
-    assert "b?: Picture | null;" in package.files["clients/typescript/src/client.ts"]
+    assert "b: NotRequired[Image | None]" in package.files["clients/python/graph_client/client.py"]
+    assert "b?: Image | null;" in package.files["clients/typescript/src/client.ts"]
 
 
 def random_graph(chance: random.Random) -> tuple[Graph, dict[str, list[str]]]:
-    """A graph of pictures put together somehow, and which nodes are bypassed without two or three of them."""
+    """A graph of images put together somehow, and which nodes are bypassed without two or three of them."""
     loaders = range(1, chance.choice([4, 5]))
     nodes: dict[int, tuple[str, dict[str, tuple[int, int]]]] = dict.fromkeys(loaders, ("LoadImage", {}))
     between = range(10, 10 + chance.randrange(4, 9))

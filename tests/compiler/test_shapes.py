@@ -23,7 +23,7 @@ def made(class_type: str, /, **inputs: Value | Json) -> tuple[Told, ...]:
     return evaluate(node_class, told, RULES)
 
 
-PICTURES = Images(600, 400, 3)
+IMAGES = Images(600, 400, 3)
 
 
 @pytest.mark.parametrize(
@@ -47,15 +47,15 @@ PICTURES = Images(600, 400, 3)
         ("ImageRotate", {"rotation": "90 degrees"}, (400, 600, 3)),
     ],
 )
-def test_pictures(class_type: str, inputs: dict[str, Value | Json], right: tuple[int, int, int]) -> None:
+def test_images(class_type: str, inputs: dict[str, Value | Json], right: tuple[int, int, int]) -> None:
     name = "input" if class_type == "ResizeImageMaskNode" else "image"
-    told = made(class_type, **{name: PICTURES, **inputs})[0]
+    told = made(class_type, **{name: IMAGES, **inputs})[0]
     assert (told.value, told.doubt) == (Images(*right), None)
 
 
-def test_stitched_pictures_stand_side_by_side_at_one_height() -> None:
+def test_stitched_images_stand_side_by_side_at_one_height() -> None:
     second = Images(100, 100, 1)
-    stitched = made("ImageStitch", image1=PICTURES, image2=second, direction="right", match_image_size=True,
+    stitched = made("ImageStitch", image1=IMAGES, image2=second, direction="right", match_image_size=True,
                     spacing_width=3, spacing_color="white")  # fmt: skip
     assert stitched[0].value == Images(600 + 4 + 400, 400, 3)
 
@@ -66,20 +66,20 @@ def test_latents_of_videos() -> None:
     assert isinstance(latent, Latent)
     assert latent.decoded() == Images(848, 480, 25)
     assert made("TrimVideoLatent", samples=latent, trim_amount=2)[0].value == Latent(106, 60, 5, cell=8, stride=4)
-    reference = made("WanVaceToVideo", width=64, height=64, length=9, batch_size=1, reference_image=PICTURES)
+    reference = made("WanVaceToVideo", width=64, height=64, length=9, batch_size=1, reference_image=IMAGES)
     assert (reference[2].value, reference[3].value) == (Latent(8, 8, 4, cell=8, stride=4), Constant(1))
 
 
 def test_a_switch_gives_one_of_two_and_its_doubt_alone() -> None:
     node_class = load_catalog().get("ComfySwitchNode")
     assert node_class is not None
-    both = {"on_true": Told(PICTURES), "on_false": Told(Images(1, 1, 1), "why")}
-    assert evaluate(node_class, {"switch": Told(Constant(value=True)), **both}, RULES)[0] == Told(PICTURES)
+    both = {"on_true": Told(IMAGES), "on_false": Told(Images(1, 1, 1), "why")}
+    assert evaluate(node_class, {"switch": Told(Constant(value=True)), **both}, RULES)[0] == Told(IMAGES)
     assert evaluate(node_class, {"switch": Told(Constant(value=False)), **both}, RULES)[0].doubt == "why"
 
 
 def test_a_class_without_a_rule_has_a_plausible_size_and_says_so() -> None:
-    told = made("WanDancerPadKeyframesList", images=PICTURES)
+    told = made("WanDancerPadKeyframesList", images=IMAGES)
     assert [type(one.value) for one in told] == [Images, Mask, Sound]
     assert all(one.doubt == "the simulator has no rule for WanDancerPadKeyframesList" for one in told)
     video = made("LoadVideo", file="film.mp4")[0]

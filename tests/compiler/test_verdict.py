@@ -220,13 +220,13 @@ CASES = [
     Case("a combo of this kind that is missing is not told",
          shown("ResizeImageMaskNode", input=5, scale_method="area"), runs=FINE),
     # Classes with checks of their own.
-    Case("a picture that is not there", shown("LoadImage", image="absent.png"),
+    Case("an image that is not there", shown("LoadImage", image="absent.png"),
          (fault("custom_validation_failed", "image", "image - Invalid image file: absent.png"),)),
-    Case("a picture that is null", shown("LoadImage", image=None),
+    Case("an image that is null", shown("LoadImage", image=None),
          (raised("'NoneType' object has no attribute 'endswith'"),)),
-    Case("a picture that is left out", shown("LoadImage"),
+    Case("an image that is left out", shown("LoadImage"),
          (raised("LoadImage.VALIDATE_INPUTS() missing 1 required positional argument: 'image'"),)),
-    Case("a camera's picture that is left out", shown("WebcamCapture", width=0, height=0, capture_on_queue=True),
+    Case("a camera's image that is left out", shown("WebcamCapture", width=0, height=0, capture_on_queue=True),
          (raised("LoadImage.VALIDATE_INPUTS() missing 1 required positional argument: 'image'"),)),
     Case("a combo whose choices are the user's takes anything", shown("CustomCombo", choice="mine"), runs=FINE),
     Case(

@@ -64,7 +64,7 @@ def test_the_index_says_what_a_package_takes_gives_and_weighs(site: Path) -> Non
     assert listed["t2v_ltx2"]["inputs"] == {"text": 2, "number": 3, "seed": 1}
     assert listed["t2v_ltx2"]["required"] == ["prompt"]
     assert listed["t2v_ltx2"]["outputs"] == [{"name": "video", "media_type": "video/mp4", "many": False}]
-    assert listed["i2i_klein_9b"]["inputs"]["picture"] == 3
+    assert listed["i2i_klein_9b"]["inputs"]["image"] == 3
     assert len(listed["i2i_multiangle"]["outputs"]) == 8
     lock = json.loads((GENERATED / "t2v_ltx2" / "models.lock.json").read_text())["models"]
     total = sum(model["size"] or model["approximate_size"] for model in lock)

@@ -36,7 +36,7 @@ def model_files() -> set[tuple[str, str]]:
     }
 
 
-def picture() -> bytes:
+def image() -> bytes:
     """What lies in the input folder under the name that the graphs' Load Image nodes hold."""
     out = BytesIO()
     Image.new("RGB", (64, 48), (90, 140, 200)).save(out, "PNG")
@@ -53,7 +53,7 @@ def installed(profile: str) -> EditorVersion:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server() -> AsyncIterator[StandInServer]:
-    stand_in = StandInServer(installed("1.43").static, load_catalog(), model_files(), {"picture.png": picture()})
+    stand_in = StandInServer(installed("1.43").static, load_catalog(), model_files(), {"image.png": image()})
     yield stand_in
     await stand_in.stop()
 

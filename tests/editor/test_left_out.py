@@ -1,4 +1,4 @@
-"""Pictures that may be left out, in both real editors: what is queued once the nodes that the note names are off."""
+"""Images that may be left out, in both real editors: what is queued once the nodes that the note names are off."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from parity.server import StandInServer
 from tests.left_out import bypassed, compared, compiled, every_combination, patched
 from tests.left_out_graphs import CASES
 
-from .conftest import GRAPHS, chromium, installed, model_files, picture
+from .conftest import GRAPHS, chromium, image, installed, model_files
 
 pytestmark = [pytest.mark.editor, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["1.43", "1.58"])
 async def either_editor(request: pytest.FixtureRequest) -> AsyncIterator[Editor]:
-    files = {"picture.png": picture(), "cat.png": picture()}
+    files = {"image.png": image(), "cat.png": image()}
     server = StandInServer(installed(str(request.param)).static, load_catalog(), model_files(), files)
     async with Editor(await server.start(), chromium()) as running:
         yield running

@@ -1,4 +1,4 @@
-"""The generated handler of I2I_KLEIN_9B on the simulator: what is queued, and the size that the picture implies."""
+"""The generated handler of I2I_KLEIN_9B on the simulator: what is queued, and the size that the image implies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from comfy2runpod.simulator import Simulator
 from tests.handlers import Handlers
 
 from .conftest import failure
-from .pictures import drawn, saved, text_of, turned
+from .images import drawn, saved, text_of, turned
 
 PACKAGE = Path(__file__).parents[2] / "generated" / "i2i_klein_9b"
 
@@ -31,7 +31,7 @@ async def run(handler: ModuleType, size: tuple[int, int] = (48, 32), **job_input
     return dict(await handler.handler({"id": "job-1", "input": given}))
 
 
-def picture(answer: dict[str, Any]) -> Image.Image:
+def image(answer: dict[str, Any]) -> Image.Image:
     return Image.open(BytesIO(base64.b64decode(str(answer["image_edited"]))))
 
 
@@ -49,7 +49,7 @@ async def test_the_result_has_the_size_that_the_description_tells(
     handler: ModuleType, size: tuple[int, int], megapixels: float
 ) -> None:
     answer = await run(handler, size, megapixels=megapixels)
-    assert (answer["width"], answer["height"]) == picture(answer).size == implied(*size, megapixels)
+    assert (answer["width"], answer["height"]) == image(answer).size == implied(*size, megapixels)
 
 
 async def test_the_descriptions_example_is_right(handler: ModuleType) -> None:
@@ -57,7 +57,7 @@ async def test_the_descriptions_example_is_right(handler: ModuleType) -> None:
     assert (answer["width"], answer["height"]) == (1360, 768)
 
 
-async def test_the_size_is_that_of_the_upright_picture(handler: ModuleType) -> None:
+async def test_the_size_is_that_of_the_upright_image(handler: ModuleType) -> None:
     # drawn() is 48 wide and 32 high; its EXIF says that it lies on its side.
     answer = await run(handler, image=text_of(turned(6)))
     assert (answer["width"], answer["height"]) == implied(32, 48, 1)
@@ -76,7 +76,7 @@ SECOND, THIRD = {"30:21", "30:22", "30:23", "30:24", "33"}, {"30:25", "30:26", "
         ({"image_2": (300, 200), "image_3": (20, 30)}, ("30:27", "30:28"), set()),
     ],
 )
-async def test_the_pictures_that_are_given_are_queued_and_no_others(
+async def test_the_images_that_are_given_are_queued_and_no_others(
     handler: ModuleType,
     queued: list[dict[str, Any]],
     given: dict[str, tuple[int, int] | None],
@@ -100,7 +100,7 @@ async def test_the_pictures_that_are_given_are_queued_and_no_others(
     assert (node, len(passed)) == ("30:4", len(names))
 
 
-async def test_each_picture_changes_the_result_and_its_place_counts(handler: ModuleType) -> None:
+async def test_each_image_changes_the_result_and_its_place_counts(handler: ModuleType) -> None:
     one, other = text_of(saved(drawn("L"))), text_of(saved(drawn("RGBA")))
     same: dict[str, Any] = {"seed": 7, "megapixels": 0.25}
     results = [
@@ -115,7 +115,7 @@ async def test_the_longest_result_that_there_is_can_be_a_webp(handler: ModuleTyp
     assert (answer["media_type"], answer["width"], answer["height"]) == ("image/webp", *implied(1000, 20, 4))
 
 
-async def test_picture_text_and_seed_each_change_the_result(handler: ModuleType) -> None:
+async def test_image_text_and_seed_each_change_the_result(handler: ModuleType) -> None:
     same: dict[str, Any] = {"seed": 7, "megapixels": 0.25}
     first, again, *others = [
         (await run(handler, **{**same, **more}))["image_edited"]
@@ -135,12 +135,12 @@ async def test_picture_text_and_seed_each_change_the_result(handler: ModuleType)
         ({"seed": 2**32}, "seed"),
         ({"prompt": ""}, "prompt"),
         ({"prompt": "x" * 4001}, "prompt"),
-        ({"image": "picture.png"}, "image"),
+        ({"image": "image.png"}, "image"),
         ({"image": None}, "image"),
         ({"image": text_of(saved(drawn(size=(1020, 20))))}, "image"),
         ({"image_2": ""}, "image_2"),
         ({"image_2": 5}, "image_2"),
-        ({"image_2": "picture.png"}, "image_2"),
+        ({"image_2": "image.png"}, "image_2"),
         ({"image_3": text_of(saved(drawn(size=(1001, 1))))}, "image_3"),
     ],
 )

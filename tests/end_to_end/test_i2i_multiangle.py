@@ -1,4 +1,4 @@
-"""The generated handler of I2I_MULTIANGLE on the simulator: eight camera angles of one picture, each by its name."""
+"""The generated handler of I2I_MULTIANGLE on the simulator: eight camera angles of one image, each by its name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from comfy2runpod.simulator import Simulator
 from tests.handlers import Handlers
 
 from .conftest import failure
-from .pictures import drawn, saved, text_of, turned
+from .images import drawn, saved, text_of, turned
 
 PACKAGE = Path(__file__).parents[2] / "generated" / "i2i_multiangle"
 ANGLES = {
@@ -40,7 +40,7 @@ async def run(handler: ModuleType, size: tuple[int, int] = (48, 32), **job_input
     return dict(await handler.handler({"id": "job-1", "input": given}))
 
 
-def picture(file: dict[str, Any]) -> Image.Image:
+def image(file: dict[str, Any]) -> Image.Image:
     return Image.open(BytesIO(base64.b64decode(file["data"])))
 
 
@@ -55,7 +55,7 @@ def words(prompt: dict[str, Any], output: str) -> str:
     return str(prompt[node]["inputs"]["value"])
 
 
-async def test_eight_pictures_come_each_by_its_name(handler: ModuleType, queued: list[dict[str, Any]]) -> None:
+async def test_eight_images_come_each_by_its_name(handler: ModuleType, queued: list[dict[str, Any]]) -> None:
     answer = await run(handler, seed=7)
     assert [name for name in answer if name in ANGLES] == list(ANGLES)
     assert len({answer[name]["data"] for name in ANGLES}) == 8
@@ -86,17 +86,15 @@ async def test_all_have_the_size_whose_shape_is_nearest(
 ) -> None:
     answer = await run(handler, size, seed=1)
     for name in ANGLES:
-        assert (answer[name]["width"], answer[name]["height"]) == picture(answer[name]).size == expected
+        assert (answer[name]["width"], answer[name]["height"]) == image(answer[name]).size == expected
 
 
-async def test_the_shape_is_that_of_the_upright_picture(handler: ModuleType) -> None:
+async def test_the_shape_is_that_of_the_upright_image(handler: ModuleType) -> None:
     answer = await run(handler, image=text_of(turned(6)), seed=1)
     assert answer["aerial"]["width"] < answer["aerial"]["height"]
 
 
-async def test_seed_steps_style_and_picture_reach_every_angle(
-    handler: ModuleType, queued: list[dict[str, Any]]
-) -> None:
+async def test_seed_steps_style_and_image_reach_every_angle(handler: ModuleType, queued: list[dict[str, Any]]) -> None:
     changes: list[dict[str, Any]] = [{}, {}, {"seed": 8}, {"steps": 2}, {"style": "soft light"}, {"size": (32, 48)}]
     first, again, *others = [await run(handler, **{"seed": 7, **change}) for change in changes]
     for name in ANGLES:
@@ -145,6 +143,6 @@ async def test_a_subset_of_the_angles_runs_only_what_they_need(
 async def test_angles_are_encoded_as_asked(handler: ModuleType) -> None:
     plain = await run(handler, seed=7, outputs=["aerial"])
     small = await run(handler, seed=7, outputs=["aerial"], output={"format": "webp", "quality": 80})
-    assert picture(small["aerial"]).format == "WEBP"
+    assert image(small["aerial"]).format == "WEBP"
     assert small["aerial"]["media_type"] == "image/webp"
     assert small["aerial"]["bytes"] < plain["aerial"]["bytes"]

@@ -30,7 +30,7 @@ def every_kind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     voxel = graph.add("VAEDecodeHunyuan3D", 8000, 256, samples=(latent, 0), vae=(vae, 0))
     mesh = graph.add("VoxelToMesh", "surface net", 0.6, voxel=(voxel, 0))
     outputs = {
-        "pictures": graph.add("SaveImage", "a", images=(images, 0)),
+        "images": graph.add("SaveImage", "a", images=(images, 0)),
         "moving_png": graph.add("SaveAnimatedPNG", "b", 8, 4, images=(images, 0)),
         "moving_webp": graph.add("SaveAnimatedWEBP", "c", 8, True, 80, "default", images=(images, 0)),
         "webm": graph.add("SaveWEBM", "d", "vp9", 8, 32, images=(images, 0)),
@@ -42,7 +42,7 @@ def every_kind(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "words": graph.add("PreviewAny", source=(text, 0)),
     }
     lines = [
-        f"  {name}: {{from: {node}{', many: true' if name == 'pictures' else ''}}}" for name, node in outputs.items()
+        f"  {name}: {{from: {node}{', many: true' if name == 'images' else ''}}}" for name, node in outputs.items()
     ]
     note = "name: every_kind\ninputs: {}\noutputs:\n" + "\n".join(lines)
     return graph.package(note, tmp_path_factory.mktemp("packages"))
@@ -50,7 +50,7 @@ def every_kind(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def branches(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three pictures; the second is scaled by a field, and fails where that leaves nothing of it."""
+    """Three images; the second is scaled by a field, and fails where that leaves nothing of it."""
     graph = Graph()
     images = graph.add("EmptyImage", 60, 40, 1, 0)
     scaled = graph.add("ImageScaleBy", "bilinear", 1.0, image=(images, 0))
@@ -93,7 +93,7 @@ def test_every_kind_of_output_is_measured_and_hashed(every_kind: Path, simulator
         data = (tmp_path / told.pop("data")).read_bytes()
         facts = {"media_type": media_type, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         assert told == {**facts, **measures}, name
-    assert [(one["width"], one["height"]) for one in answer["pictures"]] == [(64, 48)] * 3
+    assert [(one["width"], one["height"]) for one in answer["images"]] == [(64, 48)] * 3
     assert answer["words"] == {"text": "two words"}
 
 
@@ -101,11 +101,11 @@ def test_an_answer_fits_the_packages_schema(every_kind: Path, simulator: Simulat
     schema = json.loads((every_kind / "docs" / "output.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(run(every_kind, tmp_path / "all", simulator), schema)
-    jsonschema.validate(run(every_kind, tmp_path / "two", simulator, outputs=["words", "pictures"]), schema)
+    jsonschema.validate(run(every_kind, tmp_path / "two", simulator, outputs=["words", "images"]), schema)
 
 
 @pytest.mark.parametrize(("asked", "kind"), [("jpeg", "JPEG"), ("webp", "WEBP"), ("png", "PNG")])
-def test_pictures_are_encoded_as_asked(
+def test_images_are_encoded_as_asked(
     branches: Path, simulator: Simulator, tmp_path: Path, asked: str, kind: str
 ) -> None:
     sizes = {}
@@ -114,11 +114,11 @@ def test_pictures_are_encoded_as_asked(
         wanted = {"format": asked, "quality": quality}
         answer = run(branches, folder, simulator, outputs=["plain"], output=wanted)
         told = answer["plain"]
-        with Image.open(folder / told["data"]) as picture:
-            picture.load()
-            assert (picture.format, picture.size, picture.mode) == (kind, (60, 40), "RGB")
+        with Image.open(folder / told["data"]) as image:
+            image.load()
+            assert (image.format, image.size, image.mode) == (kind, (60, 40), "RGB")
             # ComfyUI writes the whole prompt into its files; callers do not get it.
-            assert not {"prompt", "workflow"} & set(picture.info)
+            assert not {"prompt", "workflow"} & set(image.info)
         assert told["media_type"] == f"image/{asked}"
         assert told["data"] == f"plain.{'jpg' if asked == 'jpeg' else asked}"
         sizes[quality] = told["bytes"]
@@ -149,8 +149,8 @@ def test_the_others_come_on_request(branches: Path, simulator: Simulator, tmp_pa
     (failed,) = answer["failed"]
     assert (failed["output"], failed["code"]) == ("scaled", "comfyui_error")
     for name in ("plain", "turned"):
-        with Image.open(tmp_path / answer[name]["data"]) as picture:
-            assert picture.size == (60, 40)
+        with Image.open(tmp_path / answer[name]["data"]) as image:
+            assert image.size == (60, 40)
 
 
 def test_nothing_made_is_a_failure_even_then(branches: Path, simulator: Simulator, tmp_path: Path) -> None:

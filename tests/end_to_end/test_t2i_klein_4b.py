@@ -1,4 +1,4 @@
-"""The generated handler of T2I_KLEIN_4b on the simulator: pictures of exactly the size asked for."""
+"""The generated handler of T2I_KLEIN_4b on the simulator: images of exactly the size asked for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def run(handler: ModuleType, **job_input: object) -> dict[str, object]:
     return answer
 
 
-def picture(answer: dict[str, object]) -> Image.Image:
+def image(answer: dict[str, object]) -> Image.Image:
     return Image.open(BytesIO(base64.b64decode(str(answer["image"]))))
 
 
@@ -36,13 +36,13 @@ def picture(answer: dict[str, object]) -> Image.Image:
     ("width", "height"),
     [(1024, 1024), (1000, 700), (64, 64), (65, 79), (2048, 65), (81, 2047), (512, 768), (1023, 1025)],
 )
-async def test_the_picture_has_the_size_asked_for(handler: ModuleType, width: int, height: int) -> None:
+async def test_the_image_has_the_size_asked_for(handler: ModuleType, width: int, height: int) -> None:
     answer = await run(handler, width=width, height=height, seed=1)
-    assert (answer["width"], answer["height"]) == picture(answer).size == (width, height)
+    assert (answer["width"], answer["height"]) == image(answer).size == (width, height)
 
 
-async def test_the_same_seed_repeats_the_picture_and_another_changes_it(handler: ModuleType) -> None:
-    first, again, other = [picture(await run(handler, seed=seed, width=128, height=128)) for seed in (7, 7, 8)]
+async def test_the_same_seed_repeats_the_image_and_another_changes_it(handler: ModuleType) -> None:
+    first, again, other = [image(await run(handler, seed=seed, width=128, height=128)) for seed in (7, 7, 8)]
     assert first.tobytes() == again.tobytes() != other.tobytes()
 
 

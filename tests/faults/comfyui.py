@@ -1,6 +1,6 @@
 """A stand-in for ComfyUI that misbehaves as a file says: how it is to behave may change while it runs.
 
-It speaks ComfyUI 0.21.0's protocol in ComfyUI's order of events, one prompt at a time, and saves a picture of noise for
+It speaks ComfyUI 0.21.0's protocol in ComfyUI's order of events, one prompt at a time, and saves an image of noise for
 each SaveImage node. It validates nothing and runs no model. What it saw goes to a log file, which outlives it: as a
 program (`python comfyui.py --state DIR --port N …`) it takes the place of the worker's own ComfyUI, and may die.
 """
@@ -110,7 +110,7 @@ class State:
 
 
 @functools.cache
-def picture(width: int = 64, height: int = 64) -> bytes:
+def image(width: int = 64, height: int = 64) -> bytes:
     """A PNG of noise, stored as it is: about three bytes a pixel."""
     file = io.BytesIO()
     noise = np.random.default_rng(1).integers(0, 255, (height, width, 3), dtype=np.uint8)
@@ -334,13 +334,13 @@ class ComfyUI:
         folder, _, stem = prefix.rpartition("/")
         how = self.state.behaviour.file
         content = {
-            "huge": lambda: picture(2000, 2000),
-            "large": lambda: picture(800, 800),
+            "huge": lambda: image(2000, 2000),
+            "large": lambda: image(800, 800),
             "empty": lambda: b"",
-            "half": lambda: picture()[:6000],
+            "half": lambda: image()[:6000],
             "text": lambda: b"<html><body>502 Bad Gateway</body></html>",
             "video": lambda: b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + b"\0" * 4000,
-        }.get(how, picture)()
+        }.get(how, image)()
         if how == "none":
             return {}
         items = []
@@ -500,7 +500,7 @@ class ComfyUI:
         image, subfolder = form["image"], str(form.get("subfolder", ""))
         content = image.file.read()  # type: ignore[union-attr]
         how = self.state.behaviour.upload
-        # Emptying a file is how a worker without the folder takes a picture away again.
+        # Emptying a file is how a worker without the folder takes an image away again.
         if content and how != "taken" and self.state.faulty("upload"):
             match how:
                 case "slow":

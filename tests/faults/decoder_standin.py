@@ -1,4 +1,4 @@
-"""A stand-in for the decoder of pictures: the real one, but for files whose end says how it is to go wrong.
+"""A stand-in for the decoder of images: the real one, but for files whose end says how it is to go wrong.
 
 A file that ends in `STAND-IN:hangs` has a decoder that never returns, and so on: what a flaw of a codec would do with
 a file that nobody has made yet.
@@ -97,17 +97,17 @@ WAYS: dict[str, Callable[[], None]] = {
 
 
 def marked(data: bytes, way: str) -> bytes:
-    """A picture with which the stand-in goes wrong in a way."""
+    """An image with which the stand-in goes wrong in a way."""
     return data + MARK + way.encode()
 
 
 def main() -> None:
     sys.path += sys.argv[2:]
-    from comfy2runpod_runtime.inputs import decoder, pictures  # noqa: PLC0415 - found only now
+    from comfy2runpod_runtime.inputs import decoder, images  # noqa: PLC0415 - found only now
 
-    real, write = pictures.picture_png, decoder._write
+    real, write = images.image_png, decoder._write
 
-    def picture_png(data: bytes, limits: Any) -> bytes:
+    def image_png(data: bytes, limits: Any) -> bytes:
         _, mark, way = data.rpartition(MARK)
         if mark:
             WAYS[way.decode()]()
@@ -117,7 +117,7 @@ def main() -> None:
         _to[0] = to
         write(to, *parts)
 
-    pictures.picture_png, decoder._write = picture_png, noted
+    images.image_png, decoder._write = image_png, noted
     decoder.main()
 
 

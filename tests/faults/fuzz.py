@@ -25,15 +25,15 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from .comfyui import LOG, State, picture
+from .comfyui import LOG, State, image
 from .soak import worker
 
 PACKAGE = "i2i_klein_9b"
 # What an input alone may lead to: a result, or a refusal.
 _CODES = frozenset({"invalid_input"})
 _SECONDS = 10.0
-_ONE_PIXEL = base64.b64encode(picture(1, 1)).decode()
-_PICTURE = base64.b64encode(picture(32, 32)).decode()
+_ONE_PIXEL = base64.b64encode(image(1, 1)).decode()
+_IMAGE = base64.b64encode(image(32, 32)).decode()
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
@@ -45,11 +45,11 @@ _odd = st.sampled_from(
     [10**400, -(2**63), 2**64, float("nan"), float("inf"), "\ud800", "\0", "", " ", [], {}, [[]], "🎨" * 3]
 )
 _images = st.one_of(
-    st.sampled_from([_PICTURE, f"data:image/png;base64,{_PICTURE}", _ONE_PIXEL, "http://127.0.0.1:1/a.png"]),
+    st.sampled_from([_IMAGE, f"data:image/png;base64,{_IMAGE}", _ONE_PIXEL, "http://127.0.0.1:1/a.png"]),
     st.sampled_from(["https://[::1]/", "file:///etc/passwd", "data:,", "data:image/png;base64,", "//127.0.0.1/x"]),
     st.binary(max_size=200).map(lambda data: base64.b64encode(data).decode()),
-    st.builds(lambda at: _PICTURE[: max(0, at)], st.integers(0, len(_PICTURE))),
-    st.builds(lambda at, by: _PICTURE[:at] + by + _PICTURE[at + 1 :], st.integers(0, 3000), st.text(max_size=2)),
+    st.builds(lambda at: _IMAGE[: max(0, at)], st.integers(0, len(_IMAGE))),
+    st.builds(lambda at, by: _IMAGE[:at] + by + _IMAGE[at + 1 :], st.integers(0, 3000), st.text(max_size=2)),
 )
 
 

@@ -140,7 +140,7 @@ class Session:
             )
 
     def _handler(self) -> Path:
-        return self.rival.checkout or GENERATED / PACKAGES[self.fault.picture]
+        return self.rival.checkout or GENERATED / PACKAGES[self.fault.image]
 
     async def _comfyui(self) -> dict[str, str]:
         """Starts the stand-in, or has the worker start it; what the worker is to know of it."""
@@ -189,7 +189,7 @@ class Session:
         return job_id
 
     def _input(self) -> dict[str, Any]:
-        package = GENERATED / PACKAGES[self.fault.picture]
+        package = GENERATED / PACKAGES[self.fault.image]
         sample: dict[str, Any] = json.loads((package / "test_input.json").read_text())["input"]
         if self.rival.kind != "worker-comfyui":
             return {**sample, "seed": self._count}
@@ -197,7 +197,7 @@ class Session:
         for node in workflow.values():
             if node["class_type"] == "SaveImage":
                 node["inputs"]["filename_prefix"] = "ComfyUI"
-        images = {"images": [{"name": "a.png", "image": sample["image"]}]} if self.fault.picture else {}
+        images = {"images": [{"name": "a.png", "image": sample["image"]}]} if self.fault.image else {}
         return {"workflow": workflow, **images}
 
     async def result(self, job_id: str, count: int = 1, patience: float | None = None) -> dict[str, Any] | None:
@@ -336,12 +336,12 @@ def judge(body: dict[str, Any] | None) -> tuple[str, str]:
     texts = [item.get("data") for item in images] if isinstance(images, list) else [ours]
     try:
         if not texts:
-            return "broken", f"no picture in the answer: {json.dumps(output)[:200]}"
+            return "broken", f"no image in the answer: {json.dumps(output)[:200]}"
         for text in texts:
             with Image.open(io.BytesIO(base64.b64decode(text))) as opened:
                 opened.load()
     except (OSError, TypeError, ValueError, SyntaxError) as error:
-        return "broken", f"a broken picture as a success ({type(error).__name__})"
+        return "broken", f"a broken image as a success ({type(error).__name__})"
     if len(json.dumps(body)) > 10_000_000:
         return "broken", "a result of over 10 MB, which RunPod refuses"
     return SUCCESS, "" if len(texts) == 1 else f"{len(texts)} files"

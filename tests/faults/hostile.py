@@ -37,7 +37,7 @@ _SETTLE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Sent:
-    """A job with a picture; `kind` in words, and whether the picture is to be taken."""
+    """A job with an image; `kind` in words, and whether the image is to be taken."""
 
     kind: str
     data: bytes
@@ -58,7 +58,7 @@ def jobs(media_count: int, good_count: int, seed: int, most_pixels: int, ways: l
     """Hostile ones spread over good ones, by seed; a good one is first and last."""
     chance = random.Random(seed)
     bad = [Sent(kind, data, good=False) for kind, data in itertools.islice(media.hostile(seed), media_count)]
-    bad += [Sent(f"decoder {way}", marked(media.picture("png", 20_000, chance), way), good=False) for way in ways]
+    bad += [Sent(f"decoder {way}", marked(media.image("png", 20_000, chance), way), good=False) for way in ways]
     chance.shuffle(bad)
     good = [Sent(kind, data, good=True) for kind, data in itertools.islice(media.good(seed, most_pixels), good_count)]
     places = sorted(chance.choices(range(1, good_count), k=len(bad)))
@@ -97,7 +97,7 @@ def session_of(folder: Path, cpu_seconds: float, wall_seconds: float, memory_byt
         "JOB_TIMEOUT_SECONDS": str(wall_seconds + 120),
         "FAULT_DECODER": str(HERE / "decoder_standin.py"),
     }
-    fault = Fault("hostile", "Hostile media.", SUCCESS, settings=settings, picture=True)
+    fault = Fault("hostile", "Hostile media.", SUCCESS, settings=settings, image=True)
     return Session(folder, replace(OURS, patience_seconds=180), fault)
 
 

@@ -32,18 +32,18 @@ def hostile(seed: int) -> Iterator[tuple[str, bytes]]:
 
 
 def good(seed: int, most_pixels: int = 400_000) -> Iterator[tuple[str, bytes]]:
-    """Pictures that have to be taken: progressive JPEGs among them, every third one."""
+    """Images that have to be taken: progressive JPEGs among them, every third one."""
     chance = random.Random(seed)
     for number, kind in enumerate(_forever("progressive", "png", "progressive", "jpeg", "progressive", "webp")):
         # The first is the largest; of the others, as many are small as large.
         pixels = int(most_pixels ** chance.uniform(0.55, 1)) if number else most_pixels
-        while len(data := picture(kind, pixels, chance)) > MOST_BYTES:
+        while len(data := image(kind, pixels, chance)) > MOST_BYTES:
             pixels //= 2
         yield kind, data
 
 
-def picture(kind: str, pixels: int, chance: Chance) -> bytes:
-    """A picture that is hard to compress, of at most so many pixels."""
+def image(kind: str, pixels: int, chance: Chance) -> bytes:
+    """An image that is hard to compress, of at most so many pixels."""
     shape = chance.uniform(0.6, 1.6)
     width = max(8, int((pixels * shape) ** 0.5))
     height = max(8, pixels // width)
@@ -62,7 +62,7 @@ def picture(kind: str, pixels: int, chance: Chance) -> bytes:
 
 
 def scans(width: int, height: int, count: int) -> bytes:
-    """A progressive JPEG of so many scans, each a few dozen bytes that stand for the whole picture."""
+    """A progressive JPEG of so many scans, each a few dozen bytes that stand for the whole image."""
     blocks = -(-width // 8) * -(-height // 8)
     tables = _segment(0xDB, b"\0" + bytes([1] * 64))
     tables += _segment(0xC2, struct.pack(">BHHB", 8, height, width, 1) + b"\1\x11\0")
@@ -138,13 +138,13 @@ def _bomb_webp(chance: Chance) -> bytes:
 
 
 def _cut(chance: Chance) -> bytes:
-    data = picture(chance.choice(("progressive", "png", "webp")), 300_000, chance)
+    data = image(chance.choice(("progressive", "png", "webp")), 300_000, chance)
     return data[: chance.randrange(100, len(data) * 9 // 10)]
 
 
 def _flipped(chance: Chance) -> bytes:
     # A PNG's checksums let nothing pass; a JPEG may lose its sense and still be one.
-    data = bytearray(picture("png", 200_000, chance))
+    data = bytearray(image("png", 200_000, chance))
     for _ in range(chance.randrange(1, 40)):
         data[chance.randrange(40, len(data) - 20)] ^= 1 << chance.randrange(8)
     return bytes(data)
@@ -160,7 +160,7 @@ def _two_things(chance: Chance) -> bytes:
         b"PK\3\4",
         b"BM",
     )
-    return chance.choice(heads) + picture("png", 50_000, chance)
+    return chance.choice(heads) + image("png", 50_000, chance)
 
 
 def _frames(chance: Chance) -> bytes:
@@ -170,7 +170,7 @@ def _frames(chance: Chance) -> bytes:
 
 
 def _long_rows(chance: Chance) -> bytes:
-    """Rows that go on for gigabytes behind a small picture that never begins: the filter of its first row is none."""
+    """Rows that go on for gigabytes behind a small image that never begins: the filter of its first row is none."""
     return _png(16, 16, data=b"\x09" + zlib.decompress(_zeros(chance.randrange(20, 60) << 20)))
 
 

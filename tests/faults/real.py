@@ -44,7 +44,7 @@ REAL_SETTINGS = {
 }
 _PATIENCE_SECONDS = 300.0
 _STOPPED_SECONDS = 5.0
-_PICTURE = (40, 24)
+_IMAGE = (40, 24)
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,9 @@ class RealSession(Session):
         """A job; nothing of it is in ComfyUI's cache."""
         self._count += 1
         job_id = job_id or f"{self.fault.name}-{self._count}"
-        picture = io.BytesIO()
-        Image.new("RGB", _PICTURE, (self._count % 256, 80, 20)).save(picture, "PNG")
-        image = base64.b64encode(picture.getvalue()).decode()
+        image = io.BytesIO()
+        Image.new("RGB", _IMAGE, (self._count % 256, 80, 20)).save(image, "PNG")
+        image = base64.b64encode(image.getvalue()).decode()
         # Also not in that of a server that has run this suite before.
         color = {"color": int.from_bytes(os.urandom(3))}
         self.queue.jobs.append({"id": job_id, "input": {"image": image, **color, **asked}})
@@ -212,7 +212,7 @@ class RealSession(Session):
         return (*found, *(f"prompt {name}" for name in (running | pending) - self.others))
 
     async def _inputs(self) -> list[str]:
-        """Pictures of the jobs that can still be read from a server that is reached by HTTP alone."""
+        """Images of the jobs that can still be read from a server that is reached by HTTP alone."""
         found = []
         for prompt_id in self.ran:
             where = {"filename": "image.png", "subfolder": f"comfy2runpod/{prompt_id}", "type": "input"}
@@ -241,14 +241,14 @@ def judge_real(body: dict[str, Any] | None, asked: Any, failed: tuple[str, ...] 
     if told != failed:
         return "broken", f"failed: {told}"
     height = asked.get("height", 32)
-    sizes = {"plain": (WIDTH, 48), "copied": _PICTURE, "worked": (WIDTH, height)}
+    sizes = {"plain": (WIDTH, 48), "copied": _IMAGE, "worked": (WIDTH, height)}
     for name in asked["outputs"]:
         if name in failed:
             continue
-        with Image.open(io.BytesIO(base64.b64decode(output[name]["data"]))) as picture:
-            picture.load()
-            if not sizes[name] == picture.size == (output[name]["width"], output[name]["height"]):
-                return "broken", f"{name} is {picture.size}"
+        with Image.open(io.BytesIO(base64.b64decode(output[name]["data"]))) as image:
+            image.load()
+            if not sizes[name] == image.size == (output[name]["width"], output[name]["height"]):
+                return "broken", f"{name} is {image.size}"
     return SUCCESS, ""
 
 
@@ -366,9 +366,9 @@ def _sums(body: dict[str, Any] | None, asked: dict[str, Any]) -> list[str]:
 
 
 def _red() -> str:
-    picture = io.BytesIO()
-    Image.new("RGB", _PICTURE, "red").save(picture, "PNG")
-    return base64.b64encode(picture.getvalue()).decode()
+    image = io.BytesIO()
+    Image.new("RGB", _IMAGE, "red").save(image, "PNG")
+    return base64.b64encode(image.getvalue()).decode()
 
 
 async def run_real(faults: tuple[RealFault, ...], folder: Path, server: Server) -> tuple[dict[str, Outcome], str]:

@@ -1,6 +1,6 @@
 """What is caused on a real ComfyUI, and what a job's caller is to get.
 
-The graph has four outputs, of which a request names some: `plain` (an empty picture), `copied` (the caller's picture),
+The graph has four outputs, of which a request names some: `plain` (an empty image), `copied` (the caller's image),
 `absent` (which needs a VAE that is not there), and `worked`: as wide as the text that is left by a pattern, blurred 40
 times. So a request decides what happens on the server: a pattern that is none fails in its node, one that backtracks
 without end makes the server deaf, and the height says how long each blur takes.
@@ -34,7 +34,7 @@ SHORT: Mapping[str, Any] = {"outputs": ["plain", "copied"]}
 class RealFault(Fault):
     """One fault on a real server. `own` here: it needs a ComfyUI that is the worker's own.
 
-    `input`: the request, beside the picture and a colour that no other job has. `failed`: the outputs that the answer
+    `input`: the request, beside the image and a colour that no other job has. `failed`: the outputs that the answer
     says were not made.
     """
 
@@ -197,7 +197,7 @@ def real_package(folder: Path) -> Path:
     """The package that all of them use."""
     graph = Graph()
     plain = graph.add("EmptyImage", WIDTH, 48, 1, 0)
-    picture = graph.add("LoadImage", "example.png", "image")
+    image = graph.add("LoadImage", "example.png", "image")
     vae = graph.add("VAELoader", "absent.safetensors")
     latent = graph.add("EmptyLatentImage", 64, 64, 1)
     decoded = graph.add("VAEDecode", samples=(latent, 0), vae=(vae, 0))
@@ -208,12 +208,12 @@ def real_package(folder: Path) -> Path:
     worked = empty
     for _ in range(BLURS):
         worked = graph.add("ImageBlur", 31, 10.0, image=(worked, 0))
-    ends = {"plain": plain, "copied": picture, "absent": decoded, "worked": worked}
+    ends = {"plain": plain, "copied": image, "absent": decoded, "worked": worked}
     outputs = {name: graph.add("SaveImage", "x", images=(node, 0)) for name, node in ends.items()}
     lines = [f"  {name}: {{from: {node}}}" for name, node in outputs.items()]
     note = f"""name: real
 inputs:
-  image: {{from: {picture}.image}}
+  image: {{from: {image}.image}}
   text: {{from: {said}.value}}
   pattern: {{from: {left}.regex_pattern}}
   height: {{from: {empty}.height}}

@@ -32,7 +32,7 @@ class Fault:
     act: str = ""
     own: bool = False
     leaves: bool = False
-    picture: bool = False
+    image: bool = False
     # Whether the job was to run once only, whatever was lost on the way.
     once: bool = True
     # What is as right for another handler, which makes another promise or has no such step.
@@ -46,7 +46,7 @@ class Fault:
     @property
     def alone(self) -> bool:
         """Whether it needs a worker of its own."""
-        return bool(self.settings or self.own or self.leaves or self.picture or self.act in ("sigterm", "down_idle"))
+        return bool(self.settings or self.own or self.leaves or self.image or self.act in ("sigterm", "down_idle"))
 
 
 # Slow ones, and those whose like is in the short run.
@@ -207,14 +207,14 @@ FAULTS = (
     Fault("output-html", "The file is a page of HTML.", "output_invalid", Behaviour(file="text")),
     Fault(
         "output-video",
-        "The file is a video (broken) under a picture's name.",
+        "The file is a video (broken) under an image's name.",
         "output_invalid",
         Behaviour(file="video"),
     ),
     Fault("output-other-key", "The file is listed under another key (gifs).", SUCCESS, Behaviour(file="other_key")),
     Fault("output-temporary", "The only file is a temporary one, a preview.", "output_missing", Behaviour(file="temp")),
     Fault("output-two", "Two files, where one is promised.", "output_missing", Behaviour(file="two"), theirs=SUCCESS),
-    Fault("output-huge", "A picture of 12 MB, more than RunPod carries.", "output_too_large", Behaviour(file="huge")),
+    Fault("output-huge", "An image of 12 MB, more than RunPod carries.", "output_too_large", Behaviour(file="huge")),
     Fault("download-reset", "The download's connection is reset, once.", SUCCESS, Behaviour(file="reset", times=1)),
     Fault("download-short", "The download ends too soon, once.", SUCCESS, Behaviour(file="short", times=1)),
     Fault("download-500", "The download answers 500, once.", SUCCESS, Behaviour(file="500", times=1)),
@@ -234,9 +234,9 @@ FAULTS = (
         theirs=SUCCESS,
     ),
     # Inputs.
-    Fault("upload-slow", "Uploading a picture takes 0.8 s.", SUCCESS, Behaviour(upload="slow"), picture=True),
-    Fault("upload-500", "Uploading answers 500, always.", "comfyui_error", Behaviour(upload="500"), picture=True),
-    Fault("upload-reset", "Uploading is reset, once.", SUCCESS, Behaviour(upload="reset", times=1), picture=True),
+    Fault("upload-slow", "Uploading an image takes 0.8 s.", SUCCESS, Behaviour(upload="slow"), image=True),
+    Fault("upload-500", "Uploading answers 500, always.", "comfyui_error", Behaviour(upload="500"), image=True),
+    Fault("upload-reset", "Uploading is reset, once.", SUCCESS, Behaviour(upload="reset", times=1), image=True),
     # Cancelling, in every state.
     Fault(
         "cancel-queueing",

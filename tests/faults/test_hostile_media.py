@@ -37,8 +37,8 @@ async def test_a_decoder_at_work_ends_with_a_worker_that_is_killed(tmp_path: Pat
         session.state.behave(replace(WELL, seconds=0.0))
         await session.start()
         assert await session.warm()
-        picture = marked(next(media.good(1, 10_000))[1], "sleeps-deaf")
-        asked = {"image": base64.b64encode(picture).decode(), "prompt": "a cat"}
+        image = marked(next(media.good(1, 10_000))[1], "sleeps-deaf")
+        asked = {"image": base64.b64encode(image).decode(), "prompt": "a cat"}
         waiting = {one for one in below(session.process.pid) if "decoder_standin" in one.command}
         session.queue.jobs.append({"id": "hangs", "input": asked})
         while "hangs" not in session.queue.taken:

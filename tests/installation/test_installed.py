@@ -89,9 +89,9 @@ def test_every_command_works_after_an_install(version: str | None, way: str, bui
     if installed.python is not None:
         assert ran([installed.python, "-m", "comfy2runpod", "--version"], elsewhere, env) == said("--version")
 
-    (elsewhere / "picture.json").write_bytes(GRAPH.read_bytes())
-    said("check", "picture.json")
-    said("compile", "picture.json")
+    (elsewhere / "image.json").write_bytes(GRAPH.read_bytes())
+    said("check", "image.json")
+    said("compile", "image.json")
     (package,) = (elsewhere / "generated").iterdir()
     (wheel,) = (package / WHEELS).iterdir()
     # The same bytes as from this checkout, on this Python.
@@ -101,6 +101,6 @@ def test_every_command_works_after_an_install(version: str | None, way: str, bui
     assert (answer["width"], answer["height"], answer["seed"]) == (64, 64, 7)
     said("docs", "generated", "-o", "site")
     assert (elsewhere / "site" / "index.html").is_file()
-    assert not re.search("Traceback", said("inspect", "picture.json"))
+    assert not re.search("Traceback", said("inspect", "image.json"))
     left = {path.name for path in (tmp_path / "home").iterdir()} - {".cache", ".local", ".config"}
     assert not left, "nothing of ours is left in the home"

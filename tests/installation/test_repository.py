@@ -117,7 +117,7 @@ def repository(tmp_path: Path) -> Path:
         ("large.json", b" " * 1_000_001, "1,000,001 bytes"),
         ("a.whl", b"PK\x03\x04\0\xff", "is no text"),
         ("nul.txt", b"a\0b", "NUL bytes"),
-        ("picture.png", b"\x89PNG\r\n", "is no text"),
+        ("image.png", b"\x89PNG\r\n", "is no text"),
         ("deep/földer/latin.txt", b"\xe9", "is no text"),
     ],
 )

@@ -78,7 +78,7 @@ class Command:
 
 def titled(graph: Path, title: str) -> Path:
     graph.parent.mkdir(parents=True, exist_ok=True)
-    note = f"name: demo\ntitle: {title}\ninputs: {{width: 5.value, picture: 30.image}}\noutputs: {{image: 41}}"
+    note = f"name: demo\ntitle: {title}\ninputs: {{width: 5.value, image: 30.image}}\noutputs: {{image: 41}}"
     graph.write_bytes(text(note))
     return graph
 

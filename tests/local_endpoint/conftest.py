@@ -23,7 +23,7 @@ SMALL = {"prompt": "a cat", "width": 64, "height": 64, "steps": 1, "seed": 3}
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Text to image with pictures of at most 128 pixels, so that every input that the schema allows is quick."""
+    """Text to image with images of at most 128 pixels, so that every input that the schema allows is quick."""
     text = (ROOT / "graphs" / "t2i_klein_4b.json").read_text("utf-8")
     for old, new in (("max: 2048", "max: 128"), ("default: 1024", "default: 64")):
         assert text.count(old) == 2

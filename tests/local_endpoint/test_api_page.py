@@ -68,9 +68,9 @@ def test_the_shell_submits_polls_and_saves(package: Path, tmp_path: Path, tools:
     with running_endpoint(LocalEndpoint(package, worker_log=tmp_path / "log")) as url:
         said = shell(submit + poll, url, tmp_path, tools)
     assert said.split()[-1] == "COMPLETED"
-    picture = (tmp_path / "image.png").read_bytes()
+    image = (tmp_path / "image.png").read_bytes()
     output = json.loads((tmp_path / "answer.json").read_text())["output"]
-    assert (hashlib.sha256(picture).hexdigest(), len(picture)) == (output["sha256"], output["bytes"])
+    assert (hashlib.sha256(image).hexdigest(), len(image)) == (output["sha256"], output["bytes"])
 
 
 def test_the_shell_cancels(package: Path, tmp_path: Path, tools: dict[str, str]) -> None:

@@ -39,8 +39,8 @@ async def test_run_queues_a_job_that_status_gives_when_it_is_done(http: httpx.As
     assert queued["status"] == "IN_QUEUE"
     job = await ended(http, queued["id"])
     assert job["status"] == "COMPLETED"
-    picture = Image.open(BytesIO(base64.b64decode(job["output"]["image"])))
-    assert picture.size == (64, 64)
+    image = Image.open(BytesIO(base64.b64decode(job["output"]["image"])))
+    assert image.size == (64, 64)
     assert job["delayTime"] >= 0
     assert job["executionTime"] > 0
 

@@ -62,7 +62,7 @@ def test_a_line_is_an_input_or_names_one(place: Place, server: QueueServer) -> N
         {"prompt": "plain"},
         {"id": "named", "input": {"prompt": "named"}},
         {"input": {"prompt": "wrapped"}},
-        # A field called input, as a picture's may be.
+        # A field called input, as an image's may be.
         {"prompt": "field", "input": "https://example.org/a.png"},
         b"",
     )

@@ -54,8 +54,8 @@ def test_a_batch_that_is_killed_is_brought_to_its_end_by_the_same_command(
     for name, one in inputs.items():
         if name != "bad":
             file = place.out / name / place.response(name)["image"]
-            with Image.open(file) as picture:
-                assert picture.size == (64, 64)
+            with Image.open(file) as image:
+                assert image.size == (64, 64)
             assert place.response(name)["seed"] == one.get("seed", place.response(name)["seed"])
     assert (place.out / "webp" / "image.webp").exists()
     assert all(events.count("done") == (name != "bad") for name, events in place.events().items())

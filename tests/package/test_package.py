@@ -81,7 +81,7 @@ def interface() -> Interface:
         BooleanField(**common("loop", Target("3", "Mix", "t", "loop")), default=True),
         SeedField(**common("seed", Target("4", "RandomNoise", "t", "noise_seed")), minimum=0, maximum=2**64 - 1),
         ImageField(
-            **{**common("picture", Target("7", "LoadImage", NASTY, "image")), "required": True},
+            **{**common("image", Target("7", "LoadImage", NASTY, "image")), "required": True},
             max_bytes=5_000_000,
             max_pixels=2_500_000,
             max_aspect=12.5,
@@ -208,7 +208,7 @@ def test_no_text_ends_the_code_in_the_page_of_calls() -> None:
     files = emit(replace(nasty, fields=required), PROMPT)
     page, taken = files["docs/API.md"], json.loads(files["test_input.json"])
     assert taken["input"]["text"] == taken["input"]["method"] == NASTY
-    called = {**taken["input"], **dict.fromkeys(("picture", "second"), "https://example.com/picture.png")}
+    called = {**taken["input"], **dict.fromkeys(("image", "second"), "https://example.com/image.png")}
     assert len(re.findall(r"^```", page, re.MULTILINE)) == 2 * len(re.findall(r"^```\w+$", page, re.MULTILINE))
     (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     (request,) = [node.value for node in ast.parse(code).body if isinstance(node, ast.Assign)]
@@ -237,7 +237,7 @@ from schema import Input
 from patch import patch
 from comfy2runpod_runtime import Run
 prompt = json.load(open("workflow_api.json"))
-files = {"picture": "ours.png", "second": "ours_too.png"}
+files = {"image": "ours.png", "second": "ours_too.png"}
 patch(prompt, Input(**json.load(sys.stdin)), Run(prompt_id="p", seeds={"seed": 7}, files=files))
 print(json.dumps(prompt))
 """
@@ -247,7 +247,7 @@ def patched(folder: Path, **more: object) -> dict[str, object]:
     """The inputs of the nodes that the nasty package's patch code makes, by id."""
     write_package(emit(interface(), PROMPT), folder)
     request = {"text": "hello", "size": 16, "frames": 17, "strength": 2.0, "method": "plain", "loop": False, **more}
-    request["picture"] = "iVBORw0KGgo="
+    request["image"] = "iVBORw0KGgo="
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         input=json.dumps(request),
@@ -274,14 +274,14 @@ def test_patch_writes_every_target_and_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("nothing", [{}, {"second": None}])
-def test_patch_takes_out_what_a_picture_that_is_left_out_leaves(tmp_path: Path, nothing: dict[str, object]) -> None:
+def test_patch_takes_out_what_an_image_that_is_left_out_leaves(tmp_path: Path, nothing: dict[str, object]) -> None:
     inputs = patched(tmp_path / "nasty", **nothing)
     rest = {"strength": 2.0, "method": "plain", "loop": False}
     assert inputs["3"] == {**rest, "with": ["7", 0], NASTY: {NASTY: [NASTY, None]}}
     assert "8" not in inputs
 
 
-def test_a_pictures_limits_stand_in_every_schema() -> None:
+def test_an_images_limits_stand_in_every_schema() -> None:
     files = emit(interface(), PROMPT)
     said = {
         "x-media": "image",
@@ -290,19 +290,17 @@ def test_a_pictures_limits_stand_in_every_schema() -> None:
         "x-max-pixels": 2_500_000,
         "x-max-aspect": 12.5,
     }
-    of_docs = json.loads(files["docs/input.schema.json"])["properties"]["picture"]
-    of_openapi = json.loads(files["docs/openapi.json"])["components"]["schemas"]["Input"]["properties"]["picture"]
+    of_docs = json.loads(files["docs/input.schema.json"])["properties"]["image"]
+    of_openapi = json.loads(files["docs/openapi.json"])["components"]["schemas"]["Input"]["properties"]["image"]
     assert plain(of_openapi.pop("description")) == one_line(of_docs.pop("description"))
     assert of_docs == of_openapi
     assert said.items() <= of_docs.items()
     for name in ("docs/API.md", "docs/index.html"):
         assert "PNG, at most 5 MB, 2.5 megapixels and sides of 12.5:1" in files[name]
     # The clients check by the schema itself.
-    of_python = json.loads(files["clients/python/nasty_client/input.schema.json"])["properties"]["picture"]
+    of_python = json.loads(files["clients/python/nasty_client/input.schema.json"])["properties"]["image"]
     source = files["clients/typescript/src/input_schema.ts"]
-    of_typescript = json.loads(json.loads(source[source.index("=\n") + 1 : source.rindex(";")]))["properties"][
-        "picture"
-    ]
+    of_typescript = json.loads(json.loads(source[source.index("=\n") + 1 : source.rindex(";")]))["properties"]["image"]
     assert said.items() <= of_python.items()
     assert of_python == of_typescript
 
@@ -313,15 +311,15 @@ def test_the_model_itself_tells_the_same_schema(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path / "nasty", capture_output=True, text=True, check=True
     )
-    said = json.loads((tmp_path / "nasty" / "docs" / "input.schema.json").read_text())["properties"]["picture"]
-    assert json.loads(done.stdout)["picture"].items() >= said.items()
+    said = json.loads((tmp_path / "nasty" / "docs" / "input.schema.json").read_text())["properties"]["image"]
+    assert json.loads(done.stdout)["image"].items() >= said.items()
 
 
-def test_the_example_picture_is_a_whole_png_and_always_the_same() -> None:
-    text = json.loads(emit(interface(), PROMPT)["test_input.json"])["input"]["picture"]
-    with Image.open(BytesIO(base64.b64decode(text))) as picture:
-        picture.load()
-        assert (picture.format, picture.size, picture.getextrema()) == ("PNG", (32, 32), (0, 255))
+def test_the_example_image_is_a_whole_png_and_always_the_same() -> None:
+    text = json.loads(emit(interface(), PROMPT)["test_input.json"])["input"]["image"]
+    with Image.open(BytesIO(base64.b64decode(text))) as image:
+        image.load()
+        assert (image.format, image.size, image.getextrema()) == ("PNG", (32, 32), (0, 255))
     digest = hashlib.sha256(base64.b64decode(text)).hexdigest()
     assert digest == "466d0caacd58860dc59a661e39e456d92a6d5816b063350ddea30d62eba2ecd6"
 

@@ -79,7 +79,7 @@ def _fields() -> Iterator[Field]:
     yield BooleanField(**common("loop"), default=True)
     yield SeedField(**common("seed"), minimum=0, maximum=2**64 - 1)
     limits = {"max_bytes": 50_000, "max_pixels": 10_000, "max_aspect": 8.0, "formats": ("png", "jpeg", "webp")}
-    yield ImageField(**common("picture", required=True), **limits)
+    yield ImageField(**common("image", required=True), **limits)
     yield ImageField(**common("second"), **limits)
 
 

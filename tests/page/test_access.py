@@ -11,11 +11,11 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from .conftest import Open
-from .pictures import picture
+from .images import image
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.editor]
 
-PNG = {"name": "cat.png", "mimeType": "image/png", "buffer": picture("PNG", (64, 48))}
+PNG = {"name": "cat.png", "mimeType": "image/png", "buffer": image("PNG", (64, 48))}
 LONG_MS = 60_000
 WITHOUT_PASSES = {"resultTypes": ["violations"]}
 
@@ -70,7 +70,7 @@ async def test_axe_finds_nothing_serious_before_during_and_after_a_run(open_page
     assert await violations(page) == []
 
 
-async def test_the_keyboard_alone_gets_a_picture(open_page: Open, served: str) -> None:
+async def test_the_keyboard_alone_gets_an_image(open_page: Open, served: str) -> None:
     page = (await open_page(f"{served}/t2i_klein_4b/")).page
     press = page.keyboard.press
 

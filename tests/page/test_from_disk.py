@@ -13,14 +13,14 @@ from jsonschema import Draft202012Validator
 from playwright.async_api import Locator, Page, expect
 
 from .conftest import Open
+from .images import animated, extended_webp, image, lossless_webp
 from .packages import ENDLESS, OUR_GRAPHS
-from .pictures import animated, extended_webp, lossless_webp, picture
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.editor]
 
-PNG = {"name": "cat.png", "mimeType": "image/png", "buffer": picture()}
+PNG = {"name": "cat.png", "mimeType": "image/png", "buffer": image()}
 URL = "https://example.com/cat.png"
-# What the form of every_kind begins with: as its example, several pictures are asked for as WebP.
+# What the form of every_kind begins with: as its example, several images are asked for as WebP.
 ALONE = {"prompt": "a cat", "output": {"format": "webp"}}
 
 
@@ -50,9 +50,9 @@ async def test_it_reads_without_javascript(open_page: Open, on_disk: dict[str, s
 async def test_what_is_left_alone_is_not_in_the_request(open_page: Open, on_disk: dict[str, str]) -> None:
     page = (await open_page(on_disk["every_kind"], offline=True)).page
     assert await request_of(page) == ALONE
-    await expect(page.locator("#request-state")).to_have_text("Not complete: picture.")
-    await page.fill("#url-picture", URL)
-    assert await request_of(page) == {**ALONE, "picture": URL}
+    await expect(page.locator("#request-state")).to_have_text("Not complete: image.")
+    await page.fill("#url-image", URL)
+    assert await request_of(page) == {**ALONE, "image": URL}
     await expect(page.locator("#request-state")).to_be_hidden()
 
 
@@ -77,7 +77,7 @@ async def test_every_control_makes_its_part_of_the_request(
         await page.fill(f"#input-{field}", text)
     await page.select_option("#input-method", 'a "quoted" one')
     await page.uncheck("#input-loop")
-    await page.set_input_files("#input-picture", PNG)
+    await page.set_input_files("#input-image", PNG)
     await page.locator(".preview img").wait_for()
     await page.uncheck("input[value=said]")
     await page.check("#input-allow_partial")
@@ -99,14 +99,14 @@ async def test_every_control_makes_its_part_of_the_request(
         "method": 'a "quoted" one',
         "loop": False,
         "seed": 2**64 - 1,
-        "picture": base64.b64encode(PNG["buffer"]).decode(),
+        "image": base64.b64encode(PNG["buffer"]).decode(),
         "outputs": ["view"],
         "allow_partial": True,
         "output": {"format": "jpeg", "quality": 80, "delivery": "url"},
         "timings": True,
     }
     shown = await request_of(page)
-    assert shown["picture"].startswith(expected["picture"][:24])
+    assert shown["image"].startswith(expected["image"][:24])
     async with page.expect_download() as downloading:
         await page.click("#save-request")
     download = await downloading.value
@@ -169,7 +169,7 @@ async def test_what_is_wrong_is_said_at_its_field_and_what_is_right_fits_the_sch
 ) -> None:
     page = (await open_page(on_disk["every_kind"], offline=True)).page
     schema = Draft202012Validator(json.loads((packages["every_kind"] / "docs/input.schema.json").read_text("utf-8")))
-    await page.fill("#url-picture", URL)
+    await page.fill("#url-image", URL)
     for field, text, fault in TYPED:
         control = page.locator(f"#input-{field}")
         before = await control.input_value()
@@ -196,12 +196,12 @@ async def test_sending_goes_to_the_first_field_that_is_wrong(open_page: Open, on
     await page.fill("#input-size", "65")
     await page.click("#send")
     await expect(page.locator("#input-size")).to_be_focused()
-    assert await told(page, "picture") == "This is required."
+    assert await told(page, "image") == "This is required."
     await expect(page.locator("#status")).to_have_text("Not sent: 2 fields need to be corrected.")
     await page.fill("#input-size", "64")
     assert await page.locator("#fault-size").is_hidden()
     await page.click("#send")
-    await expect(page.locator("#input-picture")).to_be_focused()
+    await expect(page.locator("#input-image")).to_be_focused()
 
 
 async def test_no_output_at_all_is_no_choice(open_page: Open, on_disk: dict[str, str]) -> None:
@@ -213,55 +213,55 @@ async def test_no_output_at_all_is_no_choice(open_page: Open, on_disk: dict[str,
     assert (await request_of(page))["outputs"] == ["said"]
 
 
-PICTURES = [
-    ("cat.png", picture(), "PNG, 40 x 30", None),
-    ("cat.jpg", picture("JPEG", (50, 20)), "JPEG, 50 x 20", None),
-    ("grey.jpg", picture("JPEG", (33, 44), "L"), "JPEG, 33 x 44", None),
-    ("cat.webp", picture("WEBP"), "WebP, 40 x 30", None),
+IMAGES = [
+    ("cat.png", image(), "PNG, 40 x 30", None),
+    ("cat.jpg", image("JPEG", (50, 20)), "JPEG, 50 x 20", None),
+    ("grey.jpg", image("JPEG", (33, 44), "L"), "JPEG, 33 x 44", None),
+    ("cat.webp", image("WEBP"), "WebP, 40 x 30", None),
     ("lossless.webp", lossless_webp((41, 31)), "WebP, 41 x 31", None),
     ("extended.webp", extended_webp((42, 32)), "WebP, 42 x 32", None),
-    ("named.png", picture("GIF"), None, "is no picture of a known format; it must be a PNG, JPEG or WebP picture"),
-    ("text.png", b"hello", None, "is no picture of a known format"),
+    ("named.png", image("GIF"), None, "is no image of a known format; it must be a PNG, JPEG or WebP image"),
+    ("text.png", b"hello", None, "is no image of a known format"),
     ("empty.png", b"", None, "is empty"),
-    ("cut.png", picture()[:20], None, "is not a whole PNG file"),
-    ("cut.jpg", picture("JPEG")[:30], None, "is not a whole JPEG file"),
-    ("wide.png", picture("PNG", (400, 30)), None, "400x30 has 0.012 megapixels; at most 0.01 are taken"),
-    ("thin.png", picture("PNG", (100, 10)), None, "100x10 is too long and thin; a side may be 8 times as long"),
+    ("cut.png", image()[:20], None, "is not a whole PNG file"),
+    ("cut.jpg", image("JPEG")[:30], None, "is not a whole JPEG file"),
+    ("wide.png", image("PNG", (400, 30)), None, "400x30 has 0.012 megapixels; at most 0.01 are taken"),
+    ("thin.png", image("PNG", (100, 10)), None, "100x10 is too long and thin; a side may be 8 times as long"),
     ("moving.png", animated("PNG"), None, "is animated"),
     ("moving.webp", animated("WEBP"), None, "is animated"),
-    ("long.png", picture() + bytes(50_000), None, "bytes; at most 50.0 KB are taken"),
+    ("long.png", image() + bytes(50_000), None, "bytes; at most 50.0 KB are taken"),
 ]
 
 
-async def test_a_picture_is_looked_at_before_it_is_taken(open_page: Open, on_disk: dict[str, str]) -> None:
+async def test_an_image_is_looked_at_before_it_is_taken(open_page: Open, on_disk: dict[str, str]) -> None:
     page = (await open_page(on_disk["every_kind"], offline=True)).page
-    for name, content, facts, fault in PICTURES:
-        await page.set_input_files("#input-picture", {"name": name, "mimeType": "image/png", "buffer": content})
+    for name, content, facts, fault in IMAGES:
+        await page.set_input_files("#input-image", {"name": name, "mimeType": "image/png", "buffer": content})
         if fault is not None:
-            await expect(page.locator("#fault-picture")).to_contain_text(fault)
-            assert "picture" not in await request_of(page)
+            await expect(page.locator("#fault-image")).to_contain_text(fault)
+            assert "image" not in await request_of(page)
             continue
-        await expect(page.locator("[data-field=picture] .preview")).to_contain_text(facts)
-        assert await page.locator("#fault-picture").is_hidden(), name
+        await expect(page.locator("[data-field=image] .preview")).to_contain_text(facts)
+        assert await page.locator("#fault-image").is_hidden(), name
         shown = page.locator(".preview img")
         await expect(shown).to_have_js_property("naturalWidth", int(facts.split()[1]))
-        assert base64.b64encode(content).decode().startswith((await request_of(page))["picture"][:24])
-    await page.fill("#url-picture", "http://example.com/a.png")
-    await page.locator("#url-picture").blur()
-    assert await told(page, "picture") == "This must be an https URL at a public address."
-    await page.fill("#url-picture", URL)
-    assert (await request_of(page))["picture"] == URL
-    await page.set_input_files("#input-picture", PNG)
+        assert base64.b64encode(content).decode().startswith((await request_of(page))["image"][:24])
+    await page.fill("#url-image", "http://example.com/a.png")
+    await page.locator("#url-image").blur()
+    assert await told(page, "image") == "This must be an https URL at a public address."
+    await page.fill("#url-image", URL)
+    assert (await request_of(page))["image"] == URL
+    await page.set_input_files("#input-image", PNG)
     await page.click("text=Remove the file")
-    assert "picture" not in await request_of(page)
-    await expect(page.locator("#input-picture")).to_be_focused()
+    assert "image" not in await request_of(page)
+    await expect(page.locator("#input-image")).to_be_focused()
 
 
 async def test_the_size_stands_beside_what_runpod_takes(open_page: Open, on_disk: dict[str, str]) -> None:
     page = (await open_page(on_disk["i2i_multiangle"], offline=True)).page
-    # A picture that is whole and large: what stands after its end counts.
+    # An image that is whole and large: what stands after its end counts.
     for million, said in ((1, "10 MB that /run takes"), (8, "goes by /runsync"), (16, "more than RunPod takes")):
-        large = {"name": "large.png", "mimeType": "image/png", "buffer": picture() + bytes(million * 10**6)}
+        large = {"name": "large.png", "mimeType": "image/png", "buffer": image() + bytes(million * 10**6)}
         await page.set_input_files("#input-image", large)
         await expect(page.locator("#request-size")).to_contain_text(said)
     await page.click("#send")

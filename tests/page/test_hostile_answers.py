@@ -141,7 +141,7 @@ async def test_whatever_a_job_ends_as_is_said(open_page: Open, on_disk: dict[str
     for job, one in zip(every, told, strict=True):
         ends = "Done" if job["status"] == "COMPLETED" else "Failed"
         assert one["said"].startswith(ends), (one, str(job)[:300])
-        # Pictures have addresses of the page's own, or none of these.
+        # Images have addresses of the page's own, or none of these.
         assert all(link.startswith("blob:") for link in one["links"]), one
 
 

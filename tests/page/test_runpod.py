@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from .conftest import Open
-from .pictures import picture
+from .images import image
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.editor]
 
@@ -55,7 +55,7 @@ async def test_from_disk_it_sends_to_an_endpoint_that_is_named(open_page: Open, 
     page = (await open_page(on_disk["t2i_klein_4b"])).page
 
     async def bucket(route: Route) -> None:
-        await route.fulfill(body=picture(), content_type="image/png")
+        await route.fulfill(body=image(), content_type="image/png")
 
     await page.route("https://bucket.example/**", bucket)
     runpod = StandInRunPod([(200, {"id": "j", "status": "IN_QUEUE"}), (200, done)])
@@ -136,7 +136,7 @@ async def test_what_has_come_is_shown_while_the_rest_runs(open_page: Open, on_di
     await page.fill("#url-image", "https://example.com/cat.png")
 
     async def bucket(route: Route) -> None:
-        await route.fulfill(body=picture(), content_type="image/png")
+        await route.fulfill(body=image(), content_type="image/png")
 
     await page.route("https://bucket.example/**", bucket)
     file = {"url": "https://bucket.example/a.png", "expires_at": "2030-01-01T00:00:00Z", **FACTS}
@@ -157,14 +157,14 @@ async def test_what_has_come_is_shown_while_the_rest_runs(open_page: Open, on_di
 
 
 async def test_lists_and_texts_are_shown(open_page: Open, on_disk: dict[str, str]) -> None:
-    data = base64.b64encode(picture()).decode()
+    data = base64.b64encode(image()).decode()
     output = {
         "view": [{"data": data, **FACTS}, {"data": "?", **FACTS}],
         "said": {"text": "<b>two</b> of them"},
         "seed": 0,
     }
     page = (await open_page(on_disk["every_kind"])).page
-    await page.fill("#url-picture", "https://example.com/cat.png")
+    await page.fill("#url-image", "https://example.com/cat.png")
     await page.route(
         "https://api.runpod.ai/**", StandInRunPod([(200, {"id": "j", "status": "COMPLETED", "output": output})])
     )
@@ -182,7 +182,7 @@ async def test_lists_and_texts_are_shown(open_page: Open, on_disk: dict[str, str
 
 async def test_a_large_request_goes_by_runsync(open_page: Open, on_disk: dict[str, str]) -> None:
     page = (await open_page(on_disk["i2i_multiangle"])).page
-    large = {"name": "large.png", "mimeType": "image/png", "buffer": picture() + bytes(9_000_000)}
+    large = {"name": "large.png", "mimeType": "image/png", "buffer": image() + bytes(9_000_000)}
     await page.set_input_files("#input-image", large)
     await page.locator(".preview img").wait_for()
     runpod = StandInRunPod([(200, {"id": "j", "status": "IN_PROGRESS"}), (200, {"id": "j", "status": "CANCELLED"})])

@@ -13,15 +13,15 @@ import pytest
 from playwright.async_api import Page, expect
 
 from .conftest import Open, server_of
-from .pictures import picture
+from .images import image
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.editor]
 
-PNG = {"name": "cat.png", "mimeType": "image/png", "buffer": picture("PNG", (64, 48))}
+PNG = {"name": "cat.png", "mimeType": "image/png", "buffer": image("PNG", (64, 48))}
 LONG_MS = 60_000
 
 
-async def small_picture(page: Page) -> None:
+async def small_image(page: Page) -> None:
     for field in ("width", "height"):
         await page.fill(f"#input-{field}", "64")
 
@@ -30,12 +30,12 @@ async def ended(page: Page) -> None:
     await expect(page.locator("#run")).to_have_attribute("aria-busy", "false", timeout=LONG_MS)
 
 
-async def test_it_sends_shows_progress_and_the_picture(open_page: Open, served: str) -> None:
+async def test_it_sends_shows_progress_and_the_image(open_page: Open, served: str) -> None:
     opened = await open_page(f"{served}/t2i_klein_4b/")
     page = opened.page
     assert opened.requests == [f"{served}/t2i_klein_4b/"]
     await expect(page.locator("#target-here")).to_be_checked()
-    await small_picture(page)
+    await small_image(page)
     await page.fill("#input-steps", "20")
     await page.fill("#input-seed", "7")
     await page.click("#send")
@@ -66,7 +66,7 @@ async def test_it_sends_shows_progress_and_the_picture(open_page: Open, served: 
 
 async def test_it_plays_a_video(open_page: Open, served: str) -> None:
     page = (await open_page(f"{served}/t2v_ltx2/")).page
-    await small_picture(page)
+    await small_image(page)
     await page.fill("#input-frame_count", "9")
     await page.fill("#input-seed", "18446744073709551615")
     await page.click("#send")
@@ -81,7 +81,7 @@ async def test_it_plays_a_video(open_page: Open, served: str) -> None:
 
 async def test_a_job_is_cancelled(open_page: Open, served: str) -> None:
     page = (await open_page(f"{served}/t2i_klein_4b/")).page
-    await small_picture(page)
+    await small_image(page)
     await page.fill("#input-steps", "20")
     await page.click("#send")
     await expect(page.locator("#step")).to_contain_text("step", timeout=LONG_MS)
@@ -119,10 +119,10 @@ async def test_of_several_outputs_those_come_that_are_wanted(open_page: Open, se
     await expect(states.first).to_contain_text(re.compile("close_up (running|done)"), timeout=LONG_MS)
     await expect(states).to_have_count(2)
     await ended(page)
-    pictures = page.locator("#result img")
-    await expect(pictures).to_have_count(2)
+    images = page.locator("#result img")
+    await expect(images).to_have_count(2)
     for at in range(2):
-        assert await pictures.nth(at).evaluate("(picture) => picture.decode().then(() => picture.naturalWidth)") > 0
+        assert await images.nth(at).evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
     for name in ("close_up.webp", "aerial.webp"):
         await expect(page.get_by_role("link", name=f"Download {name}")).to_be_visible()
 
@@ -133,7 +133,7 @@ async def test_another_key_is_asked_for_at_its_field(
     async with server_of([packages["t2i_klein_4b"]], tmp_path / "log", api_key="another") as url:
         opened = await open_page(f"{url}/t2i_klein_4b/")
         page = opened.page
-        await small_picture(page)
+        await small_image(page)
         await page.click("#send")
         await expect(page.locator("#fault-local-key")).to_have_text("This is not one that the endpoint takes.")
         await expect(page.locator("#local-key")).to_be_focused()
@@ -160,7 +160,7 @@ async def test_the_calls_that_it_shows_are_taken(
     open_page: Open, served: str, packages: dict[str, Path], tmp_path: Path
 ) -> None:
     page = (await open_page(f"{served}/t2i_klein_4b/")).page
-    await small_picture(page)
+    await small_image(page)
     await page.fill("#input-steps", "1")
     await page.fill("#input-prompt", 'it\'s a "cat" $(touch hit) `touch hit`\nJSON\n\\ \u2028 é')
     shell = await page.inner_text("#call-text")

@@ -34,7 +34,7 @@ KEYS = (
     "from", "title", "description", "required", "default", "min", "max", "multiple_of", "offset", "min_length",
     "max_length", "choices", "max_bytes", "max_pixels", "max_aspect", "formats", "bypass", "nonsense", "\x1b",
 )  # fmt: skip
-# A whole number, a seed, a number, a text, a choice, a picture, and nothing.
+# A whole number, a seed, a number, a text, a choice, an image, and nothing.
 PATHS = ("1.width", "4.seed", "4.cfg", "2.filename_prefix", "4.sampler_name", "5.image", "9.x", "", ".", "1.width\x00")
 
 

@@ -239,15 +239,15 @@ def test_the_comfyui_that_it_names_is_the_one_that_is_built() -> None:
 
 
 @pytest.mark.parametrize("name", ["terminal.svg", "page.svg"])
-def test_its_pictures_are_small_texts_that_load_nothing(name: str) -> None:
-    picture = (ROOT / "docs" / name).read_text("utf-8")
-    assert len(picture) < 200_000
-    assert re.findall(r"https?://[^\s\"'()<]+", picture) == ["http://www.w3.org/2000/svg"]
+def test_its_images_are_small_texts_that_load_nothing(name: str) -> None:
+    image = (ROOT / "docs" / name).read_text("utf-8")
+    assert len(image) < 200_000
+    assert re.findall(r"https?://[^\s\"'()<]+", image) == ["http://www.w3.org/2000/svg"]
 
 
-def test_the_terminal_in_the_picture_shows_what_a_run_says() -> None:
+def test_the_terminal_in_the_image_shows_what_a_run_says() -> None:
     from comfy2runpod.cli.simulated import simulated  # noqa: PLC0415 - beside what it is for
 
-    picture = (ROOT / "docs" / "terminal.svg").read_text("utf-8").replace("&#160;", " ")
+    image = (ROOT / "docs" / "terminal.svg").read_text("utf-8").replace("&#160;", " ")
     for line in simulated(80).splitlines():
-        assert line.strip() in picture
+        assert line.strip() in image

@@ -46,8 +46,8 @@ def _model(file: str, directory: str, url: str, licence: str | None) -> Model:
 
 
 def several() -> Interface:
-    """Fields of every kind, pictures that may be left out, and outputs of every kind, one with many files."""
-    pictures = {"max_bytes": 5_000_000, "max_pixels": 2_500_000, "max_aspect": 12.5}
+    """Fields of every kind, images that may be left out, and outputs of every kind, one with many files."""
+    images = {"max_bytes": 5_000_000, "max_pixels": 2_500_000, "max_aspect": 12.5}
     fields = (
         TextField(
             **_common("text", Target("1", "Text", "Words", "text"), required=True),
@@ -78,11 +78,11 @@ def several() -> Interface:
         BooleanField(**_common("loop", Target("3", "Mix", "Mix", "loop")), default=True),
         SeedField(**_common("seed", Target("4", "RandomNoise", "Noise", "noise_seed")), minimum=0, maximum=2**64 - 1),
         ImageField(
-            **_common("picture", Target("7", "LoadImage", "First", "image"), required=True),
-            **pictures, formats=("png",),
+            **_common("image", Target("7", "LoadImage", "First", "image"), required=True),
+            **images, formats=("png",),
         ),
         ImageField(
-            **_common("second", Target("8", "LoadImage", "Second", "image")), **pictures, formats=("png", "webp")
+            **_common("second", Target("8", "LoadImage", "Second", "image")), **images, formats=("png", "webp")
         ),
     )  # fmt: skip
     outputs = (

@@ -79,7 +79,7 @@ def test_no_text_of_an_interface_leaves_its_quotes(name: str) -> None:
                 refused += 1
                 continue
             except KeyError:
-                # A picture's format is one of three.
+                # An image's format is one of three.
                 assert ".formats" in place
                 refused += 1
                 continue

@@ -42,7 +42,7 @@ def node(number: int, kind: str, values: list[Any], **more: Any) -> dict[str, An
 
 
 def graph() -> dict[str, Any]:
-    """An empty picture whose size a pack's node tells, and a note full of strange texts."""
+    """An empty image whose size a pack's node tells, and a note full of strange texts."""
     note = {
         "name": "strange",
         "title": TITLE,
@@ -52,7 +52,7 @@ def graph() -> dict[str, Any]:
             "method": {"from": "1.method", "title": SAID, "choices": ["plain", SAID]},
             "type": {"from": "1.words", "description": SAID, "default": SAID},
         },
-        "outputs": {"picture": {"from": "3", "title": SAID, "description": SAID}},
+        "outputs": {"image": {"from": "3", "title": SAID, "description": SAID}},
         "models": {"LTX/base (1).safetensors": {"size": "1GB", "licence": SAID}},
     }
     return {
@@ -139,8 +139,8 @@ def test_its_handler_runs_and_nothing_of_it_does(tmp_path: Path) -> None:
     package = tmp_path / "out" / "strange"
     done = comfy2runpod("run", package, "--input", request, "-o", tmp_path / "results", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    with Image.open(next((tmp_path / "results").glob("*.png"))) as picture:
-        assert picture.size == (64, 64)
+    with Image.open(next((tmp_path / "results").glob("*.png"))) as image:
+        assert image.size == (64, 64)
     for folder in (tmp_path, Path.cwd()):
         assert not list(folder.glob("**/pwned-*"))
 

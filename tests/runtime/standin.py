@@ -39,8 +39,8 @@ def _encode(out: av.container.OutputContainer, width: int, height: int, frames: 
     audio = out.add_stream("aac", rate=48000) if sound else None
     noise = np.random.default_rng(0)
     for _ in range(frames):
-        picture = noise.integers(0, 255, (height, width, 3), dtype=np.uint8)
-        out.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        image = noise.integers(0, 255, (height, width, 3), dtype=np.uint8)
+        out.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
     out.mux(video.encode())
     if audio is not None:
         samples = np.zeros((2, 48000 * frames // rate), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""A process for each picture: what it may cost, what it knows, and how it ends. Stand-ins take its program's place."""
+"""A process for each image: what it may cost, what it knows, and how it ends. Stand-ins take its program's place."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from comfy2runpod_runtime.errors import InvalidInput
 from comfy2runpod_runtime.inputs import decoders as module
 from comfy2runpod_runtime.inputs.decoders import DecoderNotStarted, Decoders, DecodeRules, TooCostly
 from comfy2runpod_runtime.inputs.fetch import FetchRules
-from comfy2runpod_runtime.inputs.limits import PictureLimits
+from comfy2runpod_runtime.inputs.limits import ImageLimits
 from comfy2runpod_runtime.inputs.refused import InputRefused
 from comfy2runpod_runtime.inputs.take import TakeRules, take_images
 from tests.processes import below, left_of
 
-LIMITS = PictureLimits(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))
+LIMITS = ImageLimits(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))
 RULES = DecodeRules(cpu_seconds=20, seconds=120, memory_bytes=1_000_000_000)
 
 
-def picture(size: tuple[int, int] = (40, 30)) -> bytes:
+def image(size: tuple[int, int] = (40, 30)) -> bytes:
     out = BytesIO()
     Image.new("RGB", size, "red").save(out, "JPEG", progressive=True)
     return out.getvalue()
@@ -55,8 +55,8 @@ async def of(data: bytes, rules: DecodeRules = RULES) -> bytes | InputRefused:
     return found.png
 
 
-async def test_a_picture_comes_back_as_a_png() -> None:
-    png = await of(picture())
+async def test_an_image_comes_back_as_a_png() -> None:
+    png = await of(image())
     assert isinstance(png, bytes)
     with Image.open(BytesIO(png)) as opened:
         assert (opened.format, opened.size, opened.getpixel((5, 5))) == ("PNG", (40, 30), (254, 0, 0))
@@ -64,16 +64,16 @@ async def test_a_picture_comes_back_as_a_png() -> None:
 
 async def test_a_refusal_comes_back_in_words() -> None:
     refused = await of(b"GIF89a")
-    assert str(refused) == "is a GIF (which can hold several pictures); it must be a PNG, JPEG or WebP picture"
+    assert str(refused) == "is a GIF (which can hold several images); it must be a PNG, JPEG or WebP image"
     assert not isinstance(refused, TooCostly)
 
 
-async def test_a_process_decodes_one_picture_and_the_next_one_waits() -> None:
+async def test_a_process_decodes_one_image_and_the_next_one_waits() -> None:
     decoders = Decoders(RULES)
     await decoders.prepare()
     ours = os.getpid()
     (first,) = [one for one in below(ours) if "decoder.py" in one.command]
-    assert isinstance((await decoders.decoded(picture(), LIMITS, 20)).png, bytes)
+    assert isinstance((await decoders.decoded(image(), LIMITS, 20)).png, bytes)
     (second,) = [one for one in below(ours) if "decoder.py" in one.command]
     assert first != second
     assert not first.alive
@@ -81,17 +81,17 @@ async def test_a_process_decodes_one_picture_and_the_next_one_waits() -> None:
     assert left_of([second]) == []
 
 
-async def test_one_that_ended_while_it_waited_is_no_pictures_fault() -> None:
+async def test_one_that_ended_while_it_waited_is_no_images_fault() -> None:
     decoders = Decoders(RULES)
     await decoders.prepare()
     (waiting,) = [one for one in below(os.getpid()) if "decoder.py" in one.command]
     os.kill(waiting.pid, 9)
-    assert isinstance((await decoders.decoded(picture(), LIMITS, 20)).png, bytes)
+    assert isinstance((await decoders.decoded(image(), LIMITS, 20)).png, bytes)
     decoders.close()
 
 
 @pytest.mark.parametrize("number", [9, 15])
-async def test_one_that_was_killed_when_it_was_ready_is_no_pictures_fault(number: int) -> None:
+async def test_one_that_was_killed_when_it_was_ready_is_no_images_fault(number: int) -> None:
     decoders = Decoders(RULES)
     await decoders.prepare()
     (waiting,) = [one for one in below(os.getpid()) if "decoder.py" in one.command]
@@ -100,7 +100,7 @@ async def test_one_that_was_killed_when_it_was_ready_is_no_pictures_fault(number
     # It has said that it is ready, which nobody has read.
     assert select.select([spare._out], [], [], 60)[0]
     os.kill(waiting.pid, number)
-    assert isinstance((await decoders.decoded(picture(), LIMITS, 20)).png, bytes)
+    assert isinstance((await decoders.decoded(image(), LIMITS, 20)).png, bytes)
     decoders.close()
 
 
@@ -116,27 +116,27 @@ async def test_one_that_is_killed_while_it_decodes_is_tried_once_more(
         f"os.write(1, b'+')\nos.read(0, 1)\nopen({str(once)!r}, 'w').close()\n"
         f"os.write(1, {given.encode()!r})\nos.kill(os.getpid(), 9)\n"
     )
-    assert isinstance(await of(picture()), bytes)
+    assert isinstance(await of(image()), bytes)
     assert once.exists()
 
 
 @pytest.mark.parametrize("number", [9, 15])
-async def test_one_that_is_killed_each_time_is_our_fault_and_not_the_pictures(
+async def test_one_that_is_killed_each_time_is_our_fault_and_not_the_images(
     program: Callable[[str], None], number: int
 ) -> None:
     program(f"os.write(1, b'+')\nos.read(0, 1)\nos.kill(os.getpid(), {number})")
     with pytest.raises(DecoderNotStarted, match="killed"):
-        await of(picture())
+        await of(image())
 
 
-async def test_one_that_its_own_limit_killed_is_its_pictures_fault(program: Callable[[str], None]) -> None:
+async def test_one_that_its_own_limit_killed_is_its_images_fault(program: Callable[[str], None]) -> None:
     program("os.write(1, b'+')\nwhile time.process_time() < 0.6: pass\nos.kill(os.getpid(), 9)")
-    refused = await of(picture(), DecodeRules(0.5, 120, 1_000_000_000))
+    refused = await of(image(), DecodeRules(0.5, 120, 1_000_000_000))
     assert str(refused).startswith("takes more than 0.5 s of computing")
 
 
 def test_none_is_left_when_the_loop_has_ended() -> None:
-    asyncio.run(of(picture()))
+    asyncio.run(of(image()))
     assert [one.command for one in below(os.getpid()) if "decoder.py" in one.command] == []
 
 
@@ -157,7 +157,7 @@ async def test_it_brings_pillow_alone_and_knows_no_secret(
         "    bound(order)\n"
         "decoder._bound = noted\ndecoder.main()\n"
     )
-    assert isinstance(await of(picture()), bytes)
+    assert isinstance(await of(image()), bytes)
     seen = json.loads(told.read_text())
     assert set(seen["environment"]) <= {"LC_CTYPE", "LD_LIBRARY_PATH"}
     ours = {"comfy2runpod_contract", "comfy2runpod_runtime", "PIL", "decoder"}
@@ -187,11 +187,11 @@ async def test_it_brings_pillow_alone_and_knows_no_secret(
         ("os.write(1, b'+')\nif os.fork() == 0: time.sleep(600)\nos._exit(1)", "takes longer than 2 s"),
     ],
 )
-async def test_one_that_goes_wrong_costs_its_picture(program: Callable[[str], None], code: str, reason: str) -> None:
+async def test_one_that_goes_wrong_costs_its_image(program: Callable[[str], None], code: str, reason: str) -> None:
     program(code)
     before = below(os.getpid())
     files = len(list(Path("/proc/self/fd").iterdir()))
-    refused = await of(picture((4000, 900)) * 20, DecodeRules(20, 2, 1_000_000_000))
+    refused = await of(image((4000, 900)) * 20, DecodeRules(20, 2, 1_000_000_000))
     assert isinstance(refused, InputRefused)
     assert reason in str(refused)
     assert len(str(refused)) <= 400
@@ -202,33 +202,33 @@ async def test_one_that_goes_wrong_costs_its_picture(program: Callable[[str], No
 
 
 @pytest.mark.parametrize("code", ["os._exit(1)", "raise SystemExit", "os.write(1, b'?')\ntime.sleep(600)"])
-async def test_one_that_does_not_start_is_our_fault_and_not_the_pictures(
+async def test_one_that_does_not_start_is_our_fault_and_not_the_images(
     program: Callable[[str], None], code: str
 ) -> None:
     program(code)
     with pytest.raises(DecoderNotStarted):
-        await of(picture())
+        await of(image())
 
 
 async def test_computing_and_memory_are_bounded_by_the_kernel() -> None:
     from tests.faults.media import scans  # noqa: PLC0415 - with numpy
 
     began = time.process_time()
-    large = PictureLimits(20_000_000, 32_000_000, 50, ("jpeg",))
+    large = ImageLimits(20_000_000, 32_000_000, 50, ("jpeg",))
     found = await Decoders(RULES).decoded(scans(5600, 5600, 490), large, 1)
     assert str(found.png).startswith("takes more than 1 s of computing")
     assert found.cpu_seconds < 4
     # Nothing of it is ours.
     assert time.process_time() - began < 10
-    # As small as no picture of this size fits into.
+    # As small as no image of this size fits into.
     small = DecodeRules(20, 120, 30_000_000)
-    assert isinstance(await of(picture((2000, 2000)), small), InputRefused)
+    assert isinstance(await of(image((2000, 2000)), small), InputRefused)
 
 
 async def test_a_job_that_is_stopped_stops_its_decoder(program: Callable[[str], None]) -> None:
     program("os.write(1, b'+')\ntime.sleep(600)")
     before = below(os.getpid())
-    task = asyncio.create_task(of(picture()))
+    task = asyncio.create_task(of(image()))
     await asyncio.sleep(0.5)
     started = below(os.getpid()) - before
     assert started
@@ -238,9 +238,9 @@ async def test_a_job_that_is_stopped_stops_its_decoder(program: Callable[[str], 
     assert left_of(started) == []
 
 
-async def test_many_pictures_at_once_are_decoded_by_few_processes() -> None:
+async def test_many_images_at_once_are_decoded_by_few_processes() -> None:
     decoders, most = Decoders(RULES), 0
-    tasks = [asyncio.create_task(decoders.decoded(picture((900, 900)), LIMITS, 20)) for _ in range(12)]
+    tasks = [asyncio.create_task(decoders.decoded(image((900, 900)), LIMITS, 20)) for _ in range(12)]
     while not all(task.done() for task in tasks):
         most = max(most, sum("decoder.py" in one.command for one in below(os.getpid())))
         await asyncio.sleep(0.01)
@@ -251,7 +251,7 @@ async def test_many_pictures_at_once_are_decoded_by_few_processes() -> None:
 
 
 class Many(BaseModel):
-    """A request of several pictures."""
+    """A request of several images."""
 
     a: Annotated[str, ImageInput(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))]
     b: Annotated[str, ImageInput(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))]
@@ -259,41 +259,41 @@ class Many(BaseModel):
     d: Annotated[str, ImageInput(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))]
 
 
-def many(*pictures: bytes) -> Many:
-    return Many(**dict(zip("abcd", (base64.b64encode(one).decode() for one in pictures), strict=True)))
+def many(*images: bytes) -> Many:
+    return Many(**dict(zip("abcd", (base64.b64encode(one).decode() for one in images), strict=True)))
 
 
 TAKE = TakeRules(20_000_000, FetchRules(5))
 
 
-async def test_pictures_of_a_request_are_all_taken_and_their_faults_all_told() -> None:
+async def test_images_of_a_request_are_all_taken_and_their_faults_all_told() -> None:
     decoders = Decoders(RULES)
-    taken = await take_images(many(*[picture()] * 4), TAKE, decoders)
+    taken = await take_images(many(*[image()] * 4), TAKE, decoders)
     assert list(taken) == ["a", "b", "c", "d"]
     with pytest.raises(InvalidInput) as refused:
-        await take_images(many(picture(), b"GIF89a", picture(), b""), TAKE, decoders)
+        await take_images(many(image(), b"GIF89a", image(), b""), TAKE, decoders)
     assert [fault.field for fault in refused.value.details] == ["b", "d"]
     decoders.close()
 
 
-async def test_a_request_whose_picture_costs_too_much_costs_no_more(program: Callable[[str], None]) -> None:
+async def test_a_request_whose_image_costs_too_much_costs_no_more(program: Callable[[str], None]) -> None:
     # Each would take its whole time; two are at work at once, and the first that is given up ends all.
     program("os.write(1, b'+')\nwhile True: pass")
     began = time.monotonic()
     with pytest.raises(InvalidInput) as refused:
-        await take_images(many(*[picture()] * 4), TAKE, Decoders(DecodeRules(60, 3, 1_000_000_000)))
+        await take_images(many(*[image()] * 4), TAKE, Decoders(DecodeRules(60, 3, 1_000_000_000)))
     assert 1 <= len(refused.value.details) <= 2
     assert "takes longer than 3 s" in str(refused.value)
     assert time.monotonic() - began < 3 * 2 + 20
     await asyncio.sleep(0)
 
 
-async def test_pictures_of_a_request_share_their_computing_time(program: Callable[[str], None]) -> None:
+async def test_images_of_a_request_share_their_computing_time(program: Callable[[str], None]) -> None:
     # Each takes a good second of the two that it may; together they may take four, and the last gets none.
     program(
         "os.write(1, b'+')\nwhile time.process_time() < 1.4: pass\n"
         "os.write(1, b'Ris not taken, in the end')\nos._exit(0)"
     )
     with pytest.raises(InvalidInput) as refused:
-        await take_images(many(*[picture()] * 4), TAKE, Decoders(DecodeRules(2, 120, 1_000_000_000)))
+        await take_images(many(*[image()] * 4), TAKE, Decoders(DecodeRules(2, 120, 1_000_000_000)))
     assert "more than 4 s of computing together" in str(refused.value)

@@ -14,7 +14,7 @@ from typing import Any
 
 import av
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Images
 from pydantic import BaseModel
 
 from comfy2runpod_runtime import CONTRACT, Endpoint, Image, PackageError, Video
@@ -388,9 +388,9 @@ def test_a_package_without_a_prompt_is_refused(tmp_path: Path) -> None:
         Endpoint(package=tmp_path, seeds=(), outputs=(), **arguments)
 
 
-def _picture(kind: str) -> bytes:
+def _image(kind: str) -> bytes:
     file = io.BytesIO()
-    Pictures.new("RGB", (40, 30), "red").save(file, kind)
+    Images.new("RGB", (40, 30), "red").save(file, kind)
     return file.getvalue()
 
 
@@ -400,10 +400,10 @@ async def test_several_outputs_are_objects_and_many_files_a_list(
     class Anything(BaseModel):
         pass
 
-    png = _picture("PNG")
+    png = _image("PNG")
     comfyui.copies, comfyui.file = 2, lambda _prompt: png
     monkeypatch.setenv("COMFYUI_URL", comfyui.url)
-    endpoint = _endpoint((Image(name="pictures", node="9", many=True),), Anything)
+    endpoint = _endpoint((Image(name="images", node="9", many=True),), Anything)
     answer = await endpoint.handle({"id": "job-1", "input": {}})
     one = {
         "data": base64.b64encode(png).decode(),
@@ -413,22 +413,22 @@ async def test_several_outputs_are_objects_and_many_files_a_list(
         "width": 40,
         "height": 30,
     }
-    assert answer["pictures"] == [one, one]
+    assert answer["images"] == [one, one]
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (_picture("JPEG"), "The file for picture is image/jpeg, not image/png."),
-        (_picture("PNG")[:-30], "is not a whole picture"),
-        (b"not a picture", "is not a whole picture"),
+        (_image("JPEG"), "The file for image is image/jpeg, not image/png."),
+        (_image("PNG")[:-30], "is not a whole image"),
+        (b"not an image", "is not a whole image"),
     ],
 )
-async def test_a_picture_of_another_kind_or_cut_short_is_invalid(
+async def test_an_image_of_another_kind_or_cut_short_is_invalid(
     comfyui: StandIn, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
 ) -> None:
     comfyui.file = lambda _prompt: content
     monkeypatch.setenv("COMFYUI_URL", comfyui.url)
-    answer = await _endpoint((Image(name="picture", node="9"),), BaseModel).handle({"id": "job-1", "input": {}})
+    answer = await _endpoint((Image(name="image", node="9"),), BaseModel).handle({"id": "job-1", "input": {}})
     assert error_of(answer)["code"] == "output_invalid"
     assert message in error_of(answer)["message"]

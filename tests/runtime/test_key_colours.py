@@ -1,4 +1,4 @@
-"""A PNG's key colour (tRNS) is what is transparent, whatever the bits of its pixels are; or the picture is refused."""
+"""A PNG's key colour (tRNS) is what is transparent, whatever the bits of its pixels are; or the image is refused."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from comfy2runpod_runtime.inputs.limits import PictureLimits
-from comfy2runpod_runtime.inputs.pictures import picture_png
+from comfy2runpod_runtime.inputs.images import image_png
+from comfy2runpod_runtime.inputs.limits import ImageLimits
 from comfy2runpod_runtime.inputs.refused import InputRefused
 
-LIMITS = PictureLimits(1_000_000, 1_000_000, 50, ("png",))
+LIMITS = ImageLimits(1_000_000, 1_000_000, 50, ("png",))
 
 
 def _png(width: int, depth: int, colours: int, row: bytes, key: bytes) -> bytes:
@@ -37,9 +37,9 @@ def _png(width: int, depth: int, colours: int, row: bytes, key: bytes) -> bytes:
 def test_what_has_the_key_colour_is_transparent(depth: int, values: list[int], key: int) -> None:
     bits = "".join(f"{value:0{depth}b}" for value in values)
     row = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
-    png = picture_png(_png(len(values), depth, 0, row, struct.pack(">H", key)), LIMITS)
-    with Image.open(BytesIO(png)) as picture:
-        pixels = [picture.getpixel((x, 0)) for x in range(len(values))]
+    png = image_png(_png(len(values), depth, 0, row, struct.pack(">H", key)), LIMITS)
+    with Image.open(BytesIO(png)) as image:
+        pixels = [image.getpixel((x, 0)) for x in range(len(values))]
     greys = [value * 255 // (2**depth - 1) for value in values]
     assert pixels == [(grey, grey, grey, 0 if value == key else 255) for value, grey in zip(values, greys, strict=True)]
 
@@ -53,4 +53,4 @@ def test_what_has_the_key_colour_is_transparent(depth: int, values: list[int], k
 )
 def test_a_key_colour_that_eight_bits_cannot_tell_is_refused(data: bytes) -> None:
     with pytest.raises(InputRefused, match="in 16 bits; save it with 8 bits"):
-        picture_png(data, LIMITS)
+        image_png(data, LIMITS)

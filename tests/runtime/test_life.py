@@ -71,11 +71,11 @@ class Held:
             return web.Response()
 
         app = web.Application()
-        app.add_routes([web.get("/picture.png", never)])
+        app.add_routes([web.get("/image.png", never)])
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self._url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/picture.png"
+        self._url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/image.png"
         await self.comfyui.start()
         self._monkeypatch.syspath_prepend(str(PACKAGE))
         self.endpoint = self._load(
@@ -99,8 +99,8 @@ class Held:
                 await asyncio.sleep(3600)
 
             self._monkeypatch.setattr(GATES[state], gate)
-        picture = {"image": self._url} if state == "validated" else {}
-        job = asyncio.create_task(self.endpoint.handle({"id": "held", "input": {**INPUT, **picture}}))
+        image = {"image": self._url} if state == "validated" else {}
+        job = asyncio.create_task(self.endpoint.handle({"id": "held", "input": {**INPUT, **image}}))
         while [told["state"] for told in self.endpoint.doing()] != [state] or (
             # A prompt that is not on its way yet is not to be taken back.
             state == "ready" and not self.state.seen("fault: prompt")

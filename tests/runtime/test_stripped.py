@@ -1,4 +1,4 @@
-"""What ComfyUI writes into a file besides the picture: gone from an answer, and nothing else with it."""
+"""What ComfyUI writes into a file besides the image: gone from an answer, and nothing else with it."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def moving(kind: str, video: str, audio: str) -> Write:
         with av.open(path, "w", format=kind, options=options) as out:
             if prompt:
                 out.metadata["prompt"] = prompt
-            pictures = out.add_stream(video, rate=24) if video else None
+            images = out.add_stream(video, rate=24) if video else None
             sound = out.add_stream(audio, rate=48000, layout="stereo") if audio else None
-            if isinstance(pictures, av.VideoStream):
-                pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
-                for picture in frames(9):
-                    out.mux(pictures.encode(av.VideoFrame.from_image(picture)))
-                out.mux(pictures.encode())
+            if isinstance(images, av.VideoStream):
+                images.width, images.height, images.pix_fmt = 64, 48, "yuv420p"
+                for image in frames(9):
+                    out.mux(images.encode(av.VideoFrame.from_image(image)))
+                out.mux(images.encode())
             if isinstance(sound, av.AudioStream):
                 samples = np.random.default_rng(3).normal(0, 0.1, (2, 18000)).astype(np.float32)
                 frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
@@ -99,10 +99,9 @@ def shown(path: Path) -> list[tuple[object, ...]]:
     if path.suffix == ".glb":
         return [(path.read_bytes()[-16:],)]
     if path.suffix in (".png", ".webp"):
-        with Image.open(path) as picture:
+        with Image.open(path) as image:
             return [
-                (frame.info.get("duration"), frame.convert("RGBA").tobytes())
-                for frame in ImageSequence.Iterator(picture)
+                (frame.info.get("duration"), frame.convert("RGBA").tobytes()) for frame in ImageSequence.Iterator(image)
             ]
     with av.open(path) as container:
         rates = [(stream.average_rate,) for stream in container.streams.video]
@@ -123,7 +122,7 @@ def test_the_prompt_is_gone_and_nothing_else(tmp_path: Path, name: str, media_ty
     clean = stripped(one, media_type)
     assert clean != one
     assert b"class_type" not in clean.read_bytes()
-    assert clean.read_bytes() == stripped(other, media_type).read_bytes(), "the same picture is the same file"
+    assert clean.read_bytes() == stripped(other, media_type).read_bytes(), "the same image is the same file"
     assert shown(clean) == shown(one)
 
 

@@ -31,7 +31,7 @@ def comfy2runpod(*arguments: str | Path, before: Callable[[], None] | None = Non
 
 def graph(place: Path, title: str) -> Path:
     place.mkdir(parents=True, exist_ok=True)
-    note = f"name: demo\ntitle: {title}\ninputs: {{width: 5.value, picture: 30.image}}\noutputs: {{image: 41}}"
+    note = f"name: demo\ntitle: {title}\ninputs: {{width: 5.value, image: 30.image}}\noutputs: {{image: 41}}"
     (place / "demo.json").write_bytes(text(note))
     return place / "demo.json"
 

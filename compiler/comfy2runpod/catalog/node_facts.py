@@ -47,7 +47,7 @@ VALUE_NODES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A node that scales a picture and keeps its shape, so that one which is long enough has a short side of nothing.
+    """A node that scales an image and keeps its shape, so that one which is long enough has a short side of nothing.
 
     `size` is the input that says how large: in pixels of the long side, or, where `area` is set, in megapixels of
     1024 x 1024. `step` is the input, if there is one, whose multiples the sides become.
@@ -66,7 +66,7 @@ SCALES: Mapping[str, Scale] = {
 
 @dataclass(frozen=True, slots=True)
 class WayOfMask:
-    """A loader whose `input` says which part of a picture becomes the mask; only `alpha` is its transparency."""
+    """A loader whose `input` says which part of an image becomes the mask; only `alpha` is its transparency."""
 
     input: str
     alpha: Json
@@ -111,10 +111,10 @@ IMAGE_LACKS: tuple[Lack, ...] = (
 # Where uploads go, and where LoadImage and its kin read.
 INPUT_FOLDER = "input"
 
-# Folders that hold a user's pictures and sounds, not models.
+# Folders that hold a user's images and sounds, not models.
 INPUT_FOLDERS = frozenset({"input", "input3d", "output", "temp"})
 
-# The formats that a picture is taken in, by the media type's second half.
+# The formats that an image is taken in, by the media type's second half.
 IMAGE_FORMATS = ("png", "jpeg", "webp")
 
 # What ComfyUI takes for a model file, in every folder that takes one of them (folder_paths.py).

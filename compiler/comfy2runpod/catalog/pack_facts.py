@@ -27,7 +27,7 @@ _EVERYWHERE = Extension(
     _LINK_THEM,
 )
 
-_SESSION = "puts a mark in the picture's place that leads to what the running session of the editor keeps"
+_SESSION = "puts a mark in the image's place that leads to what the running session of the editor keeps"
 _OWN_NODES = "Use ComfyUI's own Load Image or Preview Image in its place."
 
 # Nodes of an extension alone: no server has them. (KJNodes' SetNode and GetNode are followed: stages/normalize/extensions.py.)

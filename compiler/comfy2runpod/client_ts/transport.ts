@@ -9,7 +9,7 @@ import { type Address, type Fetch, now, portOf } from "./http.js";
 import type { JobOptions } from "./job_options.js";
 import { parse } from "./json.js";
 import { type MediaFile, type Medium, type OutputSpec, type Sink, bring, inMemory, mediaIn } from "./media.js";
-import { encoded } from "./pictures.js";
+import { encoded } from "./images.js";
 
 // How long a call that ends early waits for its job to be told to stop. The telling goes on after that.
 const STOP_SECONDS = 5;

@@ -149,7 +149,7 @@ def _kind(field: JsonObject) -> str:
     named = types if isinstance(types, list) else [types]
     match field:
         case {"x-media": str(media)}:
-            return "picture" if media == "image" else media
+            return "image" if media == "image" else media
         case {"type": ["integer", "null"]}:
             return "seed"
         case {"enum": [str(), *_]}:

@@ -63,7 +63,7 @@ class FeedsAFileName(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class FieldLostWithout(Diagnostic):
-    """A field in whose place a saved value stands where a picture is left out."""
+    """A field in whose place a saved value stands where an image is left out."""
 
     code: ClassVar[str] = "field-lost-without"
     field: str

@@ -69,7 +69,7 @@ class UnsuitableInput(Diagnostic):
     @property
     def remedy(self) -> str:
         """What can be fed."""
-        return "A field feeds an integer, a number, a text, a choice, a switch or a picture."
+        return "A field feeds an integer, a number, a text, a choice, a switch or an image."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,16 +210,16 @@ class UnsuitableKey(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageNotFed(Diagnostic):
-    """A picture of the author's that no field replaces: no worker has it."""
+    """An image of the author's that no field replaces: no worker has it."""
 
     code: ClassVar[str] = "image-not-fed"
     value: Json
 
     @property
     def reason(self) -> str:
-        """The picture, and where it is."""
+        """The image, and where it is."""
         return (
-            f"It reads the picture {show(self.value)}, which is only on the author's machine, and no field of the note "
+            f"It reads the image {show(self.value)}, which is only on the author's machine, and no field of the note "
             "feeds it: every job would fail."
         )
 
@@ -228,7 +228,7 @@ class ImageNotFed(Diagnostic):
         """Make a field of it, or do without it."""
         return (
             f"Make a field of it in the note (image: {{from: {show_path(self.at)}}}), or bypass or remove the node. "
-            "Without `inputs` in the note, every such picture becomes a field by itself."
+            "Without `inputs` in the note, every such image becomes a field by itself."
         )
 
 

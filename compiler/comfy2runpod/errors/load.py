@@ -26,7 +26,7 @@ class FileTooLarge(Diagnostic):
     @property
     def remedy(self) -> str:
         """What a file of this size usually is."""
-        return "Check that this is the workflow's JSON file, not a checkpoint, a picture or a log."
+        return "Check that this is the workflow's JSON file, not a checkpoint, an image or a log."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class NotText(Diagnostic):
 
     @property
     def remedy(self) -> str:
-        """A picture with an embedded workflow is the usual case."""
+        """An image with an embedded workflow is the usual case."""
         return (
             "Give the workflow's .json file. A PNG or video that ComfyUI made holds its workflow inside: "
             "open it in ComfyUI and save it as JSON."

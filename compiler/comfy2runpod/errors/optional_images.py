@@ -1,4 +1,4 @@
-"""What can be wrong with what the note says of a picture that may be left out."""
+"""What can be wrong with what the note says of an image that may be left out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _without(fields: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageNotRequired(Diagnostic):
-    """A picture that a caller may leave out, and nothing said of what then happens."""
+    """An image that a caller may leave out, and nothing said of what then happens."""
 
     code: ClassVar[str] = "image-not-required"
     field: str
@@ -23,7 +23,7 @@ class ImageNotRequired(Diagnostic):
     def reason(self) -> str:
         """There would be nothing in its place."""
         return (
-            f"{self.field} is a picture with `required: false`, and the note does not say what happens without it: the "
+            f"{self.field} is an image with `required: false`, and the note does not say what happens without it: the "
             "file that the graph names is only on its author's machine."
         )
 
@@ -57,7 +57,7 @@ class BypassNamesNothing(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class BypassedTwice(Diagnostic):
-    """A node that two pictures bypass, or that stands inside a subgraph which is bypassed as a whole."""
+    """A node that two images bypass, or that stands inside a subgraph which is bypassed as a whole."""
 
     code: ClassVar[str] = "bypassed-twice"
     path: str
@@ -76,7 +76,7 @@ class BypassedTwice(Diagnostic):
     @property
     def remedy(self) -> str:
         """Name it once."""
-        return "Name each node once, under the one picture that it cannot run without."
+        return "Name each node once, under the one image that it cannot run without."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +105,10 @@ class BypassShared(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureStillNeeded(Diagnostic):
-    """A picture whose loader runs also without it."""
+class ImageStillNeeded(Diagnostic):
+    """An image whose loader runs also without it."""
 
-    code: ClassVar[str] = "picture-still-needed"
+    code: ClassVar[str] = "image-still-needed"
     fields: tuple[str, ...]
     loader: str
     readers: tuple[str, ...]
@@ -130,7 +130,7 @@ class PictureStillNeeded(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class OutputGoesToo(Diagnostic):
-    """An output that is not made without a picture."""
+    """An output that is not made without an image."""
 
     code: ClassVar[str] = "output-goes-too"
     fields: tuple[str, ...]
@@ -145,14 +145,14 @@ class OutputGoesToo(Diagnostic):
     @property
     def remedy(self) -> str:
         """Leave it out of the bypass."""
-        return "Bypass nodes before the one that saves, or make a graph of its own for jobs without the picture."
+        return "Bypass nodes before the one that saves, or make a graph of its own for jobs without the image."
 
 
 @dataclass(frozen=True, kw_only=True)
 class RefusedWithout(Diagnostic):
-    """A prompt without some pictures that ComfyUI would refuse."""
+    """A prompt without some images that ComfyUI would refuse."""
 
-    code: ClassVar[str] = "refused-without-picture"
+    code: ClassVar[str] = "refused-without-image"
     fields: tuple[str, ...]
     place: str
     why: str
@@ -173,7 +173,7 @@ class RefusedWithout(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class TooMuchToLeaveOut(Diagnostic):
-    """Optional pictures of a graph so large that its prompt without them is not made for every combination."""
+    """Optional images of a graph so large that its prompt without them is not made for every combination."""
 
     code: ClassVar[str] = "too-much-to-leave-out"
     count: int
@@ -185,7 +185,7 @@ class TooMuchToLeaveOut(Diagnostic):
         """The numbers and the limit."""
         made = 2**self.count - 1
         return (
-            f"{self.count} {'picture' if self.count == 1 else 'pictures'} may be left out of a graph of "
+            f"{self.count} {'image' if self.count == 1 else 'images'} may be left out of a graph of "
             f"{self.nodes:,} nodes: the prompt of every combination is made and checked, {made * self.nodes:,} nodes "
             f"for {made}, and {self.limit:,} are at most."
         )
@@ -198,7 +198,7 @@ class TooMuchToLeaveOut(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class TooManyOptional(Diagnostic):
-    """More optional pictures than there are combinations to look through."""
+    """More optional images than there are combinations to look through."""
 
     code: ClassVar[str] = "too-many-optional"
     count: int
@@ -208,7 +208,7 @@ class TooManyOptional(Diagnostic):
     def reason(self) -> str:
         """The number and the limit."""
         return (
-            f"{self.count} pictures may be left out; at most {self.limit} may, because the prompt of every combination "
+            f"{self.count} images may be left out; at most {self.limit} may, because the prompt of every combination "
             "is made and checked."
         )
 

@@ -54,7 +54,7 @@ class FileOfTheAuthors(Diagnostic):
     @property
     def remedy(self) -> str:
         """Let the caller send it."""
-        return "Load it with Load Image instead, which becomes a field that callers send a picture for, or take it out."
+        return "Load it with Load Image instead, which becomes a field that callers send an image for, or take it out."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class ValueStaysAsSaved(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class MaskFromTransparency(Diagnostic):
-    """The mask of a caller's picture: what is transparent in it."""
+    """The mask of a caller's image: what is transparent in it."""
 
     severity: ClassVar[Severity] = Severity.WARNING
     code: ClassVar[str] = "mask-from-transparency"
@@ -94,9 +94,9 @@ class MaskFromTransparency(Diagnostic):
 
     @property
     def reason(self) -> str:
-        """Where the mask comes from, and what a picture without one gives."""
+        """Where the mask comes from, and what an image without one gives."""
         text = (
-            "Its mask is used. Of a caller's picture that is what is transparent in it: a picture without "
+            "Its mask is used. Of a caller's image that is what is transparent in it: an image without "
             "transparency, as every JPEG, gives an empty mask."
         )
         return text + " The mask that was painted in the editor stays on your machine." * self.painted
@@ -153,10 +153,10 @@ class ImageLacks(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeveralPictures(Diagnostic):
-    """An output that stands for one picture, of a node that saves several."""
+class SeveralImages(Diagnostic):
+    """An output that stands for one image, of a node that saves several."""
 
-    code: ClassVar[str] = "several-pictures"
+    code: ClassVar[str] = "several-images"
     output: str
     # None for those of a list.
     count: int | None
@@ -169,7 +169,7 @@ class SeveralPictures(Diagnostic):
         told = " and ".join(f"{name} is {value}" for name, value in self.values[:_MOST_FIELDS])
         more = f" and {len(self.values) - _MOST_FIELDS} more so" if len(self.values) > _MOST_FIELDS else ""
         when = f", where {told}{more}" if told else ""
-        saved = "the pictures of a list, one by one" if self.count is None else f"{self.count} pictures"
+        saved = "the images of a list, one by one" if self.count is None else f"{self.count} images"
         return f"It saves {saved}{when}; the output {self.output} stands for one, and the job would fail."
 
     @property

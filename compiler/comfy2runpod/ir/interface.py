@@ -113,7 +113,7 @@ class SeedField(FieldBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageField(FieldBase):
-    """A picture. The file that the graph names is only on its author's machine, so it is no default.
+    """An image. The file that the graph names is only on its author's machine, so it is no default.
 
     One that is not required may be left out, or null: `Interface.left_out` says what the prompt is without it.
     `max_bytes` is of the file, `max_pixels` width by height, `max_aspect` the long side by the short one; `formats` are
@@ -232,7 +232,7 @@ class RunpodSettings:
 class Interface(_ForPeople):
     """The whole contract of one endpoint.
 
-    `left_out` says what becomes of the prompt without optional pictures: fewer of them before more.
+    `left_out` says what becomes of the prompt without optional images: fewer of them before more.
     """
 
     name: str

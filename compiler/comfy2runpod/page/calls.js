@@ -1,14 +1,14 @@
 // The request in the words of those who send it: curl, Python, TypeScript, n8n.
 
 const RUNPOD = "https://api.runpod.ai/v2";
-const PICTURE_PLACE = "PICTURE_AS_BASE64_OR_HTTPS_URL";
+const IMAGE_PLACE = "IMAGE_AS_BASE64_OR_HTTPS_URL";
 
 /** Every call, by the name that its choice has. `target` is {url, endpoint, key}; key is null where it is a secret. */
 const CALLS = { curl: curlCall, python: pythonCall, typescript: typescriptCall, n8n: n8nCall };
 
 function curlCall(info, target, input) {
   const key = target.key ?? "$RUNPOD_API_KEY";
-  const files = picturesIn(input);
+  const files = imagesIn(input);
   // A quoted here-document is left alone by the shell, and no line of JSON is the word that ends it.
   const data = files.length
     ? ["--data-binary @request.json"]
@@ -29,10 +29,10 @@ function curlCall(info, target, input) {
 }
 
 function pythonCall(info, target, input) {
-  const files = picturesIn(input);
+  const files = imagesIn(input);
   const request = writeJson(input, {
     words: ["None", "True", "False"],
-    picture: ({ name }) => `Path(${JSON.stringify(name)})`,
+    image: ({ name }) => `Path(${JSON.stringify(name)})`,
   });
   const key = target.key === null ? 'os.environ["RUNPOD_API_KEY"]' : JSON.stringify(target.key);
   return [
@@ -50,15 +50,15 @@ function pythonCall(info, target, input) {
 }
 
 function typescriptCall(info, target, input) {
-  const files = picturesIn(input);
+  const files = imagesIn(input);
   const request = writeJson(input, {
-    picture: ({ name }) => `await picture(${JSON.stringify(name)})`,
+    image: ({ name }) => `await image(${JSON.stringify(name)})`,
     // What a JavaScript number cannot hold.
     long: (value) => (BigInt.asIntN(54, value) === value ? String(value) : `${value}n`),
   });
   const key = target.key === null ? "process.env.RUNPOD_API_KEY!" : JSON.stringify(target.key);
   const saves = info.outputs.some((output) => output.kind !== "text");
-  const needed = [...(files.length ? ["picture"] : []), ...(saves ? ["save"] : [])];
+  const needed = [...(files.length ? ["image"] : []), ...(saves ? ["save"] : [])];
   const client = `${info.name.replaceAll("_", "-")}-client`;
   return [
     "// (cd clients/typescript && npm install && npm pack)",
@@ -75,7 +75,7 @@ function typescriptCall(info, target, input) {
 
 /** Nodes for the n8n canvas: send the job, wait and ask until it has ended, go on with its answer or stop. */
 function n8nCall(info, target, input) {
-  const body = writeJson({ input }, { picture: () => JSON.stringify(PICTURE_PLACE) });
+  const body = writeJson({ input }, { image: () => JSON.stringify(IMAGE_PLACE) });
   const bearer = { authentication: "genericCredentialType", genericAuthType: "httpBearerAuth" };
   const node = (name, type, typeVersion, at, parameters) => ({
     id: `00000000-0000-4000-8000-00000000000${at}`,
@@ -136,6 +136,6 @@ function n8nCall(info, target, input) {
   return `${JSON.stringify(workflow, null, 2)}\n`;
 }
 
-function picturesIn(input) {
-  return Object.values(input).filter((value) => value instanceof Picture);
+function imagesIn(input) {
+  return Object.values(input).filter((value) => value instanceof Image);
 }

@@ -3,7 +3,7 @@
 
 /** The control of a field. `changed` is called whenever what it holds may have changed. */
 function controlOf(field, changed) {
-  if (field.kind === "picture") return pictureControl(field, changed);
+  if (field.kind === "image") return imageControl(field, changed);
   if (field.kind === "boolean") return checkControl(field, changed);
   return valueControl(field, changed);
 }
@@ -152,8 +152,8 @@ function outputsControl(field, outputs, changed) {
   };
 }
 
-/** A picture: a file, looked at and turned into base64, or the address of one. */
-function pictureControl(field, changed) {
+/** An image: a file, looked at and turned into base64, or the address of one. */
+function imageControl(field, changed) {
   const file = element("input", {
     type: "file",
     id: idOf("input", field),
@@ -169,7 +169,7 @@ function pictureControl(field, changed) {
   });
   const preview = element("div", { class: "preview", hidden: true });
   const clear = element("button", { type: "button", class: "quiet" }, "Remove the file");
-  const inputs = element("div", { class: "picture" }, file, element("span", {}, "or"), url);
+  const inputs = element("div", { class: "image" }, file, element("span", {}, "or"), url);
   const { node, fault, described } = framed(field, inputs, { extra: preview, group: true });
   for (const input of [file, url]) {
     input.setAttribute("aria-describedby", described);
@@ -187,14 +187,14 @@ function pictureControl(field, changed) {
     preview.hidden = true;
   };
   const take = async (chosen) => {
-    const found = readPicture(new Uint8Array(await chosen.arrayBuffer()), field);
+    const found = readImage(new Uint8Array(await chosen.arrayBuffer()), field);
     const base64 = found.fault ? "" : await base64Of(chosen);
     if (file.files[0] !== chosen) return;
     if (found.fault) {
       held = { fault: found.fault };
       return;
     }
-    held = { value: new Picture(base64, chosen.name, chosen.size) };
+    held = { value: new Image(base64, chosen.name, chosen.size) };
     shown = URL.createObjectURL(chosen);
     const facts = `${FORMAT_NAMES[found.format]}, ${found.width} x ${found.height}, ${bytesText(chosen.size)}`;
     preview.append(

@@ -10,7 +10,7 @@ const DEEPEST = 256;
 const MOST_DIGITS = 1000;
 
 /** A file on its way into a request: what the request holds of it, and what is shown in its place. */
-class Picture {
+class Image {
   constructor(base64, name, bytes) {
     this.base64 = base64;
     this.name = name;
@@ -53,15 +53,15 @@ function isEscaped(text, at) {
 }
 
 /**
- * A value as JSON, indented; `words` are the language's own words for null, true and false, `picture` writes a Picture
+ * A value as JSON, indented; `words` are the language's own words for null, true and false, `image` writes an Image
  * and `long` a BigInt.
  */
-function writeJson(value, { words = ["null", "true", "false"], picture = wholePicture, long = String } = {}) {
+function writeJson(value, { words = ["null", "true", "false"], image = wholeImage, long = String } = {}) {
   const write = (one, indent) => {
     if (one === null) return words[0];
     if (typeof one === "boolean") return words[one ? 1 : 2];
     if (typeof one === "bigint") return long(one);
-    if (one instanceof Picture) return picture(one);
+    if (one instanceof Image) return image(one);
     if (typeof one !== "object") return JSON.stringify(one);
     const deeper = `${indent}  `;
     if (Array.isArray(one)) return `[${one.map((item) => write(item, deeper)).join(", ")}]`;
@@ -71,16 +71,16 @@ function writeJson(value, { words = ["null", "true", "false"], picture = wholePi
   return write(value, "");
 }
 
-function wholePicture(picture) {
-  return JSON.stringify(picture.base64);
+function wholeImage(image) {
+  return JSON.stringify(image.base64);
 }
 
-/** A picture's start, for people. */
-function shortPicture(picture) {
-  const left = picture.base64.length - 24;
+/** An image's start, for people. */
+function shortImage(image) {
+  const left = image.base64.length - 24;
   return left > 0
-    ? JSON.stringify(`${picture.base64.slice(0, 24)}… (${left.toLocaleString("en")} more characters)`)
-    : wholePicture(picture);
+    ? JSON.stringify(`${image.base64.slice(0, 24)}… (${left.toLocaleString("en")} more characters)`)
+    : wholeImage(image);
 }
 
 /** The length of a text as UTF-8. */

@@ -17,30 +17,30 @@ function requestText() {
   return `${writeJson({ input: current.input })}\n`;
 }
 
-/** The whole request's bytes, without writing out its pictures: it is asked for at every key that is pressed. */
+/** The whole request's bytes, without writing out its images: it is asked for at every key that is pressed. */
 function requestBytes() {
-  const rest = writeJson({ input: current.input }, { picture: () => '""' });
-  const pictures = picturesIn(current.input).reduce((sum, picture) => sum + picture.base64.length, 0);
-  return byteLength(rest) + pictures + 1;
+  const rest = writeJson({ input: current.input }, { image: () => '""' });
+  const images = imagesIn(current.input).reduce((sum, image) => sum + image.base64.length, 0);
+  return byteLength(rest) + images + 1;
 }
 
-/** What the calls are made of: pictures that are still missing have their place shown. */
+/** What the calls are made of: images that are still missing have their place shown. */
 function shownInput() {
   const input = {};
   for (const [name, property] of Object.entries(info.schema.properties)) {
     const missing = property["x-media"] === "image" && info.schema.required.includes(name) && !(name in current.input);
-    if (missing) input[name] = PICTURE_PLACE;
+    if (missing) input[name] = IMAGE_PLACE;
     else if (name in current.input) input[name] = current.input[name];
   }
   return input;
 }
 
 function showRequest() {
-  setText(byId("request-text"), writeJson({ input: current.input }, { picture: shortPicture }));
+  setText(byId("request-text"), writeJson({ input: current.input }, { image: shortImage }));
   const size = requestBytes();
   const tooLarge = size > info.limits.runsync;
   const way = tooLarge
-    ? "more than RunPod takes: give pictures as https URLs"
+    ? "more than RunPod takes: give images as https URLs"
     : size > info.limits.run
       ? `too large for /run, goes by /runsync (${bytesText(info.limits.runsync)})`
       : `of ${bytesText(info.limits.run)} that /run takes, ${bytesText(info.limits.runsync)} for /runsync`;
@@ -71,7 +71,7 @@ async function send() {
   }
   const bytes = requestBytes();
   if (bytes > info.limits.runsync) {
-    say(`Not sent: the request is larger than ${bytesText(info.limits.runsync)}. Give pictures as https URLs.`);
+    say(`Not sent: the request is larger than ${bytesText(info.limits.runsync)}. Give images as https URLs.`);
     return;
   }
   const chosen = target.chosen();
@@ -165,7 +165,7 @@ function refused(error) {
   const remedies = {
     0: "Is it running? RunPod may also refuse calls from a web page; then take one of the calls shown here, or comfy2runpod serve.",
     404: "Is the endpoint's id right? A result is kept for 30 minutes, and for one where the request went by /runsync.",
-    413: "Give pictures as https URLs.",
+    413: "Give images as https URLs.",
     429: "Too many requests or jobs wait: send it again later.",
   };
   const remedy = known ? remedies[error.status] : null;

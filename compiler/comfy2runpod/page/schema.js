@@ -24,7 +24,7 @@ function fieldOf(name, property, required, example) {
   if (property["x-media"] === "image") {
     return {
       ...field,
-      kind: "picture",
+      kind: "image",
       initial: null,
       formats: property["x-formats"],
       maxBytes: Number(property["x-max-bytes"]),
@@ -73,7 +73,7 @@ function allowedText(field) {
       return `${field.low} to ${field.high}; empty: drawn at random`;
     case "number":
       return boundsText(field.low, field.high);
-    case "picture":
+    case "image":
       return (
         `${formatsText(field.formats)}, at most ${bytesText(field.maxBytes)}, ${field.maxPixels / 1e6} megapixels ` +
         `and sides of ${field.maxAspect}:1`

@@ -19,7 +19,7 @@ from comfy2runpod.shapes.values import (
     Conditioning,
     Constant,
     Images,
-    InputPicture,
+    InputImage,
     Latent,
     Mask,
     NodeError,
@@ -161,7 +161,7 @@ def _without_rule(
 
 
 def _plausible(kind: type[object], values: Mapping[str, Told]) -> object:
-    """Something of a kind, made of what a node is given: the size of the first picture, its own width and height."""
+    """Something of a kind, made of what a node is given: the size of the first image, its own width and height."""
     found = [told.value for told in values.values()]
     like = next((value for value in found if isinstance(value, kind)), None)
     if like is not None:
@@ -176,7 +176,7 @@ def _plausible(kind: type[object], values: Mapping[str, Told]) -> object:
         Sound: Sound(seconds, _RATE),
         Clip: Clip(Images(width, height, frames if frames > 1 else _FRAMES), _FPS, None),
         AudioLatent: AudioLatent(round(seconds * 25)),
-        InputPicture: InputPicture(width, height, 1, has_alpha=False),
+        InputImage: InputImage(width, height, 1, has_alpha=False),
         Conditioning: Conditioning(),
         Constant: Constant(""),
         Shape: Shape(),

@@ -48,7 +48,7 @@ def _conditioned(cell: int = 8, stride: int = 4) -> Rule:
 def _vace(given: Inputs) -> tuple[Value, ...]:
     latent, trim = _empty(given, 8, 4), 0
     if given.has("reference_image"):
-        # One latent frame for the pictures of the reference, which is cut off again afterwards.
+        # One latent frame for the images of the reference, which is cut off again afterwards.
         trim = 1
         latent = replace(latent, frames=latent.frames + trim)
     return Conditioning(), Conditioning(), latent, Constant(trim)
@@ -75,7 +75,7 @@ def _cut(given: Inputs) -> tuple[Value, ...]:
 
 def _layered(given: Inputs) -> tuple[Value, ...]:
     width, height = given.whole("width") // 8, given.whole("height") // 8
-    # Its VAE makes a picture of each layer.
+    # Its VAE makes an image of each layer.
     return (Latent(width, height, given.whole("layers", 3) + 1, 8, 1, max(given.whole("batch_size", 1), 1)),)
 
 
@@ -99,7 +99,7 @@ def _scaled_by(given: Inputs) -> tuple[Value, ...]:
 
 def _repeated(given: Inputs) -> tuple[Value, ...]:
     latent, amount = given.get("samples", Latent), max(given.whole("amount", 1), 1)
-    # Of a picture's latent the frames are the batch.
+    # Of an image's latent the frames are the batch.
     if latent.stride == 1:
         return (replace(latent, frames=latent.frames * amount),)
     return (replace(latent, batch=latent.batch * amount),)
@@ -155,14 +155,14 @@ def _joined(given: Inputs) -> tuple[Value, ...]:
     return (replace(first, frames=first.frames + second.frames),)
 
 
-# Pixels in a cell of the coarsest VAE of pictures (Flux.2's): what is a multiple of it comes out as it went in.
+# Pixels in a cell of the coarsest VAE of images (Flux.2's): what is a multiple of it comes out as it went in.
 _COARSEST = 16
 
 
 def _encoded_images(given: Inputs) -> tuple[Value, ...]:
     images = given.get("pixels", Images)
     if images.frames > 1 or images.width % _COARSEST or images.height % _COARSEST:
-        given.doubtful("what a VAE leaves of pictures depends on the size of its cells, and so on the model file")
+        given.doubtful("what a VAE leaves of images depends on the size of its cells, and so on the model file")
     return (Latent(images.width // 8, images.height // 8, images.frames, cell=8),)
 
 

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
 from comfy2runpod.shapes.evaluate import Inputs, Rule
+from comfy2runpod.shapes.images import IMAGES
 from comfy2runpod.shapes.latents import LATENTS
-from comfy2runpod.shapes.pictures import PICTURES
 from comfy2runpod.shapes.values import (
     Clip,
     Conditioning,
     Constant,
     Images,
-    InputPicture,
+    InputImage,
     Mask,
     NodeError,
     Opaque,
@@ -31,20 +31,20 @@ from comfy2runpod.shapes.values import (
 
 
 def _load_image(given: Inputs) -> tuple[Value, ...]:
-    picture = given.get("image", InputPicture)
-    return Images(picture.width, picture.height, picture.frames), _alpha(picture)
+    image = given.get("image", InputImage)
+    return Images(image.width, image.height, image.frames), _alpha(image)
 
 
 def _load_mask(given: Inputs) -> tuple[Value, ...]:
-    picture = given.get("image", InputPicture)
+    image = given.get("image", InputImage)
     if given.constant("channel") == "alpha":
-        return (_alpha(picture),)
-    return (Mask(picture.width, picture.height, picture.frames),)
+        return (_alpha(image),)
+    return (Mask(image.width, image.height, image.frames),)
 
 
-def _alpha(picture: InputPicture) -> Mask:
+def _alpha(image: InputImage) -> Mask:
     # Without alpha the real node makes an empty mask of a size of its own.
-    return Mask(picture.width, picture.height, picture.frames) if picture.has_alpha else Mask(64, 64, picture.frames)
+    return Mask(image.width, image.height, image.frames) if image.has_alpha else Mask(64, 64, image.frames)
 
 
 def _same_conditioning(given: Inputs) -> tuple[Value, ...]:
@@ -228,6 +228,6 @@ RULES: Mapping[str, Rule] = {
     "StringReplace": _replaced,
     "GetVideoComponents": _components,
     "TrimAudioDuration": _trimmed_sound,
-    **PICTURES,
+    **IMAGES,
     **LATENTS,
 }

@@ -8,13 +8,13 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.ir.prompt import Prompt, as_link
 from comfy2runpod.shapes.evaluate import Told, evaluate
 from comfy2runpod.shapes.rules import RULES
-from comfy2runpod.shapes.values import Constant, InputPicture
+from comfy2runpod.shapes.values import Constant, InputImage
 
 
 def trace(
-    prompt: Prompt, outputs: tuple[str, ...], catalog: Catalog, reads_picture: Callable[[str, str], bool]
+    prompt: Prompt, outputs: tuple[str, ...], catalog: Catalog, reads_image: Callable[[str, str], bool]
 ) -> Mapping[str, Mapping[str, Told]]:
-    """What each node that the outputs need is given, by input; pictures of callers stand as squares.
+    """What each node that the outputs need is given, by input; images of callers stand as squares.
 
     Raises:
         NodeError: a node would fail.
@@ -30,8 +30,8 @@ def trace(
             if link is not None:
                 found = made.get(link.node_id, ())
                 told[name] = found[link.slot] if link.slot < len(found) else Told(Constant(None), "a broken link")
-            elif reads_picture(node.class_type, name):
-                told[name] = Told(InputPicture(1024, 1024, 1, has_alpha=False))
+            elif reads_image(node.class_type, name):
+                told[name] = Told(InputImage(1024, 1024, 1, has_alpha=False))
             else:
                 told[name] = Told(Constant(value))
         given[node_id] = told

@@ -10,7 +10,7 @@ from comfy2runpod.ir.json import Json
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """A batch of pictures, or a video's frames; sizes in pixels."""
+    """A batch of images, or a video's frames; sizes in pixels."""
 
     width: int
     height: int
@@ -27,8 +27,8 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True)
-class InputPicture:
-    """A picture in the input folder: its size when it is upright, its frames, and whether it has alpha."""
+class InputImage:
+    """An image in the input folder: its size when it is upright, its frames, and whether it has alpha."""
 
     width: int
     height: int
@@ -40,7 +40,7 @@ class InputPicture:
 class Latent:
     """A latent of `frames` by `rows` by `columns` cells; a cell is `cell` pixels wide and `stride` frames long.
 
-    Of pictures `frames` is the batch; of videos `batch` says how many there are.
+    Of images `frames` is the batch; of videos `batch` says how many there are.
     """
 
     columns: int
@@ -51,7 +51,7 @@ class Latent:
     batch: int = 1
 
     def decoded(self) -> Images:
-        """The pictures that a VAE makes of it: the first frame stands alone, each further one for `stride`."""
+        """The images that a VAE makes of it: the first frame stands alone, each further one for `stride`."""
         frames = self.batch * ((self.frames - 1) * self.stride + 1)
         return Images(self.columns * self.cell, self.rows * self.cell, frames)
 
@@ -65,7 +65,7 @@ class AudioLatent:
 
 @dataclass(frozen=True, slots=True)
 class AVLatent:
-    """Picture and sound together."""
+    """Image and sound together."""
 
     video: Latent
     audio: AudioLatent
@@ -124,7 +124,7 @@ class Constant:
 Value: TypeAlias = (
     Images
     | Mask
-    | InputPicture
+    | InputImage
     | Latent
     | AudioLatent
     | AVLatent

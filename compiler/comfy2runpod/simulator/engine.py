@@ -18,7 +18,7 @@ from comfy2runpod.shapes.evaluate import Inputs, Told, evaluate
 from comfy2runpod.shapes.rules import RULES
 from comfy2runpod.shapes.trace import in_order
 from comfy2runpod.shapes.values import Clip, Constant, Images, NodeError, Sigmas, Value
-from comfy2runpod.simulator.input_files import InputFiles, reads_picture
+from comfy2runpod.simulator.input_files import InputFiles, reads_image
 from comfy2runpod.simulator.media import fingerprint
 from comfy2runpod.simulator.saving import SAVES, saved
 
@@ -179,8 +179,8 @@ class Engine:
                 told[name] = Told(Constant(converted(spec.type, value) if spec is not None else value))
         try:
             for name, value in node.inputs.items():
-                if isinstance(value, str) and reads_picture(node.class_type, name, self.catalog):
-                    told[name] = Told(await asyncio.to_thread(self.inputs.picture, value))
+                if isinstance(value, str) and reads_image(node.class_type, name, self.catalog):
+                    told[name] = Told(await asyncio.to_thread(self.inputs.image, value))
             values[node_id] = evaluate(node_class, told, RULES)
             given, doubt = _settled(node.class_type, told, values[node_id])
             await self._steps(work, node_id, given)

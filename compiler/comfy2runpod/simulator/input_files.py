@@ -15,7 +15,7 @@ from comfy2runpod.catalog.node_facts import INPUT_FOLDER
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import Prompt, PromptNode
 from comfy2runpod.server_check import Files
-from comfy2runpod.shapes.values import InputPicture, NodeError
+from comfy2runpod.shapes.values import InputImage, NodeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +59,23 @@ class InputFiles:
         path.write_bytes(content)
         return path.name
 
-    def picture(self, name: str) -> InputPicture:
+    def image(self, name: str) -> InputImage:
         """What LoadImage makes of a file.
 
         Raises:
-            NodeError: it is no picture.
+            NodeError: it is no image.
         """
         try:
-            with Image.open(self.folder / name) as picture:
-                frames = int(getattr(picture, "n_frames", 1))
-                upright = ImageOps.exif_transpose(picture)
-                has_alpha = "A" in upright.getbands() or "transparency" in picture.info
-                return InputPicture(upright.width, upright.height, frames, has_alpha)
+            with Image.open(self.folder / name) as image:
+                frames = int(getattr(image, "n_frames", 1))
+                upright = ImageOps.exif_transpose(image)
+                has_alpha = "A" in upright.getbands() or "transparency" in image.info
+                return InputImage(upright.width, upright.height, frames, has_alpha)
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
             raise NodeError(f"PIL.{type(error).__name__}", "cannot identify image file") from error
 
     def by_content(self, prompt: Prompt, catalog: Catalog) -> Prompt:
-        """The prompt with what its pictures hold in place of their names, which differ from job to job."""
+        """The prompt with what its images hold in place of their names, which differ from job to job."""
         return {
             node_id: PromptNode(
                 node.class_type,
@@ -86,14 +86,14 @@ class InputFiles:
         }
 
     def _content(self, class_type: str, name: str, value: Json, catalog: Catalog) -> Json:
-        if not isinstance(value, str) or not reads_picture(class_type, name, catalog):
+        if not isinstance(value, str) or not reads_image(class_type, name, catalog):
             return value
         path = self.folder / value
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else value
 
 
-def reads_picture(class_type: str, name: str, catalog: Catalog) -> bool:
-    """Whether an input names a picture in the input folder."""
+def reads_image(class_type: str, name: str, catalog: Catalog) -> bool:
+    """Whether an input names an image in the input folder."""
     return _reads(class_type, name, catalog) == "image"
 
 

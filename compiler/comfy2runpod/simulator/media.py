@@ -1,4 +1,4 @@
-"""Placeholder media of a given size, length and rate: real files, marked as simulated on every picture."""
+"""Placeholder media of a given size, length and rate: real files, marked as simulated on every image."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fingerprint(prompt: Prompt) -> bytes:
 
 def save_image(images: Images, index: int, mark: bytes, path: Path) -> None:
     """One PNG of a batch."""
-    _picture(images.width, images.height, hashlib.sha256(mark + bytes([index % 256])).digest()).save(path)
+    _image(images.width, images.height, hashlib.sha256(mark + bytes([index % 256])).digest()).save(path)
 
 
 def save_animation(images: Images, fps: float, mark: bytes, path: Path) -> None:
@@ -103,7 +103,7 @@ def save_shape(mark: bytes, path: Path) -> None:
 
 
 def save_video(clip: Clip, mark: bytes, path: Path, codec: str = "libx264") -> None:
-    """An mp4 or webm, by the path's ending, with sound if there is any: a picture with a bar that moves over it.
+    """An mp4 or webm, by the path's ending, with sound if there is any: an image with a bar that moves over it.
 
     Raises:
         NodeError: the encoder refuses the size or the rate, as it would on the real server.
@@ -137,15 +137,15 @@ def _sound_stream(container: av.container.OutputContainer, sound: Sound | None) 
 
 
 def _frames(images: Images, mark: bytes) -> list[av.VideoFrame]:
-    pixels = np.asarray(_picture(images.width, images.height, mark))
+    pixels = np.asarray(_image(images.width, images.height, mark))
     still = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
     base = still.to_ndarray()
     frames = []
     for index in range(images.frames):
-        picture = base.copy()
+        image = base.copy()
         left = index * max(1, images.width - _BAR) // max(1, images.frames - 1)
-        picture[: images.height, left : left + _BAR] = 235
-        frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+        image[: images.height, left : left + _BAR] = 235
+        frame = av.VideoFrame.from_ndarray(image, format="yuv420p")
         frame.pts = index
         frames.append(frame)
     return frames
@@ -165,17 +165,17 @@ def _samples(seconds: float, rate: int, mark: bytes) -> list[av.AudioFrame]:
     return frames
 
 
-def _picture(width: int, height: int, mark: bytes) -> Image.Image:
+def _image(width: int, height: int, mark: bytes) -> Image.Image:
     """A two-coloured slope with the word on it, drawn from the prompt's fingerprint."""
     across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
     down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     first, second = np.array(list(mark[:3]), np.float32), np.array(list(mark[3:6]), np.float32)
     pixels = (40 + (first * across + second * down) * 0.35).astype(np.uint8)
-    picture = Image.fromarray(np.ascontiguousarray(np.broadcast_to(pixels, (height, width, 3))), "RGB")
-    draw = ImageDraw.Draw(picture)
+    image = Image.fromarray(np.ascontiguousarray(np.broadcast_to(pixels, (height, width, 3))), "RGB")
+    draw = ImageDraw.Draw(image)
     size = max(8, min(width // 8, height // 4))
     draw.text((width // 16, height // 8), "SIMULATED", fill=(255, 255, 255), font=ImageFont.load_default(size))
     small = ImageFont.load_default(max(6, size // 3))
     text = f"{width} x {height}  {mark.hex()[:12]}\nno model was run"
     draw.text((width // 16, height // 8 + size * 3 // 2), text, fill=(255, 255, 255), font=small)
-    return picture
+    return image

@@ -138,7 +138,7 @@ class ComfyUIProcess:
             str(settings.comfyui_dir / "main.py"),
             *("--listen", "127.0.0.1", "--port", str(settings.comfyui_port)),
             *("--output-directory", str(self._outputs), "--input-directory", str(self.inputs)),
-            # In MB. A field's own limits count, and a large picture is larger still as a PNG.
+            # In MB. A field's own limits count, and a large image is larger still as a PNG.
             *("--max-upload-size", "1000"),
             # Metadata would carry the whole prompt, and with it how the endpoint works, to whoever gets the file.
             *("--preview-method", "none", "--disable-auto-launch", "--disable-metadata"),

@@ -98,7 +98,7 @@ class Outgoing:
         return item.elsewhere(self._stored[key].to_json())
 
     def _too_large(self, size: int) -> OutputTooLarge:
-        ways = ["ask for a smaller size or fewer frames", "for pictures as jpeg or webp"]
+        ways = ["ask for a smaller size or fewer frames", "for images as jpeg or webp"]
         ways.append(
             "or for delivery by url"
             if self._bucket is not None

@@ -1,9 +1,9 @@
-"""A caller's picture in a process of its own: read, decoded, written anew. A program, which `decoders.py` starts.
+"""A caller's image in a process of its own: read, decoded, written anew. A program, which `decoders.py` starts.
 
     python -I -S -B decoder.py PARENT FOLDER…
 
 It brings Pillow and the standard library only, from FOLDERs, says that it is ready, reads one order and one file, and
-answers. One picture, then it ends: nothing that a file did to it meets another's. PARENT is the worker, with which it
+answers. One image, then it ends: nothing that a file did to it meets another's. PARENT is the worker, with which it
 ends. The limits are the kernel's: no file can talk itself out of them.
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from comfy2runpod_runtime.inputs.limits import PictureLimits
+    from comfy2runpod_runtime.inputs.limits import ImageLimits
 
 READY = b"+"
 # How an answer begins. A PNG's length follows it; the reason of a refusal; nothing.
@@ -58,11 +58,11 @@ class Order:
         read = json.loads(line)
         return cls(**{**read, "formats": tuple(read["formats"])})
 
-    def limits(self) -> PictureLimits:
+    def limits(self) -> ImageLimits:
         """What the field takes."""
-        from comfy2runpod_runtime.inputs.limits import PictureLimits  # noqa: PLC0415 - known once the paths are
+        from comfy2runpod_runtime.inputs.limits import ImageLimits  # noqa: PLC0415 - known once the paths are
 
-        return PictureLimits(self.max_bytes, self.max_pixels, self.max_aspect, self.formats)
+        return ImageLimits(self.max_bytes, self.max_pixels, self.max_aspect, self.formats)
 
 
 def main() -> NoReturn:
@@ -78,7 +78,7 @@ def main() -> NoReturn:
     answers, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.close(nothing)
-    from comfy2runpod_runtime.inputs.pictures import picture_png  # noqa: PLC0415 - found only now
+    from comfy2runpod_runtime.inputs.images import image_png  # noqa: PLC0415 - found only now
     from comfy2runpod_runtime.inputs.refused import InputRefused  # noqa: PLC0415
 
     _write(answers, READY)
@@ -86,7 +86,7 @@ def main() -> NoReturn:
     _bound(order)
     data = sys.stdin.buffer.read(order.size)
     try:
-        png = picture_png(data, order.limits())
+        png = image_png(data, order.limits())
     except InputRefused as refused:
         _write(answers, REFUSED, str(refused).encode())
     except MemoryError:

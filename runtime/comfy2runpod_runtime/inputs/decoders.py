@@ -1,6 +1,6 @@
-"""The worker's side of decoding: a process for each picture, and whatever a file does costs that process alone.
+"""The worker's side of decoding: a process for each image, and whatever a file does costs that process alone.
 
-One that is ready waits for the next picture: starting Python and Pillow takes a tenth of a second, which a job that
+One that is ready waits for the next image: starting Python and Pillow takes a tenth of a second, which a job that
 found one waiting does not see.
 """
 
@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from comfy2runpod_runtime.inputs.decoder import LENGTH, OUT_OF_MEMORY, PNG, READY, REFUSED, Order
-from comfy2runpod_runtime.inputs.limits import PictureLimits
+from comfy2runpod_runtime.inputs.limits import ImageLimits
 from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ _FROM_OUTSIDE = frozenset(-one for one in (signal.SIGKILL, signal.SIGTERM, signa
 
 @dataclass(frozen=True, slots=True)
 class DecodeRules:
-    """What decoding one picture may cost: seconds of CPU, seconds in all, bytes of memory."""
+    """What decoding one image may cost: seconds of CPU, seconds in all, bytes of memory."""
 
     cpu_seconds: float
     seconds: float
@@ -52,18 +52,18 @@ class DecodeRules:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What came of a picture: a PNG, or why there is none; and the CPU's seconds that it took."""
+    """What came of an image: a PNG, or why there is none; and the CPU's seconds that it took."""
 
     png: bytes | InputRefused
     cpu_seconds: float
 
 
 class TooCostly(InputRefused):
-    """A picture that took more than it may, or that ended its decoder."""
+    """An image that took more than it may, or that ended its decoder."""
 
 
 class DecoderNotStarted(Exception):
-    """The decoder itself does not work here, or is killed by others: no picture's fault."""
+    """The decoder itself does not work here, or is killed by others: no image's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class _Kept:
 
 
 class Decoders:
-    """Decodes pictures, each in a process of its own, as long as the loop runs in which it is called."""
+    """Decodes images, each in a process of its own, as long as the loop runs in which it is called."""
 
     def __init__(self, rules: DecodeRules) -> None:
         self.rules = rules
@@ -97,7 +97,7 @@ class Decoders:
         self._kept: _Kept | None = None
 
     async def prepare(self) -> None:
-        """Starts a process that the next picture finds ready."""
+        """Starts a process that the next image finds ready."""
         if self._kept is None or self._kept.loop is not asyncio.get_running_loop():
             opened = self._opened()
             await anext(opened)
@@ -105,8 +105,8 @@ class Decoders:
         if self._spare is None:
             self._spare = _Process()
 
-    async def decoded(self, data: bytes, limits: PictureLimits, cpu_seconds: float) -> Decoded:
-        """A picture as `picture_png` gives it, or why there is none.
+    async def decoded(self, data: bytes, limits: ImageLimits, cpu_seconds: float) -> Decoded:
+        """An image as `image_png` gives it, or why there is none.
 
         Raises:
             DecoderNotStarted: no decoder can be started, or each is killed from outside.
@@ -125,7 +125,7 @@ class Decoders:
         await self.prepare()
         found = _judged(ended, order)
         if isinstance(found, TooCostly):
-            log.warning("a picture %s (%.1f s of CPU, exit code %s)", found, ended.cpu_seconds, ended.code)
+            log.warning("an image %s (%.1f s of CPU, exit code %s)", found, ended.cpu_seconds, ended.code)
         return Decoded(found, ended.cpu_seconds)
 
     def close(self) -> None:
@@ -142,9 +142,9 @@ class Decoders:
                 # An answer that is whole is one, whoever ended it afterwards.
                 if not ended.was_killed(order) or isinstance(_judged(ended, order), bytes):
                     return ended
-                log.warning("a decoder of pictures was killed by signal %d, from outside", -ended.code)
+                log.warning("a decoder of images was killed by signal %d, from outside", -ended.code)
                 if not left:
-                    raise DecoderNotStarted("the decoder of pictures is killed from outside each time")
+                    raise DecoderNotStarted("the decoder of images is killed from outside each time")
             except DecoderNotStarted:
                 if not left:
                     raise
@@ -205,7 +205,7 @@ class _Process:
             self._in_use = True
         try:
             if self._exchange(b"", len(READY), _START_SECONDS)[0] != READY:
-                raise DecoderNotStarted("the decoder of pictures does not start")
+                raise DecoderNotStarted("the decoder of images does not start")
             most = LENGTH.size + 1 + _most_bytes(order)
             answer, late = self._exchange(order.line() + data, most, order.seconds)
         finally:
@@ -286,7 +286,7 @@ def _judged(ended: _Ended, order: Order) -> bytes | InputRefused:
 
 
 def _most_bytes(order: Order) -> int:
-    """The longest PNG of a picture: what does not compress takes a little more than its pixels."""
+    """The longest PNG of an image: what does not compress takes a little more than its pixels."""
     return order.max_pixels * 5 + (1 << 20)
 
 

@@ -26,7 +26,7 @@ _LONGEST_URL = 8192
 _LAST_PORT = 65535
 _GONE = frozenset({404, 410})
 _CLOSED = frozenset({401, 403, 407})
-# Formats of pictures are compressed already; a compressed answer would have another size than it says.
+# Formats of images are compressed already; a compressed answer would have another size than it says.
 _HEADERS = ((b"Accept", b"image/*"), (b"Accept-Encoding", b"identity"), (b"User-Agent", b"comfy2runpod"))
 
 

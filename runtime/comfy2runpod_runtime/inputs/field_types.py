@@ -8,7 +8,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from comfy2runpod_runtime.inputs.limits import PictureLimits
+from comfy2runpod_runtime.inputs.limits import ImageLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class Stepped:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageInput(PictureLimits):
-    """Marks a text that is a picture: base64, a data URL, or an https URL, within limits.
+class ImageInput(ImageLimits):
+    """Marks a text that is an image: base64, a data URL, or an https URL, within limits.
 
-    The text's form, and the picture, are checked when the job begins (`inputs.take`), because a URL must be fetched
+    The text's form, and the image, are checked when the job begins (`inputs.take`), because a URL must be fetched
     for it.
     """
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class PictureLimits:
+class ImageLimits:
     """`max_bytes` of the file, `max_pixels` width by height, `max_aspect` the long side by the short one.
 
     `formats` are some of png, jpeg and webp.

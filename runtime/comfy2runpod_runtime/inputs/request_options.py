@@ -24,7 +24,7 @@ class OutputOptions(BaseModel):
 
 
 class ImageOptions(OutputOptions):
-    """How they are given back, and how pictures are encoded."""
+    """How they are given back, and how images are encoded."""
 
     format: Annotated[ImageFormat | None, Field(title="Format")] = None
     quality: Annotated[int | None, Field(strict=True, ge=1, le=100, title="Quality")] = None

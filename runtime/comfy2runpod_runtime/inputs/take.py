@@ -19,10 +19,10 @@ from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)
-# Of one request's pictures.
+# Of one request's images.
 _AT_ONCE = 2
 _SPACE = str.maketrans("", "", " \t\r\n")
-# In characters. The smallest picture of all, a PNG of one pixel, has 67 bytes.
+# In characters. The smallest image of all, a PNG of one pixel, has 67 bytes.
 _SHORTEST = 64
 _URL_SAFE = str.maketrans("-_", "+/")
 
@@ -36,7 +36,7 @@ class TakeRules:
 
 
 def image_fields(model: type[BaseModel]) -> Mapping[str, ImageInput]:
-    """The fields of a request that are pictures, with their limits."""
+    """The fields of a request that are images, with their limits."""
     return {
         name: mark
         for name, field in model.model_fields.items()
@@ -46,7 +46,7 @@ def image_fields(model: type[BaseModel]) -> Mapping[str, ImageInput]:
 
 
 async def take_images(request: BaseModel, rules: TakeRules, decoders: Decoders) -> dict[str, bytes]:
-    """Every picture of a request as a PNG, by field.
+    """Every image of a request as a PNG, by field.
 
     Raises:
         InvalidInput: some are refused; `details` names each. Once one has cost too much, the others are looked at no
@@ -78,7 +78,7 @@ async def take_images(request: BaseModel, rules: TakeRules, decoders: Decoders) 
 
 
 class _Enough(Exception):
-    """A picture that cost too much: the request is refused, and costs no more."""
+    """An image that cost too much: the request is refused, and costs no more."""
 
     def __init__(self, fault: FieldFault) -> None:
         super().__init__(fault.message)
@@ -86,7 +86,7 @@ class _Enough(Exception):
 
 
 class _Share:
-    """What one request gets of the decoders: two at once, and twice the computing time of one picture in all."""
+    """What one request gets of the decoders: two at once, and twice the computing time of one image in all."""
 
     def __init__(self, decoders: Decoders) -> None:
         self._decoders = decoders
@@ -98,7 +98,7 @@ class _Share:
             given = min(self._left, self._decoders.rules.cpu_seconds)
             if given < 1:
                 total = _AT_ONCE * self._decoders.rules.cpu_seconds
-                raise TooCostly(f"takes more than {total:g} s of computing together with the other pictures")
+                raise TooCostly(f"takes more than {total:g} s of computing together with the other images")
             self._left -= given
             decoded = await self._decoders.decoded(data, limits, given)
             self._left += max(0.0, given - decoded.cpu_seconds)
@@ -154,7 +154,7 @@ def _canonical(text: str) -> str:
         ValueError: it is padded otherwise than it needs, or in both alphabets at once.
     """
     if len(text) < _SHORTEST:
-        # No picture: rather a name or a path, which many are base64 without padding by chance.
+        # No image: rather a name or a path, which many are base64 without padding by chance.
         return text
     body = text.rstrip("=")
     padding, needed = len(text) - len(body), -len(body) % 4

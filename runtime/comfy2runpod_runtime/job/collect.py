@@ -51,7 +51,7 @@ class Downloads:
 
 
 async def finished(output: Output, found: tuple[Path | str, ...], wanted: Wanted) -> tuple[Result, ...]:
-    """Measures what was fetched, takes ComfyUI's prompt out of it, and encodes pictures as the request wants them.
+    """Measures what was fetched, takes ComfyUI's prompt out of it, and encodes images as the request wants them.
 
     Raises:
         OutputInvalid: a file is not whole, or not what the endpoint promises.

@@ -4,7 +4,7 @@
 
 A second run begins at `fetched` again, what a failed branch leaves over at `ready`.
 From each but the last it may also become failed or cancelled. The endpoint owns every life, and whoever does a part of
-the job says what has been reached; an order that the picture does not show is a bug, and an internal error.
+the job says what has been reached; an order that the image does not show is a bug, and an internal error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files that hold neither pictures nor sound: 3D models (GLB) and drawings (SVG), never rendered."""
+"""Files that hold neither images nor sound: 3D models (GLB) and drawings (SVG), never rendered."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import av
-from PIL import Image as Pictures
+from PIL import Image as Images
 from PIL import UnidentifiedImageError
 
 from comfy2runpod_runtime.errors import OutputInvalid
@@ -55,7 +55,7 @@ _EXTENSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class MovingMeasures:
-    """Measured on the decoded frames of a video or an animated picture; duration in seconds."""
+    """Measured on the decoded frames of a video or an animated image; duration in seconds."""
 
     width: int
     height: int
@@ -75,7 +75,7 @@ class MovingMeasures:
 
 @dataclass(frozen=True, slots=True)
 class ImageMeasures:
-    """Measured on the decoded picture."""
+    """Measured on the decoded image."""
 
     width: int
     height: int
@@ -142,38 +142,38 @@ def measure_video(path: Path) -> MovingMeasures:
 
 
 def measure_image(path: Path) -> ImageMeasures:
-    """Decodes the whole picture.
+    """Decodes the whole image.
 
     Raises:
-        OutputInvalid: it is no picture, or not whole.
+        OutputInvalid: it is no image, or not whole.
     """
     try:
-        with Pictures.open(path) as picture:
-            picture.load()
-            media_type = Pictures.MIME.get(picture.format or "", _UNKNOWN)
-            return ImageMeasures(picture.width, picture.height, media_type)
-    except (UnidentifiedImageError, OSError, SyntaxError, Pictures.DecompressionBombError) as error:
-        raise OutputInvalid(f"{path.name} is not a whole picture ({type(error).__name__}).") from error
+        with Images.open(path) as image:
+            image.load()
+            media_type = Images.MIME.get(image.format or "", _UNKNOWN)
+            return ImageMeasures(image.width, image.height, media_type)
+    except (UnidentifiedImageError, OSError, SyntaxError, Images.DecompressionBombError) as error:
+        raise OutputInvalid(f"{path.name} is not a whole image ({type(error).__name__}).") from error
 
 
 def measure_animation(path: Path) -> MovingMeasures:
-    """Decodes every frame of an animated picture; duration is that of its frames together.
+    """Decodes every frame of an animated image; duration is that of its frames together.
 
     Raises:
-        OutputInvalid: it is no picture, or not whole.
+        OutputInvalid: it is no image, or not whole.
     """
     try:
-        with Pictures.open(path) as picture:
-            frames = getattr(picture, "n_frames", 1)
+        with Images.open(path) as image:
+            frames = getattr(image, "n_frames", 1)
             milliseconds = 0.0
             for index in range(frames):
-                picture.seek(index)
-                picture.load()
-                milliseconds += picture.info.get("duration", 0)
-            media_type = Pictures.MIME.get(picture.format or "", _UNKNOWN)
-            return MovingMeasures(picture.width, picture.height, frames, round(milliseconds / 1000, 2), media_type)
-    except (UnidentifiedImageError, OSError, SyntaxError, EOFError, Pictures.DecompressionBombError) as error:
-        raise OutputInvalid(f"{path.name} is not a whole animated picture ({type(error).__name__}).") from error
+                image.seek(index)
+                image.load()
+                milliseconds += image.info.get("duration", 0)
+            media_type = Images.MIME.get(image.format or "", _UNKNOWN)
+            return MovingMeasures(image.width, image.height, frames, round(milliseconds / 1000, 2), media_type)
+    except (UnidentifiedImageError, OSError, SyntaxError, EOFError, Images.DecompressionBombError) as error:
+        raise OutputInvalid(f"{path.name} is not a whole animated image ({type(error).__name__}).") from error
 
 
 def measure_audio(path: Path) -> AudioMeasures:
@@ -198,17 +198,17 @@ def measure_audio(path: Path) -> AudioMeasures:
 
 
 def reencoded(path: Path, kind: str, quality: int | None) -> Path:
-    """A picture as `png`, `jpeg` or `webp`, beside the file; without metadata.
+    """An image as `png`, `jpeg` or `webp`, beside the file; without metadata.
 
     JPEG has no alpha: what is transparent is laid over white.
     """
     target = path.with_suffix(f".as-{kind}")
-    with Pictures.open(path) as picture:
-        pixels = picture.convert("RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB")
+    with Images.open(path) as image:
+        pixels = image.convert("RGBA" if "A" in image.getbands() or "transparency" in image.info else "RGB")
     if kind == "jpeg" and pixels.mode == "RGBA":
-        white = Pictures.new("RGBA", pixels.size, "white")
-        pixels = Pictures.alpha_composite(white, pixels).convert("RGB")
-    # Nothing of the file's own goes along: ComfyUI writes the whole prompt into its pictures.
+        white = Images.new("RGBA", pixels.size, "white")
+        pixels = Images.alpha_composite(white, pixels).convert("RGB")
+    # Nothing of the file's own goes along: ComfyUI writes the whole prompt into its images.
     if kind == "png":
         pixels.save(target, "PNG")
     else:

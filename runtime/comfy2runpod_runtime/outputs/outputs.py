@@ -80,7 +80,7 @@ class Video(Output):
 
 @dataclass(frozen=True, slots=True)
 class Image(Output):
-    """A picture."""
+    """An image."""
 
     media_type: str = "image/png"
 
@@ -90,7 +90,7 @@ class Image(Output):
 
 @dataclass(frozen=True, slots=True)
 class Animation(Output):
-    """A picture of several frames."""
+    """An image of several frames."""
 
     media_type: str = "image/webp"
 

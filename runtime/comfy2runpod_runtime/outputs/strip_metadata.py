@@ -1,7 +1,7 @@
 """A saved file without the prompt that ComfyUI writes into it.
 
 The worker's own ComfyUI writes none (`--disable-metadata`). One that it is attached to does, unless it was started so,
-and then the same seed gives another file each time, and whoever gets it can read how the endpoint works. The picture,
+and then the same seed gives another file each time, and whoever gets it can read how the endpoint works. The image,
 the frames and the samples stay as they are, bit for bit.
 """
 

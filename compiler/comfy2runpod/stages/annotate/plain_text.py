@@ -9,7 +9,7 @@ _TAGS = (
     "caption|center|cite|code|col|colgroup|data|datalist|dd|del|details|dfn|dialog|dir|div|dl|dt|em|embed|fieldset|"
     "figcaption|figure|font|footer|foreignobject|form|frame|frameset|h[1-6]|head|header|hr|html|i|iframe|image|img|input|"
     "ins|isindex|kbd|keygen|label|legend|li|link|main|map|mark|marquee|math|menu|meta|meter|nav|noembed|noframes|noscript|"
-    "object|ol|optgroup|option|output|p|param|picture|plaintext|portal|pre|progress|q|rp|rt|ruby|s|samp|script|search|"
+    "object|ol|optgroup|option|output|p|param|image|plaintext|portal|pre|progress|q|rp|rt|ruby|s|samp|script|search|"
     "section|select|slot|small|source|span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|"
     "th|thead|time|title|tr|track|tt|u|ul|use|var|video|wbr|xmp"
 )

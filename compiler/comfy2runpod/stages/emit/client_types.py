@@ -125,8 +125,8 @@ class _Shapes:
         kinds = schema.get("type")
         names = kinds if isinstance(kinds, list) else [kinds]
         if schema.get("x-media") == "image":
-            picture = _Type.of("Picture", "Picture")
-            return _union([picture, _NULL]) if "null" in names else picture
+            image = _Type.of("Image", "Image")
+            return _union([image, _NULL]) if "null" in names else image
         options = schema.get("anyOf", schema.get("oneOf"))
         # Beside a type, they say which members come together.
         if isinstance(options, list) and "type" not in schema:

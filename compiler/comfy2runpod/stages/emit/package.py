@@ -22,7 +22,7 @@ from comfy2runpod.stages.emit.template_models import (
     field_view,
     file_facts,
     gives_files,
-    gives_many_pictures,
+    gives_many_images,
     imported,
     is_flat,
     left_out_blocks,
@@ -40,7 +40,7 @@ from comfy2runpod_contract.model_files import MODEL_FOLDERS
 CONTRACT = 3
 LOCK_VERSION = 1
 _GIGABYTE = 1e9
-_EXAMPLE_URL = "https://example.com/picture.png"
+_EXAMPLE_URL = "https://example.com/image.png"
 # Of media types whose second half is no file's extension.
 _EXTENSIONS = {"audio/mpeg": "mp3", "image/jpeg": "jpg", "image/svg+xml": "svg", "model/gltf-binary": "glb"}
 
@@ -74,11 +74,11 @@ _TEMPLATES = {
 # What every package's clients share.
 _CLIENT_MODULES = (
     "addresses.py", "checks.py", "errors.py", "flow.py", "http.py", "job_options.py", "loop.py", "media.py",
-    "pictures.py", "text.py", "transport.py",
+    "images.py", "text.py", "transport.py",
 )  # fmt: skip
 _CLIENT_TS_MODULES = (
     "addresses.ts", "checks.ts", "errors.ts", "flow.ts", "http.ts", "job_options.ts", "json.ts", "media.ts", "node.ts",
-    "pictures.ts", "text.ts", "transport.ts",
+    "images.ts", "text.ts", "transport.ts",
 )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def lock_json(models: tuple[Model, ...]) -> JsonObject:
 def example_input(interface: Interface) -> JsonObject:
     """An input that the endpoint takes, with every required field and the defaults of the others that are short.
 
-    Pictures that may be left out are.
+    Images that may be left out are.
     """
     example: JsonObject = {}
     for field in interface.fields:
@@ -147,15 +147,15 @@ def example_input(interface: Interface) -> JsonObject:
 
 
 def _carried(interface: Interface) -> JsonObject:
-    """What an example asks of several pictures: as PNG they are together more than an answer carries."""
-    return {"output": {"format": "webp"}} if gives_many_pictures(interface) else {}
+    """What an example asks of several images: as PNG they are together more than an answer carries."""
+    return {"output": {"format": "webp"}} if gives_many_images(interface) else {}
 
 
 def _call_input(interface: Interface) -> JsonObject:
-    """The shortest example: only what is required and what makes the answer fit, and pictures by URL."""
+    """The shortest example: only what is required and what makes the answer fit, and images by URL."""
     given = {field.name: field_view(field).example for field in interface.fields if field.required}
-    pictures = [field.name for field in interface.fields if isinstance(field, ImageField)]
-    return {name: _EXAMPLE_URL if name in pictures else value for name, value in given.items()} | _carried(interface)
+    images = [field.name for field in interface.fields if isinstance(field, ImageField)]
+    return {name: _EXAMPLE_URL if name in images else value for name, value in given.items()} | _carried(interface)
 
 
 def _first_output(interface: Interface) -> dict[str, object]:
@@ -215,7 +215,7 @@ def _context(interface: Interface) -> dict[str, object]:
         "input_schema_text": json.dumps(takes, ensure_ascii=True, separators=(",", ":")),
         "facts": {output.name: file_facts(output) for output in interface.outputs},
         "image_options": takes_image_options(interface),
-        "many_pictures": gives_many_pictures(interface),
+        "many_images": gives_many_images(interface),
         "files": gives_files(interface),
         "choice": takes_choice(interface),
         "seeds": seeds,

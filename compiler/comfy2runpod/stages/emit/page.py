@@ -25,7 +25,7 @@ RUN_BYTES = 10_000_000
 RUNSYNC_BYTES = 20_000_000
 
 # main.js last: it begins.
-_SCRIPTS = ("exact", "elements", "picture", "schema", "controls", "form", "calls", "job", "result", "target", "main")
+_SCRIPTS = ("exact", "elements", "image", "schema", "controls", "form", "calls", "job", "result", "target", "main")
 _STYLES = ("base", "form", "result", "print")
 _RESERVED = ("output", "outputs", "allow_partial", "timings")
 _INLINE = {"data": "The file, base64.", "text": "The text."}
@@ -78,13 +78,13 @@ def page(interface: Interface, example: JsonObject) -> Page:
 
 def _data(interface: Interface, example: JsonObject) -> JsonObject:
     """What the page's script knows of the package."""
-    pictures = {field.name for field in interface.fields if isinstance(field, ImageField)}
+    images = {field.name for field in interface.fields if isinstance(field, ImageField)}
     views = [output_view(output) for output in interface.outputs]
     return {
         "name": interface.name,
         "schema": input_schema(interface),
-        # An example picture is for programs; nobody wants it in the form.
-        "example": {name: value for name, value in example.items() if name not in pictures},
+        # An example image is for programs; nobody wants it in the form.
+        "example": {name: value for name, value in example.items() if name not in images},
         "flat": is_flat(interface),
         "outputs": [
             {"name": view.name, "title": view.title, "description": view.description, "kind": view.kind}

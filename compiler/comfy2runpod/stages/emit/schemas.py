@@ -61,10 +61,10 @@ _DELIVERY: JsonObject = {
         "default": None,
     },
 }
-_PICTURES: JsonObject = {
+_IMAGES: JsonObject = {
     "format": {
         "title": "Format",
-        "description": "What pictures are encoded as; left out, as they were saved. JPEG has no alpha: what is "
+        "description": "What images are encoded as; left out, as they were saved. JPEG has no alpha: what is "
         "transparent is laid over white.",
         "enum": ["png", "jpeg", "webp", None],
         "default": None,
@@ -106,14 +106,14 @@ def _reserved(interface: Interface) -> JsonObject:
     """The keys that a request takes beside its fields, as far as they mean something here."""
     keys: JsonObject = {}
     if gives_files(interface):
-        pictures = takes_image_options(interface)
+        images = takes_image_options(interface)
         keys["output"] = {
             "title": "Output",
-            "description": f"How files are given back{', and pictures encoded' if pictures else ''}. What is left out "
+            "description": f"How files are given back{', and images encoded' if images else ''}. What is left out "
             "is the endpoint's own choice.",
             "type": ["object", "null"],
             "default": None,
-            "properties": {**_DELIVERY, **(_PICTURES if pictures else {})},
+            "properties": {**_DELIVERY, **(_IMAGES if images else {})},
             "additionalProperties": False,
         }
     if takes_choice(interface):

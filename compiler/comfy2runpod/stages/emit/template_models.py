@@ -23,7 +23,7 @@ from comfy2runpod.ir.interface import (
     TextField,
 )
 from comfy2runpod.ir.json import Json
-from comfy2runpod.stages.emit.example_picture import example_picture
+from comfy2runpod.stages.emit.example_image import example_image
 from comfy2runpod.stages.emit.quoting import Python, name, python, python_list, python_source, python_text
 from comfy2runpod.stages.interface.expression import python_over, read_again, rounding_of
 
@@ -106,8 +106,8 @@ _MEASURES = {
     MediaKind.DRAWING: (),
     MediaKind.TEXT: (),
     MediaKind.IMAGE: (
-        MeasureView("width", "Int", "Width in pixels, measured on the decoded picture."),
-        MeasureView("height", "Int", "Height in pixels, measured on the decoded picture."),
+        MeasureView("width", "Int", "Width in pixels, measured on the decoded image."),
+        MeasureView("height", "Int", "Height in pixels, measured on the decoded image."),
     ),
     MediaKind.AUDIO: (MeasureView("duration_seconds", "Float", "Length in seconds, measured on the decoded samples."),),
 }
@@ -119,14 +119,14 @@ def is_flat(interface: Interface) -> bool:
 
 
 def takes_image_options(interface: Interface) -> bool:
-    """Whether a request may say how pictures are encoded."""
+    """Whether a request may say how images are encoded."""
     return any(output.kind is MediaKind.IMAGE for output in interface.outputs)
 
 
-def gives_many_pictures(interface: Interface) -> bool:
-    """Whether an answer may hold several pictures."""
-    pictures = [output for output in interface.outputs if output.kind is MediaKind.IMAGE]
-    return len(pictures) > 1 or any(output.many for output in pictures)
+def gives_many_images(interface: Interface) -> bool:
+    """Whether an answer may hold several images."""
+    images = [output for output in interface.outputs if output.kind is MediaKind.IMAGE]
+    return len(images) > 1 or any(output.many for output in images)
 
 
 def gives_files(interface: Interface) -> bool:
@@ -220,7 +220,7 @@ def _by_kind(field: Field) -> tuple[Python, tuple[Python, ...], Python, str, str
             allowed = f"{field.minimum} to {field.maximum}, or null"
             return Python("Int | None"), limits, _NONE, "seed", allowed, "null: drawn at random", None
         case ImageField():
-            kind, allowed, example = "image", image_limits(field), example_picture()
+            kind, allowed, example = "image", image_limits(field), example_image()
             some = (Python("min_length=1"),)
             if field.required:
                 return _STR, some, Python(""), kind, allowed, "", example
@@ -233,14 +233,14 @@ def _between(low: float | None, high: float | None) -> tuple[Python, ...]:
 
 
 def described(field: Field) -> str:
-    """A field's description; a picture's says how it is given, wherever it is read."""
+    """A field's description; an image's says how it is given, wherever it is read."""
     if not isinstance(field, ImageField):
         return field.description
     return f"{field.description} {_GIVEN}".strip()
 
 
 def image_limits(field: ImageField) -> str:
-    """What a picture may be: `PNG, JPEG or WebP, at most 20 MB, 32 megapixels and sides of 50:1`."""
+    """What an image may be: `PNG, JPEG or WebP, at most 20 MB, 32 megapixels and sides of 50:1`."""
     names = [_FORMATS[name] for name in field.formats]
     formats = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
     size = field.max_bytes
@@ -249,7 +249,7 @@ def image_limits(field: ImageField) -> str:
 
 
 def image_marker(field: Field) -> Python | None:
-    """The runtime's mark of a picture, as Python source."""
+    """The runtime's mark of an image, as Python source."""
     if not isinstance(field, ImageField):
         return None
     return python_source(
@@ -316,9 +316,9 @@ class Block:
 
 
 def left_out_blocks(interface: Interface) -> tuple[Block, ...]:
-    """What patch code does where pictures are left out: all rewrites, fewer pictures before more, then all removals.
+    """What patch code does where images are left out: all rewrites, fewer images before more, then all removals.
 
-    A single block does both where a single picture may be left out.
+    A single block does both where a single image may be left out.
     """
     blocks = []
     for item in interface.left_out:

@@ -1,6 +1,6 @@
-"""How long and thin a picture may be: what the nodes that scale it can make of it (`node_facts.SCALES`).
+"""How long and thin an image may be: what the nodes that scale it can make of it (`node_facts.SCALES`).
 
-They keep a picture's shape; of one that is long enough the short side becomes nothing, and the node fails. So the bound
+They keep an image's shape; of one that is long enough the short side becomes nothing, and the node fails. So the bound
 follows from the smallest size that a request can ask for.
 """
 
@@ -17,18 +17,18 @@ from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.interface import Field, ImageField, IntegerField, NumberField
 from comfy2runpod.ir.prompt import as_link
 
-# Where no node sets a bound; a picture beyond it is a mistake.
+# Where no node sets a bound; an image beyond it is a mistake.
 DEFAULT_ASPECT = 1000
 # ComfyUI's megapixel.
 _MEGAPIXEL = 1024 * 1024
-# Pixels in a cell of the coarsest VAE of pictures (Flux.2's): one that is smaller cannot be encoded.
+# Pixels in a cell of the coarsest VAE of images (Flux.2's): one that is smaller cannot be encoded.
 _CELL = 16
 
 
 def bounded_aspects(
     graph: BoundGraph, fields: Sequence[Field], said: Mapping[str, tuple[float | None, Locus]], found: Collector
 ) -> tuple[Field, ...]:
-    """The fields, pictures with the bound that the note gives, else with the one that their nodes can do.
+    """The fields, images with the bound that the note gives, else with the one that their nodes can do.
 
     `said` is what the note says, by field, and where. Notes a bound that is wider than the nodes can do.
     """
@@ -58,7 +58,7 @@ def _bounded(
 
 
 def _limits(graph: BoundGraph, fields: Sequence[Field], loaders: Iterable[str]) -> Iterator[tuple[float, str]]:
-    """What each node that scales these pictures can do at most, and the input that it depends on."""
+    """What each node that scales these images can do at most, and the input that it depends on."""
     for node in graph.nodes.values():
         scale = SCALES.get(node.node_class.name)
         link = as_link(node.inputs.get("image"))
@@ -73,7 +73,7 @@ def _limits(graph: BoundGraph, fields: Sequence[Field], loaders: Iterable[str]) 
 
 
 def _is_encoded(graph: BoundGraph, scaled: str) -> bool:
-    """Whether a node that reads the scaled picture encodes it with a VAE."""
+    """Whether a node that reads the scaled image encodes it with a VAE."""
     readers = (node for node in graph.nodes.values() if scaled in node.origins())
     return any(node.specs[name].type == "VAE" for node in readers for name in node.inputs if name in node.specs)
 

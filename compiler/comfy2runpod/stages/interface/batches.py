@@ -1,4 +1,4 @@
-"""Outputs that stand for one picture, and prompts that make several: every job would fail after it ran."""
+"""Outputs that stand for one image, and prompts that make several: every job would fail after it ran."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import prod
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, Locus
-from comfy2runpod.errors.surprises import SeveralPictures
+from comfy2runpod.errors.surprises import SeveralImages
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.interface import Field, IntegerField, MediaKind, Output
 from comfy2runpod.ir.prompt import Prompt, as_link
@@ -25,14 +25,14 @@ _MOST_STEPS = 200_000
 _MOST_TOGETHER = 64
 # So many of a field's values are looked at for the ends of an expression over it.
 _MOST_VALUES = 1_000
-# Classes that make a list of a batch: of a single picture a list of one.
+# Classes that make a list of a batch: of a single image a list of one.
 _SPLIT = {"RebatchImages": "images", "RebatchLatents": "latents"}
 
 
 def check_batches(
     graph: BoundGraph, fields: Iterable[Field], outputs: Sequence[Output], catalog: Catalog, found: Collector
 ) -> None:
-    """Reports outputs of one picture that get several: as the graph has it, or for values that fields allow.
+    """Reports outputs of one image that get several: as the graph has it, or for values that fields allow.
 
     Each field is looked at alone, then all together: at their largest and smallest, and where expressions over them
     have their ends.
@@ -114,9 +114,9 @@ def _result(expression: Expression, value: int) -> int | None:
 
 
 def _counts(prompt: Prompt, outputs: Sequence[Output], catalog: Catalog) -> Mapping[str, int | None]:
-    """How many pictures each output gets, where that is known; None for a list of any length."""
+    """How many images each output gets, where that is known; None for a list of any length."""
 
-    def reads_picture(class_type: str, name: str) -> bool:
+    def reads_image(class_type: str, name: str) -> bool:
         node_class = catalog.get(class_type)
         spec = None if node_class is None else node_class.by_name.get(name)
         return spec is not None and kind_of(spec) == "image"
@@ -125,7 +125,7 @@ def _counts(prompt: Prompt, outputs: Sequence[Output], catalog: Catalog) -> Mapp
         return {}
     ends = tuple(output.node_id for output in outputs)
     try:
-        given = trace(prompt, ends, catalog, reads_picture)
+        given = trace(prompt, ends, catalog, reads_image)
     except (NodeError, ArithmeticError):
         return {}
     listed = _listed(prompt, ends, catalog, given)
@@ -170,4 +170,4 @@ def _is_one(told: Told | None) -> bool:
 def _report(graph: BoundGraph, output: Output, count: int | None, values: Mapping[str, int], found: Collector) -> None:
     node = graph.nodes[output.node_id]
     at = Locus(graph.file, node.id, node.title, node.node_class.name, "images", node.json_path)
-    found.add(SeveralPictures(at=at, output=output.name, count=count, values=tuple(values.items())))
+    found.add(SeveralImages(at=at, output=output.name, count=count, values=tuple(values.items())))

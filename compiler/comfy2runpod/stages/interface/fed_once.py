@@ -72,7 +72,7 @@ def check_left_out(
     at: Callable[[str], Locus],
     found: Collector,
 ) -> None:
-    """Reports every field in whose value's place the prompt without a picture has one that was saved."""
+    """Reports every field in whose value's place the prompt without an image has one that was saved."""
     fed = {(target.node_id, target.input): field for field in fields for target in field.targets}
     for item in left_out:
         for rewrite in item.rewrites:

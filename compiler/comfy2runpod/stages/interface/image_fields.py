@@ -1,4 +1,4 @@
-"""What a note says of a picture -> an image field: its limits, each with a default and a bound."""
+"""What a note says of an image -> an image field: its limits, each with a default and a bound."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from comfy2runpod.stages.annotate.plain_text import plain_text
 # A photograph of a telephone, with room.
 DEFAULT_BYTES = 20_000_000
 DEFAULT_PIXELS = 32_000_000
-# ComfyUI holds a picture as 12 or 16 bytes a pixel: this is 1.6 GB.
+# ComfyUI holds an image as 12 or 16 bytes a pixel: this is 1.6 GB.
 _MOST_PIXELS = 100_000_000
 # What a worker takes if nobody sets MAX_INPUT_BYTES.
 _MOST_BYTES = 50_000_000
@@ -36,7 +36,7 @@ def image_field(
         found.add(ImageNotRequired(at=at, field=note.name))
         good = False
     if note.required is not False and note.bypass is not None:
-        bad("bypass", ", ".join(note.bypass), "`required: false` beside it: it says what happens without the picture")
+        bad("bypass", ", ".join(note.bypass), "`required: false` beside it: it says what happens without the image")
         good = False
     if not formats or any(name not in IMAGE_FORMATS for name in formats):
         bad("formats", ", ".join(formats), f"some of {', '.join(IMAGE_FORMATS)}")
@@ -57,7 +57,7 @@ def image_field(
         targets=targets,
         max_bytes=most_bytes,
         max_pixels=most_pixels,
-        # Set once all fields are known: how small a picture is made depends on others.
+        # Set once all fields are known: how small an image is made depends on others.
         max_aspect=note.max_aspect or 1,
         formats=tuple(name for name in IMAGE_FORMATS if name in formats),
     )

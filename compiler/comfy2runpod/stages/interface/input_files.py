@@ -1,6 +1,6 @@
-"""Files that a graph names and only its author's machine has: pictures, sounds, films in ComfyUI's input folder.
+"""Files that a graph names and only its author's machine has: images, sounds, films in ComfyUI's input folder.
 
-A picture becomes a field. Where no field feeds it, every job would fail; that is found out here.
+An image becomes a field. Where no field feeds it, every job would fail; that is found out here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from comfy2runpod.stages.interface.fields import kind_of
 
 
 def unfed_images(graph: BoundGraph, fed: Collection[tuple[str, str]]) -> Iterator[tuple[BoundNode, str]]:
-    """Inputs that name a picture of the author's, on nodes that run; `fed` are inputs that a field writes."""
+    """Inputs that name an image of the author's, on nodes that run; `fed` are inputs that a field writes."""
     for node, name, spec in _files(graph):
         if kind_of(spec) == "image" and (node.id, name) not in fed:
             yield node, name

@@ -46,7 +46,7 @@ _DEFAULT_DISK_GB = 20
 def make_interface(
     document: Document, graph: BoundGraph, annotation: Annotation, catalog: Catalog, unfolded: Unfolded
 ) -> tuple[Interface, tuple[Diagnostic, ...]]:
-    """The endpoint's contract; `unfolded` is what the prompts without optional pictures are made from.
+    """The endpoint's contract; `unfolded` is what the prompts without optional images are made from.
 
     Raises:
         CompileError: the note names what is not there, widens bounds, or nothing is saved; all faults are named.
@@ -178,13 +178,13 @@ class _Maker:
             yield self._output(note, node)
 
     def bounded(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
-        """The fields, pictures with a bound of how long and thin they may be."""
+        """The fields, images with a bound of how long and thin they may be."""
         noted = {note.name: note.max_aspect for note in self._annotation.inputs or ()}
         said = {field.name: (noted.get(field.name), self._at(f"inputs.{field.name}")) for field in fields}
         return bounded_aspects(self._graph, fields, said, self.found)
 
     def left_out(self, fields: Sequence[Field], outputs: Sequence[Output], unfolded: Unfolded) -> tuple[LeftOut, ...]:
-        """What becomes of the prompt without optional pictures."""
+        """What becomes of the prompt without optional images."""
         named = {note.name: note.bypass or () for note in self._annotation.inputs or ()}
         optional = {
             field.name: (field, named[field.name])
@@ -240,7 +240,7 @@ class _Maker:
             exposed.add(places)
             taken |= places
             yield InputAnnotation(name=name, sources=(Source(path),))
-        # What the author exposed is a choice; a picture is none: the worker does not have it.
+        # What the author exposed is a choice; an image is none: the worker does not have it.
         for node, input_name in unfed_images(self._graph, reached):
             label = input_name if node.title == node.node_class.title else node.title
             name = free(label)

@@ -26,7 +26,7 @@ Fed: TypeAlias = Collection[tuple[str, str]]
 _EMBEDDING = re.compile(r"(?:^|[\s()])embedding:([^\s,()]+)")
 _WEIGHT = re.compile(r":[-+]?[0-9.]+$")
 _MOST_EMBEDDINGS = 20
-# An author's paint over a picture is kept under such a name.
+# An author's paint over an image is kept under such a name.
 _PAINTED = "clipspace/"
 _OTHER_FOLDERS = ("[output]", "[temp]")
 
@@ -77,7 +77,7 @@ def _look_at(graph: BoundGraph, node: BoundNode, fed: Fed, found: Collector) -> 
 
 
 def _masks(graph: BoundGraph, needed: Collection[str], fields: Iterable[Field], found: Collector) -> None:
-    """Tells where the mask of a caller's picture goes."""
+    """Tells where the mask of a caller's image goes."""
     used = {
         (link.node_id, link.slot)
         for node_id in needed

@@ -1,4 +1,4 @@
-"""Optional pictures -> what becomes of the prompt without them, for every combination.
+"""Optional images -> what becomes of the prompt without them, for every combination.
 
 The prompt of each combination is made as the editor makes it, with the named nodes bypassed, and checked as the server
 checks it. What differs from the whole prompt is what patch code does; nothing is left to find out at run time.
@@ -24,13 +24,13 @@ _MOST_OPTIONAL = 6
 # In all of them together: some 40 microseconds each.
 _MOST_NODES = 100_000
 
-# Optional pictures that are left out together, in the note's order.
+# Optional images that are left out together, in the note's order.
 Combination: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Without:
-    """The graph without some pictures, and the nodes of the whole graph that are out of it."""
+    """The graph without some images, and the nodes of the whole graph that are out of it."""
 
     graph: BoundGraph
     removed: frozenset[str]
@@ -44,7 +44,7 @@ def find_left_out(
     at: Callable[[str], Locus],
     found: Collector,
 ) -> tuple[LeftOut, ...]:
-    """What becomes of the prompt without each combination of pictures, as far as it is not said by smaller ones.
+    """What becomes of the prompt without each combination of images, as far as it is not said by smaller ones.
 
     Args:
         graph: the whole graph.
@@ -96,7 +96,7 @@ def _made(
     at: Callable[[str], Locus],
     found: Collector,
 ) -> _Without | None:
-    """The graph without these pictures, or None with the reasons noted."""
+    """The graph without these images, or None with the reasons noted."""
     here = at(names[0])
     try:
         bypassed = unfolded.bypassing(frozenset().union(*(places[name] for name in names)))
@@ -121,7 +121,7 @@ def _made(
         if node_id in needed:
             readers = tuple(_shown(bypassed.nodes[reader]) for reader in _readers(bypassed, node_id, needed))
             loader = _shown(bypassed.nodes[node_id])
-            found.add(errors.PictureStillNeeded(at=here, fields=names, loader=loader, readers=readers))
+            found.add(errors.ImageStillNeeded(at=here, fields=names, loader=loader, readers=readers))
             good = False
     return _Without(bypassed, _removed(graph, bypassed, needed)) if good else None
 

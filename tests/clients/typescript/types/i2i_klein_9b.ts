@@ -1,4 +1,4 @@
-// A picture goes in.
+// An image goes in.
 import { Client } from "i2i-klein-9b-client";
 
 const client = new Client("https://proxy.example/v2/edit", "key");
@@ -14,11 +14,11 @@ export async function right(): Promise<number> {
 }
 
 export async function wrong(): Promise<void> {
-  // @ts-expect-error the picture is required
+  // @ts-expect-error the image is required
   await client.run({ prompt: "p" });
-  // @ts-expect-error a picture is no number
+  // @ts-expect-error an image is no number
   await client.run({ prompt: "p", image: 5 });
-  // @ts-expect-error pictures are not encoded so
+  // @ts-expect-error images are not encoded so
   await client.run({ prompt: "p", image: bytes, output: { format: "gif" } });
   // @ts-expect-error this seed is within what a number holds
   await client.run({ prompt: "p", image: bytes, seed: 7n });

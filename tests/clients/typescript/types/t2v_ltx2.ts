@@ -4,7 +4,7 @@ import {
   Client,
   type Input,
   type Output,
-  type Picture,
+  type Image,
   type Progress,
   isKnownFailure,
 } from "t2v-ltx2-client";
@@ -66,7 +66,7 @@ export async function wrong(): Promise<void> {
   await client.run({ prompt: "a", width: undefined });
   // @ts-expect-error one output leaves nothing to choose
   await client.run({ prompt: "a", outputs: ["video"] });
-  // @ts-expect-error nor are there pictures to encode
+  // @ts-expect-error nor are there images to encode
   await client.run({ prompt: "a", output: { format: "webp" } });
   // @ts-expect-error a seed may be beyond what a number holds
   (await client.run({ prompt: "a" })).seed satisfies number;
@@ -81,5 +81,5 @@ export async function wrong(): Promise<void> {
   new Client("abc", 5);
 }
 
-// A File of a form is a picture too.
-export const picture: Picture = new Blob([]);
+// A File of a form is an image too.
+export const image: Image = new Blob([]);

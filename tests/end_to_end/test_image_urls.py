@@ -1,4 +1,4 @@
-"""Pictures by URL: fetched from a real https server on loopback, which stands for a public one where a test says so."""
+"""Images by URL: fetched from a real https server on loopback, which stands for a public one where a test says so."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from comfy2runpod_runtime.inputs.refused import InputRefused
 from tests.handlers import Handlers
 
 from .conftest import failure
-from .pictures import drawn, saved, text_of
-from .test_picture_inputs import left
+from .images import drawn, saved, text_of
+from .test_image_inputs import left
 
-GRAPH = Path(__file__).parent / "scale_picture.json"
-PICTURE = saved(drawn(size=(64, 64)))
+GRAPH = Path(__file__).parent / "scale_image.json"
+IMAGE = saved(drawn(size=(64, 64)))
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -75,15 +75,15 @@ class Server:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request)
         match request.path.split("/")[1]:
-            case "picture.png" | "x.png":
-                return web.Response(body=PICTURE)
+            case "image.png" | "x.png":
+                return web.Response(body=IMAGE)
             case "status":
                 return web.Response(status=int(request.path.rsplit("/", maxsplit=1)[1]))
             case "to":
                 return web.Response(status=302, headers={"Location": request.query["url"]})
             case "hop":
                 count = int(request.path.rsplit("/", maxsplit=1)[1])
-                return web.Response(status=307, headers={"Location": f"/hop/{count - 1}" if count else "/picture.png"})
+                return web.Response(status=307, headers={"Location": f"/hop/{count - 1}" if count else "/image.png"})
             case "nowhere":
                 return web.Response(status=302)
             case "page":
@@ -91,7 +91,7 @@ class Server:
             case "large":
                 return web.Response(body=bytes(2_000_001), content_type="image/png")
             case "gzip":
-                return web.Response(body=PICTURE, headers={"Content-Encoding": "gzip"})
+                return web.Response(body=IMAGE, headers={"Content-Encoding": "gzip"})
         return await self._odd(request)
 
     async def _odd(self, request: web.Request) -> web.StreamResponse:
@@ -111,12 +111,12 @@ class Server:
                     await response.write(b"\0")
                     await asyncio.sleep(0.05)
             case "/short":
-                response.content_length = 2 * len(PICTURE)
+                response.content_length = 2 * len(IMAGE)
                 await response.prepare(request)
-                await response.write(PICTURE)
+                await response.write(IMAGE)
                 request.transport.abort()
             case "/says-less":
-                request.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + PICTURE)  # type: ignore[attr-defined]
+                request.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + IMAGE)  # type: ignore[attr-defined]
                 await asyncio.sleep(1)
             case "/says-more-than-allowed":
                 request.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")  # type: ignore[attr-defined]
@@ -156,7 +156,7 @@ async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("packages") / "scale_picture"
+    folder = tmp_path_factory.mktemp("packages") / "scale_image"
     write_package(compile_graph(GRAPH.read_bytes(), GRAPH.name, load_catalog(), Options()).files, folder)
     return folder
 
@@ -203,10 +203,8 @@ async def refused(handler: ModuleType, simulator: Simulator, url: str) -> str:
 
 
 @pytest.mark.usefixtures("public")
-@pytest.mark.parametrize(
-    "path", ["/picture.png", "/hop/4", "/to?url=/picture.png", "/../../x.png", "/picture.png#part"]
-)
-async def test_a_picture_is_fetched_over_https(load: Load, server: Server, path: str) -> None:
+@pytest.mark.parametrize("path", ["/image.png", "/hop/4", "/to?url=/image.png", "/../../x.png", "/image.png#part"])
+async def test_an_image_is_fetched_over_https(load: Load, server: Server, path: str) -> None:
     answer = await run(load(), server.url + path)
     assert (answer["width"], answer["height"]) == (320, 320)
     request = server.asked[0]
@@ -218,16 +216,16 @@ async def test_a_picture_is_fetched_over_https(load: Load, server: Server, path:
 async def test_a_private_address_is_reached_only_if_the_setting_says_so(
     load: Load, server: Server, simulator: Simulator
 ) -> None:
-    assert "not at a public address" in await refused(load(), simulator, f"{server.url}/picture.png")
+    assert "not at a public address" in await refused(load(), simulator, f"{server.url}/image.png")
     assert server.asked == []
-    assert "error" not in await run(load(FETCH_ALLOW_PRIVATE_ADDRESSES="true"), f"{server.url}/picture.png")
+    assert "error" not in await run(load(FETCH_ALLOW_PRIVATE_ADDRESSES="true"), f"{server.url}/image.png")
 
 
 @pytest.mark.usefixtures("public")
 async def test_http_is_fetched_only_if_the_setting_says_so(load: Load, server: Server, simulator: Simulator) -> None:
-    assert "the URL is not https" in await refused(load(), simulator, f"{server.http_url}/picture.png")
+    assert "the URL is not https" in await refused(load(), simulator, f"{server.http_url}/image.png")
     assert server.asked == []
-    assert "error" not in await run(load(FETCH_ALLOW_HTTP="true"), f"{server.http_url}/picture.png")
+    assert "error" not in await run(load(FETCH_ALLOW_HTTP="true"), f"{server.http_url}/image.png")
 
 
 @pytest.mark.usefixtures("public")
@@ -251,7 +249,7 @@ async def test_http_is_fetched_only_if_the_setting_says_so(load: Load, server: S
         ("/silent", "it took longer than 1.5 s"),
         ("/trickle", "it took longer than 1.5 s"),
         ("/short", "the connection ended before the whole file had come"),
-        ("/says-less", "is not a whole PNG picture"),
+        ("/says-less", "is not a whole PNG image"),
         ("/no-http", "the connection ended before the whole file had come"),
         ("/many-headers", "the connection ended before the whole file had come"),
     ],
@@ -290,10 +288,10 @@ async def test_a_certificate_that_is_not_valid_is_said(
     load: Load, server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = server.url.replace("localhost", "127.0.0.1")
-    assert "the server's certificate is not valid" in await refused(load(), simulator, f"{url}/picture.png")
+    assert "the server's certificate is not valid" in await refused(load(), simulator, f"{url}/image.png")
     monkeypatch.delenv("SSL_CERT_FILE")
     fetch._tls.cache_clear()
-    assert "the server's certificate is not valid" in await refused(load(), simulator, f"{server.url}/picture.png")
+    assert "the server's certificate is not valid" in await refused(load(), simulator, f"{server.url}/image.png")
     assert server.asked == []
 
 
@@ -353,6 +351,6 @@ def test_no_address_of_a_special_network_is_public() -> None:
 
 
 async def test_what_was_sent_is_never_echoed(load: Load) -> None:
-    payload = "not base64 at all: " + text_of(PICTURE)
+    payload = "not base64 at all: " + text_of(IMAGE)
     error = failure(await run(load(), payload))
     assert "at all" not in str(error)

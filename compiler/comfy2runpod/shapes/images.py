@@ -1,4 +1,4 @@
-"""Pictures and masks: made, resized, cropped, padded, joined, picked out of batches."""
+"""Images and masks: made, resized, cropped, padded, joined, picked out of batches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from comfy2runpod.shapes.values import Constant, Images, Mask, NodeError, Value
 
 
 def _same(name: str) -> Rule:
-    """The pictures or masks of an input, at their size."""
+    """The images or masks of an input, at their size."""
 
     def rule(given: Inputs) -> tuple[Value, ...]:
         value = given.any(name)
@@ -121,7 +121,7 @@ def _padded(given: Inputs) -> tuple[Value, ...]:
     images = given.get("image", Images)
     width = images.width + given.whole("left") + given.whole("right")
     height = images.height + given.whole("top") + given.whole("bottom")
-    # The real node makes one mask, for all pictures.
+    # The real node makes one mask, for all images.
     return replace(images, width=width, height=height), Mask(width, height, 1)
 
 
@@ -183,7 +183,7 @@ def _empty_image(given: Inputs) -> tuple[Value, ...]:
 
 
 def _resized(given: Inputs, images: Images, width: int, height: int) -> Images:
-    """Pictures at another size, of which each way of resizing says otherwise that nothing is left of them."""
+    """Images at another size, of which each way of resizing says otherwise that nothing is left of them."""
     if width < 1 or height < 1:
         if given.constant("upscale_method") == "lanczos":
             raise NodeError("ValueError", "height and width must be > 0")
@@ -246,7 +246,7 @@ def _image_size(given: Inputs) -> tuple[Value, ...]:
 
 
 def _cropped(images: Images, x: int, y: int, width: int, height: int) -> tuple[Value, ...]:
-    # The real nodes start inside the picture and take what there is.
+    # The real nodes start inside the image and take what there is.
     x, y = min(x, images.width - 1), min(y, images.height - 1)
     return (Images(min(width, images.width - x), min(height, images.height - y), images.frames),)
 
@@ -263,7 +263,7 @@ def _crop_region(given: Inputs) -> tuple[Value, ...]:
     return _cropped(given.get("image", Images), *numbers)
 
 
-PICTURES: Mapping[str, Rule] = {
+IMAGES: Mapping[str, Rule] = {
     "EmptyImage": _empty_image,
     "ImageScaleToTotalPixels": _total_pixels,
     "ImageScaleToMaxDimension": _max_dimension,

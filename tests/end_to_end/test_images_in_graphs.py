@@ -1,4 +1,4 @@
-"""Which pictures of a graph become fields, what the simulator makes of their size, and how `run` takes a file."""
+"""Which images of a graph become fields, what the simulator makes of their size, and how `run` takes a file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from comfy2runpod.pipeline import CompileResult, Options, compile_graph
 from comfy2runpod.simulator import Simulator
 from tests.cli.command import comfy2runpod
 
-from .pictures import drawn, saved
+from .images import drawn, saved
 
-GRAPH = Path(__file__).parent / "scale_picture.json"
+GRAPH = Path(__file__).parent / "scale_image.json"
 
 
 def changed(**by_id: dict[str, Any] | None) -> CompileResult:
@@ -33,11 +33,11 @@ def changed(**by_id: dict[str, Any] | None) -> CompileResult:
     return compile_graph(json.dumps(graph).encode(), GRAPH.name, load_catalog(), Options())
 
 
-def pictures(result: CompileResult) -> list[str]:
+def images(result: CompileResult) -> list[str]:
     return [field.name for field in result.interface.fields if isinstance(field, ImageField)]
 
 
-def test_without_a_note_every_picture_that_is_needed_is_a_field() -> None:
+def test_without_a_note_every_image_that_is_needed_is_a_field() -> None:
     result = changed()
     (field,) = result.interface.fields
     assert isinstance(field, ImageField)
@@ -45,15 +45,15 @@ def test_without_a_note_every_picture_that_is_needed_is_a_field() -> None:
     assert field.max_aspect == 1000
     assert field.formats == ("png", "jpeg", "webp")
     assert [(target.node_id, target.input) for target in field.targets] == [("1", "image")]
-    assert pictures(changed(n1={"title": "Person to draw"})) == ["person_to_draw"]
+    assert images(changed(n1={"title": "Person to draw"})) == ["person_to_draw"]
 
 
-def test_a_picture_that_no_output_needs_is_left_alone() -> None:
+def test_an_image_that_no_output_needs_is_left_alone() -> None:
     graph = json.loads(GRAPH.read_text())
     idle = {**graph["nodes"][0], "id": 7, "outputs": []}
     graph["nodes"].append(idle)
     result = compile_graph(json.dumps(graph).encode(), GRAPH.name, load_catalog(), Options())
-    assert pictures(result) == ["image"]
+    assert images(result) == ["image"]
     assert [(target.node_id, target.input) for target in result.interface.fields[0].targets] == [("1", "image")]
 
 
@@ -69,7 +69,7 @@ def test_a_picture_that_no_output_needs_is_left_alone() -> None:
         ({"type": "FluxKontextImageScale", "widgets_values": []}, 1000),
     ],
 )
-def test_how_long_and_thin_a_picture_may_be_follows_from_the_node_that_scales_it(
+def test_how_long_and_thin_an_image_may_be_follows_from_the_node_that_scales_it(
     node: dict[str, Any], aspect: int
 ) -> None:
     (field,) = changed(n2=node).interface.fields
@@ -77,15 +77,15 @@ def test_how_long_and_thin_a_picture_may_be_follows_from_the_node_that_scales_it
     assert field.max_aspect == aspect
 
 
-def test_run_reads_a_picture_from_a_file(tmp_path: Path) -> None:
+def test_run_reads_an_image_from_a_file(tmp_path: Path) -> None:
     assert comfy2runpod("compile", GRAPH, "-o", tmp_path).returncode == 0
     (tmp_path / "cat.png").write_bytes(saved(drawn(size=(64, 32))))
-    package = tmp_path / "scale_picture"
+    package = tmp_path / "scale_image"
     given = json.dumps({"image": "@cat.png", "megapixels": 0.5})
     done = comfy2runpod("run", package, "--input", given, "-o", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    with Image.open(tmp_path / "out" / "image_out.png") as picture:
-        assert picture.size == (1024, 512)
+    with Image.open(tmp_path / "out" / "image_out.png") as image:
+        assert image.size == (1024, 512)
     missing = comfy2runpod("run", package, "--input", '{"image": "@dog.png"}', "-o", "out", cwd=tmp_path)
     assert missing.returncode == 3
     assert "dog.png" in missing.stderr
@@ -103,7 +103,7 @@ def test_run_reads_a_picture_from_a_file(tmp_path: Path) -> None:
         ("FluxKontextImageScale", {}, (1328, 800)),
     ],
 )
-async def test_the_simulator_scales_an_uploaded_picture_as_the_real_nodes_do(
+async def test_the_simulator_scales_an_uploaded_image_as_the_real_nodes_do(
     simulator: Simulator, class_type: str, inputs: dict[str, Any], size: tuple[int, int]
 ) -> None:
     from comfy2runpod_runtime.comfyui.client import ComfyUIClient  # noqa: PLC0415
@@ -121,11 +121,11 @@ async def test_the_simulator_scales_an_uploaded_picture_as_the_real_nodes_do(
         while (history := await client.history(prompt_id)) is None:
             await asyncio.sleep(0.01)
     saved_file = history.files["3"][0]
-    with Image.open(simulator._engine.folder / saved_file.subfolder / saved_file.filename) as picture:
-        assert picture.size == size
+    with Image.open(simulator._engine.folder / saved_file.subfolder / saved_file.filename) as image:
+        assert image.size == size
 
 
-async def test_the_simulator_refuses_a_picture_that_was_not_uploaded(simulator: Simulator) -> None:
+async def test_the_simulator_refuses_an_image_that_was_not_uploaded(simulator: Simulator) -> None:
     from comfy2runpod_runtime.comfyui.client import ComfyUIClient  # noqa: PLC0415
     from comfy2runpod_runtime.errors import ComfyUIError  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-// What a picture file says of itself in its first bytes: the same rules as the worker's, before anything is sent.
+// What an image file says of itself in its first bytes: the same rules as the worker's, before anything is sent.
 
 const FORMAT_NAMES = { png: "PNG", jpeg: "JPEG", webp: "WebP" };
 // The most that ComfyUI's nodes take.
@@ -11,14 +11,14 @@ function formatsText(formats) {
 }
 
 /** Checks a file's content: {format, width, height} or {fault}. `bytes` is all of it. */
-function readPicture(bytes, limits) {
+function readImage(bytes, limits) {
   if (bytes.length > limits.maxBytes) {
     return { fault: `has ${grouped(bytes.length)} bytes; at most ${bytesText(limits.maxBytes)} are taken` };
   }
   const format = formatOf(bytes);
   if (!limits.formats.includes(format)) {
-    const what = bytes.length === 0 ? "empty" : format ? `a ${FORMAT_NAMES[format]}` : "no picture of a known format";
-    return { fault: `is ${what}; it must be a ${formatsText(limits.formats)} picture` };
+    const what = bytes.length === 0 ? "empty" : format ? `a ${FORMAT_NAMES[format]}` : "no image of a known format";
+    return { fault: `is ${what}; it must be a ${formatsText(limits.formats)} image` };
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let head = null;
@@ -30,7 +30,7 @@ function readPicture(bytes, limits) {
   }
   if (!head?.width || !head.height) return { fault: `is not a whole ${FORMAT_NAMES[format]} file` };
   const { width, height } = head;
-  if (head.animated) return { fault: "is animated; one still picture is taken" };
+  if (head.animated) return { fault: "is animated; one still image is taken" };
   if (width * height > limits.maxPixels) {
     const [pixels, most] = [(width * height) / 1e6, limits.maxPixels / 1e6];
     // Rounded, unless that would hide that it is more.

@@ -1,4 +1,4 @@
-"""The picture in a package's example input: a small PNG, the same bytes on every machine.
+"""The image in a package's example input: a small PNG, the same bytes on every machine.
 
 Made by hand, because what a compressor writes differs between its versions.
 """
@@ -38,6 +38,6 @@ def _png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def example_picture() -> str:
-    """The picture, base64."""
+def example_image() -> str:
+    """The image, base64."""
     return base64.b64encode(_png()).decode("ascii")

@@ -1,4 +1,4 @@
-"""Real pictures of every kind, whole and broken, made by Pillow and by hand."""
+"""Real images of every kind, whole and broken, made by Pillow and by hand."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ ORIENTATION = 0x0112
 
 
 def drawn(mode: str = "RGB", size: tuple[int, int] = (48, 32)) -> Image.Image:
-    """A picture that no turn or mirror leaves as it is."""
+    """An image that no turn or mirror leaves as it is."""
     width, height = size
-    picture = Image.new("RGB", size)
-    picture.putdata([(x * 5 % 256, y * 7 % 256, (x + y) % 256) for y in range(height) for x in range(width)])
+    image = Image.new("RGB", size)
+    image.putdata([(x * 5 % 256, y * 7 % 256, (x + y) % 256) for y in range(height) for x in range(width)])
     if mode == "RGBA":
         alpha = Image.new("L", size)
         alpha.putdata([(x * y) % 256 for y in range(height) for x in range(width)])
-        picture.putalpha(alpha)
-        return picture
-    return picture.convert(mode)
+        image.putalpha(alpha)
+        return image
+    return image.convert(mode)
 
 
-def saved(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     out = BytesIO()
-    picture.save(out, kind, **options)
+    image.save(out, kind, **options)
     return out.getvalue()
 
 
 def turned(orientation: int, kind: str = "JPEG") -> bytes:
-    """A picture whose EXIF says how to turn it."""
+    """An image whose EXIF says how to turn it."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     return saved(drawn(), kind, exif=exif)
 
 
 def film(kind: str) -> bytes:
-    """Three pictures in one file."""
+    """Three images in one file."""
     frames = [drawn().rotate(angle) for angle in (0, 90, 180)]
     return saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=100)
 
@@ -60,6 +60,6 @@ def text_of(data: bytes) -> str:
 
 
 def opened(text: object) -> Image.Image:
-    picture = Image.open(BytesIO(base64.b64decode(str(text))))
-    picture.load()
-    return picture
+    image = Image.open(BytesIO(base64.b64decode(str(text))))
+    image.load()
+    return image

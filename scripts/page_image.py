@@ -1,8 +1,8 @@
 """docs/page.svg: the top of a package's page as a browser lays it out, as rectangles and lines of text.
 
-    python scripts/page_picture.py [PACKAGE]
+    python scripts/page_image.py [PACKAGE]
 
-A browser's own picture would be a binary that no diff shows. This asks it where everything stands, and draws that.
+A browser's own image would be a binary that no diff shows. This asks it where everything stands, and draws that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
-PICTURE = ROOT / "docs" / "page.svg"
+IMAGE = ROOT / "docs" / "page.svg"
 WIDTH, HEIGHT = 900, 1020
 FONTS = {
     "mono": "ui-monospace, Menlo, Consolas, monospace",
@@ -139,8 +139,8 @@ def main() -> None:
         f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" fill="none" stroke="#bbb"/>',
         "</svg>",
     ]
-    PICTURE.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size:,} bytes")
+    IMAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{IMAGE.relative_to(ROOT)}: {IMAGE.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

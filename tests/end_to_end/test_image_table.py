@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import test_picture_urls as urls
-from .test_picture_inputs import REFUSED
+from . import test_image_urls as urls
+from .test_image_inputs import REFUSED
 
 PAGE = Path(__file__).parents[2] / "docs" / "image-inputs.md"
 _HEAD = """# What an image field refuses
 
-Each row is a case that the tests send to a package's real handler (`tests/end_to_end/test_picture_inputs.py` and
-`test_picture_urls.py`). A test compares this page with them; `make goldens` writes it anew. Each case is answered with
+Each row is a case that the tests send to a package's real handler (`tests/end_to_end/test_image_inputs.py` and
+`test_image_urls.py`). A test compares this page with them; `make goldens` writes it anew. Each case is answered with
 the code `invalid_input` on the field, within seconds, and nothing is queued. After each, ComfyUI's input
 folder and the folder of temporary files are as they were. The limits of the field that is tried: 2 MB, 4 megapixels,
 PNG, JPEG or WebP.

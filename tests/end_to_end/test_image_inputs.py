@@ -1,4 +1,4 @@
-"""A package with a picture as its input, compiled from a graph of ours, on the simulator: what it takes and refuses."""
+"""A package with an image as its input, compiled from a graph of ours, on the simulator: what it takes and refuses."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.faults.media import scans
 from tests.handlers import Handlers
 
 from .conftest import failure
-from .pictures import chunk, drawn, film, opened, png, saved, text_of, turned
+from .images import chunk, drawn, film, opened, png, saved, text_of, turned
 
-GRAPH = Path(__file__).parent / "scale_picture.json"
+GRAPH = Path(__file__).parent / "scale_image.json"
 
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("packages") / "scale_picture"
+    folder = tmp_path_factory.mktemp("packages") / "scale_image"
     write_package(compile_graph(GRAPH.read_bytes(), GRAPH.name, load_catalog(), Options()).files, folder)
     return folder
 
@@ -64,12 +64,12 @@ def left(simulator: Simulator) -> list[int]:
     return [path.stat().st_size for path in own.rglob("*") if path.is_file()]
 
 
-async def test_the_answer_has_the_size_that_the_pictures_own_implies(handler: ModuleType) -> None:
+async def test_the_answer_has_the_size_that_the_images_own_implies(handler: ModuleType) -> None:
     answer = await run(handler, text_of(saved(drawn(size=(200, 120)))), megapixels=1)
     assert (answer["width"], answer["height"]) == opened(answer["image_out"]).size == (1328, 800)
 
 
-async def test_the_longest_picture_that_is_taken_can_be_made_as_small_as_may_be_asked(handler: ModuleType) -> None:
+async def test_the_longest_image_that_is_taken_can_be_made_as_small_as_may_be_asked(handler: ModuleType) -> None:
     answer = await run(handler, text_of(saved(Image.new("1", (4000, 100)))), megapixels=0.01)
     assert (answer["width"], answer["height"]) == (640, 16)
 
@@ -99,7 +99,7 @@ async def test_base64_may_lack_its_padding_and_may_be_url_safe(
     urlsafe = text.replace("+", "-").replace("/", "_")
     for form in (text, text.rstrip("="), urlsafe, urlsafe.rstrip("=")):
         assert "error" not in await run(handler, head + form)
-    # What ComfyUI was given each time, and the empty files that take the pictures' places.
+    # What ComfyUI was given each time, and the empty files that take the images' places.
     assert len(received) == 8
     assert len({file for file in received if file}) == 1
 
@@ -140,7 +140,7 @@ async def test_base64_may_lack_its_padding_and_may_be_url_safe(
         "profile",
     ],
 )
-async def test_a_picture_arrives_pixel_for_pixel_without_metadata(
+async def test_an_image_arrives_pixel_for_pixel_without_metadata(
     handler: ModuleType, received: list[bytes], data: bytes, expected: Image.Image
 ) -> None:
     assert "error" not in await run(handler, text_of(data))
@@ -176,14 +176,14 @@ async def test_exif_rotation_is_applied(
     assert (got.size, got.tobytes()) == (upright.size, upright.tobytes())
 
 
-async def test_the_same_picture_and_values_repeat_the_answer(handler: ModuleType) -> None:
+async def test_the_same_image_and_values_repeat_the_answer(handler: ModuleType) -> None:
     first, again = [await run(handler, text_of(saved(drawn()))) for _ in range(2)]
     other = await run(handler, text_of(saved(drawn("L"))))
     assert first["image_out"] == again["image_out"] != other["image_out"]
     assert first["prompt_id"] != again["prompt_id"]
 
 
-async def test_nothing_of_a_picture_is_left_in_comfyui(handler: ModuleType, simulator: Simulator) -> None:
+async def test_nothing_of_an_image_is_left_in_comfyui(handler: ModuleType, simulator: Simulator) -> None:
     await run(handler, text_of(saved(drawn())))
     assert not any(left(simulator))
 
@@ -268,10 +268,10 @@ REFUSED: dict[str, tuple[object, str]] = {
     "broadcast": ("https://255.255.255.255/a.png", "is not at a public address"),
     "no-such-host": ("https://nowhere.invalid/a.png", "its host has no address"),
     "gif": (text_of(saved(drawn("P"), "GIF")), "is a GIF"),
-    "animated-gif": (text_of(film("GIF")), "is a GIF (which can hold several pictures)"),
-    "animated-webp": (text_of(film("WEBP")), "is animated: it holds 3 pictures"),
-    "animated-png": (text_of(film("PNG")), "is animated: it holds 3 pictures"),
-    "bmp": (text_of(saved(drawn(), "BMP")), "is a BMP; it must be a PNG, JPEG or WebP picture"),
+    "animated-gif": (text_of(film("GIF")), "is a GIF (which can hold several images)"),
+    "animated-webp": (text_of(film("WEBP")), "is animated: it holds 3 images"),
+    "animated-png": (text_of(film("PNG")), "is animated: it holds 3 images"),
+    "bmp": (text_of(saved(drawn(), "BMP")), "is a BMP; it must be a PNG, JPEG or WebP image"),
     "tiff": (text_of(saved(drawn(), "TIFF")), "is a TIFF"),
     "svg": (text_of(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "is an SVG"),
     "web-page": (text_of(b"\n<!DOCTYPE html><html></html>"), "is a web page"),
@@ -279,21 +279,21 @@ REFUSED: dict[str, tuple[object, str]] = {
     "zip": (text_of(b"PK\x03\x04"), "is a ZIP archive"),
     "video": (text_of(b"\0\0\0\x20ftypisom"), "is a video"),
     "heic": (text_of(b"\0\0\0\x20ftypheic"), "is a HEIC"),
-    "plain-text": (text_of(b"hello, this is a text renamed .png"), "is no picture of a known format"),
-    "png-signature-alone": (text_of(b"\x89PNG\r\n\x1a\n"), "is not a whole PNG picture"),
-    "jpeg-signature-alone": (text_of(b"\xff\xd8\xff"), "is not a whole JPEG picture"),
-    "webp-signature-alone": (text_of(b"RIFF\x04\0\0\0WEBP"), "is not a whole WebP picture"),
-    "cut-png": (text_of(WHOLE[: len(WHOLE) // 2]), "is not a whole PNG picture"),
-    "cut-png-at-the-end": (text_of(WHOLE[:-12]), "is not a whole PNG picture"),
-    "cut-jpeg": (text_of(CUT[: len(CUT) // 2]), "is not a whole JPEG picture"),
-    "cut-webp": (text_of(saved(drawn(), "WEBP")[:-20]), "is not a whole WebP picture"),
-    "bad-checksum": (text_of(WHOLE[:60] + bytes([WHOLE[60] ^ 1]) + WHOLE[61:]), "is not a whole PNG picture"),
-    "too-few-rows": (text_of(png(100, 100, data=b"\0" * 500)), "is not a whole PNG picture"),
-    "no-sides": (text_of(png(0, 0)), "is not a whole PNG picture"),
+    "plain-text": (text_of(b"hello, this is a text renamed .png"), "is no image of a known format"),
+    "png-signature-alone": (text_of(b"\x89PNG\r\n\x1a\n"), "is not a whole PNG image"),
+    "jpeg-signature-alone": (text_of(b"\xff\xd8\xff"), "is not a whole JPEG image"),
+    "webp-signature-alone": (text_of(b"RIFF\x04\0\0\0WEBP"), "is not a whole WebP image"),
+    "cut-png": (text_of(WHOLE[: len(WHOLE) // 2]), "is not a whole PNG image"),
+    "cut-png-at-the-end": (text_of(WHOLE[:-12]), "is not a whole PNG image"),
+    "cut-jpeg": (text_of(CUT[: len(CUT) // 2]), "is not a whole JPEG image"),
+    "cut-webp": (text_of(saved(drawn(), "WEBP")[:-20]), "is not a whole WebP image"),
+    "bad-checksum": (text_of(WHOLE[:60] + bytes([WHOLE[60] ^ 1]) + WHOLE[61:]), "is not a whole PNG image"),
+    "too-few-rows": (text_of(png(100, 100, data=b"\0" * 500)), "is not a whole PNG image"),
+    "no-sides": (text_of(png(0, 0)), "is not a whole PNG image"),
     "bomb": (text_of(BIG), "60000x60000 has 3600.0 megapixels; at most 4 are taken"),
     "bomb-in-text": (
         text_of(png(8, 8, 8, 2, b"\0" * 200, chunk(b"zTXt", b"a\0\0" + __import__("zlib").compress(b"x" * 9_000_000)))),
-        "is not a whole PNG picture",
+        "is not a whole PNG image",
     ),
     "many-chunks": (
         text_of(png(8, 8, 8, 2, b"\0" * 200, chunk(b"abCd", b"") * 9000)),
@@ -314,7 +314,7 @@ REFUSED: dict[str, tuple[object, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_what_is_no_such_picture_is_refused_with_the_reason(
+async def test_what_is_no_such_image_is_refused_with_the_reason(
     handler: ModuleType, simulator: Simulator, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -334,9 +334,9 @@ async def test_what_is_no_such_picture_is_refused_with_the_reason(
 
 
 async def test_no_broken_file_is_more_than_refused(handler: ModuleType, simulator: Simulator) -> None:
-    # Bytes changed at random in pictures of every format: each is taken or refused, none is an error of ours.
+    # Bytes changed at random in images of every format: each is taken or refused, none is an error of ours.
     from comfy2runpod_runtime.inputs.field_types import ImageInput  # noqa: PLC0415
-    from comfy2runpod_runtime.inputs.pictures import picture_png  # noqa: PLC0415
+    from comfy2runpod_runtime.inputs.images import image_png  # noqa: PLC0415
     from comfy2runpod_runtime.inputs.refused import InputRefused  # noqa: PLC0415
 
     limits = ImageInput(2_000_000, 4_000_000, 1000, ("png", "jpeg", "webp"))
@@ -357,7 +357,7 @@ async def test_no_broken_file_is_more_than_refused(handler: ModuleType, simulato
         if number % 3 == 0:
             del data[chance.randrange(12, len(data)) :]
         try:
-            picture_png(bytes(data), limits)
+            image_png(bytes(data), limits)
         except InputRefused:
             refused += 1
     assert 100 < refused < 600

@@ -1,4 +1,4 @@
-"""A picture's bytes -> the PNG that ComfyUI gets.
+"""An image's bytes -> the PNG that ComfyUI gets.
 
 Whatever comes in is decoded whole, here, and written anew: upright, in RGB or RGBA with 8 bits, without metadata. So
 LoadImage sees one kind of file, and no decoder inside ComfyUI meets a caller's bytes. What decoding may cost is bounded
@@ -19,7 +19,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from comfy2runpod_runtime.inputs.limits import PictureLimits
+from comfy2runpod_runtime.inputs.limits import ImageLimits
 from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
 
 # What ComfyUI's nodes take as a width or height at most (MAX_RESOLUTION).
@@ -39,9 +39,9 @@ Opener: TypeAlias = Callable[[BytesIO], ImageFile]
 _OPENERS: Mapping[str, Opener] = {"png": PngImageFile, "jpeg": JpegImageFile, "webp": WebPImageFile}
 _NAMES: Mapping[str, str] = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 
-# Other things that come in a picture's place, to say what they are: where they are told by, and their name.
+# Other things that come in an image's place, to say what they are: where they are told by, and their name.
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"GIF8", "a GIF (which can hold several pictures)"),
+    (0, b"GIF8", "a GIF (which can hold several images)"),
     (0, b"BM", "a BMP"),
     (0, b"II*\0", "a TIFF"),
     (0, b"MM\0*", "a TIFF"),
@@ -60,7 +60,7 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"<html", "a web page"),
 )
 
-# The steps that bring a picture upright again, by the EXIF tag.
+# The steps that bring an image upright again, by the EXIF tag.
 _UPRIGHT: Mapping[int, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -86,8 +86,8 @@ _BROKEN = (
 )
 
 
-def picture_png(data: bytes, limits: PictureLimits) -> bytes:
-    """Checks a picture and writes it anew.
+def image_png(data: bytes, limits: ImageLimits) -> bytes:
+    """Checks an image and writes it anew.
 
     Args:
         data: the file, of whatever format.
@@ -103,23 +103,23 @@ def picture_png(data: bytes, limits: PictureLimits) -> bytes:
     _check_parts(kind, data)
     try:
         if kind == "png":
-            with PngImageFile(BytesIO(data)) as picture:
+            with PngImageFile(BytesIO(data)) as image:
                 # Every chunk's checksum; decoding alone looks at few of them.
-                picture.verify()
-        with _OPENERS[kind](BytesIO(data)) as picture:
-            _check_size(picture.width, picture.height, limits)
-            frames = int(getattr(picture, "n_frames", 1))
+                image.verify()
+        with _OPENERS[kind](BytesIO(data)) as image:
+            _check_size(image.width, image.height, limits)
+            frames = int(getattr(image, "n_frames", 1))
             if frames > 1:
-                raise InputRefused(f"is animated: it holds {frames} pictures, and one is expected")
-            picture.load()
+                raise InputRefused(f"is animated: it holds {frames} images, and one is expected")
+            image.load()
             if kind == "png":
-                _scale_key(picture, data)
-            return _png(_plain(_upright(picture)))
+                _scale_key(image, data)
+            return _png(_plain(_upright(image)))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # Some decoders look at the size before they tell it.
         raise InputRefused(f"has more than {limits.max_pixels / 1e6:g} megapixels, the most that are taken") from error
     except _BROKEN as error:
-        raise InputRefused(f"is not a whole {_NAMES[kind]} picture; it is cut off or damaged") from error
+        raise InputRefused(f"is not a whole {_NAMES[kind]} image; it is cut off or damaged") from error
 
 
 def listed(formats: tuple[str, ...]) -> str:
@@ -139,13 +139,13 @@ def _kind(data: bytes, formats: tuple[str, ...]) -> str:
     if found in formats:
         return str(found)
     what = f"a {_NAMES[found]}" if found is not None else _other(data)
-    raise InputRefused(f"is {what}; it must be a {listed(formats)} picture")
+    raise InputRefused(f"is {what}; it must be a {listed(formats)} image")
 
 
 def _check_parts(kind: str, data: bytes) -> None:
     """Before a decoder looks at each: a file can be made of a million empty parts, or be drawn over thousands of times.
 
-    What is beyond these bounds is no picture that anybody saved; what is within them costs what its pixels cost.
+    What is beyond these bounds is no image that anybody saved; what is within them costs what its pixels cost.
     """
     if kind == "png":
         at, step, most = len(_PNG), 12, _PARTS + len(data) // _LEAST_PART
@@ -153,17 +153,17 @@ def _check_parts(kind: str, data: bytes) -> None:
     elif kind == "jpeg":
         at, step, most = 2, 2, _PARTS + len(data) // _LEAST_PART
         lengths = _segment_length
-        # Within a picture's own data this mark cannot stand; in what was put beside it, it can by chance.
+        # Within an image's own data this mark cannot stand; in what was put beside it, it can by chance.
         scans = data.count(b"\xff\xda")
         if scans > (most_scans := _SCANS + len(data) // 20_000):
-            raise InputRefused(f"is drawn in more than {most_scans:,} scans, as no picture is")
+            raise InputRefused(f"is drawn in more than {most_scans:,} scans, as no image is")
     else:
         return
     count = 0
     while (length := lengths(data, at)) is not None:
         at, count = at + step + length, count + 1
         if count > most:
-            raise InputRefused(f"is made of more than {most:,} parts, as no picture is")
+            raise InputRefused(f"is made of more than {most:,} parts, as no image is")
 
 
 def _chunk_length(data: bytes, at: int) -> int | None:
@@ -172,7 +172,7 @@ def _chunk_length(data: bytes, at: int) -> int | None:
 
 
 def _segment_length(data: bytes, at: int) -> int | None:
-    """A JPEG's segment, without its two bytes of marker; None where the picture begins."""
+    """A JPEG's segment, without its two bytes of marker; None where the image begins."""
     if data[at : at + 1] != b"\xff" or data[at + 1 : at + 2] in (b"\xda", b"\xd9", b""):
         return None
     # A marker may be filled up, and may stand alone.
@@ -189,11 +189,11 @@ def _other(data: bytes) -> str:
         head = start if at == 0 else data[at : at + len(mark)]
         if head[: len(mark)].lower() == mark.lower():
             return name
-    return "no picture of a known format"
+    return "no image of a known format"
 
 
-def _check_size(width: int, height: int, limits: PictureLimits) -> None:
-    """Before anything is decoded: a few bytes can announce a picture that fills the memory."""
+def _check_size(width: int, height: int, limits: ImageLimits) -> None:
+    """Before anything is decoded: a few bytes can announce an image that fills the memory."""
     if width * height > limits.max_pixels:
         has, most = f"{width * height / 1e6:.1f}", f"{limits.max_pixels / 1e6:g}"
         if float(has) <= float(most):
@@ -206,19 +206,19 @@ def _check_size(width: int, height: int, limits: PictureLimits) -> None:
         raise InputRefused(f"{width}x{height} is too long and thin; a side may be {most} times as long as the other")
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
     try:
-        orientation = picture.getexif().get(_ORIENTATION, 1)
+        orientation = image.getexif().get(_ORIENTATION, 1)
     except _BROKEN:
-        # Metadata that nobody can read turns nothing; the picture itself is whole.
+        # Metadata that nobody can read turns nothing; the image itself is whole.
         orientation = 1
     step = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return picture if step is None else picture.transpose(step)
+    return image if step is None else image.transpose(step)
 
 
-def _scale_key(picture: ImageFile, data: bytes) -> None:
+def _scale_key(image: ImageFile, data: bytes) -> None:
     """Brings a key colour to the 8 bits that Pillow brings the pixels to; it leaves the key as the file has it."""
-    key, depth = picture.info.get("transparency"), data[24]
+    key, depth = image.info.get("transparency"), data[24]
     if key is None or data[12:16] != b"IHDR" or data[25] not in (_GREY, _RGB):
         return
     if depth == 16:  # noqa: PLR2004 - bits
@@ -228,27 +228,27 @@ def _scale_key(picture: ImageFile, data: bytes) -> None:
             "alpha channel"
         )
     if data[25] == _GREY and depth in (2, 4) and isinstance(key, int):
-        picture.info["transparency"] = min(255, key * 255 // (2**depth - 1))
+        image.info["transparency"] = min(255, key * 255 // (2**depth - 1))
 
 
-def _plain(picture: Image.Image) -> Image.Image:
-    """The picture as RGB, or as RGBA if it has alpha, with 8 bits."""
-    has_alpha = "A" in picture.getbands() or "transparency" in picture.info
-    match picture.mode:
+def _plain(image: Image.Image) -> Image.Image:
+    """The image as RGB, or as RGBA if it has alpha, with 8 bits."""
+    has_alpha = "A" in image.getbands() or "transparency" in image.info
+    match image.mode:
         case "RGB" | "RGBA" | "L" | "LA" | "P" | "PA" | "1":
             wanted = "RGBA" if has_alpha else "RGB"
-            return picture if picture.mode == wanted else picture.convert(wanted)
+            return image if image.mode == wanted else image.convert(wanted)
         case "I;16" | "I;16B" | "I;16L" | "I":
             # 65535 becomes 255. Pillow's own way would cut all above 255 off.
-            return picture.convert("I").point(lambda value: value / 257 + 0.5).convert("L").convert("RGB")
+            return image.convert("I").point(lambda value: value / 257 + 0.5).convert("L").convert("RGB")
         case "CMYK" | "YCCK":
             raise InputRefused("is in CMYK, whose colours depend on a printer; save it as RGB")
-    raise InputRefused(f"has colours of the kind {picture.mode}; save it as RGB")
+    raise InputRefused(f"has colours of the kind {image.mode}; save it as RGB")
 
 
-def _png(picture: Image.Image) -> bytes:
+def _png(image: Image.Image) -> bytes:
     # What stands in `info` (a colour profile, a key colour) would be written along.
-    picture.info = {}
+    image.info = {}
     out = BytesIO()
-    picture.save(out, "PNG", compress_level=1)
+    image.save(out, "PNG", compress_level=1)
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""Picture files, right ones and wrong ones, as a person might choose them."""
+"""Image files, right ones and wrong ones, as a person might choose them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from io import BytesIO
 from PIL import Image
 
 
-def picture(kind: str = "PNG", size: tuple[int, int] = (40, 30), mode: str = "RGB") -> bytes:
-    """A picture of some size."""
+def image(kind: str = "PNG", size: tuple[int, int] = (40, 30), mode: str = "RGB") -> bytes:
+    """An image of some size."""
     out = BytesIO()
     Image.new(mode, size, 90).save(out, kind) if mode == "L" else Image.new(mode, size, (90, 140, 200)).save(out, kind)
     return out.getvalue()
@@ -29,7 +29,7 @@ def extended_webp(size: tuple[int, int] = (40, 30)) -> bytes:
 
 
 def animated(kind: str) -> bytes:
-    """Two pictures in one file."""
+    """Two images in one file."""
     first, second = (Image.new("RGB", (40, 30), (colour, 0, 0)) for colour in (0, 250))
     out = BytesIO()
     first.save(out, kind, save_all=True, append_images=[second], duration=100)

@@ -1,9 +1,9 @@
-"""docs/terminal.svg: real commands on a terminal of their own, as text in a picture.
+"""docs/terminal.svg: real commands on a terminal of their own, as text in an image.
 
-    python scripts/terminal_picture.py
+    python scripts/terminal_image.py
 
 What rich drew is kept: colours, and of the bar that a run shows one frame. Ids and folders that differ each time are
-replaced, so that the picture changes when what is shown does.
+replaced, so that the image changes when what is shown does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
-PICTURE = ROOT / "docs" / "terminal.svg"
+IMAGE = ROOT / "docs" / "terminal.svg"
 WIDTH = 88
 COMMANDS = (
     ["compile", "t2v_ltx2.json"],
@@ -82,12 +82,12 @@ def main() -> None:
             said = _UUID.sub("6f1c5a0e-0d53-4c6e-9f0a-2a4f3f0d7b11", without_bar(shown(arguments, folder)))
             console.print(Text.from_ansi(said), soft_wrap=False)
             console.print()
-    picture = console.export_svg(title="comfy2runpod", theme=MONOKAI, unique_id="terminal")
-    # A picture in a README loads nothing, and names nobody's site.
-    picture = re.sub(r"<!--.*?-->\s*", "", picture, flags=re.DOTALL)
-    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL).replace("Fira Code", "ui-monospace")
-    PICTURE.write_text("\n".join(line.rstrip() for line in picture.splitlines()) + "\n", encoding="utf-8")
-    print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size:,} bytes")
+    image = console.export_svg(title="comfy2runpod", theme=MONOKAI, unique_id="terminal")
+    # An image in a README loads nothing, and names nobody's site.
+    image = re.sub(r"<!--.*?-->\s*", "", image, flags=re.DOTALL)
+    image = re.sub(r"@font-face \{.*?\}\s*", "", image, flags=re.DOTALL).replace("Fira Code", "ui-monospace")
+    IMAGE.write_text("\n".join(line.rstrip() for line in image.splitlines()) + "\n", encoding="utf-8")
+    print(f"{IMAGE.relative_to(ROOT)}: {IMAGE.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
