@@ -21,8 +21,8 @@ in Chromium over a small stand-in server with our catalog's classes.
 
 - **Right** means: an equal prompt where it would be accepted, an error of ours where it would be refused.
 - **Accepted or refused** is our own verdict on the *editor's* prompt (`comfy2runpod.server_check`, the code that
-  `compile` refuses with): no ComfyUI is at hand here. A real ComfyUI 0.21.0 was asked once for the editor's prompts of all
-  templates; it said the same of each. Where the editor makes no prompt, we have to refuse.
+  `compile` refuses with): no ComfyUI is at hand here. A real ComfyUI 0.21.0 was asked once for the editor's prompts
+  of all templates; it said the same of each. Where the editor makes no prompt, we have to refuse.
 - **Equal** means: the same node ids, classes and inputs, as JSON (1 is 1.0, true is not 1), over the inputs that a
   class declares: the editor also writes the values of its own buttons and players, which the server ignores.
 - Each editor's graphs are read by us as that editor reads them (`--editor`), paid API nodes allowed.

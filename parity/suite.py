@@ -77,7 +77,7 @@ async def change(
 
 
 async def read_changed(editor: Editor, version: EditorVersion, graphs: Iterable[Changed]) -> AsyncIterator[Read]:
-    """Each changed graph as the editor reads the file; those that were not saved are left out."""
+    """Each changed graph as the editor reads the file; those that were not saved are omitted."""
     for count, changed in enumerate(graphs, 1):
         if count % _PAGE_LASTS == 0:
             await editor.reload()

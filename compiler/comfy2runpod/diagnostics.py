@@ -163,12 +163,12 @@ class TooManyWarnings(Diagnostic):
 
     severity: ClassVar[Severity] = Severity.WARNING
     code: ClassVar[str] = "too-many-warnings"
-    left_out: int
+    omitted: int
 
     @property
     def reason(self) -> str:
         """How many are not told."""
-        return f"There are {self.left_out:,} more warnings; {MOST_ERRORS:,} are told."
+        return f"There are {self.omitted:,} more warnings; {MOST_ERRORS:,} are told."
 
     @property
     def remedy(self) -> str:
@@ -213,7 +213,7 @@ class Collector:
         untold = self._warnings - MOST_ERRORS
         if untold <= 0:
             return tuple(self._found)
-        return (*self._found, TooManyWarnings(at=Locus(self._found[0].at.file), left_out=untold))
+        return (*self._found, TooManyWarnings(at=Locus(self._found[0].at.file), omitted=untold))
 
     @property
     def has_errors(self) -> bool:

@@ -89,7 +89,7 @@ class _Open:
 
 
 def find_spans(text: str, paths: Iterable[Steps]) -> Mapping[Steps, Span]:
-    """The spans of the values at these paths; what is not there is left out.
+    """The spans of the values at these paths; what is not there is omitted.
 
     The text must be JSON. Of a key that stands twice in an object the last counts, as for every reader of JSON.
     """

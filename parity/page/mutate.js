@@ -32,7 +32,7 @@ async ({ text, seed, steps }) => {
   const name = (node) => `${node.id} (${isInstance(node) ? "subgraph" : (node.comfyClass ?? node.type)})`;
 
   const linkOf = (graph, input) => (input.link == null ? undefined : graph.getLink(input.link));
-  // Links between two nodes; those at a subgraph's panels are left out.
+  // Links between two nodes; those at a subgraph's panels are omitted.
   const links = (graph) =>
     graph.nodes.flatMap((target) =>
       (target.inputs ?? []).flatMap((input, slot) => {

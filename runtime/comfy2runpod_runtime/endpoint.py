@@ -316,7 +316,7 @@ class Endpoint(Generic[Request]):
             self._process.stop()
 
     def _drawn(self, request: Request) -> dict[str, int]:
-        """The seeds of a run: those given, and random ones for those left out. 0 is a seed like any other."""
+        """The seeds of a run: those given, and random ones for those omitted. 0 is a seed like any other."""
         given = {name: getattr(request, name) for name in self._seeds}
         return {name: drawn_seed(self._request, name) if value is None else value for name, value in given.items()}
 

@@ -141,7 +141,7 @@ def test_an_images_limits_are_written(tmp_path: Path) -> None:
     assert (field.max_bytes, field.max_pixels, field.formats) == (3_000_000, 2_000_000, ("png", "jpeg"))
 
 
-def test_an_image_may_be_left_out_if_it_is_said_what_is_bypassed_then(tmp_path: Path) -> None:
+def test_an_image_may_be_omitted_if_it_is_said_what_is_bypassed_then(tmp_path: Path) -> None:
     graph = tmp_path / "i2i_klein_9b.json"
     graph.write_bytes((ROOT / "graphs" / "i2i_klein_9b.json").read_bytes())
     annotate(graph, "--remove", "inputs.image_3.required", "--remove", "inputs.image_3.bypass")

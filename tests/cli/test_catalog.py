@@ -220,7 +220,7 @@ def test_a_class_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path: 
     broken["input"] = {"required": {"x": []}}
     saved.write_text(json.dumps({"Broken": broken, "FancyImage": pack_class()}), encoding="utf-8")
     done = comfy2runpod("catalog", "refresh", "--from", saved, "--comfyui", "0.21.0", "-o", tmp_path / "c.json")
-    assert "left out: Broken" in done.stderr
+    assert "omitted: Broken" in done.stderr
     assert classes_of(tmp_path / "c.json").keys() == {"FancyImage"}
 
 

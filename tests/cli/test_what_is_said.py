@@ -193,7 +193,7 @@ def test_what_git_would_leave_out_of_a_package_is_said(tmp_path: Path) -> None:
     (command,) = [line.partition(": ")[2] for line in done.stdout.splitlines() if "git add -f" in line]
     git(tmp_path, *command.split()[1:])
     assert ".whl" in git(tmp_path, "ls-files")
-    # What is committed already is not left out.
+    # What is committed already is not omitted.
     assert "Git ignores" not in said(comfy2runpod("compile", GRAPH, cwd=tmp_path))
 
 

@@ -175,7 +175,7 @@ def _plain(message: str) -> str:
 
 
 @pytest.mark.parametrize("language", ["python", "typescript"])
-def test_the_check_can_be_left_out(typescript: TypeScript, server: FaultServer, language: str) -> None:
+def test_the_check_can_be_omitted(typescript: TypeScript, server: FaultServer, language: str) -> None:
     server.answers(run=[QUEUED])
     request = {"promt": "a cat", "width": 1}
     if language == "python":

@@ -20,7 +20,7 @@ TYPES = ("A", "B", "A,B", "*")
 
 def test_where_an_input_leads_does_not_depend_on_what_was_followed_before() -> None:
     ends = Counter[str]()
-    # Enough for the rare ones: a bypassed node in a circle with itself, asked for two types.
+    # Enough for the rare ones: a bypassed node in a cycle with itself, asked for two types.
     for seed in range(8000):
         draw = random.Random(seed)
         document = Document("graph.json", _canvas(draw), {}, None, (), ())
@@ -47,7 +47,7 @@ def _told(end: End) -> End | Diagnostic:
 
 
 def _canvas(draw: random.Random) -> Canvas:
-    """Nodes that are mostly followed through, their inputs linked to any output: in circles, too."""
+    """Nodes that are mostly followed through, their inputs linked to any output: in cycles, too."""
     kinds = [
         draw.choice(("Reroute", "Bypassed", "Bypassed", "Bypassed", "Runs", "Runs")) for _ in range(draw.randint(3, 8))
     ]

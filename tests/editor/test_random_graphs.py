@@ -24,7 +24,7 @@ COUNT = 8
 
 
 def drawn(strategy: st.SearchStrategy[Case]) -> list[Case]:
-    """The first of a strategy's examples, the same each time, the smallest left out."""
+    """The first of a strategy's examples, the same each time, the smallest omitted."""
     found: list[Case] = []
 
     @seed(1)

@@ -56,7 +56,7 @@ async def test_defaults_are_the_documented_ones(handler: ModuleType) -> None:
 SMALL = {"prompt": "a cat", "width": 128, "height": 128, "frame_count": 9}
 
 
-async def test_a_seed_left_out_or_null_is_drawn_and_returned(handler: ModuleType) -> None:
+async def test_a_seed_omitted_or_null_is_drawn_and_returned(handler: ModuleType) -> None:
     seeds = {(await run(handler, **SMALL))["seed"], (await run(handler, **SMALL, seed=None))["seed"]}
     assert len(seeds) == 2
     assert all(isinstance(seed, int) and 0 <= seed < 2**53 for seed in seeds)

@@ -5,7 +5,7 @@
 
 With COMFYUI_DIR and COMFYUI_PYTHON the worker starts its own, with an empty folder of its own for models, inputs and
 outputs; COMFYUI_ARGS is added (`--cpu`, on a machine without a GPU). With COMFYUI_URL it is attached to one that runs,
-and what needs a process of ours is left out. Exit code 1 if a fault does not end as it should.
+and what needs a process of ours is omitted. Exit code 1 if a fault does not end as it should.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Takes the steps of a package's Dockerfile that make the worker, in a folder in the place of an image's root.
 
 What docker would do with COPY, RUN, ENV and ENTRYPOINT, as far as these steps use them; the steps of ComfyUI itself,
-which bring torch and its sources, are left out.
+which bring torch and its sources, are omitted.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def context(package: Path, target: Path) -> Path:
 
 
 def instructions(dockerfile: str) -> Iterator[tuple[str, str]]:
-    """Each instruction and its arguments, lines joined, comments left out."""
+    """Each instruction and its arguments, lines joined, comments omitted."""
     text = "\n".join(line for line in dockerfile.splitlines() if not line.startswith("#"))
     for line in re.sub(r"\\\n", " ", text).splitlines():
         if line.strip():

@@ -19,10 +19,10 @@ from typing import Any, Self
 import pytest
 
 from comfy2runpod.batch.inputs import JOURNAL
+from tests.batch.conftest import Place
+from tests.batch.queue_server import FILE, KEY, QueueServer, queue_server
 from tests.cli.test_lock import FILES
 from tests.compiler.fed_graphs import text
-from tests.operate.conftest import Place
-from tests.operate.queue_server import FILE, KEY, QueueServer, queue_server
 from tests.runtime.hub_standin import HubStandIn, serving
 from tests.write.place import Tree, names, put_users_things, tree
 

@@ -25,7 +25,6 @@ from comfy2runpod.ir.interface import (
     ImageField,
     IntegerField,
     Interface,
-    LeftOut,
     MediaKind,
     NumberField,
     Output,
@@ -35,6 +34,7 @@ from comfy2runpod.ir.interface import (
     SeedField,
     Target,
     TextField,
+    Variant,
 )
 from comfy2runpod.ir.prompt import PromptNode
 from comfy2runpod.pipeline import Options, compile_graph
@@ -114,8 +114,8 @@ def interface() -> Interface:
         outputs=outputs,
         models=(),
         runpod=RunpodSettings(("ADA_24",), 20, 600),
-        left_out=(
-            LeftOut(
+        variants=(
+            Variant(
                 ("second",),
                 (
                     Rewrite("3", "Mix", NASTY, "with", ["7", 0]),
@@ -274,7 +274,7 @@ def test_patch_writes_every_target_and_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("nothing", [{}, {"second": None}])
-def test_patch_takes_out_what_an_image_that_is_left_out_leaves(tmp_path: Path, nothing: dict[str, object]) -> None:
+def test_patch_takes_out_what_an_image_that_is_omitted_leaves(tmp_path: Path, nothing: dict[str, object]) -> None:
     inputs = patched(tmp_path / "nasty", **nothing)
     rest = {"strength": 2.0, "method": "plain", "loop": False}
     assert inputs["3"] == {**rest, "with": ["7", 0], NASTY: {NASTY: [NASTY, None]}}

@@ -93,19 +93,19 @@ def links_in_the_table_only(size: int) -> bytes:
     return graph([image(), save(2, 1)], [[i + 1, 1, 0, 2, 0, "IMAGE"] for i in range(size)])
 
 
-def circle(size: int) -> bytes:
+def cycle(size: int) -> bytes:
     nodes = [node(i + 1, "ImageInvert", [("image", "IMAGE", i + 1)]) for i in range(size)]
     links = [[i + 1, (i - 1) % size + 1, 0, i + 1, 0, "IMAGE"] for i in range(size)]
     return graph([*nodes, save(size + 1, size + 1)], [*links, [size + 1, 1, 0, size + 1, 0, "IMAGE"]])
 
 
-def circle_of_reroutes(size: int) -> bytes:
+def cycle_of_reroutes(size: int) -> bytes:
     nodes = [node(i + 1, "Reroute", [("", "*", i + 1)]) for i in range(size)]
     links = [[i + 1, (i - 1) % size + 1, 0, i + 1, 0, "IMAGE"] for i in range(size)]
     return graph([*nodes, save(size + 1, size + 1)], [*links, [size + 1, 1, 0, size + 1, 0, "IMAGE"]])
 
 
-def many_circles(size: int) -> bytes:
+def many_cycles(size: int) -> bytes:
     nodes, links = [], []
     for i in range(0, size, 2):
         nodes += [
@@ -318,7 +318,7 @@ CASES: dict[str, Callable[[int], bytes]] = {
     made.__name__: made
     for made in (
         nodes_in_a_row, reroutes_in_a_row, bypassed_in_a_row, muted_nodes, nodes_side_by_side, links_to_one_output,
-        links_in_the_table_only, circle, circle_of_reroutes, many_circles,
+        links_in_the_table_only, cycle, cycle_of_reroutes, many_cycles,
         unknown_classes, nearly_known_classes, wrong_values, wrong_values_that_differ, open_inputs, broken_links,
         malformed_nodes, malformed_nodes_that_differ, one_id_for_all, one_id_for_all_inside,
         many_instances, many_definitions, many_inputs,

@@ -1,7 +1,7 @@
 """Random graphs as the editor saves them: nodes of the shipped catalog, wired by type, in nested subgraphs.
 
 Canvases are drawn forwards: a node's inputs are linked to what stands there already, to a new node that gives the
-type, or, inside a subgraph, to its input panel. So every graph is whole and without circles, and every required input
+type, or, inside a subgraph, to its input panel. So every graph is whole and without cycles, and every required input
 has a link, until `modes` are drawn over it.
 """
 

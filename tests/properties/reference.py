@@ -213,7 +213,7 @@ class Reference:
         """Whether editor 1.58 keeps an instance's values when it opens the file.
 
         It opens inner definitions first, but in the file's order if a definition holds another one twice: it then
-        takes them for a circle. The values of an instance whose own definition is opened later are lost.
+        takes them for a cycle. The values of an instance whose own definition is opened later are lost.
         """
         assert place.outer is not None
         held = [[n["type"] for n in d["nodes"] if n["type"] in self.definitions] for d in self.definitions.values()]

@@ -10,7 +10,6 @@ from comfy2runpod.ir.interface import (
     ImageField,
     IntegerField,
     Interface,
-    LeftOut,
     MediaKind,
     Model,
     NumberField,
@@ -21,6 +20,7 @@ from comfy2runpod.ir.interface import (
     SeedField,
     Target,
     TextField,
+    Variant,
 )
 from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.ir.prompt import PromptNode
@@ -46,7 +46,7 @@ def _model(file: str, directory: str, url: str, licence: str | None) -> Model:
 
 
 def several() -> Interface:
-    """Fields of every kind, images that may be left out, and outputs of every kind, one with many files."""
+    """Fields of every kind, images that may be omitted, and outputs of every kind, one with many files."""
     images = {"max_bytes": 5_000_000, "max_pixels": 2_500_000, "max_aspect": 12.5}
     fields = (
         TextField(
@@ -108,8 +108,8 @@ def several() -> Interface:
             _model("LTX/other.safetensors", "loras/ink", "", None),
         ),
         runpod=RunpodSettings(("ADA_24", "AMPERE_24"), 20, 600),
-        left_out=(
-            LeftOut(
+        variants=(
+            Variant(
                 ("second",),
                 (
                     Rewrite("3", "Mix", "First", "with", ["7", 0]),

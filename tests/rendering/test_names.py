@@ -124,12 +124,12 @@ def _outputs(names: list[str]) -> tuple[Output, ...]:
 
 def crowded(default: str) -> Iterator[Interface]:
     """Every name as a field and as an output at once, then as a seed."""
-    yield replace(several(), name="both", fields=_texts(NAMES, default), outputs=_outputs(NAMES), left_out=())
+    yield replace(several(), name="both", fields=_texts(NAMES, default), outputs=_outputs(NAMES), variants=())
     half = len(NAMES) // 2
     for name, first, second in (("head", NAMES[:half], NAMES[half:]), ("tail", NAMES[half:], NAMES[:half])):
         fields = (*several().fields, *_texts(second, default), *_seeds(first))
         fields = tuple({field.name: field for field in fields}.values())
-        yield replace(several(), name=name, fields=fields, outputs=_outputs(second), left_out=())
+        yield replace(several(), name=name, fields=fields, outputs=_outputs(second), variants=())
 
 
 CHECK = """
@@ -262,7 +262,7 @@ def test_every_output_has_a_class_of_its_own() -> None:
     classes = file_classes(names)
     assert len({*classes.values(), "AnswerFile", "MediaFile"}) == len(names) + 2
     assert [*classes.values()][:3] == ["ABFile", "ABFile_2", "AbFile"]
-    made = replace(several(), outputs=_outputs(names), left_out=())
+    made = replace(several(), outputs=_outputs(names), variants=())
     _checked([made])
     for path in ("clients/python/several_client/client.py", "clients/typescript/src/client.ts"):
         text = str(emit(made, PROMPT)[path])

@@ -28,7 +28,7 @@ _PART = 80
 _WHOLE = bool(os.environ.get("WHOLE_QUOTING"))
 # Said by the image's own data, never by a graph: a version names a file of ours.
 _OURS = (".comfyui_version",)
-_NAMED = re.compile(r"\.name$|\.left_out\[\d+\]\.fields|\.expression$")
+_NAMED = re.compile(r"\.name$|\.variants\[\d+\]\.fields|\.expression$")
 INTERFACES = {f"{interface.name}-{interface.outputs[0].kind}": interface for interface in interfaces()}
 
 

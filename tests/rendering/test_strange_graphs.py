@@ -214,7 +214,7 @@ def every_text(value: Any, text: str) -> Any:
 
 
 _NOT_FREE = (
-    "name", "fields", "left_out", "expression", "media_type", "formats", "url", "comfyui_version", "comfyui_commit",
+    "name", "fields", "variants", "expression", "media_type", "formats", "url", "comfyui_version", "comfyui_commit",
 )  # fmt: skip
 
 

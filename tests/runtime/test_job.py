@@ -78,9 +78,7 @@ async def test_a_given_seed_is_used_and_returned(handle: Handle, comfyui: StandI
 
 
 @pytest.mark.parametrize("given", [{}, {"seed": None}])
-async def test_a_seed_left_out_is_drawn_and_returned(
-    handle: Handle, comfyui: StandIn, given: dict[str, object]
-) -> None:
+async def test_a_seed_omitted_is_drawn_and_returned(handle: Handle, comfyui: StandIn, given: dict[str, object]) -> None:
     seeds = [(await handle({"prompt": "a cat", **given}))["seed"] for _ in range(3)]
     assert seeds == [prompt["2"]["inputs"]["noise_seed"] for prompt in comfyui.prompts.values()]
     assert len(set(seeds)) == 3

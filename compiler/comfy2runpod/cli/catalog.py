@@ -117,7 +117,7 @@ def show_command(class_type: str, catalogs: tuple[Path, ...], form: str) -> None
         say(class_text(node_class, catalog), nl=False)
 
 
-# Of classes that are left out, or inputs of which a folder is not known.
+# Of classes that are omitted, or inputs of which a folder is not known.
 _MOST_TOLD = 50
 
 COMMANDS = (catalog_group,)
@@ -183,10 +183,10 @@ def _summary(result: Refreshed, chosen: Mapping[str, JsonObject], version: str |
     ]
     if version is None:
         lines.append("  note: the answer does not tell ComfyUI's version; say it with --comfyui")
-    left_out = [f"  left out: {shorten(name)}, which cannot be read ({why})" for name, why in result.unreadable.items()]
-    lines += left_out[:_MOST_TOLD]
-    if len(left_out) > _MOST_TOLD:
-        lines.append(f"  left out: {len(left_out) - _MOST_TOLD:,} more")
+    omitted = [f"  omitted: {shorten(name)}, which cannot be read ({why})" for name, why in result.unreadable.items()]
+    lines += omitted[:_MOST_TOLD]
+    if len(omitted) > _MOST_TOLD:
+        lines.append(f"  omitted: {len(omitted) - _MOST_TOLD:,} more")
     untold = [f"{name}.{path}" for name, path in result.unknown_folders if name in chosen]
     if untold:
         more = f" and {len(untold) - _MOST_TOLD:,} more" if len(untold) > _MOST_TOLD else ""

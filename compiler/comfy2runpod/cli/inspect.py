@@ -28,7 +28,7 @@ def inspect_command(graph: Path, settings: Settings, form: str) -> None:
     comfy2runpod inspect t2v.json
     comfy2runpod inspect t2v.json --format json | jq '.inputs[].path'
 
-    The paths are those that the note's `from` takes. What a node that would be refused does not tell is left out, and
+    The paths are those that the note's `from` takes. What a node that would be refused does not tell is omitted, and
     said; then the exit code is 1.
     """
     with data_or_refusal(form):

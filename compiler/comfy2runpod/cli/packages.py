@@ -86,7 +86,7 @@ def _is_meant(folder: Path) -> bool:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    """What the documents are made of. What a link points to is not in the package, and is left out."""
+    """What the documents are made of. What a link points to is not in the package, and is omitted."""
     below = [path for path in sorted((folder / _DOCS).rglob("*")) if path.is_file() and not path.is_symlink()]
     beside = [path for name in NEEDED if (path := folder / name).is_file()]
     return {path.relative_to(folder).as_posix(): read_file(path) for path in dict.fromkeys((*beside, *below))}

@@ -69,7 +69,7 @@ class SyncClient(Generic[_Input, _Output, _Files]):
     def __init__(self, endpoint: str | None = None, api_key: str | None = None, options: Options | None = None) -> None:
         """`endpoint` is an endpoint's id at RunPod, or the address of one elsewhere.
 
-        What is left out is read from the environment: RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY.
+        What is omitted is read from the environment: RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY.
 
         Raises:
             NotConfigured: one of them is nowhere, or is none.

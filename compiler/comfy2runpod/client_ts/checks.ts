@@ -52,7 +52,7 @@ function* objectFaults(root: Schema, schema: Schema, value: Given, path: string)
   const properties = propertiesOf(schema);
   const required = Array.isArray(schema["required"]) ? schema["required"] : [];
   for (const [name, one] of Object.entries(properties)) {
-    // A key whose value is undefined is left out of the request.
+    // A key whose value is undefined is omitted of the request.
     if (value[name] !== undefined && Object.hasOwn(value, name)) yield* faultsOf(root, one, value[name], path + name);
     else if (required.includes(name)) yield fault(path + name, "is required");
   }

@@ -56,7 +56,7 @@ export class EndpointClient<Input extends object, Output extends object, Files e
   #schema: Schema | undefined;
 
   /**
-   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere. What is left out is read from the
+   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere. What is omitted is read from the
    * environment: RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY.
    *
    * @throws NotConfigured: one of them is nowhere, or is none.

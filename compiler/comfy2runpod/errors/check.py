@@ -201,7 +201,7 @@ class GraphCycle(Diagnostic):
 
     @property
     def reason(self) -> str:
-        """The circle, node by node."""
+        """The cycle, node by node."""
         return f"These nodes wait for one another: {chain((*self.nodes, self.nodes[0]))}."
 
     @property

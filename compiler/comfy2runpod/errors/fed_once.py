@@ -63,7 +63,7 @@ class FeedsAFileName(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class FieldLostWithout(Diagnostic):
-    """A field in whose place a saved value stands where an image is left out."""
+    """A field in whose place a saved value stands where an image is omitted."""
 
     code: ClassVar[str] = "field-lost-without"
     field: str
@@ -78,7 +78,7 @@ class FieldLostWithout(Diagnostic):
         without = " and ".join(self.fields)
         kept = "nothing" if self.value is None else f"the saved {show(self.value)}"
         return (
-            f"{self.field} feeds {self.path}, which is bypassed where {without} is left out: {self.reader} then takes "
+            f"{self.field} feeds {self.path}, which is bypassed where {without} is omitted: {self.reader} then takes "
             f"{kept}, and the field's value would be dropped without a word."
         )
 

@@ -81,7 +81,7 @@ class LinkCycle(Diagnostic):
     @property
     def remedy(self) -> str:
         """Break it."""
-        return "Remove one link of the circle."
+        return "Remove one link of the cycle."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,11 +73,11 @@ class UnsuitableInput(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExposedInputLeftOut(Diagnostic):
+class ExposedInputOmitted(Diagnostic):
     """An input that the author exposed, without a note that makes a field of it, and no field can be made of."""
 
     severity: ClassVar[Severity] = Severity.WARNING
-    code: ClassVar[str] = "exposed-input-left-out"
+    code: ClassVar[str] = "exposed-input-omitted"
     path: str
     why: str
 

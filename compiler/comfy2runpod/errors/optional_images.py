@@ -1,4 +1,4 @@
-"""What can be wrong with what the note says of an image that may be left out."""
+"""What can be wrong with what the note says of an image that may be omitted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ImageNotRequired(Diagnostic):
     def remedy(self) -> str:
         """Name the nodes, or require it."""
         return (
-            "Name the nodes to bypass where it is left out, as Ctrl+B would (`bypass: [12, 30:5]`), or remove "
+            "Name the nodes to bypass where it is omitted, as Ctrl+B would (`bypass: [12, 30:5]`), or remove "
             "`required: false`."
         )
 
@@ -70,7 +70,7 @@ class BypassedTwice(Diagnostic):
         what = "it" if self.path == self.other else f"node {self.other}, which it belongs to,"
         return (
             f"Node {self.path} is to be bypassed, and {what} stands in the `bypass` of {self.other_field} already: "
-            "whether it runs where only one of the two is left out would be a guess."
+            "whether it runs where only one of the two is omitted would be a guess."
         )
 
     @property
@@ -185,7 +185,7 @@ class TooMuchToLeaveOut(Diagnostic):
         """The numbers and the limit."""
         made = 2**self.count - 1
         return (
-            f"{self.count} {'image' if self.count == 1 else 'images'} may be left out of a graph of "
+            f"{self.count} {'image' if self.count == 1 else 'images'} may be omitted of a graph of "
             f"{self.nodes:,} nodes: the prompt of every combination is made and checked, {made * self.nodes:,} nodes "
             f"for {made}, and {self.limit:,} are at most."
         )
@@ -208,7 +208,7 @@ class TooManyOptional(Diagnostic):
     def reason(self) -> str:
         """The number and the limit."""
         return (
-            f"{self.count} images may be left out; at most {self.limit} may, because the prompt of every combination "
+            f"{self.count} images may be omitted; at most {self.limit} may, because the prompt of every combination "
             "is made and checked."
         )
 

@@ -19,7 +19,7 @@ class InputAnnotation:
     """A field as the author describes it; None where nothing is said.
 
     Numbers are still text here: the input that the field feeds tells whether they are whole. `bypass` are the paths of
-    nodes that are bypassed where the field is left out.
+    nodes that are bypassed where the field is omitted.
     """
 
     name: str

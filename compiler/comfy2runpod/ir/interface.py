@@ -105,7 +105,7 @@ class BooleanField(FieldBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedField(FieldBase):
-    """A seed: left out or null means that the handler draws one and returns it. 0 is a seed like any other."""
+    """A seed: omitted or null means that the handler draws one and returns it. 0 is a seed like any other."""
 
     minimum: int
     maximum: int
@@ -115,7 +115,7 @@ class SeedField(FieldBase):
 class ImageField(FieldBase):
     """An image. The file that the graph names is only on its author's machine, so it is no default.
 
-    One that is not required may be left out, or null: `Interface.left_out` says what the prompt is without it.
+    One that is not required may be omitted, or null: `Interface.variants` says what the prompt is without it.
     `max_bytes` is of the file, `max_pixels` width by height, `max_aspect` the long side by the short one; `formats` are
     some of png, jpeg, webp.
     """
@@ -148,10 +148,10 @@ class Removal(_ForPeople):
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """What becomes of the prompt where all of `fields` are left out, be others left out with them or not.
+class Variant:
+    """What becomes of the prompt where all of `fields` are omitted, be others omitted with them or not.
 
-    Of several that apply to a request, the rewrites hold in the order of `Interface.left_out`, a later one over an
+    Of several that apply to a request, the rewrites hold in the order of `Interface.variants`, a later one over an
     earlier; removals come after all rewrites.
     """
 
@@ -232,7 +232,7 @@ class RunpodSettings:
 class Interface(_ForPeople):
     """The whole contract of one endpoint.
 
-    `left_out` says what becomes of the prompt without optional images: fewer of them before more.
+    `variants` says what becomes of the prompt without optional images: fewer of them before more.
     """
 
     name: str
@@ -245,4 +245,4 @@ class Interface(_ForPeople):
     outputs: tuple[Output, ...]
     models: tuple[Model, ...]
     runpod: RunpodSettings
-    left_out: tuple[LeftOut, ...] = ()
+    variants: tuple[Variant, ...] = ()

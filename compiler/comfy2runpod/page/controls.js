@@ -1,4 +1,4 @@
-// A field -> its native control. Each gives `node`, `read()` ({value}, {fault} or {} for left out), `show(fault)`,
+// A field -> its native control. Each gives `node`, `read()` ({value}, {fault} or {} for omitted), `show(fault)`,
 // `focus()` and `reset()`; `ready` is a promise where reading a file takes a moment.
 
 /** The control of a field. `changed` is called whenever what it holds may have changed. */

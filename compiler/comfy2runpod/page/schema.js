@@ -94,7 +94,7 @@ function formText({ step, offset }) {
 }
 
 /**
- * What a text in a field's control stands for: {value}, {fault}, or {} where it is left out.
+ * What a text in a field's control stands for: {value}, {fault}, or {} where it is omitted.
  * `broken` says that the browser holds something that is no number.
  */
 function readControl(field, text, broken = false) {
@@ -152,7 +152,7 @@ function readNumber(field, text) {
   return { fault: `must be ${bounds}, not ${shortened(text)}` };
 }
 
-/** Whether a value is what the endpoint takes if the field is left out. */
+/** Whether a value is what the endpoint takes if the field is omitted. */
 function isFallback(field, value) {
   if (typeof value === "bigint") return field.fallback != null && value === BigInt(field.fallback);
   return value === field.fallback;

@@ -80,11 +80,11 @@ class _Walk:
     # How many outputs had been refused when a node was first seen.
     since: dict[str, int] = field(default_factory=dict)
     refused: int = 0
-    # How many nodes of circles are still told: past each node twice, a circle is told at its last node alone.
-    circle_nodes_left: int = field(init=False)
+    # How many nodes of cycles are still told: past each node twice, a cycle is told at its last node alone.
+    cycle_nodes_left: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.circle_nodes_left = 2 * len(self.prompt)
+        self.cycle_nodes_left = 2 * len(self.prompt)
 
     def visit(self, output: str) -> bool:
         """Whether an output, and all that it needs, is as it should be."""
@@ -105,7 +105,7 @@ class _Walk:
     def _descend(self, output: str) -> None:
         stack = [self._enter(output, None, None)]
         depth = {output: 0}
-        in_circle: set[str] = set()
+        in_cycle: set[str] = set()
         while stack:
             visit = stack[-1]
             step = next(visit.origins, None)
@@ -125,12 +125,12 @@ class _Walk:
                 stack.append(self._enter(origin, name, link))
             else:
                 visit.valid = False
-                if origin not in in_circle:
+                if origin not in in_cycle:
                     start = depth[origin]
-                    told = len(stack) - start <= self.circle_nodes_left
-                    circle = [other.node_id for other in stack[start if told else -1 :]]
-                    self._circle(circle)
-                    in_circle.update(circle, (origin,))
+                    told = len(stack) - start <= self.cycle_nodes_left
+                    cycle = [other.node_id for other in stack[start if told else -1 :]]
+                    self._cycle(cycle)
+                    in_cycle.update(cycle, (origin,))
 
     def _enter(self, node_id: str, asked_by: str | None, link: Json) -> _Visit:
         self.found[node_id] = []
@@ -139,15 +139,15 @@ class _Walk:
         visit.origins = iter(self._check(visit))
         return visit
 
-    def _circle(self, circle: list[str]) -> None:
-        self.circle_nodes_left -= len(circle)
-        path = [*circle, circle[0]]
+    def _cycle(self, cycle: list[str]) -> None:
+        self.cycle_nodes_left -= len(cycle)
+        path = [*cycle, cycle[0]]
         details = " -> ".join(f"{node_id} ({self.prompt[node_id].class_type})" for node_id in path)
-        nodes: list[Json] = [*circle]
-        for node_id in circle:
+        nodes: list[Json] = [*cycle]
+        for node_id in cycle:
             extra: JsonObject = {"node_id": node_id, "cycle_nodes": nodes}
             fault = self._fault(node_id, "dependency_cycle", "Dependency cycle detected", details, None, extra)
-            # Of several circles through a node the server tells the last, and of an exception and a circle the first.
+            # Of several cycles through a node the server tells the last, and of an exception and a cycle the first.
             others = [other for other in self.found[node_id] if other.kind != fault.kind]
             if not any(other.kind in _RAISED for other in others):
                 self.found[node_id] = [fault, *others]

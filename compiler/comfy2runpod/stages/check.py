@@ -28,9 +28,9 @@ def check(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
     # Where the server looked at every node and found no fault, nothing goes round.
     if verdict.node_faults or verdict.looked_at < len(graph.nodes):
         found = Collector()
-        for circle in _circles(graph):
-            node = graph.nodes[circle[0]]
-            found.add(errors.GraphCycle(at=_locus(graph, node), nodes=circle))
+        for cycle in _cycles(graph):
+            node = graph.nodes[cycle[0]]
+            found.add(errors.GraphCycle(at=_locus(graph, node), nodes=cycle))
         found.finish()
     return _told(graph, verdict)
 
@@ -60,7 +60,7 @@ def _told(graph: BoundGraph, verdict: Verdict) -> tuple[Diagnostic, ...]:
     return found.finish()
 
 
-def _circles(graph: BoundGraph) -> list[tuple[str, ...]]:
+def _cycles(graph: BoundGraph) -> list[tuple[str, ...]]:
     origins = {
         node.id: [link.node_id for value in node.inputs.values() if (link := as_link(value)) is not None]
         for node in graph.nodes.values()
@@ -78,11 +78,11 @@ def _circles(graph: BoundGraph) -> list[tuple[str, ...]]:
     links.add_edges_from((origin, node_id) for node_id, given in origins.items() for origin in given)
     groups = [sorted(group) for group in networkx.strongly_connected_components(links) if len(group) > 1]
     groups += [[node_id] for node_id in links if links.has_edge(node_id, node_id)]
-    circles = []
+    cycles = []
     for group in sorted(groups):
         edges = networkx.find_cycle(links.subgraph(group), source=group[0])
-        circles.append(tuple(edge[0] for edge in edges))
-    return circles
+        cycles.append(tuple(edge[0] for edge in edges))
+    return cycles
 
 
 def _locus(graph: BoundGraph, node: BoundNode, name: str | None = None) -> Locus:
@@ -122,8 +122,8 @@ def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
             given = origin.node_class.outputs[link.slot].type
             return errors.LinkOfWrongType(at=at, origin=_shown(origin), given=given, expected=spec.type)
         case "dependency_cycle":
-            circle = cast("list[str]", fault.extra["cycle_nodes"])
-            return errors.GraphCycle(at=at, nodes=tuple(circle))
+            cycle = cast("list[str]", fault.extra["cycle_nodes"])
+            return errors.GraphCycle(at=at, nodes=tuple(cycle))
     return errors.RefusedByServer(at=at, kind=fault.kind, message=fault.message, details=fault.details)
 
 

@@ -78,7 +78,7 @@ def _what_it_is(raw: JsonObject, file: str) -> errors.NotAGraph | errors.ApiProm
 
 
 class _Reader:
-    """Types one file. A malformed part is noted and left out, so that all are reported together.
+    """Types one file. A malformed part is noted and omitted, so that all are reported together.
 
     A place is given as a path and a key: they are joined only where something is wrong.
     """

@@ -1,6 +1,6 @@
 """Which network addresses a worker may fetch from: public ones.
 
-What is left out leads into the worker's own network, to its cloud's metadata, or to several machines at once. The
+What is omitted leads into the worker's own network, to its cloud's metadata, or to several machines at once. The
 tables are ours and not `ipaddress`'s, which knows the registries of the Python that it came with.
 """
 

@@ -15,7 +15,7 @@ Delivery = Literal["inline", "url"]
 
 
 class OutputOptions(BaseModel):
-    """How the files of an answer are given back. What is left out is the endpoint's own choice."""
+    """How the files of an answer are given back. What is omitted is the endpoint's own choice."""
 
     # Not strict as a whole: a strict model would take no object of a job's JSON, only an instance of itself.
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -107,7 +107,7 @@ async def run_job(
 
 
 class _Running:
-    """One job on its way. A branch that fails is left out and the rest queued again, where the caller allows it."""
+    """One job on its way. A branch that fails is omitted and the rest queued again, where the caller allows it."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The worker's log: JSON lines where machines read it, text elsewhere; each line with its job; secrets left out.
+"""The worker's log: JSON lines where machines read it, text elsewhere; each line with its job; secrets omitted.
 
 {"at": "2026-11-28T01:02:03.456Z", "level": "info", "message": "…", "job": "…", "prompt_id": "…",
  "state": "running", "seconds_in_state": 1.2, "seconds": 3.4, …}

@@ -25,13 +25,13 @@ from comfy2runpod.stages.emit.template_models import (
     gives_many_images,
     imported,
     is_flat,
-    left_out_blocks,
     output_view,
     patch_imports,
     seed_names,
     stepped,
     takes_choice,
     takes_image_options,
+    variant_blocks,
 )
 from comfy2runpod_contract import limits
 from comfy2runpod_contract.model_files import MODEL_FOLDERS
@@ -136,7 +136,7 @@ def lock_json(models: tuple[Model, ...]) -> JsonObject:
 def example_input(interface: Interface) -> JsonObject:
     """An input that the endpoint takes, with every required field and the defaults of the others that are short.
 
-    Images that may be left out are.
+    Images that may be omitted are.
     """
     example: JsonObject = {}
     for field in interface.fields:
@@ -225,7 +225,7 @@ def _context(interface: Interface) -> dict[str, object]:
         "optional": frozenset(
             field.name for field in interface.fields if isinstance(field, ImageField) and not field.required
         ),
-        "left_out": left_out_blocks(interface),
+        "variants": variant_blocks(interface),
         "prefixes": [output for output in interface.outputs if output.prefix_input is not None],
         "patch_imports": patch_imports(interface),
         "handler_classes": imported({"Endpoint", *(output.handler_class for output in outputs)}),

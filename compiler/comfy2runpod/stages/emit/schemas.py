@@ -56,7 +56,7 @@ _DELIVERY: JsonObject = {
     "delivery": {
         "title": "Delivery",
         "description": "inline: base64 in the answer. url: an address that needs no log-in and expires, if the "
-        "endpoint has a bucket or the job brings one (s3Config). Left out: the endpoint's choice.",
+        "endpoint has a bucket or the job brings one (s3Config). Omitted: the endpoint's choice.",
         "enum": ["inline", "url", None],
         "default": None,
     },
@@ -64,14 +64,14 @@ _DELIVERY: JsonObject = {
 _IMAGES: JsonObject = {
     "format": {
         "title": "Format",
-        "description": "What images are encoded as; left out, as they were saved. JPEG has no alpha: what is "
+        "description": "What images are encoded as; omitted, as they were saved. JPEG has no alpha: what is "
         "transparent is laid over white.",
         "enum": ["png", "jpeg", "webp", None],
         "default": None,
     },
     "quality": {
         "title": "Quality",
-        "description": "Of jpeg and webp; left out, 90.",
+        "description": "Of jpeg and webp; omitted, 90.",
         "type": ["integer", "null"],
         "minimum": 1,
         "maximum": 100,
@@ -109,7 +109,7 @@ def _reserved(interface: Interface) -> JsonObject:
         images = takes_image_options(interface)
         keys["output"] = {
             "title": "Output",
-            "description": f"How files are given back{', and images encoded' if images else ''}. What is left out "
+            "description": f"How files are given back{', and images encoded' if images else ''}. What is omitted "
             "is the endpoint's own choice.",
             "type": ["object", "null"],
             "default": None,
@@ -119,7 +119,7 @@ def _reserved(interface: Interface) -> JsonObject:
     if takes_choice(interface):
         keys["outputs"] = {
             "title": "Outputs",
-            "description": "Which outputs are made; left out, all. Only the part of the workflow that they need runs.",
+            "description": "Which outputs are made; omitted, all. Only the part of the workflow that they need runs.",
             "type": ["array", "null"],
             "items": {"type": "string", "enum": [output.name for output in interface.outputs]},
             "minItems": 1,
@@ -150,12 +150,12 @@ def output_schema(interface: Interface) -> JsonObject:
     else:
         properties |= {output.name: _media(output) for output in interface.outputs}
     # Of several outputs, a request may want some, and some may fail.
-    left_out = set(properties) if takes_choice(interface) else set()
+    omitted = set(properties) if takes_choice(interface) else set()
     one_form = _one_form(interface.outputs[0], interface.outputs[0].name) if is_flat(interface) else {}
-    left_out |= {interface.outputs[0].name, *_ADDRESS} if one_form else set()
+    omitted |= {interface.outputs[0].name, *_ADDRESS} if one_form else set()
     if takes_choice(interface):
         properties["failed"] = _failed(interface)
-        left_out.add("failed")
+        omitted.add("failed")
     for field in interface.fields:
         if isinstance(field, SeedField):
             bounds = _bounds(field.minimum, field.maximum)
@@ -166,7 +166,7 @@ def output_schema(interface: Interface) -> JsonObject:
         "additionalProperties": {"type": "number", "minimum": 0},
         "description": "Seconds of each part of the job on the worker, if the request asks for them.",
     }
-    left_out.add("timings")
+    omitted.add("timings")
     return {
         "$schema": DIALECT,
         "$id": f"urn:comfy2runpod:{interface.name}:output",
@@ -174,7 +174,7 @@ def output_schema(interface: Interface) -> JsonObject:
         "description": f"What {interface.title} gives back.",
         "type": "object",
         "properties": properties,
-        "required": [name for name in properties if name not in left_out],
+        "required": [name for name in properties if name not in omitted],
         **one_form,
         "additionalProperties": False,
     }

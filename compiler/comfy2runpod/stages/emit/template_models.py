@@ -224,7 +224,7 @@ def _by_kind(field: Field) -> tuple[Python, tuple[Python, ...], Python, str, str
             some = (Python("min_length=1"),)
             if field.required:
                 return _STR, some, Python(""), kind, allowed, "", example
-            return Python("Str | None"), some, _NONE, kind, allowed, "null: left out", example
+            return Python("Str | None"), some, _NONE, kind, allowed, "null: omitted", example
 
 
 def _between(low: float | None, high: float | None) -> tuple[Python, ...]:
@@ -315,13 +315,13 @@ class Block:
     removals: tuple[Removal, ...] = ()
 
 
-def left_out_blocks(interface: Interface) -> tuple[Block, ...]:
-    """What patch code does where images are left out: all rewrites, fewer images before more, then all removals.
+def variant_blocks(interface: Interface) -> tuple[Block, ...]:
+    """What patch code does where images are omitted: all rewrites, fewer images before more, then all removals.
 
-    A single block does both where a single image may be left out.
+    A single block does both where a single image may be omitted.
     """
     blocks = []
-    for item in interface.left_out:
+    for item in interface.variants:
         tests = [python_source("request.{} is None", name(field)) for field in item.fields]
         condition = Python(" and ".join(tests))
         by_node = groupby(item.rewrites, lambda rewrite: f"{rewrite.title} ({rewrite.class_type})")

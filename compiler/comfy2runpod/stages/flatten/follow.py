@@ -94,11 +94,11 @@ class Follower:
         return self._far_end(found) if isinstance(found, _Input) else found
 
     def _far_end(self, at: _Input) -> End:
-        """Where the way ends that goes on at an input; to pass one input or bridged output twice is a circle."""
+        """Where the way ends that goes on at an input; to pass one input or bridged output twice is a cycle."""
         trail: list[_Input] = []
         passed: dict[tuple[bool, tuple[Scope, NodeId, int]], int] = {}
         end: End
-        # Whether the rest of a known way may pass what this one has passed without being the same circle.
+        # Whether the rest of a known way may pass what this one has passed without being the same cycle.
         entangled = False
         while True:
             again = passed.get((True, at.place))

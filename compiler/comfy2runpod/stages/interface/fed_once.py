@@ -13,7 +13,7 @@ from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import fed_once as errors
 from comfy2runpod.ir.annotation import OutputAnnotation
 from comfy2runpod.ir.bound import BoundGraph
-from comfy2runpod.ir.interface import Field, LeftOut, Target
+from comfy2runpod.ir.interface import Field, Target, Variant
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.stages.interface.fields import Reached
 
@@ -65,16 +65,16 @@ def check_fed_once(fields: Iterable[Field], names: FileNames, at: Callable[[str]
             first.setdefault(place, field.name)
 
 
-def check_left_out(
+def check_variants(
     graph: BoundGraph,
     fields: Iterable[Field],
-    left_out: Iterable[LeftOut],
+    variants: Iterable[Variant],
     at: Callable[[str], Locus],
     found: Collector,
 ) -> None:
     """Reports every field in whose value's place the prompt without an image has one that was saved."""
     fed = {(target.node_id, target.input): field for field in fields for target in field.targets}
-    for item in left_out:
+    for item in variants:
         for rewrite in item.rewrites:
             link = as_link(graph.nodes[rewrite.node_id].inputs.get(rewrite.input))
             place = (rewrite.node_id, rewrite.input)

@@ -28,7 +28,7 @@ def find_models(graph: BoundGraph, annotation: Annotation, catalog: Catalog, fou
     """The model files that nodes of the graph load, each once, in the order of their names.
 
     A loader's `properties.models` tells the URL; the note adds to it or overrides it. What the contract refuses as a
-    model's place or URL is noted, and the model left out.
+    model's place or URL is noted, and the model omitted.
     """
     finder = _Finder(graph, annotation, model_folders(catalog), found)
     models: dict[tuple[str, str], Model] = {}

@@ -19,7 +19,7 @@ from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnota
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.flat import Exposed
-from comfy2runpod.ir.interface import Field, ImageField, Interface, LeftOut, Output, RunpodSettings, SeedField, Target
+from comfy2runpod.ir.interface import Field, ImageField, Interface, Output, RunpodSettings, SeedField, Target, Variant
 from comfy2runpod.ir.json import Json, json_type
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.stages.annotate.annotation import MOST_NAMES
@@ -28,14 +28,14 @@ from comfy2runpod.stages.interface.aspect import bounded_aspects
 from comfy2runpod.stages.interface.batches import check_batches
 from comfy2runpod.stages.interface.expression import Expression, ExpressionError, parse_expression
 from comfy2runpod.stages.interface.expression_bounds import Work
-from comfy2runpod.stages.interface.fed_once import FileNames, check_fed_once, check_left_out, each_once
+from comfy2runpod.stages.interface.fed_once import FileNames, check_fed_once, check_variants, each_once
 from comfy2runpod.stages.interface.fields import Reached, consumers_of, kind_of, make_field, reached_specs
 from comfy2runpod.stages.interface.input_files import check_files, unfed_images
 from comfy2runpod.stages.interface.models import find_models
 from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, FreeNames, good_name, slug
 from comfy2runpod.stages.interface.surprises import look_for_surprises, separators
 from comfy2runpod.stages.variants.bypass import Unfolded
-from comfy2runpod.stages.variants.optional_images import find_left_out
+from comfy2runpod.stages.variants.optional_images import find_variants
 from comfy2runpod.stages.widgets.assign import current_name
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 
@@ -61,7 +61,7 @@ def make_interface(
     check_fed_once(fields, maker.names, maker.at_field, maker.found)
     if not maker.found.has_errors:
         check_batches(graph, fields, outputs, catalog, maker.found)
-    left_out = () if maker.found.has_errors else maker.left_out(fields, outputs, unfolded)
+    variants = () if maker.found.has_errors else maker.variants(fields, outputs, unfolded)
     before = len(maker.found.all)
     separators(graph, maker.found)
     # A name that no worker lists is told once.
@@ -80,7 +80,7 @@ def make_interface(
         outputs=outputs,
         models=models,
         runpod=runpod,
-        left_out=left_out,
+        variants=variants,
     )
     return interface, warnings
 
@@ -183,7 +183,7 @@ class _Maker:
         said = {field.name: (noted.get(field.name), self._at(f"inputs.{field.name}")) for field in fields}
         return bounded_aspects(self._graph, fields, said, self.found)
 
-    def left_out(self, fields: Sequence[Field], outputs: Sequence[Output], unfolded: Unfolded) -> tuple[LeftOut, ...]:
+    def variants(self, fields: Sequence[Field], outputs: Sequence[Output], unfolded: Unfolded) -> tuple[Variant, ...]:
         """What becomes of the prompt without optional images."""
         named = {note.name: note.bypass or () for note in self._annotation.inputs or ()}
         optional = {
@@ -191,9 +191,9 @@ class _Maker:
             for field in fields
             if isinstance(field, ImageField) and not field.required
         }
-        left_out = find_left_out(self._graph, unfolded, optional, outputs, self.at_field, self.found)
-        check_left_out(self._graph, fields, left_out, self.at_field, self.found)
-        return left_out
+        variants = find_variants(self._graph, unfolded, optional, outputs, self.at_field, self.found)
+        check_variants(self._graph, fields, variants, self.at_field, self.found)
+        return variants
 
     def at_field(self, name: str) -> Locus:
         return self._at(f"inputs.{name}")
@@ -233,7 +233,7 @@ class _Maker:
             if why is not None:
                 node_id, _, name = path.partition(".")
                 at = Locus(self._document.file, node=node_id, input=name)
-                self.found.add(errors.ExposedInputLeftOut(at=at, path=path, why=why))
+                self.found.add(errors.ExposedInputOmitted(at=at, path=path, why=why))
                 continue
             seed = all(kind_of(spec) == "seed" for _, spec, _, _ in found)
             name = free(label, in_answer if seed else ())

@@ -15,7 +15,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "number": ("default", "min", "max"),
     "boolean": ("default",),
     "choice": ("default", "choices"),
-    # A seed that is left out is drawn.
+    # A seed that is omitted is drawn.
     "seed": ("min", "max"),
     "image": ("max_bytes", "max_pixels", "max_aspect", "formats", "bypass"),
 }

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
 from comfy2runpod.errors import optional_images as errors
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
-from comfy2runpod.ir.interface import Field, LeftOut, Output, Removal, Rewrite
+from comfy2runpod.ir.interface import Field, Output, Removal, Rewrite, Variant
 from comfy2runpod.ir.json import Json
 from comfy2runpod.stages.check import check
 from comfy2runpod.stages.variants.bypass import Place, Unfolded, find_places, placed_nodes
@@ -24,7 +24,7 @@ _MOST_OPTIONAL = 6
 # In all of them together: some 40 microseconds each.
 _MOST_NODES = 100_000
 
-# Optional images that are left out together, in the note's order.
+# Optional images that are omitted together, in the note's order.
 Combination: TypeAlias = tuple[str, ...]
 
 
@@ -36,20 +36,20 @@ class _Without:
     removed: frozenset[str]
 
 
-def find_left_out(
+def find_variants(
     graph: BoundGraph,
     unfolded: Unfolded,
     optional: Mapping[str, tuple[Field, tuple[str, ...]]],
     outputs: Sequence[Output],
     at: Callable[[str], Locus],
     found: Collector,
-) -> tuple[LeftOut, ...]:
+) -> tuple[Variant, ...]:
     """What becomes of the prompt without each combination of images, as far as it is not said by smaller ones.
 
     Args:
         graph: the whole graph.
         unfolded: what to make the graph without them from.
-        optional: the fields that may be left out, each with the paths that its `bypass` names.
+        optional: the fields that may be omitted, each with the paths that its `bypass` names.
         outputs: the outputs, all of which must be made in any case.
         at: the place of a field in the note.
         found: takes what is wrong.
@@ -155,7 +155,7 @@ def _removed(graph: BoundGraph, bypassed: BoundGraph, needed: frozenset[str]) ->
     return frozenset(removed)
 
 
-def _differences(graph: BoundGraph, without: Mapping[Combination, _Without]) -> Iterator[LeftOut]:
+def _differences(graph: BoundGraph, without: Mapping[Combination, _Without]) -> Iterator[Variant]:
     """Each combination's own part: what the parts of smaller ones, done in order, leave to do."""
     removed = _removals(graph, without)
     rewrites: dict[Combination, tuple[Rewrite, ...]] = {}
@@ -172,13 +172,13 @@ def _differences(graph: BoundGraph, without: Mapping[Combination, _Without]) -> 
             if node_id in removed[names]
         )
         if rewrites[names] or removals:
-            yield LeftOut(names, rewrites[names], removals)
+            yield Variant(names, rewrites[names], removals)
 
 
 def _removals(graph: BoundGraph, without: Mapping[Combination, _Without]) -> Mapping[Combination, frozenset[str]]:
     """The nodes that each combination takes out and no smaller one does.
 
-    A node that is needed again where more is left out stays in all along: idle, it does no harm.
+    A node that is needed again where more is omitted stays in all along: idle, it does no harm.
     """
     larger = {names: [more for more in without if set(names) <= set(more)] for names in without}
     found: dict[Combination, frozenset[str]] = {}

@@ -47,7 +47,7 @@ class Place:
 class Assigned:
     """What a node's widgets hold.
 
-    `values` are by input name in the class's order, those that have neither a saved value nor a default left out;
+    `values` are by input name in the class's order, those that have neither a saved value nor a default omitted;
     `specs` tell each input, the children of a dynamic combo's choice included. `places` is what each saved value was
     taken for; `saved` are the values as they were taken, `extra` how many there are beyond what the class has places
     for.

@@ -62,7 +62,7 @@ export async function wrong(): Promise<void> {
   await client.run({ prompt: "a", width: "64" });
   // @ts-expect-error a seed is no text
   await client.run({ prompt: "a", seed: "7" });
-  // @ts-expect-error what is left out is left out
+  // @ts-expect-error what is omitted is omitted
   await client.run({ prompt: "a", width: undefined });
   // @ts-expect-error one output leaves nothing to choose
   await client.run({ prompt: "a", outputs: ["video"] });

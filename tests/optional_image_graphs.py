@@ -1,4 +1,4 @@
-"""Small graphs of images that may be left out, as ComfyUI saves them, and which nodes their notes bypass."""
+"""Small graphs of images that may be omitted, as ComfyUI saves them, and which nodes their notes bypass."""
 
 from __future__ import annotations
 

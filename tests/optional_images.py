@@ -45,10 +45,10 @@ def every_combination(names: Collection[str]) -> list[tuple[str, ...]]:
     return [chosen for size in range(len(names) + 1) for chosen in combinations(names, size)]
 
 
-def patched(package: CompileResult, folder: Path, left_out: Collection[tuple[str, ...]]) -> list[Nodes]:
-    """The prompts that the package's own code makes, one for each combination of images that are left out."""
+def patched(package: CompileResult, folder: Path, variants: Collection[tuple[str, ...]]) -> list[Nodes]:
+    """The prompts that the package's own code makes, one for each combination of images that are omitted."""
     optional = optional_images(package)
-    given = [[name for name in optional if name not in names] for names in left_out]
+    given = [[name for name in optional if name not in names] for names in variants]
     write_package(package.files, folder)
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT, json.dumps(given)], cwd=folder, capture_output=True, text=True, check=False
@@ -59,7 +59,7 @@ def patched(package: CompileResult, folder: Path, left_out: Collection[tuple[str
 
 
 def optional_images(package: CompileResult) -> list[str]:
-    """The names of the images that may be left out."""
+    """The names of the images that may be omitted."""
     properties = json.loads(package.files["docs/input.schema.json"])["properties"]
     return [name for name, said in properties.items() if said.get("x-media") and "null" in said["type"]]
 

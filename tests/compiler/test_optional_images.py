@@ -1,4 +1,4 @@
-"""Images that may be left out: for every combination, patch code makes the prompt of the graph bypassed by hand."""
+"""Images that may be omitted: for every combination, patch code makes the prompt of the graph bypassed by hand."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, convert
-from tests.left_out import bypassed, compared, compiled, every_combination, open_links, optional_images, patched
-from tests.left_out_graphs import BYPASS as BYPASS_OF_SMALL
-from tests.left_out_graphs import CASES as SMALL
-from tests.left_out_graphs import SLOTS, UUID, Graph, graph, subgraph
+from tests.optional_image_graphs import BYPASS as BYPASS_OF_SMALL
+from tests.optional_image_graphs import CASES as SMALL
+from tests.optional_image_graphs import SLOTS, UUID, Graph, graph, subgraph
+from tests.optional_images import bypassed, compared, compiled, every_combination, open_links, optional_images, patched
 
 KLEIN = Path(__file__).parents[2] / "graphs" / "i2i_klein_9b.json"
 CASES = {**SMALL, "klein": json.loads(KLEIN.read_text("utf-8"))}
@@ -32,17 +32,17 @@ def test_patch_code_makes_the_prompt_of_the_graph_with_these_nodes_bypassed(name
     combinations = every_combination(BYPASS[name])
     assert len(combinations) == 2 ** len(BYPASS[name])
     seen = []
-    for left_out, prompt in zip(combinations, patched(package, tmp_path / "package", combinations), strict=True):
-        saved = bypassed(CASES[name], [path for each in left_out for path in BYPASS[name][each]])
+    for variants, prompt in zip(combinations, patched(package, tmp_path / "package", combinations), strict=True):
+        saved = bypassed(CASES[name], [path for each in variants for path in BYPASS[name][each]])
         whole = prompt_to_json(
             convert(json.dumps(saved).encode(), "graph.json", load_catalog(), Options()).graph.prompt()
         )
-        assert compared(package, prompt) == compared(package, whole), left_out
-        assert open_links(prompt) == [], left_out
+        assert compared(package, prompt) == compared(package, whole), variants
+        assert open_links(prompt) == [], variants
         loaders = [
-            target.node_id for field in package.interface.fields if field.name in left_out for target in field.targets
+            target.node_id for field in package.interface.fields if field.name in variants for target in field.targets
         ]
-        assert not set(loaders) & prompt.keys(), left_out
+        assert not set(loaders) & prompt.keys(), variants
         seen.append(compared(package, prompt))
     # Each combination is another prompt, where an image is looked at at all.
     assert len({json.dumps(each) for each in seen}) >= len(BYPASS[name]) + 1
@@ -70,7 +70,7 @@ def test_what_nothing_needs_goes_and_what_was_idle_stays(tmp_path: Path) -> None
     assert whole.keys() - both.keys() == {"2", "3", "11", "12", "30:41"}
 
 
-def test_left_out_images_are_none_in_the_example_and_optional_in_every_type() -> None:
+def test_optional_images_images_are_none_in_the_example_and_optional_in_every_type() -> None:
     package = compiled(CASES["chain"])
     assert set(json.loads(package.files["test_input.json"])["input"]) == {"image"}
     schema = json.loads(package.files["docs/input.schema.json"])
@@ -121,15 +121,15 @@ def test_any_graph_that_is_taken_is_right_for_every_combination(monkeypatch: pyt
         scope: dict[str, Any] = {}
         # As a package runs it.
         exec(package.files["patch.py"], scope)
-        for left_out in every_combination(bypass):
+        for variants in every_combination(bypass):
             prompt = json.loads(package.files["workflow_api.json"])
-            given = {name: None if name in left_out else "AAAA" for name in bypass}
-            run = Run("p", {}, {name: f"{name}.png" for name in ("image", *bypass) if name not in left_out})
+            given = {name: None if name in variants else "AAAA" for name in bypass}
+            run = Run("p", {}, {name: f"{name}.png" for name in ("image", *bypass) if name not in variants})
             scope["patch"](prompt, SimpleNamespace(**given), run)
-            by_hand = bypassed(saved, [path for name in left_out for path in bypass[name]])
+            by_hand = bypassed(saved, [path for name in variants for path in bypass[name]])
             converted = convert(json.dumps(by_hand).encode(), "graph.json", load_catalog(), Options())
             whole = prompt_to_json(converted.graph.prompt())
-            assert compared(package, prompt) == compared(package, whole), (saved, left_out)
+            assert compared(package, prompt) == compared(package, whole), (saved, variants)
             compared_prompts += 1
     assert taken > 25
     assert compared_prompts > 150

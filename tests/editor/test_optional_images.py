@@ -1,4 +1,4 @@
-"""Images that may be left out, in both real editors: what is queued once the nodes that the note names are off."""
+"""Images that may be omitted, in both real editors: what is queued once the nodes that the note names are off."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from comfy2runpod.stages.annotate.annotation import read_annotation
 from comfy2runpod.stages.load import load
 from parity.editor import Editor
 from parity.server import StandInServer
-from tests.left_out import bypassed, compared, compiled, every_combination, patched
-from tests.left_out_graphs import CASES
+from tests.optional_image_graphs import CASES
+from tests.optional_images import bypassed, compared, compiled, every_combination, patched
 
 from .conftest import GRAPHS, chromium, image, installed, model_files
 
@@ -41,11 +41,11 @@ async def test_patch_code_makes_what_the_editor_queues(either_editor: Editor, na
     assert fields
     package = compiled(graph)
     combinations = every_combination(fields)
-    for left_out, prompt in zip(combinations, patched(package, tmp_path / "package", combinations), strict=True):
+    for variants, prompt in zip(combinations, patched(package, tmp_path / "package", combinations), strict=True):
         # A node of a definition is named once for each instance.
-        paths = {node.rpartition(":")[2]: node for each in left_out for node in fields[each]}
+        paths = {node.rpartition(":")[2]: node for each in variants for node in fields[each]}
         opened = await either_editor.open(cast(JsonObject, bypassed(graph, paths.values())))
         assert opened.unknown == ()
         assert await either_editor.complaints() == []
         queued = cast("dict[str, Any]", await either_editor.prompt())
-        assert compared(package, prompt) == compared(package, queued), left_out
+        assert compared(package, prompt) == compared(package, queued), variants

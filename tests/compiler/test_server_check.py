@@ -170,7 +170,7 @@ CASES = [
     Case("a link from a list", shown("PrimitiveInt", value=[[1], 0]), (raised("unhashable type: 'list'"),)),
     # Cycles.
     Case(
-        "every node of a circle is told of it",
+        "every node of a cycle is told of it",
         {
             "1": node("ImageInvert", image=["2", 0]),
             "2": node("ImageInvert", image=["1", 0]),
@@ -182,12 +182,12 @@ CASES = [
         ),
     ),
     Case(
-        "a circle that no output needs is not seen",
+        "a cycle that no output needs is not seen",
         shown("PrimitiveInt", value=1) | {"3": node("ImageInvert", image=["3", 0])},
         runs=FINE,
     ),
     Case(
-        "where the check of a node fails, a circle through it is not told",
+        "where the check of a node fails, a cycle through it is not told",
         {
             "1": node("LatentComposite", samples_to=["1", 0], samples_from=["1", 7], x=0, y=0, feather=0),
             "2": node("PreviewAny", source=["1", 0]),
@@ -200,7 +200,7 @@ CASES = [
         shown("BatchImagesNode", **{"images.image0": 5}),
         (fault("required_input_missing", "images.image1", "image1"),),
     ),
-    Case("elements may be left out after the required ones",
+    Case("elements may be omitted after the required ones",
          shown("BatchImagesNode", **{"images.image0": 5, "images.image1": 5, "images.image7": 5}), runs=FINE),
     Case("a growing input itself is ignored",
          shown("BatchImagesNode", images=["9", 9], **{"images.image0": 5, "images.image1": 5}), runs=FINE),
@@ -224,9 +224,9 @@ CASES = [
          (fault("custom_validation_failed", "image", "image - Invalid image file: absent.png"),)),
     Case("an image that is null", shown("LoadImage", image=None),
          (raised("'NoneType' object has no attribute 'endswith'"),)),
-    Case("an image that is left out", shown("LoadImage"),
+    Case("an image that is omitted", shown("LoadImage"),
          (raised("LoadImage.VALIDATE_INPUTS() missing 1 required positional argument: 'image'"),)),
-    Case("a camera's image that is left out", shown("WebcamCapture", width=0, height=0, capture_on_queue=True),
+    Case("a camera's image that is omitted", shown("WebcamCapture", width=0, height=0, capture_on_queue=True),
          (raised("LoadImage.VALIDATE_INPUTS() missing 1 required positional argument: 'image'"),)),
     Case("a combo whose choices are the user's takes anything", shown("CustomCombo", choice="mine"), runs=FINE),
     Case(

@@ -69,9 +69,7 @@ def outcome(data: bytes, name: str, catalog: Catalog) -> Json:
 
 
 @pytest.mark.parametrize("editor", PROFILES)
-def test_what_is_left_out_because_editors_agree_changes_no_outcome(
-    editor: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_omitted_because_editors_agree_changes_no_outcome(editor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog = catalog_of(editor)
     found = dict.fromkeys(MayDiffer, 0)
 
