@@ -14,7 +14,7 @@ export MODELS_DIR
 
 # ComfyUI is told of the folders by a file that is written when every model in them is whole.
 PATHS=/tmp/extra_model_paths.yaml
-if ! /opt/worker/bin/python -m comfy2runpod_runtime.provision /app/models.lock.json \
+if ! /opt/worker/bin/python -m comfy2runpod_runtime.models.provision /app/models.lock.json \
   --models-dir "$MODELS_DIR" --model-paths "$PATHS"; then
   echo "entrypoint.sh: the model files could not be brought, for the reason above; the worker does not start" >&2
   exit 1

@@ -10,17 +10,17 @@ from schema import Input
 
 def patch(prompt: Prompt, request: Input, run: Run) -> None:
     """Writes a request into the compiled prompt, one assignment an input that a field feeds."""
-    # image -> The picture to edit (LoadImage)
+    # image -> The image to edit (LoadImage)
     prompt["31"]["inputs"]["image"] = run.files["image"]
-    # image_2 -> The second picture, which may be left out (LoadImage)
+    # image_2 -> The second image, which may be omitted (LoadImage)
     if request.image_2 is not None:
         prompt["33"]["inputs"]["image"] = run.files["image_2"]
-    # image_3 -> The third picture, which may be left out (LoadImage)
+    # image_3 -> The third image, which may be omitted (LoadImage)
     if request.image_3 is not None:
         prompt["34"]["inputs"]["image"] = run.files["image_3"]
     # prompt -> What to change (CLIPTextEncode)
     prompt["30:4"]["inputs"]["text"] = request.prompt
-    # megapixels -> The picture at the size to work at, in steps of 16 pixels (ImageScaleToTotalPixels)
+    # megapixels -> The image at the size to work at, in steps of 16 pixels (ImageScaleToTotalPixels)
     prompt["30:6"]["inputs"]["megapixels"] = request.megapixels
     # steps -> Schedule (Flux2Scheduler)
     prompt["30:12"]["inputs"]["steps"] = request.steps
@@ -42,21 +42,21 @@ def patch(prompt: Prompt, request: Input, run: Run) -> None:
     if request.image_2 is None:
         # Passed by, or needed by nothing then:
         for node_id in (
-            "30:21",  # -> The second picture at 1 megapixel (ImageScaleToTotalPixels)
-            "30:22",  # -> The second picture as a reference (VAEEncode)
+            "30:21",  # -> The second image at 1 megapixel (ImageScaleToTotalPixels)
+            "30:22",  # -> The second image as a reference (VAEEncode)
             "30:23",  # -> Second reference, positive (ReferenceLatent)
             "30:24",  # -> Second reference, negative (ReferenceLatent)
-            "33",  # -> The second picture, which may be left out (LoadImage)
+            "33",  # -> The second image, which may be omitted (LoadImage)
         ):
             prompt.pop(node_id, None)
     if request.image_3 is None:
         # Passed by, or needed by nothing then:
         for node_id in (
-            "30:25",  # -> The third picture at 1 megapixel (ImageScaleToTotalPixels)
-            "30:26",  # -> The third picture as a reference (VAEEncode)
+            "30:25",  # -> The third image at 1 megapixel (ImageScaleToTotalPixels)
+            "30:26",  # -> The third image as a reference (VAEEncode)
             "30:27",  # -> Third reference, positive (ReferenceLatent)
             "30:28",  # -> Third reference, negative (ReferenceLatent)
-            "34",  # -> The third picture, which may be left out (LoadImage)
+            "34",  # -> The third image, which may be omitted (LoadImage)
         ):
             prompt.pop(node_id, None)
     # image_edited: a file name of the job's own

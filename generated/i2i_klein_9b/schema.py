@@ -26,10 +26,10 @@ class Input(BaseModel):
             min_length=1,
             title="Image",
             description=(
-                "The picture to edit. It keeps its shape and is brought to the size asked for with `megapixels`: with s"
-                " = sqrt(megapixels * 1048576 / (width * height)), the result is 16 * round(width * s / 16) wide and 16"
-                " * round(height * s / 16) high. A picture of 1920 x 1080 gives 1360 x 768 at 1 megapixel. Base64, a "
-                "data URL, or an https URL at a public address."
+                "The image to edit. It keeps its shape and is brought to the size asked for with `megapixels`: with s ="
+                " sqrt(megapixels * 1048576 / (width * height)), the result is 16 * round(width * s / 16) wide and 16 *"
+                " round(height * s / 16) high. An image of 1920 x 1080 gives 1360 x 768 at 1 megapixel. Base64, a data "
+                "URL, or an https URL at a public address."
             ),
         ),
         ImageInput(max_bytes=20000000, max_pixels=32000000, max_aspect=50, formats=("png", "jpeg", "webp")),
@@ -41,8 +41,8 @@ class Input(BaseModel):
             min_length=1,
             title="Image 2",
             description=(
-                "A second picture, for what the text takes from it: a person, a thing, a style. It is brought to 1 "
-                "megapixel; the size of the result does not depend on it. Left out or null, there is none. Base64, a "
+                "A second image, for what the text takes from it: a person, a thing, a style. It is brought to 1 "
+                "megapixel; the size of the result does not depend on it. Omitted or null, there is none. Base64, a "
                 "data URL, or an https URL at a public address."
             ),
         ),
@@ -55,7 +55,7 @@ class Input(BaseModel):
             min_length=1,
             title="Image 3",
             description=(
-                "A third picture, as `image_2`. Without `image_2` it is the second that the model sees. Base64, a data "
+                "A third image, as `image_2`. Without `image_2` it is the second that the model sees. Base64, a data "
                 "URL, or an https URL at a public address."
             ),
         ),
@@ -79,7 +79,7 @@ class Input(BaseModel):
             le=4.0,
             title="Megapixels",
             description=(
-                "The size to work at and of the result, in units of 1024 x 1024 pixels. Smaller pictures are enlarged."
+                "The size to work at and of the result, in units of 1024 x 1024 pixels. Smaller images are enlarged."
             ),
         ),
     ] = 1.0
@@ -100,7 +100,7 @@ class Input(BaseModel):
             ge=0,
             le=4294967295,
             title="Seed",
-            description="The same seed with the same other inputs gives the same picture.",
+            description="The same seed with the same other inputs gives the same image.",
         ),
     ] = None
 
@@ -124,8 +124,8 @@ class Output(BaseModel):
     media_type: Annotated[Str, Field(description="The file's media type, told by its content.")]
     bytes: Annotated[Int, Field(description="The file's size in bytes.")]
     sha256: Annotated[Str, Field(description="The file's sha256, in hexadecimal.")]
-    width: Annotated[Int, Field(description="Width in pixels, measured on the decoded picture.")]
-    height: Annotated[Int, Field(description="Height in pixels, measured on the decoded picture.")]
+    width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
+    height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
     seed: Annotated[Int, Field(description="The seed that was used.")]
     prompt_id: Annotated[Str, Field(description="The run's id in ComfyUI.")]
     timings: Annotated[

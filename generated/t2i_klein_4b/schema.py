@@ -27,7 +27,7 @@ class Input(BaseModel):
             max_length=4000,
             title="Prompt",
             description=(
-                "What the picture shows, how it is lit and made. Words that are to be read in it stand in quotes."
+                "What the image shows, how it is lit and made. Words that are to be read in it stand in quotes."
             ),
         ),
     ]
@@ -38,7 +38,7 @@ class Input(BaseModel):
             ge=64,
             le=2048,
             title="Width",
-            description="Width of the picture in pixels.",
+            description="Width of the image in pixels.",
         ),
     ] = 1024
 
@@ -48,7 +48,7 @@ class Input(BaseModel):
             ge=64,
             le=2048,
             title="Height",
-            description="Height of the picture in pixels.",
+            description="Height of the image in pixels.",
         ),
     ] = 1024
 
@@ -68,7 +68,7 @@ class Input(BaseModel):
             ge=0,
             le=4294967295,
             title="Seed",
-            description="The same seed with the same other inputs gives the same picture.",
+            description="The same seed with the same other inputs gives the same image.",
         ),
     ] = None
 
@@ -92,8 +92,8 @@ class Output(BaseModel):
     media_type: Annotated[Str, Field(description="The file's media type, told by its content.")]
     bytes: Annotated[Int, Field(description="The file's size in bytes.")]
     sha256: Annotated[Str, Field(description="The file's sha256, in hexadecimal.")]
-    width: Annotated[Int, Field(description="Width in pixels, measured on the decoded picture.")]
-    height: Annotated[Int, Field(description="Height in pixels, measured on the decoded picture.")]
+    width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
+    height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
     seed: Annotated[Int, Field(description="The seed that was used.")]
     prompt_id: Annotated[Str, Field(description="The run's id in ComfyUI.")]
     timings: Annotated[

@@ -30,7 +30,7 @@ _EVERYWHERE = Extension(
 _SESSION = "puts a mark in the image's place that leads to what the running session of the editor keeps"
 _OWN_NODES = "Use ComfyUI's own Load Image or Preview Image in its place."
 
-# Nodes of an extension alone: no server has them. (stages/normalize/extensions.py follows KJNodes' SetNode and GetNode.)
+# Nodes of an extension alone: no server has them. Those of KJNodes are followed (normalize/extensions.py).
 EDITOR_ONLY: Mapping[str, Extension] = {
     "easy setNode": Extension("comfyui-easy-use", _BY_NAME, _LINK_THEM),
     "easy getNode": Extension("comfyui-easy-use", _BY_NAME, _LINK_THEM),

@@ -1,6 +1,6 @@
 """An input, checked by the package's schema before a call is paid for: the worker's verdict in the worker's words.
 
-The worker checks again. What only it can know is not said here: whether an address can be fetched, whether a picture
+The worker checks again. What only it can know is not said here: whether an address can be fetched, whether an image
 can be decoded, and how much less its operator lets it take.
 """
 
@@ -23,7 +23,7 @@ _LARGEST_SHOWN = 10**30
 
 
 def check_input(schema: Schema, request: object) -> None:
-    """Checks an input; pictures may be texts, bytes or paths.
+    """Checks an input; images may be texts, bytes or paths.
 
     Raises:
         InvalidInput: it does not fit; `details` has an entry for each fault, as the worker's answer would.

@@ -16,11 +16,11 @@ from typing import Literal, Never, NotRequired, TypeAlias, TypedDict, cast
 
 from . import flow, transport
 from .media import OutputSpec
-from .pictures import Picture
+from .images import Image
 
 
 class OutputOptions(TypedDict):
-    """How files are given back, and pictures encoded. What is left out is the endpoint's own choice."""
+    """How files are given back, and images encoded. What is omitted is the endpoint's own choice."""
 
     delivery: NotRequired[Literal["inline", "url", None]]
     format: NotRequired[Literal["png", "jpeg", "webp", None]]
@@ -30,9 +30,9 @@ class OutputOptions(TypedDict):
 class Input(TypedDict):
     """What Flux.2 Klein 9B image edit takes."""
 
-    image: Picture
-    image_2: NotRequired[Picture | None]
-    image_3: NotRequired[Picture | None]
+    image: Image
+    image_2: NotRequired[Image | None]
+    image_3: NotRequired[Image | None]
     prompt: Str
     megapixels: NotRequired[Float]
     steps: NotRequired[Int]

@@ -46,7 +46,7 @@ class Medium:
 
 
 def media_in(answer: Mapping[str, object], outputs: tuple[OutputSpec, ...]) -> tuple[Medium, ...]:
-    """The files of an answer, in the order of the outputs; outputs that were not asked for are left out.
+    """The files of an answer, in the order of the outputs; outputs that were not asked for are omitted.
 
     Raises:
         MediaBroken: what stands in a file's place is none.

@@ -16,10 +16,10 @@ from .checks import check_input
 from .errors import CannotSave, InputRefused, JobFailed
 from .flow import OnProgress, Options, Reply, Send, Wait
 from .http import Http
+from .images import encoded, image_fields
 from .job_options import JobOptions
 from .loop import Portal
 from .media import Medium, OutputSpec, decoded, media_in, write_whole
-from .pictures import encoded, picture_fields
 
 _Input = TypeVar("_Input", bound=Mapping[str, object])
 _Output = TypeVar("_Output", bound=Mapping[str, object])
@@ -69,7 +69,7 @@ class SyncClient(Generic[_Input, _Output, _Files]):
     def __init__(self, endpoint: str | None = None, api_key: str | None = None, options: Options | None = None) -> None:
         """`endpoint` is an endpoint's id at RunPod, or the address of one elsewhere.
 
-        What is left out is read from the environment: RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY.
+        What is omitted is read from the environment: RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY.
 
         Raises:
             NotConfigured: one of them is nowhere, or is none.
@@ -305,7 +305,7 @@ def _sent(request: Mapping[str, object], spec: Spec, options: Options) -> Mappin
         check_input(schema, request)
     if not isinstance(request, Mapping):
         raise InputRefused("a request is a dict with the fields of this endpoint")
-    return encoded(request, picture_fields(schema), check=options.check_input)
+    return encoded(request, image_fields(schema), check=options.check_input)
 
 
 def _places(

@@ -6,36 +6,36 @@
 
 import type * as flow from "./flow.js";
 import { INPUT_SCHEMA } from "./input_schema.js";
-import type { Picture } from "./pictures.js";
+import type { Image } from "./images.js";
 import { type ClientOptions, EndpointClient, type Spec } from "./transport.js";
 
-/** How files are given back, and pictures encoded. What is left out is the endpoint's own choice. */
+/** How files are given back, and images encoded. What is omitted is the endpoint's own choice. */
 export interface OutputOptions {
-  /** inline: base64 in the answer. url: an address that needs no log-in and expires, if the endpoint has a bucket or the job brings one (s3Config). Left out: the endpoint's choice. */
+  /** inline: base64 in the answer. url: an address that needs no log-in and expires, if the endpoint has a bucket or the job brings one (s3Config). Omitted: the endpoint's choice. */
   delivery?: "inline" | "url" | null;
-  /** What pictures are encoded as; left out, as they were saved. JPEG has no alpha: what is transparent is laid over white. */
+  /** What images are encoded as; omitted, as they were saved. JPEG has no alpha: what is transparent is laid over white. */
   format?: "png" | "jpeg" | "webp" | null;
-  /** Of jpeg and webp; left out, 90. */
+  /** Of jpeg and webp; omitted, 90. */
   quality?: number | null;
 }
 
 /** What Flux.2 Klein 9B image edit takes. */
 export interface Input {
-  /** The picture to edit. It keeps its shape and is brought to the size asked for with `megapixels`: with s = sqrt(megapixels * 1048576 / (width * height)), the result is 16 * round(width * s / 16) wide and 16 * round(height * s / 16) high. A picture of 1920 x 1080 gives 1360 x 768 at 1 megapixel. Base64, a data URL, or an https URL at a public address. */
-  image: Picture;
-  /** A second picture, for what the text takes from it: a person, a thing, a style. It is brought to 1 megapixel; the size of the result does not depend on it. Left out or null, there is none. Base64, a data URL, or an https URL at a public address. */
-  image_2?: Picture | null;
-  /** A third picture, as `image_2`. Without `image_2` it is the second that the model sees. Base64, a data URL, or an https URL at a public address. */
-  image_3?: Picture | null;
+  /** The image to edit. It keeps its shape and is brought to the size asked for with `megapixels`: with s = sqrt(megapixels * 1048576 / (width * height)), the result is 16 * round(width * s / 16) wide and 16 * round(height * s / 16) high. An image of 1920 x 1080 gives 1360 x 768 at 1 megapixel. Base64, a data URL, or an https URL at a public address. */
+  image: Image;
+  /** A second image, for what the text takes from it: a person, a thing, a style. It is brought to 1 megapixel; the size of the result does not depend on it. Omitted or null, there is none. Base64, a data URL, or an https URL at a public address. */
+  image_2?: Image | null;
+  /** A third image, as `image_2`. Without `image_2` it is the second that the model sees. Base64, a data URL, or an https URL at a public address. */
+  image_3?: Image | null;
   /** What to change, and what to keep. */
   prompt: string;
-  /** The size to work at and of the result, in units of 1024 x 1024 pixels. Smaller pictures are enlarged. */
+  /** The size to work at and of the result, in units of 1024 x 1024 pixels. Smaller images are enlarged. */
   megapixels?: number;
   /** Sampling steps. The model is made for four. */
   steps?: number;
-  /** The same seed with the same other inputs gives the same picture. */
+  /** The same seed with the same other inputs gives the same image. */
   seed?: number | null;
-  /** How files are given back, and pictures encoded. What is left out is the endpoint's own choice. */
+  /** How files are given back, and images encoded. What is omitted is the endpoint's own choice. */
   output?: OutputOptions | null;
   /** Whether the answer says how long each part of the job took on the worker. */
   timings?: boolean;
@@ -49,9 +49,9 @@ export type Output = {
   bytes: number;
   /** The file's sha256. */
   sha256: string;
-  /** Width in pixels, measured on the decoded picture. */
+  /** Width in pixels, measured on the decoded image. */
   width: number;
-  /** Height in pixels, measured on the decoded picture. */
+  /** Height in pixels, measured on the decoded image. */
   height: number;
   /** The seed that was used. */
   seed: number;
@@ -61,7 +61,7 @@ export type Output = {
   timings?: Record<string, number>;
 } & (
   | {
-      /** The picture after the change, in the size that `image` tells. */
+      /** The image after the change, in the size that `image` tells. */
       image_edited: string;
       url?: never;
       expires_at?: never;
@@ -96,8 +96,8 @@ const SPEC: Spec = {
 /** The endpoint, for one API key. */
 export class Client extends EndpointClient<Input, Output, Files> {
   /**
-   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere; left out, RUNPOD_ENDPOINT_ID. The API key,
-   * left out, is that of RUNPOD_API_KEY.
+   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere; omitted, RUNPOD_ENDPOINT_ID. The API key,
+   * omitted, is that of RUNPOD_API_KEY.
    */
   constructor(endpoint?: string, apiKey?: string, options: ClientOptions = {}) {
     super(SPEC, endpoint, apiKey, options);

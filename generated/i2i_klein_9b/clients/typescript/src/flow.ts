@@ -138,7 +138,7 @@ export async function submit(
   if (body.length > options.maxRequestBytes) {
     throw new InputRefused(
       `the request has ${count(body.length)} bytes, an endpoint takes ${count(options.maxRequestBytes)}: ` +
-        "give pictures as https URLs, or smaller ones",
+        "give images as https URLs, or smaller ones",
     );
   }
   return jobIdIn(await exchange(port, { method: "POST", path: "/run", body, job }, options, undefined, deadline));

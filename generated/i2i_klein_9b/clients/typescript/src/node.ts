@@ -1,4 +1,4 @@
-/** What needs a file system: files of an answer saved, pictures read. For Node, Bun and Deno; browsers never load this. */
+/** What needs a file system: files of an answer saved, images read. For Node, Bun and Deno; browsers never load this. */
 
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
@@ -41,11 +41,11 @@ export async function save<Input extends object, Output extends object, Files ex
 }
 
 /**
- * A picture file's bytes, as fields that take pictures take them.
+ * An image file's bytes, as fields that take images take them.
  *
  * @throws InputRefused: it cannot be read.
  */
-export async function picture(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
+export async function image(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return await readFile(path);
   } catch (error) {

@@ -9,7 +9,7 @@ import { type Address, type Fetch, now, portOf } from "./http.js";
 import type { JobOptions } from "./job_options.js";
 import { parse } from "./json.js";
 import { type MediaFile, type Medium, type OutputSpec, type Sink, bring, inMemory, mediaIn } from "./media.js";
-import { encoded } from "./pictures.js";
+import { encoded } from "./images.js";
 
 // How long a call that ends early waits for its job to be told to stop. The telling goes on after that.
 const STOP_SECONDS = 5;
@@ -56,7 +56,7 @@ export class EndpointClient<Input extends object, Output extends object, Files e
   #schema: Schema | undefined;
 
   /**
-   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere. What is left out is read from the
+   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere. What is omitted is read from the
    * environment: RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY.
    *
    * @throws NotConfigured: one of them is nowhere, or is none.

@@ -134,7 +134,7 @@ def submit(
     if len(body) > options.max_request_bytes:
         raise InputRefused(
             f"the request has {len(body):,} bytes, an endpoint takes {options.max_request_bytes:,}: "
-            "give pictures as https URLs, or smaller ones"
+            "give images as https URLs, or smaller ones"
         )
     return job_id_in((yield from _exchange(Send("POST", "/run", body, job=job), options, None, deadline)))
 

@@ -1,7 +1,7 @@
 /**
  * An input, checked by the package's schema before a call is paid for: the worker's verdict in the worker's words.
  *
- * The worker checks again. What only it can know is not said here: whether an address can be fetched, whether a picture can
+ * The worker checks again. What only it can know is not said here: whether an address can be fetched, whether an image can
  * be decoded, and how much less its operator lets it take.
  */
 
@@ -19,7 +19,7 @@ const IN_MESSAGE = 5;
 const LARGEST_SHOWN = 10n ** 30n;
 
 /**
- * Checks an input; pictures may be texts, bytes or Blobs.
+ * Checks an input; images may be texts, bytes or Blobs.
  *
  * @throws InvalidInput: it does not fit; `details` has an entry for each fault, as the worker's answer would.
  */
@@ -52,7 +52,7 @@ function* objectFaults(root: Schema, schema: Schema, value: Given, path: string)
   const properties = propertiesOf(schema);
   const required = Array.isArray(schema["required"]) ? schema["required"] : [];
   for (const [name, one] of Object.entries(properties)) {
-    // A key whose value is undefined is left out of the request.
+    // A key whose value is undefined is omitted of the request.
     if (value[name] !== undefined && Object.hasOwn(value, name)) yield* faultsOf(root, one, value[name], path + name);
     else if (required.includes(name)) yield fault(path + name, "is required");
   }

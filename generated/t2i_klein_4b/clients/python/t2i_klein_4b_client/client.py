@@ -19,7 +19,7 @@ from .media import OutputSpec
 
 
 class OutputOptions(TypedDict):
-    """How files are given back, and pictures encoded. What is left out is the endpoint's own choice."""
+    """How files are given back, and images encoded. What is omitted is the endpoint's own choice."""
 
     delivery: NotRequired[Literal["inline", "url", None]]
     format: NotRequired[Literal["png", "jpeg", "webp", None]]

@@ -28,7 +28,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What holds for one job. What is left out is the endpoint's own choice."""
+    """What holds for one job. What is omitted is the endpoint's own choice."""
 
     # Gets a POST of the job, as `status` says it, when it has ended. It may hold a token, so `repr` leaves it out.
     webhook: str | None = field(default=None, repr=False)

@@ -8,29 +8,29 @@ import type * as flow from "./flow.js";
 import { INPUT_SCHEMA } from "./input_schema.js";
 import { type ClientOptions, EndpointClient, type Spec } from "./transport.js";
 
-/** How files are given back, and pictures encoded. What is left out is the endpoint's own choice. */
+/** How files are given back, and images encoded. What is omitted is the endpoint's own choice. */
 export interface OutputOptions {
-  /** inline: base64 in the answer. url: an address that needs no log-in and expires, if the endpoint has a bucket or the job brings one (s3Config). Left out: the endpoint's choice. */
+  /** inline: base64 in the answer. url: an address that needs no log-in and expires, if the endpoint has a bucket or the job brings one (s3Config). Omitted: the endpoint's choice. */
   delivery?: "inline" | "url" | null;
-  /** What pictures are encoded as; left out, as they were saved. JPEG has no alpha: what is transparent is laid over white. */
+  /** What images are encoded as; omitted, as they were saved. JPEG has no alpha: what is transparent is laid over white. */
   format?: "png" | "jpeg" | "webp" | null;
-  /** Of jpeg and webp; left out, 90. */
+  /** Of jpeg and webp; omitted, 90. */
   quality?: number | null;
 }
 
 /** What Flux.2 Klein 4B text to image takes. */
 export interface Input {
-  /** What the picture shows, how it is lit and made. Words that are to be read in it stand in quotes. */
+  /** What the image shows, how it is lit and made. Words that are to be read in it stand in quotes. */
   prompt: string;
-  /** Width of the picture in pixels. */
+  /** Width of the image in pixels. */
   width?: number;
-  /** Height of the picture in pixels. */
+  /** Height of the image in pixels. */
   height?: number;
   /** Sampling steps. The model is made for four. */
   steps?: number;
-  /** The same seed with the same other inputs gives the same picture. */
+  /** The same seed with the same other inputs gives the same image. */
   seed?: number | null;
-  /** How files are given back, and pictures encoded. What is left out is the endpoint's own choice. */
+  /** How files are given back, and images encoded. What is omitted is the endpoint's own choice. */
   output?: OutputOptions | null;
   /** Whether the answer says how long each part of the job took on the worker. */
   timings?: boolean;
@@ -44,9 +44,9 @@ export type Output = {
   bytes: number;
   /** The file's sha256. */
   sha256: string;
-  /** Width in pixels, measured on the decoded picture. */
+  /** Width in pixels, measured on the decoded image. */
   width: number;
-  /** Height in pixels, measured on the decoded picture. */
+  /** Height in pixels, measured on the decoded image. */
   height: number;
   /** The seed that was used. */
   seed: number;
@@ -91,8 +91,8 @@ const SPEC: Spec = {
 /** The endpoint, for one API key. */
 export class Client extends EndpointClient<Input, Output, Files> {
   /**
-   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere; left out, RUNPOD_ENDPOINT_ID. The API key,
-   * left out, is that of RUNPOD_API_KEY.
+   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere; omitted, RUNPOD_ENDPOINT_ID. The API key,
+   * omitted, is that of RUNPOD_API_KEY.
    */
   constructor(endpoint?: string, apiKey?: string, options: ClientOptions = {}) {
     super(SPEC, endpoint, apiKey, options);

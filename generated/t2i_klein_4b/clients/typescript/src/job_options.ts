@@ -15,7 +15,7 @@ export interface Bucket {
   readonly endpointUrl: string;
 }
 
-/** What holds for one job. What is left out is the endpoint's own choice. */
+/** What holds for one job. What is omitted is the endpoint's own choice. */
 export interface JobOptions {
   /** Gets a POST of the job, as `status` says it, when it has ended. */
   readonly webhook?: string | undefined;

@@ -19,7 +19,7 @@ from .media import OutputSpec
 
 
 class OutputOptions(TypedDict):
-    """How files are given back. What is left out is the endpoint's own choice."""
+    """How files are given back. What is omitted is the endpoint's own choice."""
 
     delivery: NotRequired[Literal["inline", "url", None]]
 

@@ -8,9 +8,9 @@ import type * as flow from "./flow.js";
 import { INPUT_SCHEMA } from "./input_schema.js";
 import { type ClientOptions, EndpointClient, type Spec } from "./transport.js";
 
-/** How files are given back. What is left out is the endpoint's own choice. */
+/** How files are given back. What is omitted is the endpoint's own choice. */
 export interface OutputOptions {
-  /** inline: base64 in the answer. url: an address that needs no log-in and expires, if the endpoint has a bucket or the job brings one (s3Config). Left out: the endpoint's choice. */
+  /** inline: base64 in the answer. url: an address that needs no log-in and expires, if the endpoint has a bucket or the job brings one (s3Config). Omitted: the endpoint's choice. */
   delivery?: "inline" | "url" | null;
 }
 
@@ -28,7 +28,7 @@ export interface Input {
   frame_count?: number;
   /** Seed of the noise of both passes. The same seed and inputs give the same video again; without one, or with null, a seed is drawn and returned. */
   seed?: number | bigint | null;
-  /** How files are given back. What is left out is the endpoint's own choice. */
+  /** How files are given back. What is omitted is the endpoint's own choice. */
   output?: OutputOptions | null;
   /** Whether the answer says how long each part of the job took on the worker. */
   timings?: boolean;
@@ -58,7 +58,7 @@ export type Output = {
   timings?: Record<string, number>;
 } & (
   | {
-      /** The video, an mp4 file with h264 pictures and aac sound. */
+      /** The video, an mp4 file with h264 images and aac sound. */
       video: string;
       url?: never;
       expires_at?: never;
@@ -93,8 +93,8 @@ const SPEC: Spec = {
 /** The endpoint, for one API key. */
 export class Client extends EndpointClient<Input, Output, Files> {
   /**
-   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere; left out, RUNPOD_ENDPOINT_ID. The API key,
-   * left out, is that of RUNPOD_API_KEY.
+   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere; omitted, RUNPOD_ENDPOINT_ID. The API key,
+   * omitted, is that of RUNPOD_API_KEY.
    */
   constructor(endpoint?: string, apiKey?: string, options: ClientOptions = {}) {
     super(SPEC, endpoint, apiKey, options);

@@ -32,7 +32,7 @@ export function parse(text: string): Json {
 }
 
 /**
- * A value as JSON text, bigints as the numbers that they are. Keys whose value is undefined are left out, as
+ * A value as JSON text, bigints as the numbers that they are. Keys whose value is undefined are omitted, as
  * JSON.stringify does.
  *
  * @throws RangeError: a number that JSON has no word for (NaN, an infinity), or nested more than 256 deep.

@@ -47,7 +47,7 @@ export interface Sink<T> {
 }
 
 /**
- * The files of an answer, in the order of the outputs; outputs that were not asked for are left out.
+ * The files of an answer, in the order of the outputs; outputs that were not asked for are omitted.
  *
  * @throws MediaBroken: what stands in a file's place is none.
  */

@@ -1,7 +1,7 @@
 /**
- * Pictures on their way to an endpoint: checked against its limits before anything is sent.
+ * Images on their way to an endpoint: checked against its limits before anything is sent.
  *
- * The worker checks again, on the decoded picture; what is looked at here is only what a file's head says.
+ * The worker checks again, on the decoded image; what is looked at here is only what a file's head says.
  */
 
 import { type Schema, refuse } from "./checks.js";
@@ -10,10 +10,10 @@ import { fromBase64 } from "./media.js";
 import { count } from "./text.js";
 
 /** A file's bytes, a Blob (a File of a form is one), or a text: an https URL, a data URL, or base64. */
-export type Picture = string | Uint8Array | ArrayBuffer | Blob;
+export type Image = string | Uint8Array | ArrayBuffer | Blob;
 
-/** What a field's picture may be. */
-interface PictureLimits {
+/** What a field's image may be. */
+interface ImageLimits {
   readonly maxBytes: number;
   readonly maxPixels: number;
   /** How many times as long as the shorter side the longer one may be. */
@@ -26,7 +26,7 @@ const LONGEST_SIDE = 16384;
 const NAMES: Readonly<Record<string, string>> = { png: "PNG", jpeg: "JPEG", webp: "WebP" };
 const DATA_URL = /^\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,/i;
 
-/** What is wrong with a picture, in the worker's words. */
+/** What is wrong with an image, in the worker's words. */
 class Fault {
   readonly message: string;
 
@@ -36,9 +36,9 @@ class Fault {
 }
 
 /**
- * A request as it is sent: its pictures as the texts that the endpoint takes.
+ * A request as it is sent: its images as the texts that the endpoint takes.
  *
- * @throws InvalidInput: a picture is larger or longer than its field takes, or of another format.
+ * @throws InvalidInput: an image is larger or longer than its field takes, or of another format.
  * @throws InputRefused: a file cannot be read.
  */
 export async function encoded(
@@ -48,7 +48,7 @@ export async function encoded(
 ): Promise<Record<string, unknown>> {
   const sent: Record<string, unknown> = { ...request };
   const faults: { field: string; message: string }[] = [];
-  for (const [name, limits] of picturesOf(schema)) {
+  for (const [name, limits] of imagesOf(schema)) {
     const value = sent[name];
     try {
       if (typeof value === "string" && checked) checkText(value, limits);
@@ -66,14 +66,14 @@ export async function encoded(
   return sent;
 }
 
-function picturesOf(schema: Schema): [name: string, limits: PictureLimits][] {
+function imagesOf(schema: Schema): [name: string, limits: ImageLimits][] {
   const properties = (schema["properties"] ?? {}) as Readonly<Record<string, Schema>>;
   return Object.entries(properties).flatMap(([name, one]) => {
     if (one["x-media"] !== "image") return [];
     const [maxBytes, maxPixels, maxAspect] = [one["x-max-bytes"], one["x-max-pixels"], one["x-max-aspect"]].map(Number);
     const formats = Array.isArray(one["x-formats"]) ? one["x-formats"].map(String) : [];
     const limits = { maxBytes, maxPixels, maxAspect, formats };
-    return [[name, limits as PictureLimits]];
+    return [[name, limits as ImageLimits]];
   });
 }
 
@@ -90,7 +90,7 @@ async function bytesOf(name: string, value: unknown, most: number): Promise<Uint
   }
 }
 
-function checkText(text: string, limits: PictureLimits): void {
+function checkText(text: string, limits: ImageLimits): void {
   const scheme = /^\s*([A-Za-z][A-Za-z0-9+.-]*):/.exec(text.slice(0, 100))?.[1]?.toLowerCase();
   if (scheme === "http" || scheme === "https") return;
   let content = text;
@@ -116,19 +116,19 @@ function checkText(text: string, limits: PictureLimits): void {
   check(bytes, limits);
 }
 
-function check(bytes: Uint8Array, limits: PictureLimits): void {
+function check(bytes: Uint8Array, limits: ImageLimits): void {
   if (bytes.length > limits.maxBytes) throw tooLarge(bytes.length, limits.maxBytes);
   const format = formatOf(bytes);
   if (format === undefined || !limits.formats.includes(format)) {
     const names = limits.formats.map((one) => NAMES[one] ?? one);
     const takes = names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names.join("");
-    const what = format === undefined ? "no picture of a known format" : `a ${NAMES[format]}`;
-    throw new Fault(`is ${bytes.length === 0 ? "empty" : what}; it must be a ${takes} picture`);
+    const what = format === undefined ? "no image of a known format" : `a ${NAMES[format]}`;
+    throw new Fault(`is ${bytes.length === 0 ? "empty" : what}; it must be a ${takes} image`);
   }
   checkSize(...sizeOf(format, bytes), limits);
 }
 
-function checkSize(width: number, height: number, limits: PictureLimits): void {
+function checkSize(width: number, height: number, limits: ImageLimits): void {
   if (width * height > limits.maxPixels) {
     const [pixels, most] = [(width * height) / 1e6, limits.maxPixels / 1e6];
     // Rounded, unless that would hide that it is more.

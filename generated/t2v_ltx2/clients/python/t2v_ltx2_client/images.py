@@ -1,6 +1,6 @@
-"""Pictures on their way to an endpoint: checked against its limits before anything is sent.
+"""Images on their way to an endpoint: checked against its limits before anything is sent.
 
-The worker checks again, on the decoded picture; what is looked at here is only what a file's head says.
+The worker checks again, on the decoded image; what is looked at here is only what a file's head says.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .checks import refuse
 from .errors import Detail, InputRefused
 
 # A path, the file's bytes, or a text: an https URL, a data URL, or base64.
-Picture: TypeAlias = str | bytes | os.PathLike[str]
+Image: TypeAlias = str | bytes | os.PathLike[str]
 
 
 # Of a file that is not checked: more than any request takes.
@@ -33,8 +33,8 @@ _NOT_BASE64 = "is neither base64 nor a URL; give base64, a data URL or an https 
 
 
 @dataclass(frozen=True)
-class PictureLimits:
-    """What a field's picture may be."""
+class ImageLimits:
+    """What a field's image may be."""
 
     max_bytes: int
     max_pixels: int
@@ -43,31 +43,31 @@ class PictureLimits:
 
 
 class _Fault(Exception):
-    """What is wrong with a picture, in the worker's words."""
+    """What is wrong with an image, in the worker's words."""
 
 
-def picture_fields(schema: Mapping[str, object]) -> dict[str, PictureLimits]:
-    """The fields of an input that are pictures, by its schema."""
+def image_fields(schema: Mapping[str, object]) -> dict[str, ImageLimits]:
+    """The fields of an input that are images, by its schema."""
     properties = cast("Mapping[str, Mapping[str, Any]]", schema.get("properties", {}))
     return {
-        name: PictureLimits(one["x-max-bytes"], one["x-max-pixels"], one["x-max-aspect"], tuple(one["x-formats"]))
+        name: ImageLimits(one["x-max-bytes"], one["x-max-pixels"], one["x-max-aspect"], tuple(one["x-formats"]))
         for name, one in properties.items()
         if one.get("x-media") == "image"
     }
 
 
 def encoded(
-    request: Mapping[str, object], pictures: Mapping[str, PictureLimits], *, check: bool = True
+    request: Mapping[str, object], images: Mapping[str, ImageLimits], *, check: bool = True
 ) -> dict[str, object]:
-    """A request as it is sent: its pictures as the texts that the endpoint takes. Reads files.
+    """A request as it is sent: its images as the texts that the endpoint takes. Reads files.
 
     Raises:
-        InvalidInput: a picture is larger or longer than its field takes, or of another format.
+        InvalidInput: an image is larger or longer than its field takes, or of another format.
         InputRefused: a file cannot be read.
     """
     sent = dict(request)
     faults: list[Detail] = []
-    for name, limits in pictures.items():
+    for name, limits in images.items():
         value = sent.get(name)
         try:
             if isinstance(value, (bytes, os.PathLike)):
@@ -99,7 +99,7 @@ def _read(name: str, given: os.PathLike[str], most: int) -> bytes:
         raise InputRefused(f"{name}: a path that no file has") from None
 
 
-def _check_text(text: str, limits: PictureLimits) -> None:
+def _check_text(text: str, limits: ImageLimits) -> None:
     scheme = _SCHEME.match(text[:100])
     kind = scheme[1].lower() if scheme else ""
     if kind in {"http", "https"}:
@@ -127,19 +127,19 @@ def _decoded(text: str) -> bytes:
         raise _Fault(_NOT_BASE64) from None
 
 
-def _check(data: bytes, limits: PictureLimits) -> None:
+def _check(data: bytes, limits: ImageLimits) -> None:
     if len(data) > limits.max_bytes:
         raise _too_large(len(data), limits.max_bytes)
     form = _format(data)
     if form is None or form not in limits.formats:
         names = [_NAMES.get(one, one) for one in limits.formats]
         takes = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-        what = "empty" if not data else f"a {_NAMES[form]}" if form is not None else "no picture of a known format"
-        raise _Fault(f"is {what}; it must be a {takes} picture")
+        what = "empty" if not data else f"a {_NAMES[form]}" if form is not None else "no image of a known format"
+        raise _Fault(f"is {what}; it must be a {takes} image")
     _check_size(*_size(form, data), limits)
 
 
-def _check_size(width: int, height: int, limits: PictureLimits) -> None:
+def _check_size(width: int, height: int, limits: ImageLimits) -> None:
     if width * height > limits.max_pixels:
         has, most = f"{width * height / 1e6:.1f}", f"{limits.max_pixels / 1e6:g}"
         if float(has) <= float(most):
