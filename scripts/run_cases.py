@@ -28,6 +28,12 @@ CLI = (sys.executable, "-m", "comfy2runpod")
 BESIDE = (".lock.json", ".expected.json", "_object_info.json", ".prompt.json", ".error.json")
 # A graph of 100,000 nodes takes one.
 MOST_BYTES = 8 * 2**30
+# Limits itself, and becomes the command.
+_BOUNDED = f"""
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, ({MOST_BYTES}, {MOST_BYTES}))
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 IMPORT = "import sys; sys.path.insert(0, '.'); import handler, schema, patch"
 
 
@@ -175,7 +181,7 @@ def _run(command: tuple[str, ...], seconds: float, folder: Path | None = None) -
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, timeout=seconds, check=False, preexec_fn=_bounded,
+            [sys.executable, "-c", _BOUNDED, *command], cwd=folder, capture_output=True, timeout=seconds, check=False,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         )  # fmt: skip
         code, out, err = done.returncode, done.stdout, done.stderr
@@ -184,10 +190,6 @@ def _run(command: tuple[str, ...], seconds: float, folder: Path | None = None) -
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Done(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), used)
-
-
-def _bounded() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import Done, comfy2runpod
+from tests.limited import with_largest_file
 
 from .queue_server import KEY, QueueServer, queue_server
 
@@ -49,9 +50,11 @@ class Place:
     def run(self, *more: str) -> Done:
         return comfy2runpod(*self.arguments(*more))
 
-    def start(self, *more: str, **settings: Any) -> subprocess.Popen[str]:
-        """As a process of its own."""
+    def start(self, *more: str, largest_file: int | None = None, **settings: Any) -> subprocess.Popen[str]:
+        """As a process of its own; `largest_file`, in bytes, stands for a disk with little room."""
         command = [sys.executable, "-m", "comfy2runpod", *self.arguments(*more)]
+        if largest_file is not None:
+            command = with_largest_file(largest_file, command)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return subprocess.Popen(command, env=os.environ.copy(), **{**pipes, **settings})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import signal
 import subprocess
 import threading
@@ -156,15 +155,10 @@ def test_a_terminal_gets_one_line_that_changes(place: Place, server: QueueServer
     assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")
 
 
-def _limited(size: int) -> None:
-    """A disk with little room, as the system itself says it: no file may be larger."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 @pytest.mark.parametrize("room", [len(FILE) - 1, 700])
 def test_a_full_disk_stops_all_and_loses_nothing(place: Place, server: QueueServer, room: int) -> None:
     place.prompts(12)
-    process = place.start(preexec_fn=lambda: _limited(room))
+    process = place.start(largest_file=room)
     said, _ = process.communicate(timeout=60)
     assert (process.returncode, "error[cannot-keep]" in said, "Traceback" in said) == (3, True, False), said
     assert not list(place.out.glob("*/.*"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from tests.cli.command import Done
 from tests.cli.command import comfy2runpod as in_process
 from tests.compiler.fed_graphs import text
 from tests.fork_server import ForkServer
+from tests.limited import with_largest_file
 
 from .place import Tree, names, put_users_things, tree
 
@@ -24,9 +24,11 @@ NOBODY = 65534
 KIB = 1024
 
 
-def comfy2runpod(*arguments: str | Path, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
+def comfy2runpod(*arguments: str | Path, largest_file: int | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "comfy2runpod", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=before)
+    if largest_file is not None:
+        command = with_largest_file(largest_file, command)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def graph(place: Path, title: str) -> Path:
@@ -103,10 +105,7 @@ def test_a_limit_of_a_files_size(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert comfy2runpod("compile", graph(tmp_path / "first", "First"), "-o", out).returncode == 0
     before = tree(out)
-    done = comfy2runpod(
-        "compile", graph(tmp_path / "second", "Second"), "-o", out,
-        before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2 * KIB, 2 * KIB)),
-    )  # fmt: skip
+    done = comfy2runpod("compile", graph(tmp_path / "second", "Second"), "-o", out, largest_file=2 * KIB)
     _tells(done, "out/demo")
     assert tree(out) == before
 
