@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -66,6 +67,9 @@ def raw_server() -> Iterator[RawServer]:
     async def end(listening: asyncio.Server) -> None:
         listening.close()
         await server.end()
+        if sys.version_info >= (3, 13):
+            # Connections that were taken a moment ago, whose handlers have not begun.
+            listening.abort_clients()
         await listening.wait_closed()
 
     thread = threading.Thread(target=loop.run_forever)

@@ -20,6 +20,8 @@ _T = TypeVar("_T")
 # Where a signal does not end the wait for another thread, it is seen between two waits.
 _LOOK_SECONDS = 0.5
 _END_SECONDS = 5.0
+_CLOSE_SECONDS = 0.5
+_TURNS = 3
 
 
 class Portal:
@@ -79,14 +81,29 @@ def _serve(http: Http, loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.run_until_complete(http.close())
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(_finish(http, loop))
     finally:
         loop.close()
+
+
+async def _finish(http: Http, loop: asyncio.AbstractEventLoop) -> None:
+    """Closes the connections, and waits for what they leave behind on the loop."""
+    await _end_tasks()
+    await http.close()
+    await loop.shutdown_asyncgens()
+    # The body of an answer that was not read to its end is closed by a callback, which starts a task.
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+        if closing := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(closing, timeout=_CLOSE_SECONDS)
+    await _end_tasks()
+
+
+async def _end_tasks() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _stop(loop: asyncio.AbstractEventLoop) -> None:
