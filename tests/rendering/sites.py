@@ -21,7 +21,7 @@ from comfy2runpod.stages.emit.quoting import FILTERS, NotQuotable, Word
 from .interfaces import interfaces, shown_packages
 from .structure import structure
 
-TEMPLATES = Path(package.__file__).parents[1] / "templates"
+TEMPLATES = Path(package.__file__).parents[2] / "templates"
 # Those that others include, by the template that does.
 INCLUDED = {
     "API-calls.md.j2": "API.md.j2",

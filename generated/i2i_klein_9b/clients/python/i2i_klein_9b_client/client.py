@@ -15,8 +15,8 @@ from importlib import resources
 from typing import Literal, Never, NotRequired, TypeAlias, TypedDict, cast
 
 from . import flow, transport
-from .media import OutputSpec
 from .images import Image
+from .media import OutputSpec
 
 
 class OutputOptions(TypedDict):

@@ -16,8 +16,8 @@ from importlib import resources
 from typing import Literal, NotRequired, TypeAlias, TypedDict, cast
 
 from . import flow, transport
-from .media import OutputSpec
 from .images import Image
+from .media import OutputSpec
 
 
 class OutputOptions(TypedDict):
