@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable
 from unittest.mock import patch
 
+from comfy2runpod.expressions.expression import ExpressionError
+from comfy2runpod.quoting import NotQuotable, Python, Script, Word
 from comfy2runpod.stages.emit import emit
-from comfy2runpod.stages.emit.quoting import NotQuotable, Python, Script, Word
-from comfy2runpod.stages.interface.expression import ExpressionError
 from tests.rendering.hostile import HOSTILE, POLYGLOT
 from tests.rendering.interfaces import PROMPT, interfaces
 from tests.rendering.structure import structure
@@ -22,7 +22,7 @@ from tests.rendering.test_templates import RENDERING, missed
 
 # What stands in for a function, and what it is a function of.
 FUNCTIONS: dict[str, Callable[..., object]] = {
-    "comfy2runpod.stages.emit.quoting._escaped": lambda text, **_: text,
+    "comfy2runpod.quoting._escaped": lambda text, **_: text,
     "comfy2runpod.stages.emit.template_models.name": Word,
     "comfy2runpod.stages.emit.client_types.script": lambda value: Script(f'"{value}"'),
     "comfy2runpod.stages.emit.template_models.python_text": lambda text, *_: Python(f'"{text}"'),

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 
 from comfy2runpod import __version__
 from comfy2runpod.docs_site import NEEDED, package_docs
-from comfy2runpod.stages.emit.quoting import plain
+from comfy2runpod.quoting import plain
 from comfy2runpod_contract.texts import one_line
 from tests.cli.command import ROOT, comfy2runpod
 

@@ -20,8 +20,8 @@ from referencing.jsonschema import DRAFT202012
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.pipeline import Options, compile_graph
+from comfy2runpod.quoting import plain
 from comfy2runpod.simulator import Simulator, running_simulator
-from comfy2runpod.stages.emit.quoting import plain
 from tests.cli.command import ROOT, comfy2runpod
 
 PACKAGES = sorted(folder.name for folder in (ROOT / "generated").iterdir())

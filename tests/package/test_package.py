@@ -38,8 +38,8 @@ from comfy2runpod.ir.interface import (
 )
 from comfy2runpod.ir.prompt import PromptNode
 from comfy2runpod.pipeline import Options, compile_graph
+from comfy2runpod.quoting import plain
 from comfy2runpod.stages.emit import emit
-from comfy2runpod.stages.emit.quoting import plain
 from comfy2runpod.write import write_package
 from comfy2runpod_contract.texts import one_line
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfy2runpod.stages.interface.expression import Expression, parse_expression
-from comfy2runpod.stages.interface.expression_bounds import Fault, Work, first_fault
-from comfy2runpod.stages.interface.intervals import Domain, TooLarge, ZeroPossible
+from comfy2runpod.expressions.bounds import Fault, Work, first_fault
+from comfy2runpod.expressions.expression import Expression, parse_expression
+from comfy2runpod.expressions.intervals import Domain, TooLarge, ZeroPossible
 
 from .ending import bounded
 

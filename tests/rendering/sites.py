@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from comfy2runpod import __version__
 from comfy2runpod.docs_site.reference import _harmless
+from comfy2runpod.quoting import FILTERS, NotQuotable, Word
 from comfy2runpod.stages.emit import package
 from comfy2runpod.stages.emit.environment import NotWritten, environment, only_written
-from comfy2runpod.stages.emit.quoting import FILTERS, NotQuotable, Word
 
 from .interfaces import interfaces, shown_packages
 from .structure import structure

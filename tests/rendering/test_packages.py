@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from comfy2runpod.expressions.expression import ExpressionError
 from comfy2runpod.ir.prompt import PromptNode
+from comfy2runpod.quoting import NotQuotable
 from comfy2runpod.stages.emit import emit
-from comfy2runpod.stages.emit.quoting import NotQuotable
-from comfy2runpod.stages.interface.expression import ExpressionError
 from comfy2runpod_contract.texts import one_line
 
 from .hostile import HOSTILE, POLYGLOT

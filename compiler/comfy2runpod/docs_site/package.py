@@ -15,7 +15,7 @@ from typing import cast
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import NotAPackage
 from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod.stages.emit.quoting import plain
+from comfy2runpod.quoting import plain
 
 DOCS = "docs/"
 MODELS, OPENAPI = "models.lock.json", "docs/openapi.json"

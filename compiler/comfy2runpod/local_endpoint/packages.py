@@ -8,8 +8,8 @@ from pathlib import Path
 
 from comfy2runpod.diagnostics import Locus
 from comfy2runpod.errors.files import CannotRun
+from comfy2runpod.quoting import plain
 from comfy2runpod.run_package import RunError
-from comfy2runpod.stages.emit.quoting import plain
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 
 _HUB_TESTS = ".runpod/tests.json"

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+from comfy2runpod.amounts import number_of_pixels, size_in_bytes, time_in_seconds, whole_number
 from comfy2runpod.diagnostics import Collector, Locus, nearest
 from comfy2runpod.errors import annotation as errors
 from comfy2runpod.ir.annotation import Annotation, InputAnnotation, ModelAnnotation, OutputAnnotation, Source
 from comfy2runpod.ir.document import Document, GraphNode
 from comfy2runpod.stages.annotate.note_yaml import NoteError, Yaml, read_yaml, yaml_span
-from comfy2runpod.stages.interface.numbers import number_of_pixels, size_in_bytes, time_in_seconds, whole_number
 
 TITLE = "comfy2runpod"
 _NOTES = ("Note", "MarkdownNote")

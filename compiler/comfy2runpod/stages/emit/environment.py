@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, pass_context, s
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from comfy2runpod.stages.emit.quoting import (
+from comfy2runpod.quoting import (
     FILTERS,
     BlockComment,
     Call,

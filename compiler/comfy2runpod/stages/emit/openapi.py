@@ -8,7 +8,7 @@ from typing import cast
 from comfy2runpod import __version__
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod.stages.emit.quoting import markdown
+from comfy2runpod.quoting import markdown
 from comfy2runpod.stages.emit.schemas import ERROR_CODES, input_schema, output_schema
 from comfy2runpod_contract.limits import (
     LONGEST_EXECUTION_MS,

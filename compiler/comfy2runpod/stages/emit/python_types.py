@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 
-from comfy2runpod.stages.emit.quoting import Python, Word, camel, name
+from comfy2runpod.quoting import Python, Word, camel, name
 
 _BUILTINS = {
     "Bool": "bool",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from comfy2runpod.expressions.expression import python_over, read_again, rounding_of
 from comfy2runpod.ir.interface import (
     BooleanField,
     ChoiceField,
@@ -23,9 +24,8 @@ from comfy2runpod.ir.interface import (
     TextField,
 )
 from comfy2runpod.ir.json import Json
+from comfy2runpod.quoting import Python, name, python, python_list, python_source, python_text
 from comfy2runpod.stages.emit.example_image import example_image
-from comfy2runpod.stages.emit.quoting import Python, name, python, python_list, python_source, python_text
-from comfy2runpod.stages.interface.expression import python_over, read_again, rounding_of
 
 # An integer of the form k·n + o is listed value by value in JSON Schema up to so many.
 MAX_LISTED = 512

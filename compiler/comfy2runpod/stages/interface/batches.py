@@ -10,15 +10,15 @@ from math import prod
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors.surprises import SeveralImages
+from comfy2runpod.expressions.expression import Expression, read_again
+from comfy2runpod.expressions.intervals import TooLarge
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.interface import Field, IntegerField, MediaKind, Output
 from comfy2runpod.ir.prompt import Prompt, as_link
 from comfy2runpod.shapes.evaluate import Told
 from comfy2runpod.shapes.trace import in_order, trace
 from comfy2runpod.shapes.values import Images, Latent, NodeError
-from comfy2runpod.stages.interface.expression import Expression, read_again
 from comfy2runpod.stages.interface.fields import kind_of
-from comfy2runpod.stages.interface.intervals import TooLarge
 
 # A graph is gone through once, and some times more for the fields; of larger ones nothing is said.
 _MOST_STEPS = 200_000

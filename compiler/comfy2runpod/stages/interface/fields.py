@@ -13,10 +13,13 @@ from functools import partial
 from itertools import islice
 from typing import TypeAlias, TypedDict
 
+from comfy2runpod.amounts import LARGEST_WHOLE, decimal_number, whole_number
 from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.catalog.node_facts import INPUT_FOLDER, VALUE_NODES
 from comfy2runpod.diagnostics import Collector, Locus, shorten
 from comfy2runpod.errors import interface as errors
+from comfy2runpod.expressions.bounds import Work, first_fault
+from comfy2runpod.expressions.expression import Expression
 from comfy2runpod.ir.annotation import InputAnnotation
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.interface import (
@@ -32,10 +35,7 @@ from comfy2runpod.ir.interface import (
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.stages.annotate.plain_text import plain_text
-from comfy2runpod.stages.interface.expression import Expression
-from comfy2runpod.stages.interface.expression_bounds import Work, first_fault
 from comfy2runpod.stages.interface.image_fields import image_field
-from comfy2runpod.stages.interface.numbers import LARGEST_WHOLE, decimal_number, whole_number
 from comfy2runpod.stages.interface.suitable_keys import keys_suit
 
 DEFAULT_TEXT_LENGTH = 10_000

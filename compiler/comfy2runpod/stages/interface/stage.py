@@ -15,6 +15,8 @@ from comfy2runpod.catalog.classes import Catalog, InputSpec
 from comfy2runpod.catalog.node_facts import GPU_POOLS, SAVE_NODES
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions, nearest
 from comfy2runpod.errors import interface as errors
+from comfy2runpod.expressions.bounds import Work
+from comfy2runpod.expressions.expression import Expression, ExpressionError, parse_expression
 from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
@@ -26,8 +28,6 @@ from comfy2runpod.stages.annotate.annotation import MOST_NAMES
 from comfy2runpod.stages.annotate.plain_text import plain_text
 from comfy2runpod.stages.interface.aspect import bounded_aspects
 from comfy2runpod.stages.interface.batches import check_batches
-from comfy2runpod.stages.interface.expression import Expression, ExpressionError, parse_expression
-from comfy2runpod.stages.interface.expression_bounds import Work
 from comfy2runpod.stages.interface.fed_once import FileNames, check_fed_once, check_variants, each_once
 from comfy2runpod.stages.interface.fields import Reached, consumers_of, kind_of, make_field, reached_specs
 from comfy2runpod.stages.interface.input_files import check_files, unfed_images

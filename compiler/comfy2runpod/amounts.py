@@ -1,4 +1,4 @@
-"""Numbers as a note writes them: finite, of so many digits that reading them costs nothing, and in bounds."""
+"""Numbers and amounts as people write them: finite, in bounds, of so few digits that reading them costs nothing."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from comfy2runpod.stages.interface.expression import Expression
-from comfy2runpod.stages.interface.intervals import LARGEST, Domain, Range, TooLarge, ZeroPossible
+from comfy2runpod.expressions.expression import Expression
+from comfy2runpod.expressions.intervals import LARGEST, Domain, Range, TooLarge, ZeroPossible
 
 # Parts of expressions that are looked at, each some microseconds: for one expression, and for all of a graph.
 _HALVING = 20_000

@@ -12,8 +12,8 @@ import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from comfy2runpod.stages.interface import intervals
-from comfy2runpod.stages.interface.intervals import LARGEST, Domain, Range, TooLarge
+from comfy2runpod.expressions import intervals
+from comfy2runpod.expressions.intervals import LARGEST, Domain, Range, TooLarge
 from comfy2runpod_contract.rounding import round_down, round_up
 
 VALUE = "value"

@@ -1,0 +1,1 @@
+"""The arithmetic between a field and an input: read, and bounded for every value that the field allows."""
