@@ -2,64 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
-from comfy2runpod.diagnostics import Diagnostic, did_you_mean
+from comfy2runpod.diagnostics import Diagnostic, Text
 
 
-@dataclass(frozen=True, kw_only=True)
 class NothingToRemove(Diagnostic):
     """A key that is to go and is not in the note."""
 
-    code: ClassVar[str] = "nothing-to-remove"
+    code = "nothing-to-remove"
     key: str
     near: tuple[str, ...]
     known: tuple[str, ...]
 
-    @property
+    @Text
     def reason(self) -> str:
-        """What is there."""
         return f"The note has no {self.key}; there it has: {', '.join(self.known) or 'nothing'}."
 
-    @property
-    def remedy(self) -> str:
-        """The nearest."""
-        return f"{did_you_mean(self.near)}Name what is to go as the note has it, such as inputs.prompt."
+    remedy = Text("{near:did_you_mean}Name what is to go as the note has it, such as inputs.prompt.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class CannotChangeNote(Diagnostic):
     """A note that is written in a way that cannot be changed in place."""
 
-    code: ClassVar[str] = "cannot-change-note"
+    code = "cannot-change-note"
     problem: str
 
-    @property
-    def reason(self) -> str:
-        """What stands in the way."""
-        return f"The note cannot be changed: {self.problem}."
-
-    @property
-    def remedy(self) -> str:
-        """Change it by hand."""
-        return (
-            "Change the note in ComfyUI, or take out what is unusual about its YAML (anchors, tags, one-line blocks)."
-        )
+    reason = Text("The note cannot be changed: {problem}.")
+    remedy = Text(
+        "Change the note in ComfyUI, or take out what is unusual about its YAML (anchors, tags, one-line blocks)."
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
 class NothingToAnnotate(Diagnostic):
     """A graph without nodes."""
 
-    code: ClassVar[str] = "nothing-to-annotate"
+    code = "nothing-to-annotate"
 
-    @property
-    def reason(self) -> str:
-        """What is missing."""
-        return "The graph has no nodes: there is nothing that a note could speak of."
-
-    @property
-    def remedy(self) -> str:
-        """Give another."""
-        return "Give the graph as ComfyUI saves it (Workflow > Save)."
+    reason = Text("The graph has no nodes: there is nothing that a note could speak of.")
+    remedy = Text("Give the graph as ComfyUI saves it (Workflow > Save).")

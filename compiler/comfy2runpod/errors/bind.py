@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 from shlex import quote
-from typing import ClassVar
 
-from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean, shorten, show
+from comfy2runpod.diagnostics import Diagnostic, Severity, Text, did_you_mean, shorten, show
 from comfy2runpod.ir.json import Json
 
 _RECREATE = (
@@ -17,20 +16,18 @@ _RECREATE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownNodeClass(Diagnostic):
     """A class that the catalog does not have."""
 
-    code: ClassVar[str] = "unknown-class"
+    code = "unknown-class"
     class_type: str
     comfyui: str
     pack: str | None
     pack_version: str | None
     near: Callable[[str], tuple[str, ...]] = field(compare=False)
 
-    @property
+    @Text
     def reason(self) -> str:
-        """The class and the version that lacks it, and where it came from, if the file tells."""
         text = f"ComfyUI {self.comfyui} has no node class {shorten(self.class_type)}."
         if self._of_a_pack:
             version = f", saved with version {self.pack_version}" if self.pack_version else ""
@@ -40,9 +37,8 @@ class UnknownNodeClass(Diagnostic):
             text += f" The node was saved with ComfyUI{version}; packages are made for {self.comfyui}."
         return text
 
-    @property
+    @Text
     def remedy(self) -> str:
-        """The command that makes a catalog of the pack; or the nearest names."""
         folder = PurePath(self.at.file).parent / "catalog"
         if self._of_a_pack:
             name = str(self.pack).rpartition("/")[2]
@@ -70,31 +66,22 @@ class UnknownNodeClass(Diagnostic):
         return self.pack == "comfy-core"
 
 
-@dataclass(frozen=True, kw_only=True)
 class PaidApiNode(Diagnostic):
     """A node that calls a paid service, which a worker has no account for."""
 
-    code: ClassVar[str] = "paid-api-node"
+    code = "paid-api-node"
 
-    @property
-    def reason(self) -> str:
-        """What it does."""
-        return "This node calls a paid service in the name of a Comfy.org account."
-
-    @property
-    def remedy(self) -> str:
-        """How to allow it."""
-        return (
-            f"Replace it by a node that runs on the worker, or allow it by name: --allow-api-node {self.at.class_type} "
-            "(--allow-api-nodes allows all of them)."
-        )
+    reason = Text("This node calls a paid service in the name of a Comfy.org account.")
+    remedy = Text(
+        "Replace it by a node that runs on the worker, or allow it by name: --allow-api-node {at.class_type} "
+        "(--allow-api-nodes allows all of them)."
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
 class WidgetValuesShifted(Diagnostic):
     """A list of widget values that another version of the class saved: from some place on they go to wrong widgets."""
 
-    code: ClassVar[str] = "widget-values-shifted"
+    code = "widget-values-shifted"
     widget: str
     value: Json
     expected: str
@@ -105,9 +92,8 @@ class WidgetValuesShifted(Diagnostic):
     added: tuple[str, ...]
     saved_with: str | None
 
-    @property
+    @Text
     def reason(self) -> str:
-        """Where the first wrong value goes, and which input came or went, if that explains it."""
         version = f"saved with version {self.saved_with}" if self.saved_with else "saved with another version"
         text = (
             f"{self.widget} would get {show(self.value)}, where {self.expected} belongs: the node was {version} of its "
@@ -122,44 +108,31 @@ class WidgetValuesShifted(Diagnostic):
             text += f" The values fit without {values} {place}: this version no longer has an input there."
         return text
 
-    @property
-    def remedy(self) -> str:
-        """Recreate it."""
-        return _RECREATE
+    remedy = Text(_RECREATE)
 
 
-@dataclass(frozen=True, kw_only=True)
 class WrongWidgetType(Diagnostic):
     """A saved value that is not of its widget's type, and no other version of the class explains it."""
 
-    code: ClassVar[str] = "wrong-type"
+    code = "wrong-type"
     value: Json
     expected: str
 
-    @property
-    def reason(self) -> str:
-        """The value and the type."""
-        return f"The saved value {show(self.value)} is not of the type {self.expected}."
-
-    @property
-    def remedy(self) -> str:
-        """Recreate it."""
-        return _RECREATE
+    reason = Text("The saved value {value:json} is not of the type {expected}.")
+    remedy = Text(_RECREATE)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExtraWidgetValues(Diagnostic):
     """More saved values than the class has widgets, all of which fit: the editor passes over the last ones."""
 
-    severity: ClassVar[Severity] = Severity.WARNING
-    code: ClassVar[str] = "extra-widget-values"
+    severity = Severity.WARNING
+    code = "extra-widget-values"
     widgets: tuple[str, ...]
     extra: tuple[Json, ...]
     saved_with: str | None
 
-    @property
+    @Text
     def reason(self) -> str:
-        """What is passed over."""
         version = f", saved with version {self.saved_with}," if self.saved_with else ""
         values = ", ".join(show(value) for value in self.extra)
         if not self.widgets:
@@ -175,124 +148,83 @@ class ExtraWidgetValues(Diagnostic):
             f"is passed over, as in the editor: {shorten(values)}."
         )
 
-    @property
-    def remedy(self) -> str:
-        """Look at it once."""
-        return "Look at the node's values in ComfyUI and save the graph there: the warning goes away."
+    remedy = Text("Look at the node's values in ComfyUI and save the graph there: the warning goes away.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class InstanceValueMisfits(Diagnostic):
     """A value that a subgraph's instance holds for a widget of another type: its list no longer fits its inputs."""
 
-    code: ClassVar[str] = "instance-values-shifted"
+    code = "instance-values-shifted"
     giver: str
     value: Json
     expected: str
 
-    @property
-    def reason(self) -> str:
-        """The value, where it stands, and what belongs there."""
-        return (
-            f"The instance {self.giver} of the subgraph holds {show(self.value)} for this widget, where "
-            f"{self.expected} belongs: its list of values no longer fits the subgraph's inputs."
-        )
-
-    @property
-    def remedy(self) -> str:
-        """Set it anew, or take the values inside."""
-        return (
-            f"Set the widgets of node {self.giver} anew in ComfyUI and save, or take the values of the nodes inside "
-            "with --editor 1.43."
-        )
+    reason = Text(
+        "The instance {giver} of the subgraph holds {value:json} for this widget, where {expected} belongs: its list "
+        "of values no longer fits the subgraph's inputs."
+    )
+    remedy = Text(
+        "Set the widgets of node {giver} anew in ComfyUI and save, or take the values of the nodes inside with "
+        "--editor 1.43."
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
 class PromotedChoiceLost(Diagnostic):
     """A dynamic combo linked to a subgraph's input: the editor loses its choice on load, and what came with it."""
 
-    severity: ClassVar[Severity] = Severity.WARNING
-    code: ClassVar[str] = "promoted-choice-lost"
+    severity = Severity.WARNING
+    code = "promoted-choice-lost"
     editor: str
 
-    @property
-    def reason(self) -> str:
-        """The editor's rule."""
-        return (
-            f"The input is linked to an input of its subgraph: editor {self.editor} falls back to the first choice "
-            "when it opens the graph, drops what is linked to the others' inputs, and queues that. The compiled prompt "
-            "does the same."
-        )
-
-    @property
-    def remedy(self) -> str:
-        """Take the link away."""
-        return "Take the input out of the subgraph's inputs, or compile with --editor 1.58, which keeps the choice."
+    reason = Text(
+        "The input is linked to an input of its subgraph: editor {editor} falls back to the first choice when it opens "
+        "the graph, drops what is linked to the others' inputs, and queues that. The compiled prompt does the same."
+    )
+    remedy = Text("Take the input out of the subgraph's inputs, or compile with --editor 1.58, which keeps the choice.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class EditorsDisagree(Diagnostic):
     """A graph of which editor versions make different prompts, and nothing tells which one counts."""
 
-    code: ClassVar[str] = "editors-disagree"
+    code = "editors-disagree"
     first: str
     first_value: str
     second: str
     second_value: str
     version: str | None
 
-    @property
+    @Text
     def reason(self) -> str:
-        """Both answers, and who saved the file."""
         by = f"editor {self.version}, which is neither" if self.version else "an editor that left no version"
         return (
             f"Editor {self.first} queues {self.first_value} here, editor {self.second} {self.second_value}; "
             f"the file was saved by {by}."
         )
 
-    @property
-    def remedy(self) -> str:
-        """Decide."""
-        return (
-            f"Say whose rule to follow: --editor {self.first} or --editor {self.second}. If this is a subgraph's "
-            "widget, giving the instance and the node inside the same value settles it too."
-        )
+    remedy = Text(
+        "Say whose rule to follow: --editor {first} or --editor {second}. If this is a subgraph's widget, giving the "
+        "instance and the node inside the same value settles it too."
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
 class DynamicPromptChoice(Diagnostic):
     """A text with alternatives in braces, of which the editor would draw one at random."""
 
-    code: ClassVar[str] = "dynamic-prompt"
+    code = "dynamic-prompt"
     text: str
 
-    @property
-    def reason(self) -> str:
-        """What the editor does with it."""
-        return f"The text {show(self.text)} holds alternatives in braces: the editor draws one of them for each run."
-
-    @property
-    def remedy(self) -> str:
-        """Write one."""
-        return "Write out the one that is meant, or escape the braces as \\{ and \\}."
+    reason = Text("The text {text:json} holds alternatives in braces: the editor draws one of them for each run.")
+    remedy = Text("Write out the one that is meant, or escape the braces as \\{{ and \\}}.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class UndeclaredInput(Diagnostic):
     """A link into an input that the class does not have; the server ignores it."""
 
-    severity: ClassVar[Severity] = Severity.WARNING
-    code: ClassVar[str] = "undeclared-input"
+    severity = Severity.WARNING
+    code = "undeclared-input"
     declared: tuple[str, ...]
 
-    @property
-    def reason(self) -> str:
-        """What the class has."""
-        return f"The class has no such input (it has: {', '.join(self.declared)}); the link has no effect."
-
-    @property
-    def remedy(self) -> str:
-        """Recreate it."""
-        return (
-            "Link an input that the class has; to be rid of the old one, add a new node of this class and delete this."
-        )
+    reason = Text("The class has no such input (it has: {declared:list}); the link has no effect.")
+    remedy = Text(
+        "Link an input that the class has; to be rid of the old one, add a new node of this class and delete this."
+    )

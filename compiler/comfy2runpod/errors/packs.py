@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
-from comfy2runpod.diagnostics import Diagnostic, Severity, did_you_mean, nearest, shorten, show
+from comfy2runpod.diagnostics import Diagnostic, Severity, Text, did_you_mean, nearest, shorten, show
 from comfy2runpod.ir.json import Json
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExtensionDecides(Diagnostic):
     """A node of a pack whose extension of the editor does to the prompt what we do not do."""
 
-    code: ClassVar[str] = "pack-extension"
+    code = "pack-extension"
     pack: str
     does: str
     instead: str
 
-    @property
-    def reason(self) -> str:
-        """What the extension does."""
-        return f"The extension that the node pack {self.pack} brings into the editor {self.does}."
+    reason = Text("The extension that the node pack {pack} brings into the editor {does}.")
 
-    @property
+    @Text
     def remedy(self) -> str:
-        """What says the same without it."""
         return self.instead
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoSetNode(Diagnostic):
     """A GetNode without a SetNode of its name on its canvas."""
 
-    code: ClassVar[str] = "no-set-node"
+    code = "no-set-node"
     name: str
     elsewhere: bool
     known: tuple[str, ...]
 
-    @property
+    @Text
     def reason(self) -> str:
-        """The name, and whether another canvas has it."""
         if self.elsewhere:
             return (
                 f"The SetNode named {show(self.name)} stands on another canvas, outside or inside of a subgraph; only "
@@ -48,71 +38,57 @@ class NoSetNode(Diagnostic):
             )
         return f"No SetNode is named {show(self.name)}, so that nothing feeds what this node is linked to."
 
-    @property
+    @Text
     def remedy(self) -> str:
-        """The nearest names; or the link itself."""
         near = "" if self.elsewhere else did_you_mean(nearest(self.name, self.known))
         return f"{near}Draw the link itself, and delete the GetNode."
 
 
-@dataclass(frozen=True, kw_only=True)
 class ValueDrawnByExtension(Diagnostic):
     """A number that stands for one which the pack's extension draws when the graph is queued."""
 
-    code: ClassVar[str] = "value-drawn-by-extension"
+    code = "value-drawn-by-extension"
     pack: str
     value: Json
 
-    @property
-    def reason(self) -> str:
-        """What becomes of it in the editor."""
-        return (
-            f"{show(self.value)} is no number to run with: the extension of the node pack {self.pack} draws one in its "
-            "place each time that the graph is queued."
-        )
-
-    @property
-    def remedy(self) -> str:
-        """Make it a field, or set it."""
-        return (
-            f"Make it a field, `inputs: {{seed: {{from: {self.at.node}.{self.at.input}}}}}` in the note, or set a "
-            "number of your own in ComfyUI."
-        )
+    reason = Text(
+        "{value:json} is no number to run with: the extension of the node pack {pack} draws one in its place each time "
+        "that the graph is queued."
+    )
+    remedy = Text(
+        "Make it a field, `inputs: {{seed: {{from: {at.node}.{at.input}}}}}` in the note, or set a number of your own "
+        "in ComfyUI."
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
 class ValuesSavedByName(Diagnostic):
     """Widget values saved as an object, of a class whose editor reads them in order: none of them is queued."""
 
-    code: ClassVar[str] = "values-by-name"
+    code = "values-by-name"
     names: tuple[str, ...]
 
-    @property
+    @Text
     def reason(self) -> str:
-        """What the file has and what the editor makes of it."""
         return (
             f"The node's values are saved by name ({_listed(self.names)}), where this class's are read in order: the "
             "editor would queue none of them."
         )
 
-    @property
-    def remedy(self) -> str:
-        """Recreate it."""
-        return "In ComfyUI, add a new node of this class, set its values, move the links over, and delete the old one."
+    remedy = Text(
+        "In ComfyUI, add a new node of this class, set its values, move the links over, and delete the old one."
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
 class WidgetsOfExtension(Diagnostic):
     """Values of widgets that the pack's extension makes, of which the class itself says nothing."""
 
-    code: ClassVar[str] = "widgets-of-extension"
+    code = "widgets-of-extension"
     pack: str | None
     names: tuple[str, ...]
     values: tuple[Json, ...] = ()
 
-    @property
+    @Text
     def reason(self) -> str:
-        """The widgets, by name or by what they hold."""
         held = _listed(self.names) if self.names else ", ".join(show(value) for value in self.values[:3])
         whose = f"the node pack {self.pack}" if self.pack else "its node pack"
         return (
@@ -120,33 +96,27 @@ class WidgetsOfExtension(Diagnostic):
             "makes them, and decides what of them is queued."
         )
 
-    @property
-    def remedy(self) -> str:
-        """Say it with other nodes."""
-        return "Replace the node by ones that declare all their inputs, such as ComfyUI's own."
+    remedy = Text("Replace the node by ones that declare all their inputs, such as ComfyUI's own.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChoicesNotKnown(Diagnostic):
     """A value of an input whose list was empty on the server that the catalog was made of."""
 
-    severity: ClassVar[Severity] = Severity.WARNING
-    code: ClassVar[str] = "choices-not-known"
+    severity = Severity.WARNING
+    code = "choices-not-known"
     value: Json
     is_file: bool
 
-    @property
+    @Text
     def reason(self) -> str:
-        """Why it cannot be checked."""
         text = (
             f"The catalog has no choices for this input, because the server that it was made of had none: whether a "
             f"worker has {show(self.value)} cannot be told."
         )
         return text + " Its name is one of a model file, and so it stands in the model lock." * self.is_file
 
-    @property
+    @Text
     def remedy(self) -> str:
-        """Say where it goes, or make the catalog anew."""
         if self.is_file:
             return (
                 f"Say `models: {{{shorten(str(self.value))}: {{url: …, directory: …}}}}` in the note, with the folder "

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from urllib.parse import quote
 
 from comfy2runpod import __version__
-from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, said
+from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, displayed
 from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.report.places import Placed
 from comfy2runpod_contract.texts import visible
@@ -56,7 +56,7 @@ def _result(placed: Placed, rule: int) -> JsonObject:
         "ruleId": diagnostic.code,
         "ruleIndex": rule,
         "level": _LEVELS[diagnostic.severity],
-        "message": {"text": said(f"{diagnostic.reason}\n{diagnostic.remedy}")},
+        "message": {"text": displayed(f"{diagnostic.reason}\n{diagnostic.remedy}")},
         "locations": [_location(placed)],
     }
 
