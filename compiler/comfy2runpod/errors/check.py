@@ -154,7 +154,7 @@ class GraphCycle(Diagnostic):
 
     @Text
     def reason(self) -> str:
-        return f"These nodes wait for one another: {chain((*self.nodes, self.nodes[0]))}."
+        return f"These nodes wait for one another: {chain((*self.nodes, *self.nodes[:1]))}."
 
     remedy = Text("Remove one of the links between them.")
 

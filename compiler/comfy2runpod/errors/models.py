@@ -114,7 +114,7 @@ class ModelInOtherFolder(Diagnostic):
 
     @Text
     def remedy(self) -> str:
-        return f"Say `directory: {self.looked[-1]}`, or a folder below it, where the directory is said."
+        return f"Say `directory: {''.join(self.looked[-1:])}`, or a folder below it, where the directory is said."
 
 
 class BadModelUrl(Diagnostic):
