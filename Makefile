@@ -82,7 +82,8 @@ install-test: setup ## Install by pip, uv and pipx under each Python that is her
 drift: setup ## The committed packages are what the graphs compile to.
 	$(BIN)/python scripts/check_drift.py $(GRAPHS)
 
-generate: setup ## Compile the graphs into generated/.
+generate: setup ## Compile the graphs into generated/, and write what the clients know of the contract.
+	$(BIN)/python scripts/client_contract.py
 	$(BIN)/comfy2runpod compile --force $(GRAPHS)
 
 dist: .venv-release/.ready ## The wheel and the sdist, looked over, and the bill of their materials (SBOM) in build/sbom/.

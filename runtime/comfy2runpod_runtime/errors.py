@@ -1,23 +1,23 @@
-"""What can go wrong with a job. Every error has a stable code, and a message for the caller.
+"""What can go wrong with a job. Every error has a fault of the contract, with its stable code, and a message.
 
     JobError
-    ├── InvalidInput         invalid_input         the request; `details` names every field that is wrong
-    ├── ComfyUIError         comfyui_error         ComfyUI refused the prompt, or a node failed
-    ├── OutOfMemory          out_of_memory         the GPU's memory is not enough, even after it was freed
-    ├── DiskFull             disk_full             ComfyUI's disk or the worker's takes no more
-    ├── JobStalled           stalled               nothing moved for too long, and the job was stopped
-    ├── ComfyUIUnavailable   comfyui_unavailable   ComfyUI cannot be reached, or does not start
-    │   ├── ComfyUIBusy                            another job has the GPU, and CONCURRENT_JOBS is refuse
-    │   ├── ComfyUISilent                          a request was not answered in time: it may still arrive
-    │   └── ComfyUILost                            ComfyUI ended, or forgot the job: another run may succeed
-    ├── OutputMissing        output_missing        the job ended without the file that it is to give
-    ├── OutputInvalid        output_invalid        a file that is not whole, or not of its kind
-    ├── OutputTooLarge       output_too_large      a result that RunPod would not carry
-    ├── DeliveryFailed       delivery_failed       a result that the bucket did not take
-    ├── JobTimeout           timeout               the job took longer than it may
-    ├── JobCancelled         cancelled             ComfyUI was interrupted from elsewhere
-    ├── ModelUnavailable     model_unavailable     a model file cannot be had, or is not what the lock says
-    └── InternalError        internal_error        a bug of ours; the worker's log has more
+    ├── InvalidInput         the request; `details` names every field that is wrong
+    ├── ComfyUIError         ComfyUI refused the prompt, or a node failed
+    ├── OutOfMemory          the GPU's memory is not enough, even after it was freed
+    ├── DiskFull             ComfyUI's disk or the worker's takes no more
+    ├── JobStalled           nothing moved for too long, and the job was stopped
+    ├── ComfyUIUnavailable   ComfyUI cannot be reached, or does not start
+    │   ├── ComfyUIBusy      another job has the GPU, and CONCURRENT_JOBS is refuse
+    │   ├── ComfyUISilent    a request was not answered in time: it may still arrive
+    │   └── ComfyUILost      ComfyUI ended, or forgot the job: another run may succeed
+    ├── OutputMissing        the job ended without the file that it is to give
+    ├── OutputInvalid        a file that is not whole, or not of its kind
+    ├── OutputTooLarge       a result that RunPod would not carry
+    ├── DeliveryFailed       a result that the bucket did not take
+    ├── JobTimeout           the job took longer than it may
+    ├── JobCancelled         ComfyUI was interrupted from elsewhere
+    ├── ModelUnavailable     a model file cannot be had, or is not what the lock says
+    └── InternalError        a bug of ours; the worker's log has more
 
 Messages hold no host paths, no tracebacks and no secrets. What ComfyUI or a library said goes through `caller_safe`.
 Outside a job, and never seen by a caller:
@@ -34,6 +34,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from comfy2runpod_contract.faults import Fault
 from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
 
 # An absolute path: `/a/b` or `C:\\a\\b`; a URL, or a path that begins with a name, is none. The last part says enough.
@@ -57,14 +58,19 @@ class OutputFault:
 
 
 class JobError(Exception):
-    """The base of all; `code` is stable, the message may change."""
+    """The base of all: a fault of the contract; the message is for the caller, and may change."""
 
-    code: ClassVar[str] = "internal_error"
+    fault: ClassVar[Fault] = Fault.INTERNAL_ERROR
 
     def __init__(self, message: str, details: Sequence[FieldFault | OutputFault] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.details = tuple(details)
+
+    @property
+    def code(self) -> str:
+        """The fault's code, as the answer says it."""
+        return self.fault.value.code
 
     def to_json(self) -> JsonObject:
         """The error as data."""
@@ -87,13 +93,13 @@ class JobError(Exception):
 class InvalidInput(JobError):
     """The request is not one that the endpoint takes. Nothing was queued."""
 
-    code = "invalid_input"
+    fault = Fault.INVALID_INPUT
 
 
 class ComfyUIError(JobError):
     """ComfyUI refused the prompt, or a node failed: those in `nodes`, as far as it is known which."""
 
-    code = "comfyui_error"
+    fault = Fault.COMFYUI_ERROR
 
     def __init__(
         self, message: str, details: Sequence[FieldFault | OutputFault] = (), nodes: Sequence[str] = ()
@@ -105,25 +111,25 @@ class ComfyUIError(JobError):
 class OutOfMemory(JobError):
     """The GPU's memory is not enough for the job."""
 
-    code = "out_of_memory"
+    fault = Fault.OUT_OF_MEMORY
 
 
 class DiskFull(JobError):
     """A disk takes no more: ComfyUI's, or the worker's."""
 
-    code = "disk_full"
+    fault = Fault.DISK_FULL
 
 
 class JobStalled(JobError):
     """ComfyUI ran the job, and nothing moved for longer than COMFYUI_STALL_SECONDS."""
 
-    code = "stalled"
+    fault = Fault.STALLED
 
 
 class ComfyUIUnavailable(JobError):
     """ComfyUI cannot be reached, or does not start."""
 
-    code = "comfyui_unavailable"
+    fault = Fault.COMFYUI_UNAVAILABLE
 
 
 class ComfyUIBusy(ComfyUIUnavailable):
@@ -141,49 +147,49 @@ class ComfyUILost(ComfyUIUnavailable):
 class OutputMissing(JobError):
     """The job ended without the file that it is to give."""
 
-    code = "output_missing"
+    fault = Fault.OUTPUT_MISSING
 
 
 class OutputInvalid(JobError):
     """A file that is not whole, or not of its kind."""
 
-    code = "output_invalid"
+    fault = Fault.OUTPUT_INVALID
 
 
 class OutputTooLarge(JobError):
     """A result that RunPod would not carry."""
 
-    code = "output_too_large"
+    fault = Fault.OUTPUT_TOO_LARGE
 
 
 class DeliveryFailed(JobError):
     """The bucket did not take a result."""
 
-    code = "delivery_failed"
+    fault = Fault.DELIVERY_FAILED
 
 
 class JobTimeout(JobError):
     """The job took longer than it may."""
 
-    code = "timeout"
+    fault = Fault.TIMEOUT
 
 
 class JobCancelled(JobError):
     """ComfyUI was interrupted from elsewhere."""
 
-    code = "cancelled"
+    fault = Fault.CANCELLED
 
 
 class ModelUnavailable(JobError):
     """A model file cannot be had, or is not what the lock says."""
 
-    code = "model_unavailable"
+    fault = Fault.MODEL_UNAVAILABLE
 
 
 class InternalError(JobError):
     """A bug of ours."""
 
-    code = "internal_error"
+    fault = Fault.INTERNAL_ERROR
 
 
 class PackageError(Exception):

@@ -274,7 +274,7 @@ def _values() -> Iterator[Case]:
         yield Case(f"status: the output {number} {_short(output)}", do, at, frozenset({"ResultGone"}))
     for number, error in enumerate(ERRORS):
         do, at = _at("status", says({"id": "j1", "status": "FAILED", "error": error}))
-        errors = frozenset({"JobFailed", "InvalidInput", "Timeout"})
+        errors = frozenset({"JobFailed", "InvalidInput", "JobTimeout"})
         yield Case(f"status: the error {number} {_short(error)}", do, at, errors)
     for number, progress in enumerate(PROGRESS):
         then = [says({"id": "j1", "status": "IN_PROGRESS", "output": progress}), COMPLETED]

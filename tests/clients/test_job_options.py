@@ -163,7 +163,7 @@ def test_a_job_ends_when_its_time_is_up_and_its_webhook_hears_of_it(call: Call, 
     server.answers(hook=[Answer()])
     job = {"webhook": f"{server.url}/hook/1", "execution_seconds": 5, "ttl_seconds": 100}
     _, error, _ = call("t2i_klein_4b", slow, {"prompt": "a cat"}, job)
-    assert error == "Timeout"
+    assert error == "JobTimeout"
     told = server.wait_for("hook")
     assert (told.method, told.path) == ("POST", "/hook/1")
     assert json.loads(told.body)["status"] == "TIMED_OUT"

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from comfy2runpod.client import errors as shared
-from comfy2runpod.stages.emit.schemas import ERROR_CODES
+from comfy2runpod_contract.faults import FAULTS, FaultFacts
 
 from .fault_server import Answer, FaultServer, closed_port
 from .samples import COMPLETED, DONE, QUEUED, REFUSED_IMAGES, REQUEST, RUNNING, image
@@ -166,22 +165,18 @@ def test_a_server_that_does_not_answer_is_left_after_the_requests_time(
         run(video, server.url, REQUEST, options(video, request_seconds=0.3))
 
 
-def test_there_is_a_class_for_every_code_and_a_code_for_every_class() -> None:
-    assert list(shared.BY_CODE) == [code for code, _, _ in ERROR_CODES]
-
-
 @both
-@pytest.mark.parametrize("code", [code for code, _, _ in ERROR_CODES])
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.code)
 def test_a_failed_job_is_an_exception_of_its_codes_own_class(
-    run: Run, video: ModuleType, server: FaultServer, code: str
+    run: Run, video: ModuleType, server: FaultServer, fault: FaultFacts
 ) -> None:
     details = [{"field": "width", "message": "too small"}, {"output": "video", "message": "broken"}]
-    error = json.dumps({"code": code, "message": "why", "details": details})
+    error = json.dumps({"code": fault.code, "message": "why", "details": details})
     server.answers(run=[QUEUED], status=[Answer(body={"id": "j1", "status": "FAILED", "error": error})])
     with pytest.raises(video.errors.JobFailed) as caught:
         run(video, server.url, REQUEST, options(video))
-    assert type(caught.value).__name__ == "".join(part.capitalize() for part in code.split("_"))
-    assert (caught.value.code, caught.value.message, caught.value.job_id) == (code, "why", "j1")
+    assert (type(caught.value).__name__, caught.value.retryable) == (fault.name, fault.retryable)
+    assert (caught.value.code, caught.value.message, caught.value.job_id) == (fault.code, "why", "j1")
     assert [(one.field, one.output) for one in caught.value.details] == [("width", None), (None, "video")]
     assert server.count("cancel") == 0
 
@@ -192,9 +187,9 @@ def test_a_failed_job_is_an_exception_of_its_codes_own_class(
         ({"status": "FAILED", "error": json.dumps({"code": "new_one", "message": "m"})}, "JobFailed", "new_one"),
         ({"status": "FAILED", "error": "Traceback (most recent call last)"}, "JobFailed", "failed"),
         ({"status": "FAILED"}, "JobFailed", "failed"),
-        ({"status": "FAILED", "error": {"code": "timeout", "message": "m"}}, "Timeout", "timeout"),
-        ({"status": "CANCELLED"}, "Cancelled", "cancelled"),
-        ({"status": "TIMED_OUT"}, "Timeout", "timeout"),
+        ({"status": "FAILED", "error": {"code": "timeout", "message": "m"}}, "JobTimeout", "timeout"),
+        ({"status": "CANCELLED"}, "JobCancelled", "cancelled"),
+        ({"status": "TIMED_OUT"}, "JobTimeout", "timeout"),
     ],
 )
 def test_ends_in_words_of_runpods_own(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from comfy2runpod.stages.emit.schemas import ERROR_CODES
+from comfy2runpod_contract.faults import FAULTS, FaultFacts
 
 from .fault_server import Answer, FaultServer, closed_port
 from .node_tools import TypeScript
@@ -194,22 +194,23 @@ def test_updates_are_iterated_and_breaking_off_stops_the_job(typescript: TypeScr
     assert (broken["value"], server.count("cancel")) == ("broken off", 1)
 
 
-@pytest.mark.parametrize("code", [code for code, _, _ in ERROR_CODES])
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.code)
 def test_a_failed_job_is_an_error_of_its_codes_own_class(
-    typescript: TypeScript, server: FaultServer, code: str
+    typescript: TypeScript, server: FaultServer, fault: FaultFacts
 ) -> None:
     details = [{"field": "width", "message": "too small"}, {"output": "video", "message": "broken"}]
-    error = json.dumps({"code": code, "message": "why", "details": details})
+    error = json.dumps({"code": fault.code, "message": "why", "details": details})
     server.answers(run=[QUEUED], status=[Answer(body={"id": "j1", "status": "FAILED", "error": error})])
     failed = run(typescript, server)["error"]
     assert failed == {
-        "name": "".join(part.capitalize() for part in code.split("_")),
-        "message": f"{code}: why\n  width: too small\n  video: broken",
+        "name": fault.name,
+        "message": f"{fault.code}: why\n  width: too small\n  video: broken",
         "isCallError": True,
         "isJobFailed": True,
         "isKnown": True,
         "jobId": "j1",
-        "code": code,
+        "code": fault.code,
+        "retryable": fault.retryable,
         "reason": "why",
         "details": details,
     }
@@ -223,9 +224,9 @@ def test_a_failed_job_is_an_error_of_its_codes_own_class(
         ({"status": "FAILED", "error": json.dumps({"code": "toString", "message": "m"})}, "JobFailed", "toString"),
         ({"status": "FAILED", "error": "Traceback (most recent call last)"}, "JobFailed", "failed"),
         ({"status": "FAILED"}, "JobFailed", "failed"),
-        ({"status": "FAILED", "error": {"code": "timeout", "message": "m"}}, "Timeout", "timeout"),
-        ({"status": "CANCELLED"}, "Cancelled", "cancelled"),
-        ({"status": "TIMED_OUT"}, "Timeout", "timeout"),
+        ({"status": "FAILED", "error": {"code": "timeout", "message": "m"}}, "JobTimeout", "timeout"),
+        ({"status": "CANCELLED"}, "JobCancelled", "cancelled"),
+        ({"status": "TIMED_OUT"}, "JobTimeout", "timeout"),
     ],
 )
 def test_ends_in_words_of_runpods_own(

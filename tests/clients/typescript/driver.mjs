@@ -115,7 +115,7 @@ async function made(plan) {
         isJobFailed: error instanceof JobFailed,
         isKnown: isKnownFailure(error),
         ...("jobId" in error ? { jobId: error.jobId ?? null } : {}),
-        ...("code" in error ? { code: error.code, reason: error.reason ?? null, details: error.details ?? null } : {}),
+        ...("code" in error ? { code: error.code, retryable: error.retryable, reason: error.reason ?? null, details: error.details ?? null } : {}),
         ...("retryAfter" in error ? { retryAfter: error.retryAfter ?? null } : {}),
       },
     };

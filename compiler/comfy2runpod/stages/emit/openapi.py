@@ -9,7 +9,7 @@ from comfy2runpod import __version__
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import markdown
-from comfy2runpod.stages.emit.schemas import ERROR_CODES, input_schema, output_schema
+from comfy2runpod.stages.emit.schemas import input_schema, output_schema
 from comfy2runpod_contract.limits import (
     LONGEST_EXECUTION_MS,
     LONGEST_TTL_MS,
@@ -383,7 +383,7 @@ def _progress() -> JsonObject:
 
 
 def _error() -> JsonObject:
-    codes: list[Json] = [code for code, _, _ in ERROR_CODES]
+    codes: list[Json] = [fault.code for fault in FAULTS]
     fault = _object("Fault", "One thing that is wrong.", {"message": {"type": "string"}})
     fault["properties"] = {
         "field": {"type": "string", "description": "The field of the input."},
@@ -398,7 +398,7 @@ def _error() -> JsonObject:
             "code": {
                 "type": "string",
                 "enum": codes,
-                "description": "\n".join(f"- `{code}`: {when} {remedy}" for code, when, remedy in ERROR_CODES),
+                "description": "\n".join(f"- `{fault.code}`: {fault.when} {fault.remedy}" for fault in FAULTS),
             },
             "message": {"type": "string"},
             "details": {"type": "array", "items": fault},

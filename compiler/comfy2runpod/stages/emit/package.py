@@ -15,7 +15,7 @@ from comfy2runpod.stages.emit.openapi import REFUSALS, openapi
 from comfy2runpod.stages.emit.page import page
 from comfy2runpod.stages.emit.python_types import builtins_of, file_classes
 from comfy2runpod.stages.emit.runtime_wheel import WHEELS, pinned, runtime_wheel
-from comfy2runpod.stages.emit.schemas import ERROR_CODES, input_schema, output_schema
+from comfy2runpod.stages.emit.schemas import input_schema, output_schema
 from comfy2runpod.stages.emit.template_models import (
     assignment,
     early_outputs,
@@ -34,6 +34,7 @@ from comfy2runpod.stages.emit.template_models import (
     variant_blocks,
 )
 from comfy2runpod_contract import limits
+from comfy2runpod_contract.faults import FAULTS
 from comfy2runpod_contract.model_files import MODEL_FOLDERS
 
 # The agreement between a package and the runtime; the runtime refuses a package of another one.
@@ -73,12 +74,12 @@ _TEMPLATES = {
 
 # What every package's clients share.
 _CLIENT_MODULES = (
-    "addresses.py", "checks.py", "errors.py", "flow.py", "http.py", "job_options.py", "loop.py", "media.py",
-    "images.py", "text.py", "transport.py",
+    "addresses.py", "call_errors.py", "checks.py", "errors.py", "faults.py", "flow.py", "http.py", "job_options.py",
+    "loop.py", "media.py", "images.py", "text.py", "transport.py",
 )  # fmt: skip
 _CLIENT_TS_MODULES = (
-    "addresses.ts", "checks.ts", "errors.ts", "flow.ts", "http.ts", "job_options.ts", "json.ts", "media.ts", "node.ts",
-    "images.ts", "text.ts", "transport.ts",
+    "addresses.ts", "call_errors.ts", "checks.ts", "errors.ts", "faults.ts", "flow.ts", "http.ts", "job_options.ts",
+    "json.ts", "media.ts", "node.ts", "images.ts", "text.ts", "transport.ts",
 )  # fmt: skip
 
 
@@ -239,7 +240,7 @@ def _context(interface: Interface) -> dict[str, object]:
         ),
         "images": [view for view, _ in fields if view.kind == "image"],
         "models": [(model, size_text(model)) for model in interface.models],
-        "error_codes": ERROR_CODES,
+        "faults": FAULTS,
         "refusals": REFUSALS,
         "call_input": _call_input(interface),
         **_first_output(interface),

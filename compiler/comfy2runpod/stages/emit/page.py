@@ -17,8 +17,9 @@ from markupsafe import Markup
 
 from comfy2runpod.ir.interface import ImageField, Interface
 from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod.stages.emit.schemas import ERROR_CODES, input_schema, output_schema
+from comfy2runpod.stages.emit.schemas import input_schema, output_schema
 from comfy2runpod.stages.emit.template_models import is_flat, output_view, seed_names
+from comfy2runpod_contract.faults import FAULTS
 
 # RunPod's own limits of a request, in bytes.
 RUN_BYTES = 10_000_000
@@ -91,7 +92,7 @@ def _data(interface: Interface, example: JsonObject) -> JsonObject:
             for view in views
         ],
         "seeds": list(seed_names(interface)),
-        "errors": [{"code": code, "remedy": remedy} for code, _, remedy in ERROR_CODES],
+        "errors": [{"code": fault.code, "remedy": fault.remedy} for fault in FAULTS],
         "limits": {"run": RUN_BYTES, "runsync": RUNSYNC_BYTES},
     }
 

@@ -26,30 +26,9 @@ from comfy2runpod.stages.emit.template_models import (
     takes_choice,
     takes_image_options,
 )
+from comfy2runpod_contract.faults import FAULTS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-# Code, when it comes, and what the caller can do about it.
-ERROR_CODES = (
-    ("invalid_input", "The input is not one that this endpoint takes.", "Correct the fields that the details name."),
-    ("comfyui_error", "ComfyUI refused the prompt, or a node failed.", "Try again; report it with the prompt_id."),
-    ("out_of_memory", "The GPU's memory is too small for the job.", "Ask for a smaller size or less at once."),
-    ("stalled", "The job made no progress for too long and was stopped.", "Try again; report it with the prompt_id."),
-    ("disk_full", "A disk of the worker is full.", "Try again: another worker takes the job."),
-    ("comfyui_unavailable", "ComfyUI cannot be reached on the worker.", "Try again: another worker takes the job."),
-    ("output_missing", "The job ended without its file.", "Try again; report it with the prompt_id."),
-    ("output_invalid", "The file is not whole.", "Try again; report it with the prompt_id."),
-    (
-        "output_too_large",
-        "The result is larger than an answer may be.",
-        "Ask for less, for webp, or for delivery by url.",
-    ),
-    ("delivery_failed", "The bucket did not take the result.", "Try again; check s3Config or tell the operator."),
-    ("timeout", "The job took longer than it may.", "Ask for less, or raise the endpoint's time limit."),
-    ("cancelled", "The job was stopped.", "Send it again if it is still wanted."),
-    ("model_unavailable", "A model file cannot be had.", "Tell whoever runs the endpoint."),
-    ("internal_error", "The worker failed for a reason of its own.", "Report it with the time and the job's id."),
-)
 
 # Members of `output`.
 _DELIVERY: JsonObject = {
@@ -186,7 +165,7 @@ def _failed(interface: Interface) -> JsonObject:
         "type": "object",
         "properties": {
             "output": {"type": "string", "enum": [output.name for output in interface.outputs]},
-            "code": {"type": "string", "enum": [code for code, _, _ in ERROR_CODES]},
+            "code": {"type": "string", "enum": [fault.code for fault in FAULTS]},
             "message": {"type": "string"},
         },
         "required": ["output", "code", "message"],
