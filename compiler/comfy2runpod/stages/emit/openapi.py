@@ -10,6 +10,7 @@ from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import markdown
 from comfy2runpod.stages.emit.schemas import input_schema, output_schema
+from comfy2runpod_contract.faults import FAULTS
 from comfy2runpod_contract.limits import (
     LONGEST_EXECUTION_MS,
     LONGEST_TTL_MS,
