@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus, show
 from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
-from comfy2runpod.editor_differences import MayDiffer, may_differ
 from comfy2runpod.errors.bind import EditorsDisagree
-from comfy2runpod.ir.bound import BoundGraph, BoundNode
+from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.flat import FlatGraph
 from comfy2runpod.ir.interface import Interface
@@ -124,13 +123,10 @@ def _check_given(given: ApiPrompt, catalog: Catalog, options: Options) -> tuple[
 
 def _convert(document: Document, catalog: Catalog, options: Options) -> Converted:
     profile, *others = candidates(document, catalog, options)
-    differing = [(other, may_differ(document, catalog, profile, other)) for other in others]
-    beside = [other for other, what in differing if what is MayDiffer.SHOWN_VALUES]
-    flat, warnings = unfolded(document, catalog, profile, beside)
+    flat, warnings = unfolded(document, catalog, profile)
     graph, more = bind(flat, catalog, profile, allow_api_nodes=_allowed(catalog, options))
-    for other, what in differing:
-        if what is not MayDiffer.NOTHING:
-            compare(graph, flat, profile, other, document, catalog, options)
+    for other in others:
+        compare(graph, profile, other, document, catalog, options)
     changed = Unfolded(flat, catalog, profile, _allowed(catalog, options))
     return Converted(document, graph, changed, (*warnings, *more, *check(graph, catalog)))
 
@@ -148,14 +144,9 @@ def to_prompt(
 
 
 def unfolded(
-    document: Document,
-    catalog: Catalog,
-    profile: EditorProfile,
-    beside: Iterable[EditorProfile] = (),
-    *,
-    new_ids: bool = True,
+    document: Document, catalog: Catalog, profile: EditorProfile, *, new_ids: bool = True
 ) -> tuple[FlatGraph, tuple[Diagnostic, ...]]:
-    """A document -> the nodes that run by the rules of one editor, and what others do beside it; and warnings."""
+    """A document -> the nodes that run by the rules of one editor; and warnings."""
     refuse_changed_on_load(document, catalog)
     unique = renumber(document, root_too=profile.table_decides)
     if profile.table_decides:
@@ -166,13 +157,12 @@ def unfolded(
     find = WidgetFinder(unique, catalog, profile)
     written = apply_primitives(unique, catalog, profile, lambda text: with_widget_values(text, find))
     groupless, of_groups = unfold_groups(written, catalog, profile, new_ids=new_ids)
-    flat, warnings = flatten(groupless, catalog, profile, beside)
+    flat, warnings = flatten(groupless, catalog, profile)
     return flat, (*of_groups, *warnings)
 
 
 def compare(
     graph: BoundGraph,
-    flat: FlatGraph,
     profile: EditorProfile,
     other: EditorProfile,
     document: Document,
@@ -185,14 +175,14 @@ def compare(
         CompileError: it would not; every input that differs is named.
     """
     try:
-        second = _by_other_editor(graph, flat, other, document, catalog, options)
+        second = to_prompt(document, catalog, other, options, new_ids=False)[0].nodes
     except CompileError:
         # It is no graph for that editor: the file is not its.
         return
     found = Collector()
     for node_id, node in graph.nodes.items():
         theirs = second[node_id].inputs if node_id in second else {}
-        if theirs is node.inputs:
+        if theirs == node.inputs:
             continue
         for name in {**node.inputs, **theirs}:
             if unwrapped(node.inputs.get(name)) != unwrapped(theirs.get(name)):
@@ -208,16 +198,6 @@ def compare(
                     )
                 )
     found.finish()
-
-
-def _by_other_editor(
-    graph: BoundGraph, flat: FlatGraph, other: EditorProfile, document: Document, catalog: Catalog, options: Options
-) -> Mapping[str, BoundNode]:
-    beside = flat.beside.get(other.name)
-    if beside is None:
-        return to_prompt(document, catalog, other, options, new_ids=False)[0].nodes
-    changed, _ = bind(flat, catalog, other, allow_api_nodes=_allowed(catalog, options), nodes=beside.values())
-    return {**graph.nodes, **changed.nodes}
 
 
 def _quoted(inputs: Mapping[str, Json], name: str) -> str:

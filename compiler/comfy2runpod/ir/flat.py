@@ -87,11 +87,9 @@ class FlatGraph:
     """The flat nodes in prompt order, and what the author exposed.
 
     `document` is what they were made from: ids unique, the values of PrimitiveNodes written into the nodes they feed.
-    `beside` are, for each other editor that was asked, the nodes to which it gives other values.
     """
 
     file: str
     document: Document
     nodes: Mapping[str, FlatNode]
     exposed: tuple[Exposed, ...]
-    beside: Mapping[str, Mapping[str, FlatNode]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
 from comfy2runpod.catalog.node_facts import OWN_CHOICES, PREFIX_CLASSES
@@ -36,9 +36,8 @@ def bind(
     profile: EditorProfile,
     *,
     allow_api_nodes: Container[str],
-    nodes: Iterable[FlatNode] | None = None,
 ) -> tuple[BoundGraph, tuple[Diagnostic, ...]]:
-    """Binds saved values to the inputs of the catalog's classes; of all nodes, or of those in `nodes`.
+    """Binds saved values to the inputs of the catalog's classes.
 
     Returns:
         The bound graph and warnings.
@@ -47,8 +46,7 @@ def bind(
         CompileError: unknown or paid classes, values that do not fit their class, texts that are drawn at random.
     """
     binder = _Binder(flat, catalog, profile, allow_api_nodes=allow_api_nodes)
-    wanted = flat.nodes.values() if nodes is None else nodes
-    found = {node.id: bound for node in wanted if (bound := binder.node(node)) is not None}
+    found = {node.id: bound for node in flat.nodes.values() if (bound := binder.node(node)) is not None}
     warnings = binder.found.finish()
     return BoundGraph(file=flat.file, nodes=found, exposed=flat.exposed), warnings
 

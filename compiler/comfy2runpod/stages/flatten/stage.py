@@ -7,8 +7,7 @@ type, muted ones are cut, primitives give their value away.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from comfy2runpod.catalog.classes import DYNAMIC_COMBO, Catalog
@@ -28,16 +27,13 @@ _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _UUID_LENGTH = 36
 
 
-def flatten(
-    document: Document, catalog: Catalog, profile: EditorProfile, beside: Iterable[EditorProfile] = ()
-) -> tuple[FlatGraph, tuple[Diagnostic, ...]]:
+def flatten(document: Document, catalog: Catalog, profile: EditorProfile) -> tuple[FlatGraph, tuple[Diagnostic, ...]]:
     """Unfolds a document whose ids are unique and whose PrimitiveNodes have written their values.
 
     Args:
         document: the graph.
         catalog: the classes, for the order of inputs.
         profile: the editor whose rules count.
-        beside: editors that can differ in the values of shown widgets alone; what they do is noted beside.
 
     Returns:
         The flat graph, its nodes in the natural order of their ids, and warnings.
@@ -45,7 +41,7 @@ def flatten(
     Raises:
         CompileError: definitions are missing, links are broken or go round, or nothing would run.
     """
-    return _Flattener(document, catalog, profile, beside).run()
+    return _Flattener(document, catalog, profile).run()
 
 
 def natural_order(node_id: str) -> tuple[tuple[int, int, str], ...]:
@@ -59,38 +55,14 @@ def _is_uuid(text: str) -> bool:
     return len(text) == _UUID_LENGTH and _UUID.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Beside:
-    """What another editor makes of the widgets that instances show, where it is something else."""
-
-    editor: str
-    promoted: PromotedWidgets
-    origins: dict[str, dict[str, Origin | None]] = field(default_factory=dict)
-
-    def note(self, node_id: str, name: str, ours: Origin | None, theirs: Origin | None) -> None:
-        if ours != theirs:
-            self.origins.setdefault(node_id, {})[name] = theirs
-
-    def nodes(self, ours: Mapping[str, FlatNode]) -> Mapping[str, FlatNode]:
-        found = {}
-        for node_id, changed in self.origins.items():
-            origins = {**ours[node_id].origins, **changed}
-            kept = {name: origin for name, origin in origins.items() if origin is not None}
-            found[node_id] = replace(ours[node_id], origins=kept)
-        return found
-
-
 class _Flattener:
-    def __init__(
-        self, document: Document, catalog: Catalog, profile: EditorProfile, beside: Iterable[EditorProfile]
-    ) -> None:
+    def __init__(self, document: Document, catalog: Catalog, profile: EditorProfile) -> None:
         self._document = document
         self._catalog = catalog
         self._profile = profile
         self._found = Collector()
         self._inputs = Inputs(document, catalog)
         self._promoted = PromotedWidgets(catalog, profile, self._inputs)
-        self._beside = [_Beside(other.name, PromotedWidgets(catalog, other, self._inputs)) for other in beside]
         self._follower = Follower(catalog, profile, self._inputs)
         self._scopes = Scopes(document)
         self._exposed: dict[tuple[str, str], list[tuple[str, str]]] = {}
@@ -108,8 +80,7 @@ class _Flattener:
         flat.sort(key=lambda node: natural_order(node.id))
         nodes = {node.id: node for node in flat}
         exposed = tuple(sorted(self._all_exposed(root, nodes), key=lambda shown: natural_order(shown.path)))
-        beside = {other.editor: other.nodes(nodes) for other in self._beside}
-        graph = FlatGraph(file=document.file, document=document, nodes=nodes, exposed=exposed, beside=beside)
+        graph = FlatGraph(file=document.file, document=document, nodes=nodes, exposed=exposed)
         return graph, warnings
 
     def _flat_node(self, scope: Scope, node: GraphNode) -> FlatNode:
@@ -185,11 +156,7 @@ class _Flattener:
             if slot.link is not None:
                 yield slot.name, *self._origin(scope, node, index, slot.name)
             elif scope.parent is not None:
-                origin = self._promoted.shown_by(scope, node.id, slot.name)
-                for other in self._beside:
-                    theirs = other.promoted.shown_by(scope, node.id, slot.name)
-                    other.note(scope.node_path(node.id), slot.name, origin, theirs)
-                yield slot.name, origin, None
+                yield slot.name, self._promoted.shown_by(scope, node.id, slot.name), None
 
     def _origin(self, scope: Scope, node: GraphNode, index: int, name: str) -> tuple[Origin | None, Cut | None]:
         end = self._follower.end(scope, node, index)
@@ -200,8 +167,6 @@ class _Flattener:
             path = scope.node_path(node.id)
             self._exposed.setdefault((end.inner.path, end.name), []).append((path, name))
             value = self._promoted.value_of(end.inner, end.slot)
-            for other in self._beside:
-                other.note(path, name, value, other.promoted.value_of(end.inner, end.slot))
             instance, parent = end.inner.instance, end.inner.parent
             if instance is None or parent is None:
                 return value, None
