@@ -21,11 +21,11 @@ from comfy2runpod_runtime.comfyui.failures import disk_full
 from comfy2runpod_runtime.comfyui.keeper import Keeper
 from comfy2runpod_runtime.delivery.outgoing import Deliveries, Outgoing
 from comfy2runpod_runtime.errors import ComfyUIBusy, InternalError, InvalidInput, JobCancelled, JobError, PackageError
-from comfy2runpod_runtime.inputs.decoders import Decoders, DecodeRules
-from comfy2runpod_runtime.inputs.fetch import FetchRules
-from comfy2runpod_runtime.inputs.request_options import ImageOptions, Wanted, wanted_of
-from comfy2runpod_runtime.inputs.seeds import drawn_seed
-from comfy2runpod_runtime.inputs.take import TakeRules, take_images
+from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimits, DecoderPool
+from comfy2runpod_runtime.inputs.fetch import FetchPolicy
+from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_images
+from comfy2runpod_runtime.inputs.request_options import ImageOptions, RequestOptions, resolve_options
+from comfy2runpod_runtime.inputs.seeds import random_seed
 from comfy2runpod_runtime.inputs.validate import validate_request
 from comfy2runpod_runtime.job.job import Job
 from comfy2runpod_runtime.job.job_states import Life, State
@@ -100,17 +100,17 @@ class Endpoint(Generic[Request]):
         self._deliveries = Deliveries(self._settings)
         # Where ComfyUI reads input files, if this worker can reach it but by HTTP.
         self._inputs = self._process.inputs if self._process is not None else self._settings.comfyui_input_dir
-        self._rules = TakeRules(
+        self._input_limits = MediaInputLimits(
             self._settings.max_input_bytes,
-            FetchRules(
+            FetchPolicy(
                 self._settings.fetch_timeout_seconds,
                 self._settings.fetch_allow_http,
                 self._settings.fetch_allow_private_addresses,
             ),
         )
         settings = self._settings
-        self._decoders = Decoders(
-            DecodeRules(settings.decode_cpu_seconds, settings.decode_timeout_seconds, settings.decode_memory_bytes)
+        self._decoders = DecoderPool(
+            DecodeLimits(settings.decode_cpu_seconds, settings.decode_timeout_seconds, settings.decode_memory_bytes)
         )
         self._reports = (
             None
@@ -190,7 +190,7 @@ class Endpoint(Generic[Request]):
         deadline = asyncio.get_running_loop().time() + self._settings.job_timeout_seconds
         request = validate_request(self._request, job.get("input"))
         fallback = ImageOptions(format=self._settings.output_format, quality=self._settings.output_quality)
-        wanted = wanted_of(request, [output.name for output in self._outputs], fallback)
+        wanted = resolve_options(request, [output.name for output in self._outputs], fallback)
         async with life.until(deadline, self._settings.job_timeout_seconds):
             leaving = await self._deliveries.of(job, "inline" if unseen else wanted.delivery)
         async with leaving as outgoing:
@@ -201,7 +201,7 @@ class Endpoint(Generic[Request]):
     async def _made(
         self,
         request: Request,
-        wanted: Wanted,
+        wanted: RequestOptions,
         outgoing: Outgoing,
         progress: ProgressUpdates,
         life: Life,
@@ -209,7 +209,7 @@ class Endpoint(Generic[Request]):
     ) -> JsonObject:
         limit = self._settings.job_timeout_seconds
         async with life.until(deadline, limit):
-            images = await take_images(request, self._rules, self._decoders)
+            images = await load_images(request, self._input_limits, self._decoders)
         life.reach(State.FETCHED)
         folder = _folder(life.prompt_id)
         files = {name: f"{name}.png" for name in images}
@@ -318,7 +318,7 @@ class Endpoint(Generic[Request]):
     def _drawn(self, request: Request) -> dict[str, int]:
         """The seeds of a run: those given, and random ones for those omitted. 0 is a seed like any other."""
         given = {name: getattr(request, name) for name in self._seeds}
-        return {name: drawn_seed(self._request, name) if value is None else value for name, value in given.items()}
+        return {name: random_seed(self._request, name) if value is None else value for name, value in given.items()}
 
     def _checked(self, answer: JsonObject) -> JsonObject:
         try:

@@ -28,14 +28,14 @@ def image(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
 
 # Images that the edit package's first field does not take: the error, and what it says in every language.
 REFUSED_IMAGES: list[tuple[bytes | str | Path, str, str]] = [
-    (b"GIF89a" + bytes(20), "InvalidInput", "is no image of a known format; it must be a PNG, JPEG or WebP image"),
+    (b"GIF89a" + bytes(20), "InvalidInput", "is not an image of a known format; it must be a PNG, JPEG or WebP image"),
     (b"", "InvalidInput", "is empty; it must be a PNG, JPEG or WebP image"),
     (Path("/nowhere/cat.png"), "InputRefused", "cannot be read"),
     ("cat.png", "InvalidInput", "is neither base64 nor a URL"),
     ("YWJj=", "InvalidInput", "image: is"),
-    ("ftp://example.com/cat.png", "InvalidInput", "is a URL of a kind that is not fetched"),
-    ("data:image/png,abc", "InvalidInput", "is a data URL, but not one in base64"),
-    (bytes(20_000_001), "InvalidInput", "has 20,000,001 bytes; at most 20 MB are taken"),
+    ("ftp://example.com/cat.png", "InvalidInput", "is a URL with an unsupported scheme"),
+    ("data:image/png,abc", "InvalidInput", "is a data URL that is not in base64"),
+    (bytes(20_000_001), "InvalidInput", "has 20,000,001 bytes; at most 20 MB are allowed"),
     (image("png", (8000, 5000)), "InvalidInput", "8000x5000 has 40"),
     (image("jpeg", (8000, 5000)), "InvalidInput", "8000x5000 has 40"),
     (image("webp", (8000, 5000)), "InvalidInput", "8000x5000 has 40"),

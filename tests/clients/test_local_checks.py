@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from comfy2runpod_runtime.errors import JobError
-from comfy2runpod_runtime.inputs.request_options import ImageOptions, wanted_of
+from comfy2runpod_runtime.inputs.request_options import ImageOptions, resolve_options
 from comfy2runpod_runtime.inputs.validate import validate_request
 
 from .conftest import GENERATED, client_of
@@ -98,7 +98,7 @@ def worker_verdict(model: Any, package: str, request: Any) -> tuple[str, list[tu
     """The worker's message and details; None if it takes the input. As Endpoint._run asks, in the same order."""
     names = schema_of(package)["properties"].get("outputs", {}).get("items", {}).get("enum", ["video"])
     try:
-        wanted_of(validate_request(model, request), names, ImageOptions())
+        resolve_options(validate_request(model, request), names, ImageOptions())
     except JobError as error:
         return error.message, [(getattr(one, "field", ""), one.message) for one in error.details]
     return None

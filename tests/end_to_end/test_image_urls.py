@@ -28,7 +28,7 @@ from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.simulator import Simulator
 from comfy2runpod.write import write_package
 from comfy2runpod_runtime.inputs import addresses, fetch
-from comfy2runpod_runtime.inputs.refused import InputRefused
+from comfy2runpod_runtime.inputs.input_errors import InputRefused
 from tests.handlers import Handlers
 
 from .conftest import failure
@@ -234,24 +234,24 @@ async def test_http_is_fetched_only_if_the_setting_says_so(load: Load, server: S
     [
         ("/status/404", "it was not found (HTTP 404)"),
         ("/status/410", "it was not found (HTTP 410)"),
-        ("/status/401", "does not give it without a log-in (HTTP 401)"),
-        ("/status/403", "does not give it without a log-in (HTTP 403)"),
+        ("/status/401", "requires a login (HTTP 401)"),
+        ("/status/403", "requires a login (HTTP 403)"),
         ("/status/429", "the server answered HTTP 429"),
         ("/status/500", "the server answered HTTP 500"),
         ("/status/204", "the server answered HTTP 204"),
         ("/hop/5", "it redirects more than 5 times"),
-        ("/nowhere", "it redirects, but does not say where to"),
+        ("/nowhere", "it redirects without a location"),
         ("/page", "is a web page"),
-        ("/large", "it is too large; at most 2 MB are taken"),
-        ("/endless", "it is too large; at most 2 MB are taken"),
-        ("/says-more-than-allowed", "it is too large; at most 2 MB are taken"),
-        ("/gzip", "in a compressed form that was not asked for"),
+        ("/large", "it is too large; at most 2 MB are allowed"),
+        ("/endless", "it is too large; at most 2 MB are allowed"),
+        ("/says-more-than-allowed", "it is too large; at most 2 MB are allowed"),
+        ("/gzip", "sent a compressed answer, which was not requested"),
         ("/silent", "it took longer than 1.5 s"),
         ("/trickle", "it took longer than 1.5 s"),
-        ("/short", "the connection ended before the whole file had come"),
-        ("/says-less", "is not a whole PNG image"),
-        ("/no-http", "the connection ended before the whole file had come"),
-        ("/many-headers", "the connection ended before the whole file had come"),
+        ("/short", "the connection ended before the whole file had arrived"),
+        ("/says-less", "is not a complete PNG image"),
+        ("/no-http", "the connection ended before the whole file had arrived"),
+        ("/many-headers", "the connection ended before the whole file had arrived"),
     ],
 )
 async def test_a_fetch_that_fails_says_at_which_step(
@@ -302,7 +302,7 @@ async def test_a_server_that_is_not_there_is_said(load: Load, simulator: Simulat
     assert "the server cannot be reached" in await refused(load(), simulator, f"https://localhost:{port}/a.png")
 
 
-RULES = fetch.FetchRules(timeout_seconds=5)
+RULES = fetch.FetchPolicy(timeout_seconds=5)
 
 
 async def test_the_address_that_was_checked_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:

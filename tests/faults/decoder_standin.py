@@ -103,9 +103,9 @@ def marked(data: bytes, way: str) -> bytes:
 
 def main() -> None:
     sys.path += sys.argv[2:]
-    from comfy2runpod_runtime.inputs import decoder, images  # noqa: PLC0415 - found only now
+    from comfy2runpod_runtime.inputs import decoder_process, images  # noqa: PLC0415 - found only now
 
-    real, write = images.image_png, decoder._write
+    real, write = images.image_png, decoder_process._write
 
     def image_png(data: bytes, limits: Any) -> bytes:
         _, mark, way = data.rpartition(MARK)
@@ -117,8 +117,8 @@ def main() -> None:
         _to[0] = to
         write(to, *parts)
 
-    images.image_png, decoder._write = image_png, noted
-    decoder.main()
+    images.image_png, decoder_process._write = image_png, noted
+    decoder_process.main()
 
 
 if __name__ == "__main__":

@@ -104,9 +104,9 @@ def main() -> None:
     sys.argv[:] = ["handler.py"]
     if kind == "ours":
         if program := os.environ.get("FAULT_DECODER"):
-            from comfy2runpod_runtime.inputs import decoders  # noqa: PLC0415 - of our worker alone
+            from comfy2runpod_runtime.inputs import decoder_pool  # noqa: PLC0415 - of our worker alone
 
-            decoders.PROGRAM = Path(program)
+            decoder_pool.PROGRAM = Path(program)
         sys.path.insert(0, str(folder))
         runpy.run_path(str(folder / "handler.py"), run_name="__main__")
         return

@@ -20,16 +20,16 @@ from pydantic import BaseModel
 
 from comfy2runpod_runtime import ImageInput
 from comfy2runpod_runtime.errors import InvalidInput
-from comfy2runpod_runtime.inputs import decoders as module
-from comfy2runpod_runtime.inputs.decoders import DecoderNotStarted, Decoders, DecodeRules, TooCostly
-from comfy2runpod_runtime.inputs.fetch import FetchRules
+from comfy2runpod_runtime.inputs import decoder_pool as module
+from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimitExceeded, DecodeLimits, DecoderPool, DecoderUnavailable
+from comfy2runpod_runtime.inputs.fetch import FetchPolicy
+from comfy2runpod_runtime.inputs.input_errors import InputRefused
 from comfy2runpod_runtime.inputs.limits import ImageLimits
-from comfy2runpod_runtime.inputs.refused import InputRefused
-from comfy2runpod_runtime.inputs.take import TakeRules, take_images
+from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_images
 from tests.processes import below, left_of
 
 LIMITS = ImageLimits(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))
-RULES = DecodeRules(cpu_seconds=20, seconds=120, memory_bytes=1_000_000_000)
+RULES = DecodeLimits(cpu_seconds=20, seconds=120, memory_bytes=1_000_000_000)
 
 
 def image(size: tuple[int, int] = (40, 30)) -> bytes:
@@ -50,9 +50,9 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     return put
 
 
-async def of(data: bytes, rules: DecodeRules = RULES) -> bytes | InputRefused:
-    found = await Decoders(rules).decoded(data, LIMITS, rules.cpu_seconds)
-    return found.png
+async def of(data: bytes, rules: DecodeLimits = RULES) -> bytes | InputRefused:
+    found = await DecoderPool(rules).decode(data, LIMITS, rules.cpu_seconds)
+    return found.image
 
 
 async def test_an_image_comes_back_as_a_png() -> None:
@@ -65,16 +65,16 @@ async def test_an_image_comes_back_as_a_png() -> None:
 async def test_a_refusal_comes_back_in_words() -> None:
     refused = await of(b"GIF89a")
     assert str(refused) == "is a GIF (which can hold several images); it must be a PNG, JPEG or WebP image"
-    assert not isinstance(refused, TooCostly)
+    assert not isinstance(refused, DecodeLimitExceeded)
 
 
 async def test_a_process_decodes_one_image_and_the_next_one_waits() -> None:
-    decoders = Decoders(RULES)
+    decoders = DecoderPool(RULES)
     await decoders.prepare()
     ours = os.getpid()
-    (first,) = [one for one in below(ours) if "decoder.py" in one.command]
-    assert isinstance((await decoders.decoded(image(), LIMITS, 20)).png, bytes)
-    (second,) = [one for one in below(ours) if "decoder.py" in one.command]
+    (first,) = [one for one in below(ours) if "decoder_process.py" in one.command]
+    assert isinstance((await decoders.decode(image(), LIMITS, 20)).image, bytes)
+    (second,) = [one for one in below(ours) if "decoder_process.py" in one.command]
     assert first != second
     assert not first.alive
     decoders.close()
@@ -82,25 +82,25 @@ async def test_a_process_decodes_one_image_and_the_next_one_waits() -> None:
 
 
 async def test_one_that_ended_while_it_waited_is_no_images_fault() -> None:
-    decoders = Decoders(RULES)
+    decoders = DecoderPool(RULES)
     await decoders.prepare()
-    (waiting,) = [one for one in below(os.getpid()) if "decoder.py" in one.command]
+    (waiting,) = [one for one in below(os.getpid()) if "decoder_process.py" in one.command]
     os.kill(waiting.pid, 9)
-    assert isinstance((await decoders.decoded(image(), LIMITS, 20)).png, bytes)
+    assert isinstance((await decoders.decode(image(), LIMITS, 20)).image, bytes)
     decoders.close()
 
 
 @pytest.mark.parametrize("number", [9, 15])
 async def test_one_that_was_killed_when_it_was_ready_is_no_images_fault(number: int) -> None:
-    decoders = Decoders(RULES)
+    decoders = DecoderPool(RULES)
     await decoders.prepare()
-    (waiting,) = [one for one in below(os.getpid()) if "decoder.py" in one.command]
+    (waiting,) = [one for one in below(os.getpid()) if "decoder_process.py" in one.command]
     spare = decoders._spare
     assert spare is not None
     # It has said that it is ready, which nobody has read.
-    assert select.select([spare._out], [], [], 60)[0]
+    assert select.select([spare._stdout], [], [], 60)[0]
     os.kill(waiting.pid, number)
-    assert isinstance((await decoders.decoded(image(), LIMITS, 20)).png, bytes)
+    assert isinstance((await decoders.decode(image(), LIMITS, 20)).image, bytes)
     decoders.close()
 
 
@@ -108,11 +108,12 @@ async def test_one_that_was_killed_when_it_was_ready_is_no_images_fault(number: 
 async def test_one_that_is_killed_while_it_decodes_is_tried_once_more(
     program: Callable[[str], None], tmp_path: Path, given: str
 ) -> None:
-    real = Path(module.__file__).with_name("decoder.py")
+    real = Path(module.__file__).with_name("decoder_process.py")
     once = tmp_path / "once"
     program(
         f"if os.path.exists({str(once)!r}):\n"
-        f"    sys.path[:0] = [{str(real.parent)!r}]\n    import decoder\n    decoder.main()\n    os._exit(0)\n"
+        f"    sys.path[:0] = [{str(real.parent)!r}]\n    import decoder_process as program\n"
+        "    program.main()\n    os._exit(0)\n"
         f"os.write(1, b'+')\nos.read(0, 1)\nopen({str(once)!r}, 'w').close()\n"
         f"os.write(1, {given.encode()!r})\nos.kill(os.getpid(), 9)\n"
     )
@@ -125,19 +126,19 @@ async def test_one_that_is_killed_each_time_is_our_fault_and_not_the_images(
     program: Callable[[str], None], number: int
 ) -> None:
     program(f"os.write(1, b'+')\nos.read(0, 1)\nos.kill(os.getpid(), {number})")
-    with pytest.raises(DecoderNotStarted, match="killed"):
+    with pytest.raises(DecoderUnavailable, match="killed"):
         await of(image())
 
 
 async def test_one_that_its_own_limit_killed_is_its_images_fault(program: Callable[[str], None]) -> None:
     program("os.write(1, b'+')\nwhile time.process_time() < 0.6: pass\nos.kill(os.getpid(), 9)")
-    refused = await of(image(), DecodeRules(0.5, 120, 1_000_000_000))
-    assert str(refused).startswith("takes more than 0.5 s of computing")
+    refused = await of(image(), DecodeLimits(0.5, 120, 1_000_000_000))
+    assert str(refused).startswith("takes more than 0.5 s of CPU time")
 
 
 def test_none_is_left_when_the_loop_has_ended() -> None:
     asyncio.run(of(image()))
-    assert [one.command for one in below(os.getpid()) if "decoder.py" in one.command] == []
+    assert [one.command for one in below(os.getpid()) if "decoder_process.py" in one.command] == []
 
 
 async def test_it_brings_pillow_alone_and_knows_no_secret(
@@ -146,21 +147,21 @@ async def test_it_brings_pillow_alone_and_knows_no_secret(
     monkeypatch.setenv("BUCKET_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     told = tmp_path / "told.json"
-    real = Path(module.__file__).with_name("decoder.py")
+    real = Path(module.__file__).with_name("decoder_process.py")
     program(
-        f"sys.path[:0] = [{str(real.parent)!r}]\nimport decoder, json\n"
-        "bound = decoder._bound\n"
-        "def noted(order):\n"
+        f"sys.path[:0] = [{str(real.parent)!r}]\nimport decoder_process, json\n"
+        "bound = decoder_process._apply_limits\n"
+        "def noted(request):\n"
         f"    with open({str(told)!r}, 'w') as out:\n"
         "        json.dump({'environment': dict(os.environ), 'modules': sorted({n.split('.')[0] for n in sys.modules}),"
         " 'folder': os.getcwd(), 'files': sorted(os.listdir('/proc/self/fd'))}, out)\n"
-        "    bound(order)\n"
-        "decoder._bound = noted\ndecoder.main()\n"
+        "    bound(request)\n"
+        "decoder_process._apply_limits = noted\ndecoder_process.main()\n"
     )
     assert isinstance(await of(image()), bytes)
     seen = json.loads(told.read_text())
     assert set(seen["environment"]) <= {"LC_CTYPE", "LD_LIBRARY_PATH"}
-    ours = {"comfy2runpod_contract", "comfy2runpod_runtime", "PIL", "decoder"}
+    ours = {"comfy2runpod_contract", "comfy2runpod_runtime", "PIL", "decoder_process"}
     assert {name for name in seen["modules"] if name not in sys.stdlib_module_names and name != "__main__"} <= ours
     assert "asyncio" not in seen["modules"]
     assert seen["folder"] == "/"
@@ -191,7 +192,7 @@ async def test_one_that_goes_wrong_costs_its_image(program: Callable[[str], None
     program(code)
     before = below(os.getpid())
     files = len(list(Path("/proc/self/fd").iterdir()))
-    refused = await of(image((4000, 900)) * 20, DecodeRules(20, 2, 1_000_000_000))
+    refused = await of(image((4000, 900)) * 20, DecodeLimits(20, 2, 1_000_000_000))
     assert isinstance(refused, InputRefused)
     assert reason in str(refused)
     assert len(str(refused)) <= 400
@@ -206,7 +207,7 @@ async def test_one_that_does_not_start_is_our_fault_and_not_the_images(
     program: Callable[[str], None], code: str
 ) -> None:
     program(code)
-    with pytest.raises(DecoderNotStarted):
+    with pytest.raises(DecoderUnavailable):
         await of(image())
 
 
@@ -215,13 +216,13 @@ async def test_computing_and_memory_are_bounded_by_the_kernel() -> None:
 
     began = time.process_time()
     large = ImageLimits(20_000_000, 32_000_000, 50, ("jpeg",))
-    found = await Decoders(RULES).decoded(scans(5600, 5600, 490), large, 1)
-    assert str(found.png).startswith("takes more than 1 s of computing")
+    found = await DecoderPool(RULES).decode(scans(5600, 5600, 490), large, 1)
+    assert str(found.image).startswith("takes more than 1 s of CPU time")
     assert found.cpu_seconds < 4
     # Nothing of it is ours.
     assert time.process_time() - began < 10
     # As small as no image of this size fits into.
-    small = DecodeRules(20, 120, 30_000_000)
+    small = DecodeLimits(20, 120, 30_000_000)
     assert isinstance(await of(image((2000, 2000)), small), InputRefused)
 
 
@@ -239,12 +240,12 @@ async def test_a_job_that_is_stopped_stops_its_decoder(program: Callable[[str], 
 
 
 async def test_many_images_at_once_are_decoded_by_few_processes() -> None:
-    decoders, most = Decoders(RULES), 0
-    tasks = [asyncio.create_task(decoders.decoded(image((900, 900)), LIMITS, 20)) for _ in range(12)]
+    decoders, most = DecoderPool(RULES), 0
+    tasks = [asyncio.create_task(decoders.decode(image((900, 900)), LIMITS, 20)) for _ in range(12)]
     while not all(task.done() for task in tasks):
-        most = max(most, sum("decoder.py" in one.command for one in below(os.getpid())))
+        most = max(most, sum("decoder_process.py" in one.command for one in below(os.getpid())))
         await asyncio.sleep(0.01)
-    assert all(isinstance(task.result().png, bytes) for task in tasks)
+    assert all(isinstance(task.result().image, bytes) for task in tasks)
     # Four at work, and one that waits.
     assert most <= 5
     decoders.close()
@@ -263,15 +264,15 @@ def many(*images: bytes) -> Many:
     return Many(**dict(zip("abcd", (base64.b64encode(one).decode() for one in images), strict=True)))
 
 
-TAKE = TakeRules(20_000_000, FetchRules(5))
+TAKE = MediaInputLimits(20_000_000, FetchPolicy(5))
 
 
 async def test_images_of_a_request_are_all_taken_and_their_faults_all_told() -> None:
-    decoders = Decoders(RULES)
-    taken = await take_images(many(*[image()] * 4), TAKE, decoders)
+    decoders = DecoderPool(RULES)
+    taken = await load_images(many(*[image()] * 4), TAKE, decoders)
     assert list(taken) == ["a", "b", "c", "d"]
     with pytest.raises(InvalidInput) as refused:
-        await take_images(many(image(), b"GIF89a", image(), b""), TAKE, decoders)
+        await load_images(many(image(), b"GIF89a", image(), b""), TAKE, decoders)
     assert [fault.field for fault in refused.value.details] == ["b", "d"]
     decoders.close()
 
@@ -281,7 +282,7 @@ async def test_a_request_whose_image_costs_too_much_costs_no_more(program: Calla
     program("os.write(1, b'+')\nwhile True: pass")
     began = time.monotonic()
     with pytest.raises(InvalidInput) as refused:
-        await take_images(many(*[image()] * 4), TAKE, Decoders(DecodeRules(60, 3, 1_000_000_000)))
+        await load_images(many(*[image()] * 4), TAKE, DecoderPool(DecodeLimits(60, 3, 1_000_000_000)))
     assert 1 <= len(refused.value.details) <= 2
     assert "takes longer than 3 s" in str(refused.value)
     assert time.monotonic() - began < 3 * 2 + 20
@@ -295,5 +296,5 @@ async def test_images_of_a_request_share_their_computing_time(program: Callable[
         "os.write(1, b'Ris not taken, in the end')\nos._exit(0)"
     )
     with pytest.raises(InvalidInput) as refused:
-        await take_images(many(*[image()] * 4), TAKE, Decoders(DecodeRules(2, 120, 1_000_000_000)))
-    assert "more than 4 s of computing together" in str(refused.value)
+        await load_images(many(*[image()] * 4), TAKE, DecoderPool(DecodeLimits(2, 120, 1_000_000_000)))
+    assert "more than 4 s of CPU time to decode, together" in str(refused.value)

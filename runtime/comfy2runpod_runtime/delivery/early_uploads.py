@@ -13,7 +13,7 @@ from comfy2runpod_runtime.comfyui.client import History, saved_files
 from comfy2runpod_runtime.comfyui.events import NodeSaved
 from comfy2runpod_runtime.delivery.outgoing import Outgoing
 from comfy2runpod_runtime.errors import JobError
-from comfy2runpod_runtime.inputs.request_options import Wanted
+from comfy2runpod_runtime.inputs.request_options import RequestOptions
 from comfy2runpod_runtime.job.collect import Downloads, finished
 from comfy2runpod_runtime.json_types import Json, JsonObject
 from comfy2runpod_runtime.outputs.outputs import Output, Result, Text
@@ -23,7 +23,12 @@ class EarlyFiles:
     """The files of one job that can leave one by one, if there is more than one output and they go by URL."""
 
     def __init__(
-        self, outputs: Sequence[Output], wanted: Wanted, outgoing: Outgoing, prompt_id: str, downloads: Downloads
+        self,
+        outputs: Sequence[Output],
+        wanted: RequestOptions,
+        outgoing: Outgoing,
+        prompt_id: str,
+        downloads: Downloads,
     ) -> None:
         early = outgoing.early and len(outputs) > 1
         self._outputs = {output.node: output for output in outputs if early and not isinstance(output, Text)}

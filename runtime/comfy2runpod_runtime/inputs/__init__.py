@@ -1,1 +1,1 @@
-"""Media that a caller gives: decoded or fetched, checked, and made into files that ComfyUI reads as they were meant."""
+"""A job's input: validation, and the loading, decoding and re-encoding of media for ComfyUI."""

@@ -1,14 +1,14 @@
-"""Which network addresses a worker may fetch from: public ones.
+"""The address check against server-side request forgery (SSRF): a worker connects to public addresses only.
 
-What is omitted leads into the worker's own network, to its cloud's metadata, or to several machines at once. The
-tables are ours and not `ipaddress`'s, which knows the registries of the Python that it came with.
+Refused are private, loopback, link-local (cloud metadata), multicast and reserved addresses. We keep our own tables
+beside `ipaddress`, whose tables are as old as the installed Python.
 """
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-# IANA's registry of special-purpose addresses, whatever it says of their reach, and what is no host's.
+# IANA's special-purpose registry, including entries marked as globally reachable; multicast and reserved ranges.
 _SPECIAL_V4 = tuple(
     map(
         IPv4Network,
@@ -34,24 +34,27 @@ _SPECIAL_V4 = tuple(
         ),
     )
 )
-# Public by their numbers, and answered inside one cloud only, with what is that cloud's business: Azure's platform,
-# IBM Cloud's services, Google's APIs for machines without a way out.
+# Public by number, but routed inside a single cloud to its internal services: Azure's platform endpoint, IBM Cloud's
+# services, Google's private API access.
 _CLOUDS_V4 = tuple(
     map(IPv4Network, ("168.63.129.16/32", "161.26.0.0/16", "166.8.0.0/14", "199.36.153.4/30", "199.36.153.8/30"))
 )
-# All that has been given out of IPv6 as unicast: unique-local, link-local and multicast addresses lie outside.
+# The allocated global unicast range of IPv6. Unique-local, link-local and multicast addresses are outside it.
 _UNICAST_V6 = IPv6Network("2000::/3")
-# Within it. 2001::/23 is the protocols' own, Teredo among them; 2002::/16 is 6to4: both have IPv4 addresses inside that
-# a relay takes out again.
+# Special ranges within it. Teredo (in 2001::/23) and 6to4 (2002::/16) embed an IPv4 address that a relay forwards to.
 _SPECIAL_V6 = tuple(
     map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3ffe::/16", "3fff::/20"))
 )
-# IPv6 for the IPv4 address in its last four bytes, where a network has no IPv4 (RFC 6052).
+# NAT64 (RFC 6052): the last four bytes are the IPv4 address that is reached.
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_public(address: str) -> bool:
-    """Whether an address, as `getaddrinfo` gives it, is one that the whole internet reaches."""
+    """Returns whether an address is a public one.
+
+    Args:
+        address: an IPv4 or IPv6 address as `getaddrinfo` returns it.
+    """
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -60,7 +63,7 @@ def is_public(address: str) -> bool:
 
 
 def _public_v4(address: IPv4Address) -> bool:
-    # Also by what this Python knows, which may be newer than the tables.
+    # `is_global` as well: the installed Python may be newer than our tables.
     return address.is_global and not any(address in network for network in (*_SPECIAL_V4, *_CLOUDS_V4))
 
 

@@ -1,8 +1,8 @@
-"""A caller's URL -> its bytes, without becoming the caller's hand in our own network.
+"""Downloads a URL that a caller gave, protected against server-side request forgery (SSRF).
 
-The host is resolved once, its addresses are checked, and the connection goes to the address that was checked, under the
-host's own name for TLS and HTTP: a name that is resolved again in between to another address gains nothing. Every
-redirect goes the same way. Proxies of the environment are not used: they would resolve the name themselves.
+The host is resolved once. If every address is public, the connection is made to one of these addresses, with the host
+name for TLS and HTTP. The name is not resolved again, so DNS rebinding has no effect. Every redirect is checked in the
+same way. Proxies from the environment are ignored, since a proxy would resolve the name itself.
 """
 
 from __future__ import annotations
@@ -18,111 +18,122 @@ import httpcore
 import httpx
 
 from comfy2runpod_runtime.inputs.addresses import is_public
-from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
+from comfy2runpod_runtime.inputs.input_errors import InputRefused, megabytes
 
 _REDIRECTS = 5
-_MOVED = frozenset({301, 302, 303, 307, 308})
+_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _LONGEST_URL = 8192
 _LAST_PORT = 65535
-_GONE = frozenset({404, 410})
-_CLOSED = frozenset({401, 403, 407})
-# Formats of images are compressed already; a compressed answer would have another size than it says.
+_NOT_FOUND_STATUSES = frozenset({404, 410})
+_FORBIDDEN_STATUSES = frozenset({401, 403, 407})
+# No compression: images are compressed already, and Content-Length must be the size of the file.
 _HEADERS = ((b"Accept", b"image/*"), (b"Accept-Encoding", b"identity"), (b"User-Agent", b"comfy2runpod"))
 
 
 @dataclass(frozen=True, slots=True)
-class FetchRules:
-    """What may be fetched. `timeout_seconds` bounds a whole fetch: names, redirects and bytes."""
+class FetchPolicy:
+    """What may be fetched.
+
+    Attributes:
+        timeout_seconds: the time for a whole fetch: DNS, redirects and download.
+        allow_http: whether plain HTTP is allowed.
+        allow_private_addresses: whether addresses that are not public are allowed; for tests.
+    """
 
     timeout_seconds: float
     allow_http: bool = False
     allow_private_addresses: bool = False
 
 
-async def fetch(text: str, limit: int, rules: FetchRules) -> bytes:
-    """The bytes at a URL, `limit` at most.
+async def fetch(url: str, max_bytes: int, policy: FetchPolicy) -> bytes:
+    """Downloads a URL.
+
+    Args:
+        url: the URL as the caller gave it.
+        max_bytes: the largest body to accept.
+        policy: what may be fetched.
 
     Raises:
-        InputRefused: the URL may not be fetched, or its bytes cannot be had; the message says which step failed.
+        InputRefused: the URL may not be fetched, or the download failed; the message says which step failed.
     """
     try:
-        async with asyncio.timeout(rules.timeout_seconds):
-            return await _follow(text, limit, rules)
+        async with asyncio.timeout(policy.timeout_seconds):
+            return await _fetch_with_redirects(url, max_bytes, policy)
     except (TimeoutError, httpcore.TimeoutException):
-        reason = f"it took longer than {rules.timeout_seconds:g} s"
+        reason = f"it took longer than {policy.timeout_seconds:g} s"
     except httpcore.ConnectError as error:
-        reason = "the server's certificate is not valid" if _is_tls(error) else "the server cannot be reached"
+        reason = "the server's certificate is not valid" if _is_tls_error(error) else "the server cannot be reached"
     except (httpcore.NetworkError, httpcore.ProtocolError):
-        reason = "the connection ended before the whole file had come"
+        reason = "the connection ended before the whole file had arrived"
     raise InputRefused(f"could not be fetched: {reason}")
 
 
-async def _follow(text: str, limit: int, rules: FetchRules) -> bytes:
-    url = _checked(text, None, rules)
+async def _fetch_with_redirects(text: str, max_bytes: int, policy: FetchPolicy) -> bytes:
+    url = _parse_url(text, None, policy)
     for _ in range(_REDIRECTS + 1):
-        backend = _CheckedBackend(allow_private=rules.allow_private_addresses)
+        backend = _PublicAddressBackend(allow_private=policy.allow_private_addresses)
         context = await asyncio.to_thread(_tls) if url.scheme == "https" else None
         async with httpcore.AsyncConnectionPool(ssl_context=context, network_backend=backend) as pool:
             headers = [(b"Host", url.netloc), *_HEADERS]
             at = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
             async with pool.stream("GET", at, headers=headers) as response:
-                if response.status not in _MOVED:
-                    return await _body(response, limit)
+                if response.status not in _REDIRECT_STATUSES:
+                    return await _read_body(response, max_bytes)
                 location = _header(response.headers, b"location")
         if not location:
-            raise InputRefused("could not be fetched: it redirects, but does not say where to")
-        url = _checked(location, url, rules)
+            raise InputRefused("could not be fetched: it redirects without a location")
+        url = _parse_url(location, url, policy)
     raise InputRefused(f"could not be fetched: it redirects more than {_REDIRECTS} times")
 
 
-def _checked(text: str, base: httpx.URL | None, rules: FetchRules) -> httpx.URL:
-    """The URL, or that of a redirect.
+def _parse_url(text: str, base: httpx.URL | None, policy: FetchPolicy) -> httpx.URL:
+    """Parses the caller's URL, or with `base` the location of a redirect.
 
     Raises:
-        InputRefused: no URL, or not one that is fetched.
+        InputRefused: the URL is invalid or not allowed.
     """
     what = "the URL" if base is None else "it redirects to a URL that"
     try:
         if len(text) > _LONGEST_URL:
             raise InputRefused(f"could not be fetched: {what} is longer than {_LONGEST_URL:,} characters")
         url = httpx.URL(text) if base is None else base.join(text)
-        allowed = ("https", "http") if rules.allow_http else ("https",)
+        allowed = ("https", "http") if policy.allow_http else ("https",)
         if url.scheme not in allowed:
             raise InputRefused(f"could not be fetched: {what} is not {' or '.join(allowed)}")
         if url.port is not None and not 0 < url.port <= _LAST_PORT:
-            raise InputRefused(f"could not be fetched: {what} is not a valid one")
+            raise InputRefused(f"could not be fetched: {what} is not valid")
         if not url.host:
             raise InputRefused(f"could not be fetched: {what} names no host")
         if url.userinfo:
             raise InputRefused(f"could not be fetched: {what} holds a user name or a password; they are not sent")
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise InputRefused(f"could not be fetched: {what} is not a valid one") from error
+        raise InputRefused(f"could not be fetched: {what} is not valid") from error
     return url
 
 
-async def _body(response: httpcore.Response, limit: int) -> bytes:
-    """The bytes of an answer.
+async def _read_body(response: httpcore.Response, max_bytes: int) -> bytes:
+    """Reads the body of a response.
 
     Raises:
-        InputRefused: it is no success, or too large; found out before or while it comes, never after.
+        InputRefused: the status is not 200, or the body is too large; raised before the whole body is read.
     """
     status = response.status
-    if status in _GONE:
+    if status in _NOT_FOUND_STATUSES:
         raise InputRefused(f"could not be fetched: it was not found (HTTP {status})")
-    if status in _CLOSED:
-        raise InputRefused(f"could not be fetched: the server does not give it without a log-in (HTTP {status})")
+    if status in _FORBIDDEN_STATUSES:
+        raise InputRefused(f"could not be fetched: the server requires a login (HTTP {status})")
     if status != httpx.codes.OK:
         raise InputRefused(f"could not be fetched: the server answered HTTP {status}")
     if _header(response.headers, b"content-encoding") not in ("", "identity"):
-        raise InputRefused("could not be fetched: the server answered in a compressed form that was not asked for")
+        raise InputRefused("could not be fetched: the server sent a compressed answer, which was not requested")
     announced = _header(response.headers, b"content-length")
-    too_large = InputRefused(f"could not be fetched: it is too large; at most {megabytes(limit)} are taken")
-    if announced.isdecimal() and int(announced) > limit:
+    too_large = InputRefused(f"could not be fetched: it is too large; at most {megabytes(max_bytes)} are allowed")
+    if announced.isdecimal() and int(announced) > max_bytes:
         raise too_large
     received = bytearray()
     async for chunk in response.aiter_stream():
         received += chunk
-        if len(received) > limit:
+        if len(received) > max_bytes:
             raise too_large
     return bytes(received)
 
@@ -131,7 +142,7 @@ def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
     return next((value.decode("latin-1").strip() for key, value in headers if key.lower() == name), "")
 
 
-def _is_tls(error: BaseException) -> bool:
+def _is_tls_error(error: BaseException) -> bool:
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
@@ -140,12 +151,12 @@ def _is_tls(error: BaseException) -> bool:
 
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
-    """Reading the certificates takes a while: once a process, and only if something is fetched."""
+    """Loads the certificates once per process, on first use: it is slow."""
     return httpx.create_ssl_context()
 
 
-class _CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections to public addresses only."""
+class _PublicAddressBackend(httpcore.AsyncNetworkBackend):
+    """A network backend that connects to public addresses only."""
 
     def __init__(self, *, allow_private: bool) -> None:
         self._tcp = httpcore.AnyIOBackend()
@@ -159,9 +170,9 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Resolves the host and connects to the first of its addresses that answers."""
-        addresses = await _addresses(host, port)
-        # One private address among public ones is how a name is made to lead inside: then none is used.
+        """Resolves the host once, checks all of its addresses, and connects to the first that answers."""
+        addresses = await _resolve(host, port)
+        # A private address among public ones is a DNS rebinding attack: then no address is used.
         self._check(addresses)
         failed: Exception = httpcore.ConnectError("no address")
         for address in addresses:
@@ -179,7 +190,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
             raise InputRefused("could not be fetched: its host is not at a public address")
 
 
-async def _addresses(host: str, port: int) -> list[str]:
+async def _resolve(host: str, port: int) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

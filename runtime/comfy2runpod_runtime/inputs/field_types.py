@@ -41,7 +41,7 @@ class Stepped:
 class ImageInput(ImageLimits):
     """Marks a text that is an image: base64, a data URL, or an https URL, within limits.
 
-    The text's form, and the image, are checked when the job begins (`inputs.take`), because a URL must be fetched
+    The text and the image are checked when the job begins (`inputs.media_inputs`), because a URL must be fetched
     for it.
     """
 

@@ -1,8 +1,7 @@
-"""An image's bytes -> the PNG that ComfyUI gets.
+"""Decodes a caller's image and re-encodes it as the PNG that ComfyUI reads.
 
-Whatever comes in is decoded whole, here, and written anew: upright, in RGB or RGBA with 8 bits, without metadata. So
-LoadImage sees one kind of file, and no decoder inside ComfyUI meets a caller's bytes. What decoding may cost is bounded
-by who calls this: a process of its own (`decoder.py`).
+The PNG is upright, RGB or RGBA with 8 bits per channel, and has no metadata. So LoadImage sees one kind of file, and no
+decoder in ComfyUI reads a caller's bytes. The caller, `decoder_process.py`, limits CPU time and memory.
 """
 
 from __future__ import annotations
@@ -19,28 +18,28 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from comfy2runpod_runtime.inputs.input_errors import InputRefused, megabytes
 from comfy2runpod_runtime.inputs.limits import ImageLimits
-from comfy2runpod_runtime.inputs.refused import InputRefused, megabytes
 
-# What ComfyUI's nodes take as a width or height at most (MAX_RESOLUTION).
+# The largest width or height that ComfyUI's nodes accept (MAX_RESOLUTION).
 _LONGEST_SIDE = 16384
 _ORIENTATION = 0x0112
 _PNG = b"\x89PNG\r\n\x1a\n"
 # A PNG's colour types that may have a key colour.
 _GREY, _RGB = 0, 2
-# Of chunks and segments: so many, and one more for each so many bytes. Encoders write IDAT by 4 KB and more.
-_PARTS, _LEAST_PART = 1000, 500
-# A JPEG has ten scans; the most that an optimizer was seen to write are some dozens.
-_SCANS = 500
+# Chunks (PNG) or segments (JPEG) in a file: so many, plus one per so many bytes. Encoders write IDAT chunks of 4 KB.
+_MAX_PARTS, _BYTES_PER_PART = 1000, 500
+# Scans of a JPEG. Encoders write about ten, optimizers some dozens.
+_MAX_SCANS = 500
 
 Opener: TypeAlias = Callable[[BytesIO], ImageFile]
 
-# One decoder a format, by the file's own first bytes: no other of Pillow's decoders ever sees a caller's file.
+# Pillow's decoder for each format, chosen by the file's signature: no other decoder ever reads a caller's file.
 _OPENERS: Mapping[str, Opener] = {"png": PngImageFile, "jpeg": JpegImageFile, "webp": WebPImageFile}
 _NAMES: Mapping[str, str] = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 
-# Other things that come in an image's place, to say what they are: where they are told by, and their name.
-_OTHERS: tuple[tuple[int, bytes, str], ...] = (
+# Signatures of unsupported files, to name them in the message: offset, bytes, name.
+_UNSUPPORTED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GIF8", "a GIF (which can hold several images)"),
     (0, b"BM", "a BMP"),
     (0, b"II*\0", "a TIFF"),
@@ -60,8 +59,8 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"<html", "a web page"),
 )
 
-# The steps that bring an image upright again, by the EXIF tag.
-_UPRIGHT: Mapping[int, Image.Transpose] = {
+# The transposition that makes an image upright, by its EXIF orientation.
+_TRANSPOSITIONS: Mapping[int, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -71,8 +70,8 @@ _UPRIGHT: Mapping[int, Image.Transpose] = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# What Pillow raises on broken files.
-_BROKEN = (
+# What Pillow raises for corrupt files.
+_DECODE_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -87,24 +86,27 @@ _BROKEN = (
 
 
 def image_png(data: bytes, limits: ImageLimits) -> bytes:
-    """Checks an image and writes it anew.
+    """Checks an image and re-encodes it as a PNG.
 
     Args:
-        data: the file, of whatever format.
-        limits: what the field takes.
+        data: the file.
+        limits: what the field accepts.
+
+    Returns:
+        The PNG file.
 
     Raises:
         InputRefused: it is too large, not of an allowed format, animated, of a kind that LoadImage would misread, or
-            not whole.
+            corrupt.
     """
     if len(data) > limits.max_bytes:
-        raise InputRefused(f"has {len(data):,} bytes; at most {megabytes(limits.max_bytes)} are taken")
-    kind = _kind(data, limits.formats)
+        raise InputRefused(f"has {len(data):,} bytes; at most {megabytes(limits.max_bytes)} are allowed")
+    kind = _detect_format(data, limits.formats)
     _check_parts(kind, data)
     try:
         if kind == "png":
             with PngImageFile(BytesIO(data)) as image:
-                # Every chunk's checksum; decoding alone looks at few of them.
+                # Checks the checksum of every chunk; decoding checks only few of them.
                 image.verify()
         with _OPENERS[kind](BytesIO(data)) as image:
             _check_size(image.width, image.height, limits)
@@ -113,22 +115,24 @@ def image_png(data: bytes, limits: ImageLimits) -> bytes:
                 raise InputRefused(f"is animated: it holds {frames} images, and one is expected")
             image.load()
             if kind == "png":
-                _scale_key(image, data)
-            return _png(_plain(_upright(image)))
+                _scale_key_colour(image, data)
+            return _encode_png(_to_rgb(_transpose_upright(image)))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        # Some decoders look at the size before they tell it.
-        raise InputRefused(f"has more than {limits.max_pixels / 1e6:g} megapixels, the most that are taken") from error
-    except _BROKEN as error:
-        raise InputRefused(f"is not a whole {_NAMES[kind]} image; it is cut off or damaged") from error
+        # Some decoders check the size before they return it.
+        raise InputRefused(
+            f"has more than {limits.max_pixels / 1e6:g} megapixels, the most that are allowed"
+        ) from error
+    except _DECODE_ERRORS as error:
+        raise InputRefused(f"is not a complete {_NAMES[kind]} image; it is truncated or damaged") from error
 
 
-def listed(formats: tuple[str, ...]) -> str:
-    """Formats in words: `PNG, JPEG or WebP`."""
+def format_list(formats: tuple[str, ...]) -> str:
+    """Formats a list of image formats for a message: `PNG, JPEG or WebP`."""
     names = [_NAMES[name] for name in formats]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def _kind(data: bytes, formats: tuple[str, ...]) -> str:
+def _detect_format(data: bytes, formats: tuple[str, ...]) -> str:
     found = None
     if data.startswith(_PNG):
         found = "png"
@@ -138,67 +142,67 @@ def _kind(data: bytes, formats: tuple[str, ...]) -> str:
         found = "webp"
     if found in formats:
         return str(found)
-    what = f"a {_NAMES[found]}" if found is not None else _other(data)
-    raise InputRefused(f"is {what}; it must be a {listed(formats)} image")
+    what = f"a {_NAMES[found]}" if found is not None else _unsupported_name(data)
+    raise InputRefused(f"is {what}; it must be a {format_list(formats)} image")
 
 
 def _check_parts(kind: str, data: bytes) -> None:
-    """Before a decoder looks at each: a file can be made of a million empty parts, or be drawn over thousands of times.
+    """Limits the number of chunks, segments and scans before decoding, since each costs CPU time.
 
-    What is beyond these bounds is no image that anybody saved; what is within them costs what its pixels cost.
+    A malicious file can have a million empty chunks, or thousands of scans of the same pixels.
     """
     if kind == "png":
-        at, step, most = len(_PNG), 12, _PARTS + len(data) // _LEAST_PART
+        at, step, most = len(_PNG), 12, _MAX_PARTS + len(data) // _BYTES_PER_PART
         lengths = _chunk_length
     elif kind == "jpeg":
-        at, step, most = 2, 2, _PARTS + len(data) // _LEAST_PART
+        at, step, most = 2, 2, _MAX_PARTS + len(data) // _BYTES_PER_PART
         lengths = _segment_length
-        # Within an image's own data this mark cannot stand; in what was put beside it, it can by chance.
+        # This marker cannot occur in compressed image data, but by chance in metadata.
         scans = data.count(b"\xff\xda")
-        if scans > (most_scans := _SCANS + len(data) // 20_000):
-            raise InputRefused(f"is drawn in more than {most_scans:,} scans, as no image is")
+        if scans > (most_scans := _MAX_SCANS + len(data) // 20_000):
+            raise InputRefused(f"is a JPEG of more than {most_scans:,} scans, the most that are allowed")
     else:
         return
     count = 0
     while (length := lengths(data, at)) is not None:
         at, count = at + step + length, count + 1
         if count > most:
-            raise InputRefused(f"is made of more than {most:,} parts, as no image is")
+            raise InputRefused(f"consists of more than {most:,} chunks or segments, the most that are allowed")
 
 
 def _chunk_length(data: bytes, at: int) -> int | None:
-    """A PNG's chunk, without the twelve bytes around it; None at the end."""
+    """The length of the data of a PNG chunk, without the twelve bytes around it; None at the end of the file."""
     return int.from_bytes(data[at : at + 4], "big") if at + 8 <= len(data) else None
 
 
 def _segment_length(data: bytes, at: int) -> int | None:
-    """A JPEG's segment, without its two bytes of marker; None where the image begins."""
+    """The length of a JPEG segment, without its marker of two bytes; None where the image data begins."""
     if data[at : at + 1] != b"\xff" or data[at + 1 : at + 2] in (b"\xda", b"\xd9", b""):
         return None
-    # A marker may be filled up, and may stand alone.
+    # Fill bytes, and markers without a length.
     if data[at + 1] in (0x01, 0xFF, *range(0xD0, 0xD8)):
         return 0 if data[at + 1] != 0xFF else -1  # noqa: PLR2004 - JPEG's own numbers
     return int.from_bytes(data[at + 2 : at + 4], "big")
 
 
-def _other(data: bytes) -> str:
+def _unsupported_name(data: bytes) -> str:
     if not data:
         return "empty"
     start = data[:64].lstrip()
-    for at, mark, name in _OTHERS:
+    for at, mark, name in _UNSUPPORTED:
         head = start if at == 0 else data[at : at + len(mark)]
         if head[: len(mark)].lower() == mark.lower():
             return name
-    return "no image of a known format"
+    return "not an image of a known format"
 
 
 def _check_size(width: int, height: int, limits: ImageLimits) -> None:
-    """Before anything is decoded: a few bytes can announce an image that fills the memory."""
+    """Checks the size before decoding, against decompression bombs."""
     if width * height > limits.max_pixels:
         has, most = f"{width * height / 1e6:.1f}", f"{limits.max_pixels / 1e6:g}"
         if float(has) <= float(most):
             has, most = f"{width * height / 1e6}", f"{limits.max_pixels / 1e6}"
-        raise InputRefused(f"{width}x{height} has {has} megapixels; at most {most} are taken")
+        raise InputRefused(f"{width}x{height} has {has} megapixels; at most {most} are allowed")
     if max(width, height) > _LONGEST_SIDE:
         raise InputRefused(f"{width}x{height} is longer than {_LONGEST_SIDE:,} pixels on a side")
     if max(width, height) > limits.max_aspect * min(width, height):
@@ -206,48 +210,47 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
         raise InputRefused(f"{width}x{height} is too long and thin; a side may be {most} times as long as the other")
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _transpose_upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except _BROKEN:
-        # Metadata that nobody can read turns nothing; the image itself is whole.
+    except _DECODE_ERRORS:
+        # Corrupt metadata is ignored: the image itself is complete.
         orientation = 1
-    step = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    step = _TRANSPOSITIONS.get(orientation) if isinstance(orientation, int) else None
     return image if step is None else image.transpose(step)
 
 
-def _scale_key(image: ImageFile, data: bytes) -> None:
-    """Brings a key colour to the 8 bits that Pillow brings the pixels to; it leaves the key as the file has it."""
+def _scale_key_colour(image: ImageFile, data: bytes) -> None:
+    """Scales a PNG's key colour to 8 bits, as Pillow scales the pixels but not the key."""
     key, depth = image.info.get("transparency"), data[24]
     if key is None or data[12:16] != b"IHDR" or data[25] not in (_GREY, _RGB):
         return
     if depth == 16:  # noqa: PLR2004 - bits
-        # Of 8 bits, other colours are the same one.
+        # Scaled to 8 bits, other colours would equal the key.
         raise InputRefused(
-            "has a colour that stands for what is transparent, in 16 bits; save it with 8 bits a channel, or with an "
-            "alpha channel"
+            "has a 16-bit key colour for transparency; save it with 8 bits per channel, or with an alpha channel"
         )
     if data[25] == _GREY and depth in (2, 4) and isinstance(key, int):
         image.info["transparency"] = min(255, key * 255 // (2**depth - 1))
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """The image as RGB, or as RGBA if it has alpha, with 8 bits."""
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Converts to RGB, or RGBA if the image has transparency, with 8 bits per channel."""
     has_alpha = "A" in image.getbands() or "transparency" in image.info
     match image.mode:
         case "RGB" | "RGBA" | "L" | "LA" | "P" | "PA" | "1":
             wanted = "RGBA" if has_alpha else "RGB"
             return image if image.mode == wanted else image.convert(wanted)
         case "I;16" | "I;16B" | "I;16L" | "I":
-            # 65535 becomes 255. Pillow's own way would cut all above 255 off.
+            # Scales 65535 to 255. Pillow's own conversion would clip all values above 255.
             return image.convert("I").point(lambda value: value / 257 + 0.5).convert("L").convert("RGB")
         case "CMYK" | "YCCK":
-            raise InputRefused("is in CMYK, whose colours depend on a printer; save it as RGB")
-    raise InputRefused(f"has colours of the kind {image.mode}; save it as RGB")
+            raise InputRefused("is a CMYK image; save it as RGB")
+    raise InputRefused(f"has the unsupported colour mode {image.mode}; save it as RGB")
 
 
-def _png(image: Image.Image) -> bytes:
-    # What stands in `info` (a colour profile, a key colour) would be written along.
+def _encode_png(image: Image.Image) -> bytes:
+    # Pillow would write metadata from `info`, such as a colour profile or a key colour.
     image.info = {}
     out = BytesIO()
     image.save(out, "PNG", compress_level=1)

@@ -1,4 +1,4 @@
-"""What an image field takes: known to the field, and to the process that decodes for it, which has no pydantic."""
+"""The limits of an image field. Used by the field and by the decoder process, which must not import pydantic."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """`max_bytes` of the file, `max_pixels` width by height, `max_aspect` the long side by the short one.
+    """What an image field accepts.
 
-    `formats` are some of png, jpeg and webp.
+    Attributes:
+        max_bytes: the size of the file.
+        max_pixels: width times height.
+        max_aspect: the longer side divided by the shorter one.
+        formats: some of `png`, `jpeg` and `webp`.
     """
 
     max_bytes: int

@@ -1,4 +1,4 @@
-"""The keys that a package's input takes beside its own fields: how results come, and which."""
+"""The reserved keys of a request, beside the package's own fields: which outputs to return, and how."""
 
 from __future__ import annotations
 
@@ -15,24 +15,33 @@ Delivery = Literal["inline", "url"]
 
 
 class OutputOptions(BaseModel):
-    """How the files of an answer are given back. What is omitted is the endpoint's own choice."""
+    """The request's `output` object. What it omits is decided by the endpoint's settings."""
 
-    # Not strict as a whole: a strict model would take no object of a job's JSON, only an instance of itself.
+    # Not strict as a whole: a strict model rejects a plain JSON object and accepts only an instance of itself.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     delivery: Annotated[Delivery | None, Field(title="Delivery")] = None
 
 
 class ImageOptions(OutputOptions):
-    """How they are given back, and how images are encoded."""
+    """The `output` object of an endpoint with images: also how they are encoded."""
 
     format: Annotated[ImageFormat | None, Field(title="Format")] = None
     quality: Annotated[int | None, Field(strict=True, ge=1, le=100, title="Quality")] = None
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a request asks of its answer; `outputs` are the names of those that it wants, all if it names none."""
+class RequestOptions:
+    """The options of one request, with the endpoint's defaults filled in.
+
+    Attributes:
+        outputs: names of the requested outputs; all of the package's if the request names none.
+        allow_partial: whether to return the outputs that succeeded if others fail.
+        timings: whether the answer includes the duration of each step.
+        format: the image format to encode to; None keeps the saved file's.
+        quality: JPEG and WebP quality, 1 to 100.
+        delivery: how files are returned, if the request says.
+    """
 
     outputs: tuple[str, ...]
     allow_partial: bool
@@ -42,23 +51,28 @@ class Wanted:
     delivery: Delivery | None
 
 
-def wanted_of(request: BaseModel, outputs: Sequence[str], fallback: ImageOptions) -> Wanted:
-    """The reserved keys of a request, for a package with these outputs; `fallback` is the endpoint's own choice.
+def resolve_options(request: BaseModel, outputs: Sequence[str], defaults: ImageOptions) -> RequestOptions:
+    """Reads the reserved keys of a request.
+
+    Args:
+        request: the validated request.
+        outputs: names of all outputs of the package.
+        defaults: the endpoint's settings for what the request omits.
 
     Raises:
-        InvalidInput: an output is named twice.
+        InvalidInput: the request names an output twice.
     """
     names = getattr(request, "outputs", None) or tuple(outputs)
-    twice = sorted({name for name in names if list(names).count(name) > 1})
-    if twice:
-        message = f"names {', '.join(twice)} twice"
+    duplicates = sorted({name for name in names if list(names).count(name) > 1})
+    if duplicates:
+        message = f"names {', '.join(duplicates)} twice"
         raise InvalidInput(f"The input was refused. outputs: {message}.", [FieldFault("outputs", message)])
     options = getattr(request, "output", None) or OutputOptions()
-    return Wanted(
+    return RequestOptions(
         outputs=tuple(name for name in outputs if name in names),
         allow_partial=bool(getattr(request, "allow_partial", False)),
         timings=bool(getattr(request, "timings", False)),
-        format=getattr(options, "format", None) or fallback.format,
-        quality=getattr(options, "quality", None) or fallback.quality,
+        format=getattr(options, "format", None) or defaults.format,
+        quality=getattr(options, "quality", None) or defaults.quality,
         delivery=options.delivery,
     )

@@ -1,4 +1,4 @@
-"""Seeds that are drawn because a request has none."""
+"""Random seeds for requests that do not set one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import secrets
 
 from pydantic import BaseModel
 
-# Random seeds stay where every JSON reader keeps them exactly.
-_SEEDS = 2**53
+# Up to 2**53, every JSON parser represents an integer exactly.
+_SEED_LIMIT = 2**53
 
 
-def drawn_seed(request: type[BaseModel], name: str) -> int:
-    """A random seed that the field takes, so that a caller can send it again."""
+def random_seed(request: type[BaseModel], name: str) -> int:
+    """Draws a random seed within the bounds of a field, so that a caller can send it again.
+
+    Args:
+        request: the package's request model.
+        name: the seed field.
+    """
     bounds = request.model_fields[name].metadata
     low = max([0, *(bound.ge for bound in bounds if hasattr(bound, "ge"))])
-    high = min([_SEEDS - 1, *(bound.le for bound in bounds if hasattr(bound, "le"))])
+    high = min([_SEED_LIMIT - 1, *(bound.le for bound in bounds if hasattr(bound, "le"))])
     return int(low) + secrets.randbelow(int(high) - int(low) + 1)

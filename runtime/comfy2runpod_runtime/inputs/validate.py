@@ -1,4 +1,4 @@
-"""A job's raw input -> the package's Input, or every fault of it, said for the caller."""
+"""Validates a job's raw input against the package's model, with messages for the caller."""
 
 from __future__ import annotations
 
@@ -35,18 +35,22 @@ _ONE_SIDED = {
     "greater_than": "must be more than {gt}",
     "less_than": "must be less than {lt}",
 }
-# A request of a thousand wrong fields gets an answer of a bounded size.
+# Bounds the size of the answer to a request with a thousand wrong fields.
 _MAX_FAULTS = 20
-_IN_MESSAGE = 5
-# A number of a million digits would cost more to print than to refuse.
+_MAX_FAULTS_IN_MESSAGE = 5
+# Larger integers are not printed: formatting a million digits is slow.
 _LARGEST_SHOWN = 10**30
 
 
 def validate_request(model: type[Request], raw: object) -> Request:
-    """Checks a job's `input` against the package's model.
+    """Validates a job's `input`.
+
+    Args:
+        model: the package's request model.
+        raw: the input as the job carries it.
 
     Raises:
-        InvalidInput: it does not fit; `details` has an entry for each fault.
+        InvalidInput: the input is invalid; `details` has an entry for each fault.
     """
     if not isinstance(raw, dict):
         what = f"must be an object with the fields of this endpoint, not {json_type(raw)}"
@@ -58,8 +62,8 @@ def validate_request(model: type[Request], raw: object) -> Request:
     faults = [_fault(model, detail) for detail in found[:_MAX_FAULTS]]
     if len(found) > len(faults):
         faults.append(FieldFault("input", f"has {len(found) - len(faults)} more faults"))
-    text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:_IN_MESSAGE])
-    more = f" (and {len(found) - _IN_MESSAGE} more)" if len(found) > _IN_MESSAGE else ""
+    text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:_MAX_FAULTS_IN_MESSAGE])
+    more = f" (and {len(found) - _MAX_FAULTS_IN_MESSAGE} more)" if len(found) > _MAX_FAULTS_IN_MESSAGE else ""
     end = "" if f"{text}{more}".endswith("?") else "."
     raise InvalidInput(f"The input was refused. {text}{more}{end}", faults)
 
@@ -108,7 +112,7 @@ def _message(model: type[BaseModel], name: str, detail: ErrorDetails) -> str:
 
 
 def _nearest_field(model: type[BaseModel], name: str) -> str | None:
-    """The field that an unknown name most likely means: one that is a word of it (`noise_seed`), or is spelt alike."""
+    """The field that an unknown name probably means: a field contained in it (`noise_seed`), or one spelt similarly."""
     words = name.split("_")
     for field in model.model_fields:
         if field in words:
@@ -121,7 +125,7 @@ def _steps(model: type[BaseModel], name: str, value: int, multiple_of: int, offs
     form = f"{multiple_of}·n + {offset}" if offset else f"a multiple of {multiple_of}"
     low, high = _bounds(model, name)
     if low is not None and high is not None and not low <= value <= high:
-        # pydantic stops at a field's first fault, and which it is depends on the order of its constraints.
+        # pydantic reports only the first violated constraint of a field; the message states all.
         return f"must be from {low} to {high}, {form}, not {_shown(value)}"
     near = nearest_steps(value, multiple_of, offset, low, high) if abs(value) < _LARGEST_SHOWN else ()
     if not near:
@@ -131,7 +135,7 @@ def _steps(model: type[BaseModel], name: str, value: int, multiple_of: int, offs
 
 
 def _bounds(model: type[BaseModel], name: str) -> tuple[int | None, int | None]:
-    """The least and the greatest value of a field, where it has them."""
+    """The minimum and maximum of a field, if it has them."""
     low = high = None
     field = model.model_fields.get(name)
     for constraint in field.metadata if field is not None else ():
@@ -149,7 +153,7 @@ def _choice(model: type[BaseModel], name: str, value: object, expected: str) -> 
 
 
 def _shown(value: object) -> str:
-    """A caller's value in a message: with its type, and never longer than a line."""
+    """Formats a caller's value for a message: with its type, on one line."""
     match value:
         case bool():
             return f"the boolean {str(value).lower()}"

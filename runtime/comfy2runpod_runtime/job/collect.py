@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History, SavedFile
-from comfy2runpod_runtime.inputs.request_options import Wanted
+from comfy2runpod_runtime.inputs.request_options import RequestOptions
 from comfy2runpod_runtime.outputs.media import ImageMeasures, extension_of, reencoded, sha256_of
 from comfy2runpod_runtime.outputs.outputs import Collected, Image, Output, Result, Shown, Text
 from comfy2runpod_runtime.outputs.strip_metadata import stripped
@@ -50,7 +50,7 @@ class Downloads:
         return path
 
 
-async def finished(output: Output, found: tuple[Path | str, ...], wanted: Wanted) -> tuple[Result, ...]:
+async def finished(output: Output, found: tuple[Path | str, ...], wanted: RequestOptions) -> tuple[Result, ...]:
     """Measures what was fetched, takes ComfyUI's prompt out of it, and encodes images as the request wants them.
 
     Raises:
@@ -66,7 +66,7 @@ async def finished(output: Output, found: tuple[Path | str, ...], wanted: Wanted
     )
 
 
-def _finished(output: Output, index: int, path: Path, wanted: Wanted) -> Collected:
+def _finished(output: Output, index: int, path: Path, wanted: RequestOptions) -> Collected:
     measures = output.measure(path)
     if isinstance(output, Image) and isinstance(measures, ImageMeasures) and wanted.format is not None:
         # A PNG that is wanted as a PNG too: what ComfyUI writes into it is not for callers.

@@ -28,7 +28,7 @@ from comfy2runpod_runtime.errors import (
     OutputInvalid,
     OutputMissing,
 )
-from comfy2runpod_runtime.inputs.request_options import Wanted
+from comfy2runpod_runtime.inputs.request_options import RequestOptions
 from comfy2runpod_runtime.job.collect import Downloads, finished
 from comfy2runpod_runtime.job.event_progress import Progress, Reporter
 from comfy2runpod_runtime.job.job_states import Life, State
@@ -49,7 +49,7 @@ class Job:
     prompt: Prompt
     run: Run
     outputs: tuple[Output, ...]
-    wanted: Wanted
+    wanted: RequestOptions
     outgoing: Outgoing
 
     @property

@@ -1,0 +1,16 @@
+"""The error that the steps of loading a media input raise, and the size format of its messages."""
+
+from __future__ import annotations
+
+
+class InputRefused(Exception):
+    """A media input that is refused. The message is for the caller: it holds no payload, URL, address or path."""
+
+
+class DecodeLimitExceeded(InputRefused):
+    """An image that exceeded a resource limit while it was decoded, or crashed its decoder."""
+
+
+def megabytes(count: int) -> str:
+    """Formats a number of bytes for a message: `20 MB` if it is a whole number of MB, else the exact count."""
+    return f"{count // 1_000_000} MB" if count % 1_000_000 == 0 else f"{count:,} bytes"

@@ -1,0 +1,181 @@
+"""Loads the media fields of a request (base64, data URLs and URLs) before anything is queued in ComfyUI."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from comfy2runpod_runtime.errors import FieldFault, InvalidInput
+from comfy2runpod_runtime.inputs.decoder_pool import DecoderPool
+from comfy2runpod_runtime.inputs.fetch import FetchPolicy, fetch
+from comfy2runpod_runtime.inputs.field_types import ImageInput
+from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, InputRefused, megabytes
+
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
+_DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)
+# Images of one request that are decoded at the same time.
+_CONCURRENT_IMAGES = 2
+_WHITESPACE = str.maketrans("", "", " \t\r\n")
+# In characters. The smallest PNG, of one pixel, has 67 bytes.
+_MIN_BASE64_LENGTH = 64
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInputLimits:
+    """The operator's limits, beside those of each field.
+
+    Attributes:
+        max_bytes: the largest file.
+        fetch: what may be fetched by URL.
+    """
+
+    max_bytes: int
+    fetch: FetchPolicy
+
+
+def image_fields(model: type[BaseModel]) -> Mapping[str, ImageInput]:
+    """Returns the image fields of a request model, with their limits."""
+    return {
+        name: annotation
+        for name, field in model.model_fields.items()
+        for annotation in field.metadata
+        if isinstance(annotation, ImageInput)
+    }
+
+
+async def load_images(request: BaseModel, limits: MediaInputLimits, decoders: DecoderPool) -> dict[str, bytes]:
+    """Loads every image of a request.
+
+    Args:
+        request: the validated request.
+        limits: the operator's limits.
+        decoders: the worker's decoder processes.
+
+    Returns:
+        The images as PNG files, by field.
+
+    Raises:
+        InvalidInput: images are refused; `details` names each. Once one exceeds a decoding limit, the others are no
+            longer decoded.
+        DecoderUnavailable: no decoder process can be started.
+    """
+    fields = {name: field for name, field in image_fields(type(request)).items() if getattr(request, name) is not None}
+    if not fields:
+        return {}
+    # The process starts while base64 is decoded and URLs are fetched.
+    await decoders.prepare()
+    budget = _DecodeBudget(decoders)
+    tasks: dict[str, asyncio.Task[bytes | InputRefused]] = {}
+    faults: list[FieldFault] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name, field in fields.items():
+                tasks[name] = group.create_task(_load_image(name, getattr(request, name), field, limits, budget))
+    except* _LimitExceeded as exceeded:
+        faults = [error.fault for error in exceeded.exceptions if isinstance(error, _LimitExceeded)]
+    results = {name: task.result() for name, task in tasks.items() if not task.cancelled() and task.exception() is None}
+    faults += [FieldFault(name, str(result)) for name, result in results.items() if isinstance(result, InputRefused)]
+    if faults:
+        text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+        raise InvalidInput(f"The input was refused. {text}.", faults)
+    return {name: result for name, result in results.items() if isinstance(result, bytes)}
+
+
+class _LimitExceeded(Exception):
+    """Cancels the loading of the other images: the request is refused because one exceeded a decoding limit."""
+
+    def __init__(self, fault: FieldFault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+class _DecodeBudget:
+    """What one request may use of the decoder pool: two processes at a time, and twice the CPU time of one image."""
+
+    def __init__(self, decoders: DecoderPool) -> None:
+        self._decoders = decoders
+        self._slots = asyncio.Semaphore(_CONCURRENT_IMAGES)
+        self._cpu_seconds_left = _CONCURRENT_IMAGES * decoders.limits.cpu_seconds
+
+    async def decode(self, data: bytes, field: ImageInput) -> bytes | InputRefused:
+        async with self._slots:
+            allowed = min(self._cpu_seconds_left, self._decoders.limits.cpu_seconds)
+            if allowed < 1:
+                total = _CONCURRENT_IMAGES * self._decoders.limits.cpu_seconds
+                raise DecodeLimitExceeded(
+                    f"takes more than {total:g} s of CPU time to decode, together with the other images"
+                )
+            self._cpu_seconds_left -= allowed
+            result = await self._decoders.decode(data, field, allowed)
+            self._cpu_seconds_left += max(0.0, allowed - result.cpu_seconds)
+            return result.image
+
+
+async def _load_image(
+    name: str, text: str, field: ImageInput, limits: MediaInputLimits, budget: _DecodeBudget
+) -> bytes | InputRefused:
+    try:
+        data = await _read_bytes(text, min(field.max_bytes, limits.max_bytes), limits.fetch)
+        image = await budget.decode(data, field)
+    except InputRefused as refused:
+        image = refused
+    if isinstance(image, DecodeLimitExceeded):
+        raise _LimitExceeded(FieldFault(name, str(image)))
+    return image
+
+
+async def _read_bytes(text: str, max_bytes: int, policy: FetchPolicy) -> bytes:
+    """Decodes base64 or a data URL, or fetches a URL."""
+    scheme = _SCHEME.match(text[:100])
+    match scheme[1].lower() if scheme else None:
+        case None:
+            return await asyncio.to_thread(_decode_base64, text, max_bytes)
+        case "http" | "https":
+            return await fetch(text.strip(), max_bytes, policy)
+        case "data":
+            prefix = _DATA_URL.match(text[:4096])
+            if prefix is None or prefix[1] is None:
+                raise InputRefused("is a data URL that is not in base64 (data:image/png;base64,…)")
+            return await asyncio.to_thread(_decode_base64, text[prefix.end() :], max_bytes)
+    raise InputRefused("is a URL with an unsupported scheme; send base64, a data URL or an https URL")
+
+
+def _decode_base64(text: str, max_bytes: int) -> bytes:
+    """Decodes base64 of the standard or the URL-safe alphabet, with or without line breaks and padding."""
+    # Three bytes are four characters, and line breaks add a little. A longer text is refused before it is decoded.
+    if len(text) > max_bytes // 3 * 4 * 1.1 + 100:
+        raise InputRefused(f"has more than {megabytes(max_bytes)}, the largest size that is allowed")
+    try:
+        data = base64.b64decode(_normalize_base64(text.translate(_WHITESPACE)), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InputRefused("is neither base64 nor a URL; send base64, a data URL or an https URL") from error
+    if len(data) > max_bytes:
+        raise InputRefused(f"has {len(data):,} bytes; at most {megabytes(max_bytes)} are allowed")
+    return data
+
+
+def _normalize_base64(text: str) -> str:
+    """Converts base64 to the standard alphabet, and adds missing padding.
+
+    Raises:
+        ValueError: the padding is wrong, or both alphabets are mixed.
+    """
+    if len(text) < _MIN_BASE64_LENGTH:
+        # Too short for an image: probably a name or a path, many of which are valid base64 by chance without padding.
+        return text
+    body = text.rstrip("=")
+    padding, needed = len(text) - len(body), -len(body) % 4
+    if padding not in (0, needed):
+        raise ValueError("wrong padding")
+    if "-" in body or "_" in body:
+        if "+" in body or "/" in body:
+            raise ValueError("mixed alphabets")
+        body = body.translate(_URL_SAFE)
+    return body + "=" * needed
