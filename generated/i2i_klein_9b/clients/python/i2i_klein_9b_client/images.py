@@ -29,7 +29,7 @@ _LONGEST_SIDE = 16384
 _NAMES = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)
-_NOT_BASE64 = "is neither base64 nor a URL; give base64, a data URL or an https URL, or a file as a pathlib.Path"
+_NOT_BASE64 = "is neither base64 nor a URL; send base64, a data URL or an https URL, or a file as a pathlib.Path"
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,13 @@ def _check_text(text: str, limits: ImageLimits) -> None:
     if kind == "data":
         head = _DATA_URL.match(text[:4096])
         if head is None or head[1] is None:
-            raise _Fault("is a data URL, but not one in base64 (data:image/png;base64,…)")
+            raise _Fault("is a data URL that is not in base64 (data:image/png;base64,…)")
         text = text[head.end() :]
     elif kind:
-        raise _Fault("is a URL of a kind that is not fetched; give base64, a data URL or an https URL")
+        raise _Fault("is a URL with an unsupported scheme; send base64, a data URL or an https URL")
     # Three bytes are four characters; line breaks add a little. Longer texts are not even read.
     if len(text) > limits.max_bytes // 3 * 4 * 1.1 + 100:
-        raise _Fault(f"has over {_megabytes(limits.max_bytes)}, which is the most that is taken")
+        raise _Fault(f"has more than {_megabytes(limits.max_bytes)}, the largest size that is allowed")
     _check(_decoded(text), limits)
 
 
@@ -134,7 +134,7 @@ def _check(data: bytes, limits: ImageLimits) -> None:
     if form is None or form not in limits.formats:
         names = [_NAMES.get(one, one) for one in limits.formats]
         takes = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-        what = "empty" if not data else f"a {_NAMES[form]}" if form is not None else "no image of a known format"
+        what = "empty" if not data else f"a {_NAMES[form]}" if form is not None else "not an image of a known format"
         raise _Fault(f"is {what}; it must be a {takes} image")
     _check_size(*_size(form, data), limits)
 
@@ -144,7 +144,7 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
         has, most = f"{width * height / 1e6:.1f}", f"{limits.max_pixels / 1e6:g}"
         if float(has) <= float(most):
             has, most = f"{width * height / 1e6}", f"{limits.max_pixels / 1e6}"
-        raise _Fault(f"{width}x{height} has {has} megapixels; at most {most} are taken")
+        raise _Fault(f"{width}x{height} has {has} megapixels; at most {most} are allowed")
     if max(width, height) > _LONGEST_SIDE:
         raise _Fault(f"{width}x{height} is longer than {_LONGEST_SIDE:,} pixels on a side")
     if max(width, height) > limits.max_aspect * min(width, height):
@@ -153,7 +153,7 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
 
 
 def _too_large(size: int, most: int) -> _Fault:
-    return _Fault(f"has {size:,} bytes; at most {_megabytes(most)} are taken")
+    return _Fault(f"has {size:,} bytes; at most {_megabytes(most)} are allowed")
 
 
 def _megabytes(count: int) -> str:

@@ -96,21 +96,21 @@ function checkText(text: string, limits: ImageLimits): void {
   let content = text;
   if (scheme === "data") {
     const head = DATA_URL.exec(text.slice(0, 4096));
-    if (head?.[1] === undefined) throw new Fault("is a data URL, but not one in base64 (data:image/png;base64,…)");
+    if (head?.[1] === undefined) throw new Fault("is a data URL that is not in base64 (data:image/png;base64,…)");
     content = text.slice(head[0].length);
   } else if (scheme !== undefined) {
-    throw new Fault("is a URL of a kind that is not fetched; give base64, a data URL or an https URL");
+    throw new Fault("is a URL with an unsupported scheme; send base64, a data URL or an https URL");
   }
   // Three bytes are four characters; line breaks add a little. Longer texts are not even read.
   if (content.length > Math.floor(limits.maxBytes / 3) * 4 * 1.1 + 100) {
-    throw new Fault(`has over ${megabytes(limits.maxBytes)}, which is the most that is taken`);
+    throw new Fault(`has more than ${megabytes(limits.maxBytes)}, the largest size that is allowed`);
   }
   const bare = content.replaceAll(/\s+/g, "");
   // Some leave the filling at the end out.
   const bytes = fromBase64(bare.endsWith("=") ? bare : bare + "=".repeat((4 - (bare.length % 4)) % 4));
   if (bytes === undefined) {
     throw new Fault(
-      "is neither base64 nor a URL; give base64, a data URL or an https URL, or a file as its bytes or as a Blob",
+      "is neither base64 nor a URL; send base64, a data URL or an https URL, or a file as its bytes or as a Blob",
     );
   }
   check(bytes, limits);
@@ -122,7 +122,7 @@ function check(bytes: Uint8Array, limits: ImageLimits): void {
   if (format === undefined || !limits.formats.includes(format)) {
     const names = limits.formats.map((one) => NAMES[one] ?? one);
     const takes = names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names.join("");
-    const what = format === undefined ? "no image of a known format" : `a ${NAMES[format]}`;
+    const what = format === undefined ? "not an image of a known format" : `a ${NAMES[format]}`;
     throw new Fault(`is ${bytes.length === 0 ? "empty" : what}; it must be a ${takes} image`);
   }
   checkSize(...sizeOf(format, bytes), limits);
@@ -133,7 +133,7 @@ function checkSize(width: number, height: number, limits: ImageLimits): void {
     const [pixels, most] = [(width * height) / 1e6, limits.maxPixels / 1e6];
     // Rounded, unless that would hide that it is more.
     const has = Number(pixels.toFixed(1)) > most ? pixels.toFixed(1) : pixels;
-    throw new Fault(`${width}x${height} has ${has} megapixels; at most ${most} are taken`);
+    throw new Fault(`${width}x${height} has ${has} megapixels; at most ${most} are allowed`);
   }
   if (Math.max(width, height) > LONGEST_SIDE) {
     throw new Fault(`${width}x${height} is longer than ${count(LONGEST_SIDE)} pixels on a side`);
@@ -145,7 +145,7 @@ function checkSize(width: number, height: number, limits: ImageLimits): void {
 }
 
 function tooLarge(size: number, most: number): Fault {
-  return new Fault(`has ${count(size)} bytes; at most ${megabytes(most)} are taken`);
+  return new Fault(`has ${count(size)} bytes; at most ${megabytes(most)} are allowed`);
 }
 
 function megabytes(bytes: number): string {
