@@ -26,7 +26,7 @@ from aiohttp import web
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.buckets.swift import missing, running_swift
-from tests.faults.runpod_queue import Queue
+from tests.standins.runpod_queue import RunPodQueue
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "generated" / "t2v_ltx2"
@@ -117,7 +117,7 @@ async def comfyui(warm: Path, file: Path) -> AsyncIterator[str]:
 
 async def rise(command: list[str], environment: dict[str, str], log: Path) -> tuple[float, dict[str, object]]:
     """How many MB a worker's memory rises during a job, after a small one that warmed it up; and the job's answer."""
-    queue = Queue()
+    queue = RunPodQueue()
     await queue.start()
     request = json.loads((PACKAGE / "test_input.json").read_text("utf-8"))["input"]
     with log.open("wb") as out:
@@ -131,7 +131,7 @@ async def rise(command: list[str], environment: dict[str, str], log: Path) -> tu
             if number:
                 idle = _idle(process.pid)
             name = f"job-{number}"
-            queue.jobs.append({"id": name, "input": {**request, "seed": number}})
+            queue.submit(name, {**request, "seed": number})
             async with asyncio.timeout(_JOB_SECONDS):
                 while not queue.of(name):
                     if process.returncode is not None:

@@ -14,17 +14,18 @@ import pytest
 
 from tests.cli.command import Done, comfy2runpod
 from tests.limited import with_largest_file
+from tests.standins.runpod_queue import RunPodQueue, running_queue
 
-from .queue_server import KEY, QueueServer, queue_server
+from .results import KEY, finishing
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[QueueServer]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunPodQueue]:
     monkeypatch.setenv("RUNPOD_API_KEY", KEY)
     # In this process alone.
     monkeypatch.setattr("comfy2runpod.batch.batch._POLL_SECONDS", (0.05, 0.5))
     monkeypatch.setattr("comfy2runpod.batch.batch._FIRST_PATIENCE", 2.0)
-    with queue_server() as running:
+    with running_queue(finishing()) as running:
         yield running
 
 
@@ -75,7 +76,7 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, server: QueueServer) -> Place:
+def place(tmp_path: Path, server: RunPodQueue) -> Place:
     return Place(tmp_path, server.url)
 
 

@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 
+from tests.standins.runpod_queue import RunPodQueue, completed, failed
+from tests.standins.serving import free_port
+
 from .conftest import Place
-from .queue_server import FILE, QueueServer, completed, facts, failed, flat
+from .results import FILE, facts, flat
 
 
-def test_every_input_is_sent_once_and_its_result_kept(place: Place, server: QueueServer) -> None:
+def test_every_input_is_sent_once_and_its_result_kept(place: Place, server: RunPodQueue) -> None:
     place.prompts(40)
-    server.looks = 1
+    server.polls_at_work = 1
     done = place.run("--in-flight", "8")
     assert (done.returncode, "40 of 40 done" in done.stdout) == (0, True)
     assert set(server.queued.values()) == {1}
@@ -28,11 +31,11 @@ def test_every_input_is_sent_once_and_its_result_kept(place: Place, server: Queu
         assert place.response(f"{number}") == {**flat(), "image": "image.png"}
     assert all(events == ["sending", "sent", "done"] for events in place.events().values())
     again = place.run()
-    assert (again.returncode, server.runs, "40 of 40 done" in again.stdout) == (0, 40, True)
+    assert (again.returncode, server.asked["run"], "40 of 40 done" in again.stdout) == (0, 40, True)
 
 
 def test_each_step_is_on_the_disk_before_the_next(
-    place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch
+    place: Place, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.prompts(6)
     # What was written to the journal or had on the disk, in order.
@@ -66,7 +69,7 @@ def test_each_step_is_on_the_disk_before_the_next(
                 assert steps[at - 4 : at] == [str(path) for path in files]
 
 
-def test_results_of_every_form_are_kept_without_their_content(place: Place, server: QueueServer) -> None:
+def test_results_of_every_form_are_kept_without_their_content(place: Place, server: RunPodQueue) -> None:
     other = b"other" * 1000
     server.files = {"a": FILE}
     address = {"url": f"{server.url}/file/a?signature=s3cret", "expires_at": "2030-01-01T00:00:00Z"}
@@ -104,7 +107,7 @@ def test_results_of_every_form_are_kept_without_their_content(place: Place, serv
     assert "1 of them without some outputs" in done.stdout
 
 
-def test_a_failed_job_is_kept_and_sent_again_only_when_asked(place: Place, server: QueueServer) -> None:
+def test_a_failed_job_is_kept_and_sent_again_only_when_asked(place: Place, server: RunPodQueue) -> None:
     place.prompts(3)
     server.result = lambda one: failed("stalled", "No progress.") if one["prompt"] == "2" else completed(flat())
     done = place.run()
@@ -116,13 +119,13 @@ def test_a_failed_job_is_kept_and_sent_again_only_when_asked(place: Place, serve
     (line,) = [line for line in place.journal() if line["event"] == "failed"]
     assert (line["id"], line["code"], line["message"], line["job"]) == ("2", "stalled", "No progress.", line["job"])
     server.result = lambda _one: completed(flat())
-    assert (place.run().returncode, server.runs) == (1, 3)
-    assert (place.run("--retry-failed").returncode, server.runs, server.queued["2"]) == (0, 4, 2)
-    assert (place.run("--retry-failed").returncode, server.runs) == (0, 4)
+    assert (place.run().returncode, server.asked["run"]) == (1, 3)
+    assert (place.run("--retry-failed").returncode, server.asked["run"], server.queued["2"]) == (0, 4, 2)
+    assert (place.run("--retry-failed").returncode, server.asked["run"]) == (0, 4)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "1"}])
-def test_429_slows_down_and_nothing_is_sent_twice(place: Place, server: QueueServer, headers: dict[str, str]) -> None:
+def test_429_slows_down_and_nothing_is_sent_twice(place: Place, server: RunPodQueue, headers: dict[str, str]) -> None:
     place.prompts(10)
     asked: list[float] = []
 
@@ -131,7 +134,7 @@ def test_429_slows_down_and_nothing_is_sent_twice(place: Place, server: QueueSer
         return (429, headers) if number <= 3 else None
 
     server.on_run = refuse
-    server.on_look = lambda number: 429 if number == 2 else None
+    server.on_status = lambda number: 429 if number == 2 else None
     assert place.run().returncode == 0
     assert set(server.queued.values()) == {1}
     # All three were on their way together; the next waits half a second, or as long as it is asked.
@@ -142,21 +145,21 @@ def test_429_slows_down_and_nothing_is_sent_twice(place: Place, server: QueueSer
 
 @pytest.mark.parametrize("fault", [500, 503, "dropped", "lost", 200])
 def test_a_submission_without_a_clear_answer_is_uncertain_until_it_is_asked_for(
-    place: Place, server: QueueServer, fault: Any
+    place: Place, server: RunPodQueue, fault: Any
 ) -> None:
     place.prompts(10)
     server.on_run = lambda number: fault if number == 4 else None
     done = place.run()
     assert (done.returncode, "1 uncertain" in done.stdout, "may run twice" in done.stdout) == (1, True, True)
     again = place.run("--retry-failed")
-    assert (again.returncode, server.runs, "9 of 10 done, 1 uncertain" in again.stderr) == (1, 10, True)
-    assert (place.run("--resend-uncertain").returncode, server.runs) == (0, 11)
+    assert (again.returncode, server.asked["run"], "9 of 10 done, 1 uncertain" in again.stderr) == (1, 10, True)
+    assert (place.run("--resend-uncertain").returncode, server.asked["run"]) == (0, 11)
     twice = 1 if fault == "lost" else 0
     assert sorted(server.queued.values()) == [1] * (10 - twice) + [2] * twice
 
 
 def test_an_input_in_doubt_that_is_refused_stays_in_doubt(
-    place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch
+    place: Place, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.prompts(2)
     server.on_run = lambda number: 500 if number == 1 else None
@@ -165,21 +168,21 @@ def test_an_input_in_doubt_that_is_refused_stays_in_doubt(
     assert place.run("--resend-uncertain").returncode == 3
     monkeypatch.setenv("RUNPOD_API_KEY", server.key)
     done = place.run()
-    assert (done.returncode, "1 uncertain" in done.stdout, server.runs) == (1, True, 2)
+    assert (done.returncode, "1 uncertain" in done.stdout, server.asked["run"]) == (1, True, 2)
 
 
-def test_submissions_are_not_risked_one_after_another(place: Place, server: QueueServer) -> None:
+def test_submissions_are_not_risked_one_after_another(place: Place, server: RunPodQueue) -> None:
     place.prompts(30)
     server.on_run = lambda _number: 502
     done = place.run()
     assert (done.returncode, "HTTP 502" in done.stderr) == (3, True)
-    assert server.runs <= 8
+    assert server.asked["run"] <= 8
     server.on_run = lambda _number: None
     assert place.run("--resend-uncertain").returncode == 0
     assert set(server.queued.values()) == {1}
 
 
-def test_a_refusal_that_says_nothing_of_the_input_stops_all(place: Place, server: QueueServer) -> None:
+def test_a_refusal_that_says_nothing_of_the_input_stops_all(place: Place, server: RunPodQueue) -> None:
     place.prompts(10)
     server.on_run = lambda number: 402 if number >= 3 else None
     done = place.run()
@@ -189,7 +192,7 @@ def test_a_refusal_that_says_nothing_of_the_input_stops_all(place: Place, server
     assert set(server.queued.values()) == {1}
 
 
-def test_an_input_that_is_refused_fails_alone(place: Place, server: QueueServer) -> None:
+def test_an_input_that_is_refused_fails_alone(place: Place, server: RunPodQueue) -> None:
     place.prompts(10)
     server.on_run = lambda number: 400 if number == 3 else None
     done = place.run()
@@ -197,7 +200,7 @@ def test_an_input_that_is_refused_fails_alone(place: Place, server: QueueServer)
 
 
 def test_a_wrong_key_stops_all_and_loses_nothing(
-    place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch
+    place: Place, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.prompts(50)
     monkeypatch.setenv("RUNPOD_API_KEY", "wr0ng")
@@ -211,15 +214,15 @@ def test_a_wrong_key_stops_all_and_loses_nothing(
     assert set(server.queued.values()) == {1}
 
 
-def test_a_key_that_becomes_wrong_leaves_what_is_queued_to_the_next_call(place: Place, server: QueueServer) -> None:
+def test_a_key_that_becomes_wrong_leaves_what_is_queued_to_the_next_call(place: Place, server: RunPodQueue) -> None:
     place.prompts(20)
-    server.looks = 1
+    server.polls_at_work = 1
 
     def revoke(number: int) -> None:
         if number == 10:
             server.key = "other"
 
-    server.on_look = revoke
+    server.on_status = revoke
     done = place.run("--in-flight", "4")
     assert (done.returncode, "HTTP 401" in done.stderr, "uncertain" in done.stdout) == (3, True, False)
     server.key = "key"
@@ -227,15 +230,15 @@ def test_a_key_that_becomes_wrong_leaves_what_is_queued_to_the_next_call(place: 
     assert set(server.queued.values()) == {1}
 
 
-def test_an_endpoint_that_is_gone_stops_all_and_its_jobs_are_not_given_up(place: Place, server: QueueServer) -> None:
+def test_an_endpoint_that_is_gone_stops_all_and_its_jobs_are_not_given_up(place: Place, server: RunPodQueue) -> None:
     place.prompts(12)
-    server.looks = 2
+    server.polls_at_work = 2
 
     def vanish(number: int) -> None:
         if number == 6:
             server.there = False
 
-    server.on_look = vanish
+    server.on_status = vanish
     done = place.run("--in-flight", "4")
     assert (done.returncode, "there is no such endpoint" in done.stderr) == (3, True)
     assert "failed" not in done.stdout
@@ -244,49 +247,47 @@ def test_an_endpoint_that_is_gone_stops_all_and_its_jobs_are_not_given_up(place:
     assert set(server.queued.values()) == {1}
 
 
-def test_no_connection_stops_all(place: Place, server: QueueServer) -> None:
-    from tests.clients.fault_server import closed_port  # noqa: PLC0415
-
+def test_no_connection_stops_all(place: Place, server: RunPodQueue) -> None:
     place.prompts(5)
-    place.endpoint = f"http://127.0.0.1:{closed_port()}"
+    place.endpoint = f"http://127.0.0.1:{free_port()}"
     done = place.run()
     assert (done.returncode, "no connection" in done.stderr, "5 not sent" in done.stdout) == (3, True, True)
 
 
-def test_faults_while_looking_are_outlived(place: Place, server: QueueServer) -> None:
+def test_faults_while_looking_are_outlived(place: Place, server: RunPodQueue) -> None:
     place.prompts(12)
     faults = itertools.cycle([500, None, "dropped", None, 200, None])
-    server.on_look = lambda _number: next(faults)
+    server.on_status = lambda _number: next(faults)
     assert place.run().returncode == 0
     assert set(server.queued.values()) == {1}
 
 
-def test_results_that_are_gone_are_counted_as_such_and_sent_again_when_asked(place: Place, server: QueueServer) -> None:
+def test_results_that_are_gone_are_counted_as_such_and_sent_again_when_asked(place: Place, server: RunPodQueue) -> None:
     place.prompts(4)
-    server.looks = 1
-    server.on_look = lambda number: server.forget() if number == 4 else None
+    server.polls_at_work = 1
+    server.on_status = lambda number: server.forget() if number == 4 else None
     done = place.run()
     gone = [line["id"] for line in place.journal() if line.get("code") == "result_gone"]
     assert (done.returncode, f"{len(gone)} failed: result_gone" in done.stdout, len(gone) > 0) == (1, True, True)
-    assert server.health > 0
+    assert server.asked["health"] > 0
     assert place.run("--retry-failed").returncode == 0
-    assert server.runs == 4 + len(gone)
+    assert server.asked["run"] == 4 + len(gone)
 
 
 @pytest.mark.parametrize("more", [{}, {"outputs": {"image": "done"}, "files": {"image": {"url": "https://x"}}}])
 def test_a_result_that_its_progress_was_written_over_is_gone(
-    place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch, more: dict[str, object]
+    place: Place, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch, more: dict[str, object]
 ) -> None:
     monkeypatch.setattr("comfy2runpod.batch.batch._FETCH_AGAIN", (0.0, 0.0))
     place.prompts(1)
     server.result = lambda _one: completed({"node": "save", "percent": 99.0, **more})
     done = place.run()
-    assert (done.returncode, "1 failed: result_gone" in done.stdout, server.looked) == (1, True, 3)
+    assert (done.returncode, "1 failed: result_gone" in done.stdout, server.asked["status"]) == (1, True, 3)
 
 
 @pytest.mark.parametrize("wrong", ["sha256", "base64", "gone"])
 def test_a_file_that_is_not_the_workers_is_fetched_again_and_then_said(
-    place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch, wrong: str
+    place: Place, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
     monkeypatch.setattr("comfy2runpod.batch.batch._FETCH_AGAIN", (0.0, 0.0))
     place.prompts(1)
@@ -303,11 +304,11 @@ def test_a_file_that_is_not_the_workers_is_fetched_again_and_then_said(
     done = place.run()
     assert (done.returncode, "1 failed: media_broken" in done.stdout) == (1, True)
     assert [path.name for path in (place.out / "1").iterdir()] == []
-    assert (server.runs, server.looked) == (1, 3)
+    assert (server.asked["run"], server.asked["status"]) == (1, 3)
 
 
 def test_a_file_that_was_broken_on_its_way_comes_without_a_second_job(
-    place: Place, server: QueueServer, monkeypatch: pytest.MonkeyPatch
+    place: Place, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("comfy2runpod.batch.batch._FETCH_AGAIN", (0.0,))
     place.prompts(1)
@@ -319,15 +320,15 @@ def test_a_file_that_was_broken_on_its_way_comes_without_a_second_job(
         if number == 2:
             server.file_status = 200
 
-    server.on_look = mend
-    assert (place.run().returncode, server.runs) == (0, 1)
+    server.on_status = mend
+    assert (place.run().returncode, server.asked["run"]) == (0, 1)
     assert (place.out / "1" / "image.png").read_bytes() == FILE
 
 
-def test_a_journal_that_was_cut_anywhere_is_gone_on_with(place: Place, server: QueueServer) -> None:
+def test_a_journal_that_was_cut_anywhere_is_gone_on_with(place: Place, server: RunPodQueue) -> None:
     place.prompts(3)
     server.result = lambda one: (
-        failed("stalled", "…") if one["prompt"] == "2" and server.runs <= 3 else completed(flat())
+        failed("stalled", "…") if one["prompt"] == "2" and server.asked["run"] <= 3 else completed(flat())
     )
     assert place.run().returncode == 1
     path = place.out / "journal.jsonl"

@@ -7,11 +7,12 @@ import re
 
 import pytest
 
+from tests.standins.runpod_queue import RunPodQueue
+
 from .conftest import Place
-from .queue_server import QueueServer
 
 
-def test_all_bad_lines_are_told_at_once_and_nothing_is_sent(place: Place, server: QueueServer) -> None:
+def test_all_bad_lines_are_told_at_once_and_nothing_is_sent(place: Place, server: RunPodQueue) -> None:
     place.write(
         {"prompt": "good"},
         b"{",
@@ -53,11 +54,11 @@ def test_all_bad_lines_are_told_at_once_and_nothing_is_sent(place: Place, server
     reasons = [reason for _, _, reason in lines]
     assert "an endpoint takes 10,000,000" in reasons[11]
     assert "that of line 11 already" in reasons[9]
-    assert server.runs == 0
+    assert server.asked["run"] == 0
     assert not place.out.exists()
 
 
-def test_a_line_is_an_input_or_names_one(place: Place, server: QueueServer) -> None:
+def test_a_line_is_an_input_or_names_one(place: Place, server: RunPodQueue) -> None:
     place.write(
         {"prompt": "plain"},
         {"id": "named", "input": {"prompt": "named"}},
@@ -68,8 +69,8 @@ def test_a_line_is_an_input_or_names_one(place: Place, server: QueueServer) -> N
     )
     assert place.run().returncode == 0
     assert {path.name for path in place.out.iterdir()} == {"journal.jsonl", "1", "named", "3", "4"}
-    assert sorted(job["prompt"] for job in server.jobs.values()) == ["field", "named", "plain", "wrapped"]
-    assert {"prompt": "field", "input": "https://example.org/a.png"} in server.jobs.values()
+    assert sorted(job["prompt"] for job in server.submitted.values()) == ["field", "named", "plain", "wrapped"]
+    assert {"prompt": "field", "input": "https://example.org/a.png"} in server.submitted.values()
 
 
 @pytest.mark.parametrize(("content", "code"), [(b"", "no-inputs"), (b"\n \n", "no-inputs")])
@@ -107,7 +108,7 @@ def test_a_key_that_is_none_is_wrong_usage(place: Place, monkeypatch: pytest.Mon
     assert (done.returncode, "RUNPOD_API_KEY" in done.stderr) == (2, True)
 
 
-def test_a_journal_of_other_inputs_or_another_endpoint_is_refused(place: Place, server: QueueServer) -> None:
+def test_a_journal_of_other_inputs_or_another_endpoint_is_refused(place: Place, server: RunPodQueue) -> None:
     place.prompts(2)
     assert place.run().returncode == 0
     before = (place.out / "journal.jsonl").read_bytes()
@@ -118,7 +119,7 @@ def test_a_journal_of_other_inputs_or_another_endpoint_is_refused(place: Place, 
     place.endpoint = server.url.replace("127.0.0.1", "localhost")
     done = place.run()
     assert (done.returncode, f"is {server.url}, not {place.endpoint}" in done.stderr) == (1, True)
-    assert (server.runs, (place.out / "journal.jsonl").read_bytes()) == (2, before)
+    assert (server.asked["run"], (place.out / "journal.jsonl").read_bytes()) == (2, before)
     place.endpoint = server.url + "/"
     assert place.run().returncode == 0
 
@@ -126,7 +127,7 @@ def test_a_journal_of_other_inputs_or_another_endpoint_is_refused(place: Place, 
 @pytest.mark.parametrize(
     "line", [b"{}", b"nonsense", b'{"id": "9", "event": "done"}', b'{"id": "1", "event": "new"}', b"[]"]
 )
-def test_a_journal_that_is_broken_before_its_end_is_refused(place: Place, server: QueueServer, line: bytes) -> None:
+def test_a_journal_that_is_broken_before_its_end_is_refused(place: Place, server: RunPodQueue, line: bytes) -> None:
     place.prompts(2)
     assert place.run().returncode == 0
     path = place.out / "journal.jsonl"
@@ -138,21 +139,21 @@ def test_a_journal_that_is_broken_before_its_end_is_refused(place: Place, server
         True,
         True,
     )
-    assert server.runs == 2
+    assert server.asked["run"] == 2
 
 
-def test_what_is_there_already_is_not_written_over(place: Place, server: QueueServer) -> None:
+def test_what_is_there_already_is_not_written_over(place: Place, server: RunPodQueue) -> None:
     place.prompts(2)
     (place.out / "2").mkdir(parents=True)
     done = place.run()
-    assert (done.returncode, "error[place-taken]" in done.stderr, server.runs) == (1, True, 0)
+    assert (done.returncode, "error[place-taken]" in done.stderr, server.asked["run"]) == (1, True, 0)
     (place.out / "2").rename(place.out / "other")
     assert place.run().returncode == 0
 
 
-def test_an_unwritable_folder_is_said(place: Place, server: QueueServer) -> None:
+def test_an_unwritable_folder_is_said(place: Place, server: RunPodQueue) -> None:
     place.prompts(1)
     place.out.parent.joinpath("file").write_text("")
     place.out = place.out.parent / "file" / "out"
     done = place.run()
-    assert (done.returncode, "error[cannot-keep]" in done.stderr, server.runs) == (3, True, 0)
+    assert (done.returncode, "error[cannot-keep]" in done.stderr, server.asked["run"]) == (3, True, 0)

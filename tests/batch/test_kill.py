@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.standins.runpod_queue import RunPodQueue, completed
+
 from .conftest import Place
-from .queue_server import FILE, QueueServer, completed, flat
+from .results import FILE, flat
 
 
-def _finished(place: Place, server: QueueServer, count: int, *, doubted: set[str]) -> None:
+def _finished(place: Place, server: RunPodQueue, count: int, *, doubted: set[str]) -> None:
     """Each input has one result, whole, and was queued once; those in doubt at most twice."""
     told = place.events()
     assert [events.count("done") for events in told.values()] == [1] * count
@@ -34,8 +36,8 @@ def _doubted(place: Place) -> set[str]:
 
 
 @pytest.mark.parametrize("number", [1, 9])
-@pytest.mark.parametrize("moment", ["before", "run", "look"])
-def test_a_batch_that_is_killed_goes_on(place: Place, server: QueueServer, moment: str, number: int) -> None:
+@pytest.mark.parametrize("moment", ["before", "run", "status"])
+def test_a_batch_that_is_killed_goes_on(place: Place, server: RunPodQueue, moment: str, number: int) -> None:
     place.prompts(20)
     # Before it is killed, another one may not have the folder.
     refused: list[str] = []
@@ -66,7 +68,7 @@ def test_a_batch_that_is_killed_goes_on(place: Place, server: QueueServer, momen
     _finished(place, server, 20, doubted=doubted)
 
 
-def test_a_batch_that_is_killed_again_and_again_comes_to_its_end(place: Place, server: QueueServer) -> None:
+def test_a_batch_that_is_killed_again_and_again_comes_to_its_end(place: Place, server: RunPodQueue) -> None:
     place.prompts(32)
     doubted: set[str] = set()
     for result in (3, 9, 15):
@@ -85,9 +87,9 @@ def test_a_batch_that_is_killed_again_and_again_comes_to_its_end(place: Place, s
     _finished(place, server, 32, doubted=doubted)
 
 
-def test_ctrl_c_leaves_what_is_queued_to_the_next_call(place: Place, server: QueueServer) -> None:
+def test_ctrl_c_leaves_what_is_queued_to_the_next_call(place: Place, server: RunPodQueue) -> None:
     place.prompts(20)
-    server.looks = 1_000_000
+    server.polls_at_work = 1_000_000
     process = place.start("--in-flight", "6")
     stopping = threading.Event()
 
@@ -105,12 +107,12 @@ def test_ctrl_c_leaves_what_is_queued_to_the_next_call(place: Place, server: Que
     process.stdout.close()
     assert process.wait(60) == 130, said
     assert ("6 queued" in said, "14 not sent" in said, "uncertain" in said) == (True, True, False)
-    server.looks = 0
+    server.polls_at_work = 0
     assert place.run().returncode == 0
     _finished(place, server, 20, doubted=set())
 
 
-def test_a_second_ctrl_c_ends_at_once(place: Place, server: QueueServer) -> None:
+def test_a_second_ctrl_c_ends_at_once(place: Place, server: RunPodQueue) -> None:
     place.prompts(5)
     sending, ended = threading.Event(), threading.Event()
 
@@ -133,9 +135,9 @@ def test_a_second_ctrl_c_ends_at_once(place: Place, server: QueueServer) -> None
     process.stdout.close()
 
 
-def test_a_terminal_gets_one_line_that_changes(place: Place, server: QueueServer) -> None:
+def test_a_terminal_gets_one_line_that_changes(place: Place, server: RunPodQueue) -> None:
     place.prompts(4)
-    server.looks = 2
+    server.polls_at_work = 2
     terminal, theirs = os.openpty()
     process = place.start(stderr=theirs, stdout=subprocess.DEVNULL)
     os.close(theirs)
@@ -156,7 +158,7 @@ def test_a_terminal_gets_one_line_that_changes(place: Place, server: QueueServer
 
 
 @pytest.mark.parametrize("room", [len(FILE) - 1, 700])
-def test_a_full_disk_stops_all_and_loses_nothing(place: Place, server: QueueServer, room: int) -> None:
+def test_a_full_disk_stops_all_and_loses_nothing(place: Place, server: RunPodQueue, room: int) -> None:
     place.prompts(12)
     process = place.start(largest_file=room)
     said, _ = process.communicate(timeout=60)
@@ -169,7 +171,7 @@ def test_a_full_disk_stops_all_and_loses_nothing(place: Place, server: QueueServ
     _finished(place, server, 12, doubted=doubted)
 
 
-def _most_memory(place: Place, server: QueueServer) -> int:
+def _most_memory(place: Place, server: RunPodQueue) -> int:
     """The batch's largest size in bytes."""
     process = place.start(stdout=subprocess.DEVNULL)
     sizes = [0]
@@ -184,7 +186,7 @@ def _most_memory(place: Place, server: QueueServer) -> int:
     return max(sizes)
 
 
-def test_a_thousand_inputs_need_no_more_memory_than_fifty(tmp_path: Path, server: QueueServer) -> None:
+def test_a_thousand_inputs_need_no_more_memory_than_fifty(tmp_path: Path, server: RunPodQueue) -> None:
     file = os.urandom(150_000)
     server.result = lambda _one: completed(flat(file))
     sizes = {}

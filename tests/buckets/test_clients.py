@@ -13,9 +13,9 @@ import pytest
 
 from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
 from tests.clients.conftest import GENERATED, client_of
-from tests.clients.fault_server import Answer, FaultServer, fault_server
 from tests.clients.node_tools import TypeScript, typescript_in
 from tests.clients.samples import image
+from tests.standins.runpod_queue import Answer, RunPodQueue, running_queue
 
 from .swift import ACCESS_KEY, SECRET_KEY, Swift
 
@@ -38,8 +38,8 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def hooks() -> Iterator[FaultServer]:
-    with fault_server() as running:
+def hooks() -> Iterator[RunPodQueue]:
+    with running_queue() as running:
         running.answers(hook=[Answer()])
         yield running
 
@@ -52,7 +52,7 @@ def typescript(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeScript]
 
 
 def check(
-    output: dict[str, Any], early: list[dict[str, Any]], folder: Path, swift: Swift, bucket: str, hooks: FaultServer
+    output: dict[str, Any], early: list[dict[str, Any]], folder: Path, swift: Swift, bucket: str, hooks: RunPodQueue
 ) -> None:
     """The files lie in the job's bucket, were told of and fetched one by one, and the webhook got the job."""
     keys = [f"comfy2runpod/{output['prompt_id']}/{name}.png" for name in sorted(OUTPUTS)]
@@ -69,7 +69,7 @@ def check(
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
-def test_python(swift: Swift, bucket: str, endpoint: str, hooks: FaultServer, tmp_path: Path, way: str) -> None:
+def test_python(swift: Swift, bucket: str, endpoint: str, hooks: RunPodQueue, tmp_path: Path, way: str) -> None:
     module = client_of(PACKAGE)
     job = module.JobOptions(
         webhook=f"{hooks.url}/hook", bucket=module.Bucket(ACCESS_KEY, SECRET_KEY, bucket, swift.url)
@@ -103,7 +103,7 @@ def test_python(swift: Swift, bucket: str, endpoint: str, hooks: FaultServer, tm
 
 
 def test_typescript(
-    typescript: TypeScript, swift: Swift, bucket: str, endpoint: str, hooks: FaultServer, tmp_path: Path
+    typescript: TypeScript, swift: Swift, bucket: str, endpoint: str, hooks: RunPodQueue, tmp_path: Path
 ) -> None:
     image = tmp_path / "me.png"
     image.write_bytes(image("png"))

@@ -10,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from .fault_server import FaultServer, fault_server
+from tests.standins.runpod_queue import RunPodQueue, running_queue
+
 from .node_tools import TypeScript, typescript_in
 
 GENERATED = Path(__file__).parents[2] / "generated"
@@ -38,8 +39,8 @@ def edit() -> ModuleType:
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with fault_server() as running:
+def server() -> Iterator[RunPodQueue]:
+    with running_queue() as running:
         yield running
 
 

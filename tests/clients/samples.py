@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from .fault_server import Answer
+from tests.standins.runpod_queue import Answer
 
 REQUEST = {"prompt": "a cat"}
 DONE = {"video": base64.b64encode(b"video").decode(), "width": 128, "height": 64, "prompt_id": "p"}

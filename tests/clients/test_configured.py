@@ -6,7 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from .fault_server import FaultServer
+from tests.standins.runpod_queue import RunPodQueue
+
 from .node_tools import TypeScript
 from .samples import COMPLETED, QUEUED, REQUEST
 
@@ -65,7 +66,7 @@ def test_what_is_missing_or_wrong_is_said_before_anything_is_sent(
 
 
 def test_key_and_endpoint_are_those_of_the_environment(
-    video: ModuleType, typescript: TypeScript, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    video: ModuleType, typescript: TypeScript, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A key from a file has its line's end.
     variables = {
@@ -84,7 +85,7 @@ def test_key_and_endpoint_are_those_of_the_environment(
 
 
 def test_what_is_given_goes_before_the_environment(
-    video: ModuleType, typescript: TypeScript, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    video: ModuleType, typescript: TypeScript, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables = {"RUNPOD_API_KEY": "other", "RUNPOD_ENDPOINT_ID": "other"}
     for name, value in variables.items():
@@ -97,7 +98,7 @@ def test_what_is_given_goes_before_the_environment(
     assert {one.headers["Authorization"] for one in server.seen} == {"Bearer given"}
 
 
-def test_a_client_that_is_closed_says_so(video: ModuleType, server: FaultServer) -> None:
+def test_a_client_that_is_closed_says_so(video: ModuleType, server: RunPodQueue) -> None:
     client = video.Client(server.url, "key")
     client.close()
     client.close()

@@ -14,9 +14,9 @@ import pytest
 
 from comfy2runpod.client.job_options import Bucket, JobOptions
 from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
+from tests.standins.runpod_queue import Answer, RunPodQueue
 
 from .conftest import GENERATED, client_of
-from .fault_server import Answer, FaultServer
 from .node_tools import TypeScript
 from .samples import COMPLETED, DONE, QUEUED, REQUEST
 
@@ -101,7 +101,7 @@ def call(request: pytest.FixtureRequest) -> Call:
     ],
 )
 def test_a_request_holds_what_is_said_and_nothing_else(
-    call: Call, server: FaultServer, job: dict[str, Any], beside: dict[str, Any]
+    call: Call, server: RunPodQueue, job: dict[str, Any], beside: dict[str, Any]
 ) -> None:
     server.answers(run=[QUEUED], status=[COMPLETED])
     assert call("t2v_ltx2", server.url, REQUEST, job)[0] == DONE
@@ -124,7 +124,7 @@ def test_a_request_holds_what_is_said_and_nothing_else(
     ],
 )
 def test_what_no_endpoint_takes_is_refused_before_it_is_sent(
-    call: Call, server: FaultServer, job: dict[str, Any], name: str
+    call: Call, server: RunPodQueue, job: dict[str, Any], name: str
 ) -> None:
     _, error, message = call("t2v_ltx2", server.url, REQUEST, job)
     assert (error, message.startswith(name)) == ("InputRefused", True)
@@ -134,7 +134,7 @@ def test_what_no_endpoint_takes_is_refused_before_it_is_sent(
 
 @pytest.mark.parametrize("status", [200, 400, 418])
 def test_an_answer_that_repeats_the_secrets_does_not_bring_them_into_an_error(
-    call: Call, server: FaultServer, status: int
+    call: Call, server: RunPodQueue, status: int
 ) -> None:
     echo = f"<html>{json.dumps({'a': SECRET, 'b': HOOK})} {SECRET}".encode()
     server.answers(run=[Answer(status, echo)])
@@ -159,7 +159,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def test_a_job_ends_when_its_time_is_up_and_its_webhook_hears_of_it(call: Call, slow: str, server: FaultServer) -> None:
+def test_a_job_ends_when_its_time_is_up_and_its_webhook_hears_of_it(call: Call, slow: str, server: RunPodQueue) -> None:
     server.answers(hook=[Answer()])
     job = {"webhook": f"{server.url}/hook/1", "execution_seconds": 5, "ttl_seconds": 100}
     _, error, _ = call("t2i_klein_4b", slow, {"prompt": "a cat"}, job)

@@ -16,9 +16,9 @@ import pytest
 from comfy2runpod_runtime.errors import JobError
 from comfy2runpod_runtime.inputs.request_options import ImageOptions, resolve_options
 from comfy2runpod_runtime.inputs.validate import validate_request
+from tests.standins.runpod_queue import RunPodQueue
 
 from .conftest import GENERATED, client_of
-from .fault_server import FaultServer
 from .node_tools import TypeScript
 from .samples import QUEUED
 
@@ -106,7 +106,7 @@ def worker_verdict(model: Any, package: str, request: Any) -> tuple[str, list[tu
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_python_client_judges_as_the_worker_and_sends_nothing_that_is_refused(
-    package: str, server: FaultServer
+    package: str, server: RunPodQueue
 ) -> None:
     client_module, model = client_of(package), input_model(package)
     server.answers(run=[QUEUED])
@@ -175,7 +175,7 @@ def _plain(message: str) -> str:
 
 
 @pytest.mark.parametrize("language", ["python", "typescript"])
-def test_the_check_can_be_omitted(typescript: TypeScript, server: FaultServer, language: str) -> None:
+def test_the_check_can_be_omitted(typescript: TypeScript, server: RunPodQueue, language: str) -> None:
     server.answers(run=[QUEUED])
     request = {"promt": "a cat", "width": 1}
     if language == "python":
@@ -188,7 +188,7 @@ def test_the_check_can_be_omitted(typescript: TypeScript, server: FaultServer, l
     assert json.loads(server.seen[0].body) == {"input": request}
 
 
-def test_what_cannot_be_written_as_json_is_refused_too(server: FaultServer) -> None:
+def test_what_cannot_be_written_as_json_is_refused_too(server: RunPodQueue) -> None:
     package = client_of("t2v_ltx2")
     server.answers(run=[QUEUED])
     round_: dict[str, object] = {}

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +15,7 @@ import pytest
 from PIL import Image
 
 from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
+from tests.standins.runpod_queue import DROPPED, Answer, RunPodQueue, completed
 
 PACKAGES = Path(__file__).parents[2] / "generated"
 
@@ -110,61 +108,9 @@ def test_a_wrong_request_does_not_pass_the_type_checker(wrong: str, tmp_path: Pa
         assert (done.returncode == 0) is passes, done.stdout
 
 
-Answer = tuple[int, dict[str, str], dict[str, Any]] | None
-
-
-class StandIn:
-    """An endpoint that gives the answers that a test wrote down, in order; None closes the connection."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, list[Answer]] = {}
-        self.asked: list[str] = []
-
-    def answer(self, path: str) -> Answer:
-        self.asked.append(path)
-        left = self.answers[path]
-        return left.pop(0) if len(left) > 1 else left[0]
-
-
-@pytest.fixture
-def standin() -> Iterator[tuple[StandIn, str]]:
-    state = StandIn()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.do_GET()
-
-        def do_GET(self) -> None:
-            answer = state.answer(self.path)
-            if answer is None:
-                self.close_connection = True
-                return
-            status, headers, body = answer
-            text = json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(text))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield state, f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-QUEUED: Answer = (200, {}, {"id": "j", "status": "IN_QUEUE"})
-DONE: Answer = (200, {}, {"status": "COMPLETED", "output": {"image": "YQ==", "seed": 1, "prompt_id": "p"}})
-LATE: Answer = (200, {}, {"status": "COMPLETED", "output": {"node": "KSampler", "percent": 50}})
+QUEUED = Answer(body={"id": "j", "status": "IN_QUEUE"})
+DONE = Answer(body=completed({"image": "YQ==", "seed": 1, "prompt_id": "p"}))
+LATE = Answer(body=completed({"node": "KSampler", "percent": 50}))
 ERROR = '{"code": "out_of_memory", "message": "too large"}'
 
 
@@ -172,38 +118,37 @@ ERROR = '{"code": "out_of_memory", "message": "too large"}'
     ("run", "status", "expected", "runs"),
     [
         ([QUEUED], [DONE], None, 1),
-        ([(429, {"Retry-After": "0"}, {}), QUEUED], [DONE], None, 2),
-        ([(429, {}, {})], [DONE], "RateLimited", 1),
-        ([(500, {}, {})], [DONE], "SubmissionUnknown", 1),
-        ([None], [DONE], "SubmissionUnknown", 1),
-        ([(401, {}, {})], [DONE], "Unauthorized", 1),
-        ([(404, {}, {})], [DONE], "EndpointNotFound", 1),
-        ([(400, {}, {"error": "no"})], [DONE], "InputRefused", 1),
-        ([QUEUED], [(502, {}, {}), None, DONE], None, 1),
+        ([Answer(429, {}, {"Retry-After": "0"}), QUEUED], [DONE], None, 2),
+        ([Answer(429, {})], [DONE], "RateLimited", 1),
+        ([Answer(500, {})], [DONE], "SubmissionUnknown", 1),
+        ([DROPPED], [DONE], "SubmissionUnknown", 1),
+        ([Answer(401, {})], [DONE], "Unauthorized", 1),
+        ([Answer(404, {})], [DONE], "EndpointNotFound", 1),
+        ([Answer(400, {"error": "no"})], [DONE], "InputRefused", 1),
+        ([QUEUED], [Answer(502, {}), DROPPED, DONE], None, 1),
         ([QUEUED], [LATE, DONE], None, 1),
         ([QUEUED], [LATE], "ResultGone", 1),
-        ([QUEUED], [(404, {}, {})], "ResultGone", 1),
-        ([QUEUED], [(200, {}, {"status": "FAILED", "error": ERROR})], "OutOfMemory", 1),
-        ([QUEUED], [(200, {}, {"status": "FAILED", "error": "the worker died"})], "JobFailed", 1),
-        ([QUEUED], [(200, {}, {"status": "CANCELLED"})], "JobCancelled", 1),
-        ([QUEUED], [(200, {}, {"status": "TIMED_OUT"})], "JobTimeout", 1),
-        ([QUEUED], [(200, {}, {"status": "IN_PROGRESS"})], "CallTimeout", 1),
+        ([QUEUED], [Answer(404, {})], "ResultGone", 1),
+        ([QUEUED], [Answer(body={"status": "FAILED", "error": ERROR})], "OutOfMemory", 1),
+        ([QUEUED], [Answer(body={"status": "FAILED", "error": "the worker died"})], "JobFailed", 1),
+        ([QUEUED], [Answer(body={"status": "CANCELLED"})], "JobCancelled", 1),
+        ([QUEUED], [Answer(body={"status": "TIMED_OUT"})], "JobTimeout", 1),
+        ([QUEUED], [Answer(body={"status": "IN_PROGRESS"})], "CallTimeout", 1),
     ],
 )
 def test_answers_that_no_good_endpoint_gives(
-    standin: tuple[StandIn, str],
+    server: RunPodQueue,
     monkeypatch: pytest.MonkeyPatch,
     run: list[Answer],
     status: list[Answer],
     expected: str | None,
     runs: int,
 ) -> None:
-    state, url = standin
     package = client_of("t2i_klein_4b", monkeypatch)
-    state.answers = {"/run": run, "/status/j": status, "/cancel/j": [(200, {}, {"id": "j", "status": "CANCELLED"})]}
+    server.answers(run=run, status=status, cancel=[Answer(body={"id": "j", "status": "CANCELLED"})])
     options = package.Options(poll_seconds=(0.01, 0.02), retry_seconds=1, call_seconds=4)
     call: Callable[[], Any]
-    with package.Client(url, "key", options) as client:
+    with package.Client(server.url, "key", options) as client:
         call = lambda: client.run({"prompt": "a cat"})  # noqa: E731
         if expected is None:
             assert call()["prompt_id"] == "p"
@@ -212,5 +157,5 @@ def test_answers_that_no_good_endpoint_gives(
                 call()
             assert type(failed.value).__name__ == expected
     # What may have been queued is not sent again; a job that nobody waits for any more is stopped.
-    assert state.asked.count("/run") == runs
-    assert ("/cancel/j" in state.asked) is (expected in ("ResultGone", "CallTimeout"))
+    assert server.count("run") == runs
+    assert bool(server.count("cancel")) is (expected in ("ResultGone", "CallTimeout"))

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from comfy2runpod_contract.faults import FAULTS, FaultFacts
+from tests.standins.runpod_queue import Answer, RunPodQueue
+from tests.standins.serving import free_port
 
-from .fault_server import Answer, FaultServer, closed_port
 from .samples import COMPLETED, DONE, QUEUED, REFUSED_IMAGES, REQUEST, RUNNING, image
 
 
@@ -45,7 +46,7 @@ both = pytest.mark.parametrize("run", [run_sync, run_async], ids=["sync", "async
 
 @both
 def test_a_job_is_queued_with_the_key_looked_at_and_brought_home(
-    run: Run, video: ModuleType, server: FaultServer
+    run: Run, video: ModuleType, server: RunPodQueue
 ) -> None:
     server.answers(run=[QUEUED], status=[QUEUED, RUNNING, RUNNING, COMPLETED])
     told: list[Any] = []
@@ -79,7 +80,7 @@ def test_a_job_is_queued_with_the_key_looked_at_and_brought_home(
     ],
 )
 def test_a_submission_that_may_have_been_taken_is_never_sent_again(
-    run: Run, video: ModuleType, server: FaultServer, answer: Answer, error: str
+    run: Run, video: ModuleType, server: RunPodQueue, answer: Answer, error: str
 ) -> None:
     server.answers(run=[answer])
     with pytest.raises(getattr(video.errors, error)):
@@ -88,7 +89,7 @@ def test_a_submission_that_may_have_been_taken_is_never_sent_again(
 
 
 @both
-def test_429_with_retry_after_is_waited_for(run: Run, video: ModuleType, server: FaultServer) -> None:
+def test_429_with_retry_after_is_waited_for(run: Run, video: ModuleType, server: RunPodQueue) -> None:
     server.answers(run=[Answer(429, headers={"Retry-After": "1"}), QUEUED], status=[COMPLETED])
     started = time.monotonic()
     assert run(video, server.url, REQUEST, options(video)) == DONE
@@ -99,13 +100,13 @@ def test_429_with_retry_after_is_waited_for(run: Run, video: ModuleType, server:
 @both
 def test_no_connection_is_tried_again_and_then_said(run: Run, video: ModuleType) -> None:
     with pytest.raises(video.errors.Unreachable, match="no connection"):
-        run(video, f"http://127.0.0.1:{closed_port()}", REQUEST, options(video, retries=1))
+        run(video, f"http://127.0.0.1:{free_port()}", REQUEST, options(video, retries=1))
 
 
 @both
 @pytest.mark.parametrize("fault", [Answer(500), Answer(503), Answer(drop=True), Answer(429)])
 def test_a_burst_of_faults_while_looking_is_outlived(
-    run: Run, video: ModuleType, server: FaultServer, fault: Answer
+    run: Run, video: ModuleType, server: RunPodQueue, fault: Answer
 ) -> None:
     server.answers(run=[QUEUED], status=[fault, fault, COMPLETED])
     assert run(video, server.url, REQUEST, options(video)) == DONE
@@ -114,7 +115,7 @@ def test_a_burst_of_faults_while_looking_is_outlived(
 
 @both
 def test_faults_without_an_end_are_said_with_the_jobs_id_and_the_job_is_stopped(
-    run: Run, video: ModuleType, server: FaultServer
+    run: Run, video: ModuleType, server: RunPodQueue
 ) -> None:
     server.answers(run=[QUEUED], status=[Answer(503)], cancel=[QUEUED])
     with pytest.raises(video.errors.Unreachable, match="503") as caught:
@@ -127,7 +128,7 @@ def test_faults_without_an_end_are_said_with_the_jobs_id_and_the_job_is_stopped(
 @both
 @pytest.mark.parametrize("vanished", [Answer(404), Answer(body={"id": "j1", "status": "COMPLETED"})])
 def test_a_result_that_vanishes_is_looked_for_again_and_then_said(
-    run: Run, video: ModuleType, server: FaultServer, vanished: Answer
+    run: Run, video: ModuleType, server: RunPodQueue, vanished: Answer
 ) -> None:
     server.answers(run=[QUEUED], status=[vanished, COMPLETED])
     assert run(video, server.url, REQUEST, options(video)) == DONE
@@ -138,7 +139,7 @@ def test_a_result_that_vanishes_is_looked_for_again_and_then_said(
 
 @both
 def test_progress_that_comes_after_the_result_is_not_taken_for_it(
-    run: Run, video: ModuleType, server: FaultServer
+    run: Run, video: ModuleType, server: RunPodQueue
 ) -> None:
     late = Answer(body={"id": "j1", "status": "COMPLETED", "output": {"node": "save", "percent": 99}})
     server.answers(run=[QUEUED], status=[late, late, COMPLETED])
@@ -146,7 +147,7 @@ def test_progress_that_comes_after_the_result_is_not_taken_for_it(
 
 
 @both
-def test_no_end_in_time_stops_the_job(run: Run, video: ModuleType, server: FaultServer) -> None:
+def test_no_end_in_time_stops_the_job(run: Run, video: ModuleType, server: RunPodQueue) -> None:
     server.answers(run=[QUEUED], status=[RUNNING], cancel=[QUEUED])
     started = time.monotonic()
     with pytest.raises(TimeoutError) as caught:
@@ -158,7 +159,7 @@ def test_no_end_in_time_stops_the_job(run: Run, video: ModuleType, server: Fault
 
 @both
 def test_a_server_that_does_not_answer_is_left_after_the_requests_time(
-    run: Run, video: ModuleType, server: FaultServer
+    run: Run, video: ModuleType, server: RunPodQueue
 ) -> None:
     server.answers(run=[Answer(seconds=5)])
     with pytest.raises(video.errors.SubmissionUnknown, match="Timeout"):
@@ -168,7 +169,7 @@ def test_a_server_that_does_not_answer_is_left_after_the_requests_time(
 @both
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.code)
 def test_a_failed_job_is_an_exception_of_its_codes_own_class(
-    run: Run, video: ModuleType, server: FaultServer, fault: FaultFacts
+    run: Run, video: ModuleType, server: RunPodQueue, fault: FaultFacts
 ) -> None:
     details = [{"field": "width", "message": "too small"}, {"output": "video", "message": "broken"}]
     error = json.dumps({"code": fault.code, "message": "why", "details": details})
@@ -193,7 +194,7 @@ def test_a_failed_job_is_an_exception_of_its_codes_own_class(
     ],
 )
 def test_ends_in_words_of_runpods_own(
-    video: ModuleType, server: FaultServer, job: dict[str, object], kind: str, code: str
+    video: ModuleType, server: RunPodQueue, job: dict[str, object], kind: str, code: str
 ) -> None:
     server.answers(run=[QUEUED], status=[Answer(body=job)])
     with pytest.raises(video.errors.JobFailed) as caught:
@@ -201,7 +202,7 @@ def test_ends_in_words_of_runpods_own(
     assert (type(caught.value).__name__, caught.value.code) == (kind, code)
 
 
-def test_an_async_call_that_is_cancelled_stops_its_job(video: ModuleType, server: FaultServer) -> None:
+def test_an_async_call_that_is_cancelled_stops_its_job(video: ModuleType, server: RunPodQueue) -> None:
     server.answers(run=[QUEUED], status=[RUNNING], cancel=[QUEUED])
 
     async def call() -> None:
@@ -221,7 +222,7 @@ def test_an_async_call_that_is_cancelled_stops_its_job(video: ModuleType, server
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp", "webp-lossless"])
 @pytest.mark.parametrize("given", ["path", "bytes", "base64", "data"])
 def test_an_image_is_taken_as_path_bytes_or_text(
-    run: Run, edit: ModuleType, server: FaultServer, tmp_path: Path, form: str, given: str
+    run: Run, edit: ModuleType, server: RunPodQueue, tmp_path: Path, form: str, given: str
 ) -> None:
     data = image(form)
     (tmp_path / "cat").write_bytes(data)
@@ -235,7 +236,7 @@ def test_an_image_is_taken_as_path_bytes_or_text(
 
 @pytest.mark.parametrize(("value", "kind", "reason"), REFUSED_IMAGES, ids=range(len(REFUSED_IMAGES)))
 def test_an_image_that_the_endpoint_would_not_take_is_not_sent(
-    edit: ModuleType, server: FaultServer, value: object, kind: str, reason: str
+    edit: ModuleType, server: RunPodQueue, value: object, kind: str, reason: str
 ) -> None:
     server.answers(run=[QUEUED], status=[COMPLETED])
     with pytest.raises(getattr(edit.errors, kind), match=re.escape(reason)) as caught:
@@ -269,7 +270,7 @@ MEASURED = {
 
 @both_save
 def test_media_are_saved_from_base64_and_from_addresses(
-    save: Run, video: ModuleType, server: FaultServer, tmp_path: Path
+    save: Run, video: ModuleType, server: RunPodQueue, tmp_path: Path
 ) -> None:
     assert save(video, DONE, tmp_path / "old") == {"video": [tmp_path / "old" / "video.mp4"]}
     inline = {"video": base64.b64encode(FILE).decode(), **MEASURED}
@@ -284,7 +285,7 @@ def test_media_are_saved_from_base64_and_from_addresses(
 @both_save
 @pytest.mark.parametrize("wrong", ["sha256", "longer", "shorter", "gone", "base64", "scheme", "cut"])
 def test_media_that_are_not_the_workers_are_refused_and_nothing_is_left(
-    save: Run, video: ModuleType, server: FaultServer, tmp_path: Path, wrong: str
+    save: Run, video: ModuleType, server: RunPodQueue, tmp_path: Path, wrong: str
 ) -> None:
     answer: dict[str, object] = {"url": f"{server.url}/file/1?signature=s3cret", **MEASURED}
     server.answers(file=[Answer(body=FILE)])

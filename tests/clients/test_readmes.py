@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
-from .fault_server import serving
+from tests.standins.runpod_queue import RunPodQueue, completed, running_queue
+
 from .node_tools import GENERATED, TypeScript
 from .test_typescript_client import check_types
 
@@ -38,21 +38,11 @@ def environment(package: str) -> Iterator[dict[str, str]]:
     """The variables that a person sets, and an endpoint behind them that has each job done at once."""
     schema = json.loads((GENERATED / package / "docs" / "output.schema.json").read_text("utf-8"))
     output = _sample(schema)
-
-    async def answer(request: web.Request) -> web.Response:
-        assert request.headers["Authorization"] == f"Bearer {KEY}"
-        kind = request.path.split("/")[2]
-        assert request.path.split("/")[1] == "my-endpoint"
-        if kind == "run":
-            assert isinstance((await request.json())["input"], dict)
-            return web.json_response({"id": "j1", "status": "IN_QUEUE"})
-        return web.json_response({"id": "j1", "status": "COMPLETED", "output": output})
-
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", answer)
-    with serving(app) as url:
-        names = {"RUNPOD_API_KEY": KEY, "RUNPOD_ENDPOINT_ID": "my-endpoint", "RUNPOD_ENDPOINT_BASE_URL": url}
+    with running_queue(RunPodQueue(key=KEY, result=lambda _input: completed(output))) as queue:
+        names = {"RUNPOD_API_KEY": KEY, "RUNPOD_ENDPOINT_ID": "my-endpoint", "RUNPOD_ENDPOINT_BASE_URL": queue.url}
         yield {**os.environ, **names}
+    assert {one.path.split("/")[1] for one in queue.seen} == {"my-endpoint"}
+    assert all(isinstance(one, dict) for one in queue.inputs)
 
 
 def _sample(schema: dict[str, Any]) -> dict[str, Any]:

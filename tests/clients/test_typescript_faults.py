@@ -11,19 +11,20 @@ from typing import Any
 import pytest
 
 from comfy2runpod_contract.faults import FAULTS, FaultFacts
+from tests.standins.runpod_queue import Answer, RunPodQueue
+from tests.standins.serving import free_port
 
-from .fault_server import Answer, FaultServer, closed_port
 from .node_tools import TypeScript
 from .samples import COMPLETED, DONE, QUEUED, REFUSED_IMAGES, REQUEST, RUNNING, image
 
 VIDEO, EDIT, SMALL = "t2v_ltx2", "i2i_klein_9b", "t2i_klein_4b"
 
 
-def run(typescript: TypeScript, server: FaultServer, **plan: Any) -> Any:
+def run(typescript: TypeScript, server: RunPodQueue, **plan: Any) -> Any:
     return typescript.call(VIDEO, "run", server.url, **{"request": REQUEST, **plan})
 
 
-def test_a_job_is_queued_with_the_key_looked_at_and_brought_home(typescript: TypeScript, server: FaultServer) -> None:
+def test_a_job_is_queued_with_the_key_looked_at_and_brought_home(typescript: TypeScript, server: RunPodQueue) -> None:
     server.answers(run=[QUEUED], status=[QUEUED, RUNNING, RUNNING, COMPLETED])
     done = run(typescript, server)
     assert done["value"] == DONE
@@ -58,7 +59,7 @@ def test_a_job_is_queued_with_the_key_looked_at_and_brought_home(typescript: Typ
     ],
 )
 def test_a_submission_that_may_have_been_taken_is_never_sent_again(
-    typescript: TypeScript, server: FaultServer, answer: Answer, error: str
+    typescript: TypeScript, server: RunPodQueue, answer: Answer, error: str
 ) -> None:
     server.answers(run=[answer])
     failed = run(typescript, server)["error"]
@@ -67,7 +68,7 @@ def test_a_submission_that_may_have_been_taken_is_never_sent_again(
     assert [one.path for one in server.seen] == ["/run"]
 
 
-def test_429_with_retry_after_is_waited_for(typescript: TypeScript, server: FaultServer) -> None:
+def test_429_with_retry_after_is_waited_for(typescript: TypeScript, server: RunPodQueue) -> None:
     server.answers(run=[Answer(429, headers={"Retry-After": "1"}), QUEUED], status=[COMPLETED])
     done = run(typescript, server)
     assert done["value"] == DONE
@@ -76,7 +77,7 @@ def test_429_with_retry_after_is_waited_for(typescript: TypeScript, server: Faul
 
 
 def test_no_connection_is_tried_again_and_then_said(typescript: TypeScript) -> None:
-    url = f"http://127.0.0.1:{closed_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     failed = typescript.call(VIDEO, "run", url, request=REQUEST, options={"retries": 1})
     assert failed["error"]["name"] == "Unreachable"
     assert "no connection (ECONNREFUSED)" in failed["error"]["message"]
@@ -88,7 +89,7 @@ def test_no_connection_is_tried_again_and_then_said(typescript: TypeScript) -> N
     "fault", [Answer(500), Answer(503, headers={"Retry-After": "0"}), Answer(drop=True), Answer(429)]
 )
 def test_a_burst_of_faults_while_looking_is_outlived(
-    typescript: TypeScript, server: FaultServer, fault: Answer
+    typescript: TypeScript, server: RunPodQueue, fault: Answer
 ) -> None:
     server.answers(run=[QUEUED], status=[fault, fault, COMPLETED])
     assert run(typescript, server)["value"] == DONE
@@ -96,7 +97,7 @@ def test_a_burst_of_faults_while_looking_is_outlived(
 
 
 def test_faults_without_an_end_are_said_with_the_jobs_id_and_the_job_is_stopped(
-    typescript: TypeScript, server: FaultServer
+    typescript: TypeScript, server: RunPodQueue
 ) -> None:
     server.answers(run=[QUEUED], status=[Answer(503)], cancel=[QUEUED])
     failed = run(typescript, server, options={"retries": 2})["error"]
@@ -107,7 +108,7 @@ def test_faults_without_an_end_are_said_with_the_jobs_id_and_the_job_is_stopped(
 
 @pytest.mark.parametrize("vanished", [Answer(404), Answer(body={"id": "j1", "status": "COMPLETED"})])
 def test_a_result_that_vanishes_is_looked_for_again_and_then_said(
-    typescript: TypeScript, server: FaultServer, vanished: Answer
+    typescript: TypeScript, server: RunPodQueue, vanished: Answer
 ) -> None:
     server.answers(run=[QUEUED], status=[vanished, COMPLETED])
     assert run(typescript, server)["value"] == DONE
@@ -115,13 +116,13 @@ def test_a_result_that_vanishes_is_looked_for_again_and_then_said(
     assert run(typescript, server)["error"]["name"] == "ResultGone"
 
 
-def test_progress_that_comes_after_the_result_is_not_taken_for_it(typescript: TypeScript, server: FaultServer) -> None:
+def test_progress_that_comes_after_the_result_is_not_taken_for_it(typescript: TypeScript, server: RunPodQueue) -> None:
     late = Answer(body={"id": "j1", "status": "COMPLETED", "output": {"node": "save", "percent": 99}})
     server.answers(run=[QUEUED], status=[late, late, COMPLETED])
     assert run(typescript, server)["value"] == DONE
 
 
-def test_no_end_in_time_stops_the_job(typescript: TypeScript, server: FaultServer) -> None:
+def test_no_end_in_time_stops_the_job(typescript: TypeScript, server: RunPodQueue) -> None:
     server.answers(run=[QUEUED], status=[RUNNING], cancel=[QUEUED])
     failed = run(typescript, server, timeoutSeconds=0.4)
     assert failed["error"]["name"] == "CallTimeout"
@@ -129,13 +130,13 @@ def test_no_end_in_time_stops_the_job(typescript: TypeScript, server: FaultServe
     assert server.count("cancel") == 1
 
 
-def test_a_result_that_is_not_there_in_time_leaves_the_job_alone(typescript: TypeScript, server: FaultServer) -> None:
+def test_a_result_that_is_not_there_in_time_leaves_the_job_alone(typescript: TypeScript, server: RunPodQueue) -> None:
     server.answers(status=[RUNNING], cancel=[QUEUED])
     failed = typescript.call(VIDEO, "result", server.url, jobId="j1", timeoutSeconds=0.3)
     assert (failed["error"]["name"], server.count("cancel")) == ("CallTimeout", 0)
 
 
-def test_looks_become_rarer(typescript: TypeScript, server: FaultServer) -> None:
+def test_looks_become_rarer(typescript: TypeScript, server: RunPodQueue) -> None:
     server.answers(status=[RUNNING])
     failed = typescript.call(VIDEO, "result", server.url, jobId="j1", timeoutSeconds=2.0)
     assert failed["error"]["name"] == "CallTimeout"
@@ -144,7 +145,7 @@ def test_looks_become_rarer(typescript: TypeScript, server: FaultServer) -> None
 
 
 def test_a_server_that_does_not_answer_is_left_after_the_requests_time(
-    typescript: TypeScript, server: FaultServer
+    typescript: TypeScript, server: RunPodQueue
 ) -> None:
     server.answers(run=[Answer(seconds=5)])
     failed = run(typescript, server, options={"requestSeconds": 0.3})
@@ -154,7 +155,7 @@ def test_a_server_that_does_not_answer_is_left_after_the_requests_time(
 
 @pytest.mark.parametrize("abort", [{"onProgress": True}, {"onRequest": "/status/j1"}])
 def test_a_call_that_is_aborted_stops_its_job_and_says_the_signals_reason(
-    typescript: TypeScript, server: FaultServer, abort: dict[str, Any]
+    typescript: TypeScript, server: RunPodQueue, abort: dict[str, Any]
 ) -> None:
     server.answers(run=[QUEUED], status=[RUNNING], cancel=[QUEUED])
     failed = run(typescript, server, abort=abort)["error"]
@@ -163,7 +164,7 @@ def test_a_call_that_is_aborted_stops_its_job_and_says_the_signals_reason(
 
 
 def test_a_job_that_is_aborted_while_it_is_sent_is_stopped_as_soon_as_its_id_is_known(
-    typescript: TypeScript, server: FaultServer
+    typescript: TypeScript, server: RunPodQueue
 ) -> None:
     slow = Answer(body=QUEUED.body, seconds=0.3)
     server.answers(run=[slow], status=[RUNNING], cancel=[QUEUED])
@@ -174,13 +175,13 @@ def test_a_job_that_is_aborted_while_it_is_sent_is_stopped_as_soon_as_its_id_is_
         assert [one.path for one in server.seen] == ["/run", "/cancel/j1"]
 
 
-def test_what_is_aborted_before_it_begins_is_not_sent(typescript: TypeScript, server: FaultServer) -> None:
+def test_what_is_aborted_before_it_begins_is_not_sent(typescript: TypeScript, server: RunPodQueue) -> None:
     server.answers(run=[QUEUED])
     assert run(typescript, server, abort={"atOnce": True})["error"]["name"] == "AbortError"
     assert server.seen == []
 
 
-def test_updates_are_iterated_and_breaking_off_stops_the_job(typescript: TypeScript, server: FaultServer) -> None:
+def test_updates_are_iterated_and_breaking_off_stops_the_job(typescript: TypeScript, server: RunPodQueue) -> None:
     server.answers(run=[QUEUED], status=[QUEUED, RUNNING, COMPLETED], cancel=[QUEUED])
     done = typescript.call(VIDEO, "watch", server.url, request=REQUEST)
     assert [(one["kind"], one.get("state"), one.get("output")) for one in done["told"]] == [
@@ -196,7 +197,7 @@ def test_updates_are_iterated_and_breaking_off_stops_the_job(typescript: TypeScr
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.code)
 def test_a_failed_job_is_an_error_of_its_codes_own_class(
-    typescript: TypeScript, server: FaultServer, fault: FaultFacts
+    typescript: TypeScript, server: RunPodQueue, fault: FaultFacts
 ) -> None:
     details = [{"field": "width", "message": "too small"}, {"output": "video", "message": "broken"}]
     error = json.dumps({"code": fault.code, "message": "why", "details": details})
@@ -230,7 +231,7 @@ def test_a_failed_job_is_an_error_of_its_codes_own_class(
     ],
 )
 def test_ends_in_words_of_runpods_own(
-    typescript: TypeScript, server: FaultServer, job: dict[str, object], kind: str, code: str
+    typescript: TypeScript, server: RunPodQueue, job: dict[str, object], kind: str, code: str
 ) -> None:
     server.answers(run=[QUEUED], status=[Answer(body=job)])
     failed = run(typescript, server)["error"]
@@ -238,7 +239,7 @@ def test_ends_in_words_of_runpods_own(
 
 
 @pytest.mark.parametrize("seed", [0, 2**53 - 1, 2**53 + 1, 2**64 - 1])
-def test_a_seed_is_sent_and_comes_back_exactly(typescript: TypeScript, server: FaultServer, seed: int) -> None:
+def test_a_seed_is_sent_and_comes_back_exactly(typescript: TypeScript, server: RunPodQueue, seed: int) -> None:
     answer = json.dumps({"id": "j1", "status": "COMPLETED", "output": {**DONE, "seed": seed}}).encode()
     server.answers(run=[QUEUED], status=[Answer(body=answer)])
     done = run(typescript, server, request={**REQUEST, "seed": {"$bigint": str(seed)}})
@@ -259,7 +260,7 @@ def test_a_seed_is_sent_and_comes_back_exactly(typescript: TypeScript, server: F
     ],
 )
 def test_a_number_that_would_arrive_as_another_is_not_sent(
-    typescript: TypeScript, server: FaultServer, request_: dict[str, Any], reason: str
+    typescript: TypeScript, server: RunPodQueue, request_: dict[str, Any], reason: str
 ) -> None:
     server.answers(run=[QUEUED], status=[COMPLETED])
     failed = run(typescript, server, request=request_, options={"checkInput": False})["error"]
@@ -271,7 +272,7 @@ def test_a_number_that_would_arrive_as_another_is_not_sent(
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp", "webp-lossless"])
 @pytest.mark.parametrize("given", ["path", "bytes", "buffer", "blob", "base64", "data"])
 def test_an_image_is_taken_as_bytes_blob_or_text(
-    typescript: TypeScript, server: FaultServer, tmp_path: Path, form: str, given: str
+    typescript: TypeScript, server: RunPodQueue, tmp_path: Path, form: str, given: str
 ) -> None:
     data = image(form)
     (tmp_path / "cat").write_bytes(data)
@@ -289,7 +290,7 @@ def test_an_image_is_taken_as_bytes_blob_or_text(
 
 @pytest.mark.parametrize(("value", "kind", "reason"), REFUSED_IMAGES, ids=range(len(REFUSED_IMAGES)))
 def test_an_image_that_the_endpoint_would_not_take_is_not_sent(
-    typescript: TypeScript, server: FaultServer, value: bytes | str | Path, kind: str, reason: str
+    typescript: TypeScript, server: RunPodQueue, value: bytes | str | Path, kind: str, reason: str
 ) -> None:
     server.answers(run=[QUEUED], status=[COMPLETED])
     given: list[object] = [value]
@@ -315,7 +316,7 @@ MEASURED = {
 
 
 def test_media_are_saved_from_base64_and_from_addresses(
-    typescript: TypeScript, server: FaultServer, tmp_path: Path
+    typescript: TypeScript, server: RunPodQueue, tmp_path: Path
 ) -> None:
     inline = {"video": base64.b64encode(FILE).decode(), **MEASURED}
     saved = typescript.call(VIDEO, "save", server.url, output=inline, folder=str(tmp_path / "a"), prefix="my_")
@@ -341,7 +342,7 @@ def test_media_are_saved_from_base64_and_from_addresses(
 @pytest.mark.parametrize("do", ["save", "media"])
 @pytest.mark.parametrize("wrong", ["sha256", "longer", "shorter", "gone", "base64", "scheme", "cut", "neither"])
 def test_media_that_are_not_the_workers_are_refused_and_nothing_is_left(
-    typescript: TypeScript, server: FaultServer, tmp_path: Path, wrong: str, do: str
+    typescript: TypeScript, server: RunPodQueue, tmp_path: Path, wrong: str, do: str
 ) -> None:
     answer: dict[str, object] = {"url": f"{server.url}/file/1?signature=s3cret", **MEASURED}
     server.answers(file=[Answer(body=FILE)])

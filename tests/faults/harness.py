@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections import Counter
@@ -21,8 +20,10 @@ from typing import Any
 
 from PIL import Image
 
+from tests.standins.runpod_queue import RunPodQueue
+from tests.standins.serving import free_port
+
 from .comfyui import ComfyUI, State
-from .runpod_queue import Queue
 from .table import STOPPED, SUCCESS, UNFIT, WELL, Fault
 
 HERE = Path(__file__).parent
@@ -106,7 +107,7 @@ class Session:
         for name in ("tmp", "comfyui/input"):
             (folder / name).mkdir(parents=True)
         self.state = State(folder / "state")
-        self.queue = Queue()
+        self.queue = RunPodQueue()
         self.comfyui: ComfyUI | None = None
         self.process: asyncio.subprocess.Process | None = None
         self.broken = False
@@ -185,7 +186,7 @@ class Session:
     def submit(self, job_id: str = "") -> str:
         self._count += 1
         job_id = job_id or f"{self.fault.name}-{self._count}"
-        self.queue.jobs.append(self.jobs.setdefault(job_id, {"id": job_id, "input": self._input()}))
+        self.queue.waiting.append(self.jobs.setdefault(job_id, {"id": job_id, "input": self._input()}))
         return job_id
 
     def _input(self) -> dict[str, Any]:
@@ -292,12 +293,6 @@ class Held:
         if self.files > base.files:
             found.append(f"{self.files - base.files} open files")
         return (*found, *(f"file {re.sub('[0-9a-f-]{36}', '…', name)}" for name in self.temporary - base.temporary))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _descriptors(pid: int, port: int) -> tuple[int, int]:

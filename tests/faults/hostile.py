@@ -71,7 +71,7 @@ async def send(session: Session, sent: Sent, number: int, wall_seconds: float) -
     """One job, to its end."""
     name = f"{number}-{'good' if sent.good else 'bad'}"
     image = base64.b64encode(sent.data).decode()
-    session.queue.jobs.append({"id": name, "input": {"image": image, "prompt": "a cat", "seed": number}})
+    session.queue.submit(name, {"image": image, "prompt": "a cat", "seed": number})
     body = await session.result(name, patience=wall_seconds + 180)
     posted = next((at for job, at, _ in session.queue.results if job == name), time.monotonic())
     seconds = posted - session.queue.taken.get(name, posted)

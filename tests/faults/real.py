@@ -28,7 +28,9 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from .harness import OURS, Outcome, Session, free_port, judge
+from tests.standins.serving import free_port
+
+from .harness import OURS, Outcome, Session, judge
 from .real_table import REAL_FAULTS, SHORT, WIDTH, RealFault, real_package
 from .report import write_real_report
 from .table import STOPPED, SUCCESS, UNFIT
@@ -136,7 +138,7 @@ class RealSession(Session):
         image = base64.b64encode(image.getvalue()).decode()
         # Also not in that of a server that has run this suite before.
         color = {"color": int.from_bytes(os.urandom(3))}
-        self.queue.jobs.append({"id": job_id, "input": {"image": image, **color, **asked}})
+        self.queue.submit(job_id, {"image": image, **color, **asked})
         return job_id
 
     async def succeeds(self) -> bool:

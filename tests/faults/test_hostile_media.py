@@ -40,7 +40,7 @@ async def test_a_decoder_at_work_ends_with_a_worker_that_is_killed(tmp_path: Pat
         image = marked(next(media.good(1, 10_000))[1], "sleeps-deaf")
         asked = {"image": base64.b64encode(image).decode(), "prompt": "a cat"}
         waiting = {one for one in below(session.process.pid) if "decoder_standin" in one.command}
-        session.queue.jobs.append({"id": "hangs", "input": asked})
+        session.queue.submit("hangs", asked)
         while "hangs" not in session.queue.taken:
             await asyncio.sleep(0.05)
         # The one that waited has it now.

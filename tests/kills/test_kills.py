@@ -20,10 +20,11 @@ import pytest
 
 from comfy2runpod.batch.inputs import JOURNAL
 from tests.batch.conftest import Place
-from tests.batch.queue_server import FILE, KEY, QueueServer, queue_server
+from tests.batch.results import FILE, KEY, finishing
 from tests.cli.test_lock import FILES
 from tests.compiler.fed_graphs import text
 from tests.runtime.hub_standin import HubStandIn, serving
+from tests.standins.runpod_queue import RunPodQueue, running_queue
 from tests.write.place import Tree, names, put_users_things, tree
 
 ROOT = Path(__file__).parents[2]
@@ -192,13 +193,13 @@ def test_batch(tmp_path: Path, part: int, monkeypatch: pytest.MonkeyPatch) -> No
     chance = random.Random(f"{SEED}-batch-{part}")
     with Command(tmp_path) as command:
         for number in range(COUNT // PARTS):
-            with queue_server() as server:
+            with running_queue(finishing()) as server:
                 folder = tmp_path / f"{number}"
                 folder.mkdir()
                 _kill_a_batch(command, chance, Place(folder, server.url), server)
 
 
-def _kill_a_batch(command: Command, chance: random.Random, place: Place, server: QueueServer) -> None:
+def _kill_a_batch(command: Command, chance: random.Random, place: Place, server: RunPodQueue) -> None:
     count = 12
     place.prompts(count)
     place.out.mkdir()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
 
 import pytest
 from playwright.async_api import Page, Route, expect
+
+from tests.standins.runpod_queue import Answer, RunPodQueue, Seen
 
 from .conftest import Open
 from .images import image
@@ -17,36 +18,33 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.editor]
 FACTS = {"media_type": "image/png", "bytes": 100, "sha256": "0" * 64, "width": 40, "height": 30}
 
 
-class StandInRunPod:
-    """Answers each request with the next of its answers: HTTP's status and JSON; keeps what was asked."""
+async def in_browser(page: Page, *answers: tuple[int, object]) -> RunPodQueue:
+    """RunPod's API in this page: the first answer, HTTP's status and JSON, is to the job, the others to its status."""
+    queue = RunPodQueue()
+    first, *others = (Answer(status, body) for status, body in answers)
+    queue.answers(run=[first], runsync=[first], status=others or [first])
 
-    def __init__(self, answers: Sequence[tuple[int, object]]) -> None:
-        self.answers = list(answers)
-        self.asked: list[tuple[str, str, str | None, str | None]] = []
-
-    async def __call__(self, route: Route) -> None:
+    async def fulfill(route: Route) -> None:
         request = route.request
+        allowed = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
         if request.method == "OPTIONS":
-            await route.fulfill(status=204, headers=self._headers())
+            await route.fulfill(status=204, headers=allowed)
             return
-        key = request.headers.get("authorization")
-        self.asked.append((request.method, request.url, key, request.post_data))
-        status, answer = self.answers.pop(0)
-        await route.fulfill(status=status, body=json.dumps(answer), headers=self._headers())
+        seen = Seen(request.method, request.url, request.headers, (request.post_data or "").encode())
+        answer = await queue.answer(seen)
+        await route.fulfill(status=answer.status, body=json.dumps(answer.body), headers=allowed)
 
-    @staticmethod
-    def _headers() -> dict[str, str]:
-        return {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
+    await page.route("https://api.runpod.ai/**", fulfill)
+    return queue
 
 
-async def send(open_page: Open, address: str, answers: Sequence[tuple[int, object]]) -> tuple[Page, StandInRunPod]:
+async def send(open_page: Open, address: str, *answers: tuple[int, object]) -> tuple[Page, RunPodQueue]:
     page = (await open_page(address)).page
-    runpod = StandInRunPod(answers)
-    await page.route("https://api.runpod.ai/**", runpod)
+    queue = await in_browser(page, *answers)
     await page.fill("#endpoint-id", "abc-123")
     await page.fill("#api-key", "rpa_SECRET")
     await page.click("#send")
-    return page, runpod
+    return page, queue
 
 
 async def test_from_disk_it_sends_to_an_endpoint_that_is_named(open_page: Open, on_disk: dict[str, str]) -> None:
@@ -58,8 +56,7 @@ async def test_from_disk_it_sends_to_an_endpoint_that_is_named(open_page: Open, 
         await route.fulfill(body=image(), content_type="image/png")
 
     await page.route("https://bucket.example/**", bucket)
-    runpod = StandInRunPod([(200, {"id": "j", "status": "IN_QUEUE"}), (200, done)])
-    await page.route("https://api.runpod.ai/**", runpod)
+    runpod = await in_browser(page, (200, {"id": "j", "status": "IN_QUEUE"}), (200, done))
     await page.click("#send")
     await expect(page.locator("#fault-endpoint-id")).to_have_text("This is required.")
     await expect(page.locator("#endpoint-id")).to_be_focused()
@@ -73,11 +70,11 @@ async def test_from_disk_it_sends_to_an_endpoint_that_is_named(open_page: Open, 
     await expect(page.locator("#result")).to_contain_text(str(2**64 - 1))
     link = page.get_by_role("link", name="Download image.png")
     assert await link.get_attribute("href") == "https://bucket.example/image.png"
-    assert [(method, url) for method, url, _, _ in runpod.asked] == [
+    assert [(one.method, one.path) for one in runpod.seen] == [
         ("POST", "https://api.runpod.ai/v2/abc-123/run"),
         ("GET", "https://api.runpod.ai/v2/abc-123/status/j"),
     ]
-    assert {key for _, _, key, _ in runpod.asked} == {"Bearer rpa_SECRET"}
+    assert {one.headers["authorization"] for one in runpod.seen} == {"Bearer rpa_SECRET"}
     # The key stays where it was typed.
     assert "rpa_SECRET" not in await page.inner_text("body")
     for store in ("localStorage", "sessionStorage"):
@@ -103,7 +100,7 @@ async def test_from_disk_it_sends_to_an_endpoint_that_is_named(open_page: Open, 
 async def test_how_a_job_ended_is_said_with_what_to_do(
     open_page: Open, on_disk: dict[str, str], job: dict[str, str], said: tuple[str, ...]
 ) -> None:
-    page, _ = await send(open_page, on_disk["t2i_klein_4b"], [(200, {"id": "j", **job})])
+    page, _ = await send(open_page, on_disk["t2i_klein_4b"], (200, {"id": "j", **job}))
     error = page.locator("#result .error")
     for text in said:
         await expect(error).to_contain_text(text)
@@ -117,9 +114,7 @@ async def test_outputs_that_failed_stand_beside_those_that_came(open_page: Open,
     output = {"close_up": {"url": "http://plain.example/a.png", **FACTS}, "failed": failed, "seed": 1, "prompt_id": "p"}
     page = (await open_page(on_disk["i2i_multiangle"])).page
     await page.fill("#url-image", "https://example.com/cat.png")
-    await page.route(
-        "https://api.runpod.ai/**", StandInRunPod([(200, {"id": "j", "status": "COMPLETED", "output": output})])
-    )
+    await in_browser(page, (200, {"id": "j", "status": "COMPLETED", "output": output}))
     await page.fill("#endpoint-id", "abc")
     await page.fill("#api-key", "k")
     await page.click("#send")
@@ -142,7 +137,7 @@ async def test_what_has_come_is_shown_while_the_rest_runs(open_page: Open, on_di
     file = {"url": "https://bucket.example/a.png", "expires_at": "2030-01-01T00:00:00Z", **FACTS}
     states = {"close_up": "done", "aerial": "running"}
     going = {"id": "j", "status": "IN_PROGRESS", "output": {"outputs": states, "files": {"close_up": file}}}
-    await page.route("https://api.runpod.ai/**", StandInRunPod([(200, going)] * 100))
+    await in_browser(page, (200, going))
     await page.fill("#endpoint-id", "abc")
     await page.fill("#api-key", "k")
     await page.click("#send")
@@ -165,9 +160,7 @@ async def test_lists_and_texts_are_shown(open_page: Open, on_disk: dict[str, str
     }
     page = (await open_page(on_disk["every_kind"])).page
     await page.fill("#url-image", "https://example.com/cat.png")
-    await page.route(
-        "https://api.runpod.ai/**", StandInRunPod([(200, {"id": "j", "status": "COMPLETED", "output": output})])
-    )
+    await in_browser(page, (200, {"id": "j", "status": "COMPLETED", "output": output}))
     await page.fill("#endpoint-id", "abc")
     await page.fill("#api-key", "k")
     await page.click("#send")
@@ -185,13 +178,14 @@ async def test_a_large_request_goes_by_runsync(open_page: Open, on_disk: dict[st
     large = {"name": "large.png", "mimeType": "image/png", "buffer": image() + bytes(9_000_000)}
     await page.set_input_files("#input-image", large)
     await page.locator(".preview img").wait_for()
-    runpod = StandInRunPod([(200, {"id": "j", "status": "IN_PROGRESS"}), (200, {"id": "j", "status": "CANCELLED"})])
-    await page.route("https://api.runpod.ai/**", runpod)
+    runpod = await in_browser(
+        page, (200, {"id": "j", "status": "IN_PROGRESS"}), (200, {"id": "j", "status": "CANCELLED"})
+    )
     await page.fill("#endpoint-id", "abc")
     await page.fill("#api-key", "k")
     await page.click("#send")
     await expect(page.locator("#status")).to_have_text("Cancelled.")
-    assert runpod.asked[0][1] == "https://api.runpod.ai/v2/abc/runsync?wait=1000"
+    assert runpod.seen[0].path == "https://api.runpod.ai/v2/abc/runsync?wait=1000"
 
 
 async def test_a_status_that_does_not_come_is_asked_for_again_and_a_browser_that_may_not_call_is_told(
@@ -199,12 +193,9 @@ async def test_a_status_that_does_not_come_is_asked_for_again_and_a_browser_that
 ) -> None:
     opened = await open_page(on_disk["t2i_klein_4b"])
     page = opened.page
-    runpod = StandInRunPod([
-        (200, {"id": "j", "status": "IN_QUEUE"}),
-        (502, {}),
-        (200, {"id": "j", "status": "CANCELLED"}),
-    ])  # fmt: skip
-    await page.route("https://api.runpod.ai/**", runpod)
+    await in_browser(
+        page, (200, {"id": "j", "status": "IN_QUEUE"}), (502, {}), (200, {"id": "j", "status": "CANCELLED"})
+    )
     await page.fill("#endpoint-id", "abc")
     await page.fill("#api-key", "k")
     await page.click("#send")

@@ -20,7 +20,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.faults.runpod_queue import Queue
+from tests.standins.runpod_queue import RunPodQueue
+from tests.standins.serving import free_port
 
 from . import Seen, below, left_of, marked, wait_for
 
@@ -116,22 +117,25 @@ def test_batch(tmp_path: Path, environment: dict[str, str]) -> None:
 
 
 @pytest.fixture
-async def worker(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[Any]:
+async def queue() -> AsyncIterator[RunPodQueue]:
+    async with RunPodQueue() as running:
+        yield running
+
+
+@pytest.fixture
+async def worker(tmp_path: Path, environment: dict[str, str], queue: RunPodQueue) -> AsyncIterator[Any]:
     """A worker in the real loop of the SDK, with a ComfyUI of its own that starts others, after its first job."""
-    queue, comfyui = Queue(), tmp_path / "comfyui"
+    comfyui = tmp_path / "comfyui"
     (comfyui / "input").mkdir(parents=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     (comfyui / "main.py").symlink_to(Path(__file__).with_name("comfyui_that_starts_others.py"))
-    await queue.start()
     settings = {
         "COMFYUI_DIR": str(comfyui),
         "COMFYUI_PYTHON": sys.executable,
-        "COMFYUI_PORT": str(port),
+        "COMFYUI_PORT": str(free_port()),
         "STANDIN_STATE": str(tmp_path / "state"),
         "POLL_SECONDS": "0.3",
     }
-    queue.jobs.append({"id": "first", "input": JOB})
+    queue.submit("first", JOB)
     with (tmp_path / "worker.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(PACKAGE / "handler.py"),
@@ -148,7 +152,6 @@ async def worker(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[A
         if process.returncode is None:
             process.kill()
         await process.wait()
-        await queue.close()
 
 
 @pytest.mark.parametrize("number", ENDS)
