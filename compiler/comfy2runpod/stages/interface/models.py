@@ -126,8 +126,11 @@ class _Finder:
             return
         try:
             url = model_url(ref.url)
-        except ModelUrlRefused:
-            # The first one's is used, which is good.
+        except ModelUrlRefused as refused:
+            at = self._at(node, name)
+            self._found.add(
+                errors.BadModelUrl(at=at, file=model.file, problem=refused.reason, what_to_do=refused.remedy)
+            )
             return
         sha256 = sha256_hex((ref.hash or "").strip()) if (ref.hash_type or "").lower() == "sha256" else None
         hashes = {sha256, model.sha256} - {None}
