@@ -8,7 +8,15 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from comfy2runpod.local_endpoint.jobs import MOST_WAITING, Jobs, QueueFull, Request, State
+from comfy2runpod.local_endpoint.jobs import (
+    MOST_KEPT_BYTES,
+    MOST_WAITING,
+    MOST_WAITING_BYTES,
+    Jobs,
+    QueueFull,
+    Request,
+    State,
+)
 from comfy2runpod.local_endpoint.webhooks import Webhooks, is_loopback
 
 
@@ -44,6 +52,43 @@ def test_a_result_is_kept_as_long_as_runpod_keeps_it(jobs: Jobs, clock: Clock, s
     assert jobs.get(job.id) is job
     clock.now += 1
     assert jobs.get(job.id) is None
+
+
+def test_large_results_are_forgotten_earlier_the_oldest_first(jobs: Jobs, clock: Clock) -> None:
+    ended = []
+    for _ in range(4):
+        job = jobs.add(request())
+        jobs.take()
+        clock.now += 1
+        jobs.done(job.id, {"output": 1}, MOST_KEPT_BYTES // 3)
+        ended.append(job)
+    assert [jobs.get(job.id) is job for job in ended] == [False, True, True, True]
+    # One that is larger than all that may be kept is there for whoever waits for it.
+    job = jobs.add(request())
+    jobs.take()
+    clock.now += 1
+    jobs.done(job.id, {"output": 1}, 2 * MOST_KEPT_BYTES)
+    assert jobs.get(job.id) is job
+    assert jobs.get(ended[-1].id) is None
+
+
+def test_only_what_can_be_retried_keeps_its_input(jobs: Jobs) -> None:
+    jobs_ended = {}
+    for state, result in ((State.COMPLETED, {"output": 1}), (State.FAILED, {"error": "no"})):
+        job = jobs.add(replace(request(), input={"prompt": "a cat"}, size=100))
+        jobs.take()
+        jobs.done(job.id, result)
+        jobs_ended[state] = job
+    assert jobs_ended[State.COMPLETED].request.input is None
+    assert jobs_ended[State.FAILED].request.input == {"prompt": "a cat"}
+    assert jobs.retry(jobs_ended[State.FAILED])
+
+
+def test_no_more_bytes_wait_than_there_is_room_for(jobs: Jobs) -> None:
+    jobs.add(replace(request(), size=MOST_WAITING_BYTES - 10))
+    with pytest.raises(QueueFull):
+        jobs.add(replace(request(), size=11))
+    jobs.add(replace(request(), size=10))
 
 
 def test_a_job_is_dropped_after_its_time_to_live_and_the_worker_is_told(jobs: Jobs, clock: Clock) -> None:

@@ -19,8 +19,11 @@ from comfy2runpod_contract.limits import DEFAULT_TTL_MS
 RUN_KEPT_SECONDS = 30 * 60
 RUNSYNC_KEPT_SECONDS = 60
 TTL_SECONDS = DEFAULT_TTL_MS / 1000
-# Above so many waiting jobs new ones are answered 429.
+# Above so many waiting jobs, or bytes of them, new ones are answered 429.
 MOST_WAITING = 1000
+MOST_WAITING_BYTES = 1 << 30
+# What has ended is forgotten earlier, the oldest first, above so many bytes of inputs and outputs.
+MOST_KEPT_BYTES = 1 << 30
 
 
 class State(StrEnum):
@@ -43,7 +46,10 @@ class QueueFull(Exception):
 
 @dataclass(slots=True)
 class Request:
-    """What a caller sent: the job's input and, in seconds, the times of its policy; None takes the endpoint's."""
+    """What a caller sent: the job's input and, in seconds, the times of its policy; None takes the endpoint's.
+
+    `size` is that of the body in bytes.
+    """
 
     input: Json
     extras: JsonObject
@@ -52,6 +58,7 @@ class Request:
     ttl_seconds: float | None
     low_priority: bool
     sync: bool
+    size: int = 0
 
 
 @dataclass(slots=True)
@@ -66,6 +73,7 @@ class Job:
     ended_at: float | None = None
     output: Json = None
     has_output: bool = False
+    output_size: int = 0
     error: str | None = None
     stream: list[Json] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,6 +82,11 @@ class Job:
     def ended(self) -> bool:
         """Whether nothing more will come."""
         return self.state not in LIVE
+
+    @property
+    def size(self) -> int:
+        """What is kept of it, in bytes as they were sent."""
+        return self.request.size + self.output_size
 
     def to_json(self) -> JsonObject:
         """The answer of /status."""
@@ -111,7 +124,7 @@ class Jobs:
             QueueFull: too many wait.
         """
         self.sweep()
-        if len(self._waiting) >= MOST_WAITING:
+        if self._is_full(request):
             raise QueueFull
         job = Job(f"{'sync-' if request.sync else ''}{uuid.uuid4()}-u1", request, self.clock())
         self._jobs[job.id] = job
@@ -146,13 +159,13 @@ class Jobs:
             job.stream.append(output)
             job.changed.set()
 
-    def done(self, job_id: str, result: JsonObject) -> None:
-        """A worker's result; that of a job which was stopped meanwhile is dropped."""
+    def done(self, job_id: str, result: JsonObject, size: int = 0) -> None:
+        """A worker's result of `size` bytes; that of a job which was stopped meanwhile is dropped."""
         job = self._jobs.get(job_id)
         if job is None or job.state is not State.IN_PROGRESS:
             return
         error = result.get("error")
-        job.output, job.has_output = result.get("output"), "output" in result
+        job.output, job.has_output, job.output_size = result.get("output"), "output" in result, size
         if error is not None:
             job.error = error if isinstance(error, str) else str(error)
         self._end(job, State.COMPLETED if error is None else State.FAILED)
@@ -166,13 +179,13 @@ class Jobs:
         """Queues a job that FAILED or TIMED_OUT again, under its id."""
         if job.state not in (State.FAILED, State.TIMED_OUT):
             return False
-        if len(self._waiting) >= MOST_WAITING:
+        if self._is_full(job.request):
             raise QueueFull
         self.retried += 1
         self.counts[job.state] -= 1
         job.state, job.queued_at = State.IN_QUEUE, self.clock()
         job.taken_at = job.ended_at = job.error = job.output = None
-        job.has_output = False
+        job.has_output, job.output_size = False, 0
         job.stream.clear()
         self._enqueue(job)
         return True
@@ -224,6 +237,22 @@ class Jobs:
                 job.error = "executionTimeout exceeded"
                 self._stopped(job, State.TIMED_OUT)
 
+    def _is_full(self, request: Request) -> bool:
+        waiting = sum(job.request.size for job in self._waiting)
+        return len(self._waiting) >= MOST_WAITING or waiting + request.size > MOST_WAITING_BYTES
+
+    def _forget_oldest(self) -> None:
+        ended = sorted(
+            (job for job in self._jobs.values() if job.ended_at is not None), key=lambda job: job.ended_at or 0
+        )
+        size = sum(job.size for job in ended)
+        # The last one is what its caller waits for.
+        for job in ended[:-1]:
+            if size <= MOST_KEPT_BYTES:
+                return
+            del self._jobs[job.id]
+            size -= job.size
+
     def _enqueue(self, job: Job) -> None:
         if job.request.low_priority:
             self._waiting.append(job)
@@ -243,9 +272,13 @@ class Jobs:
 
     def _end(self, job: Job, state: State) -> None:
         job.state, job.ended_at = state, self.clock()
+        if state not in (State.FAILED, State.TIMED_OUT):
+            # Nobody can retry it.
+            job.request.input, job.request.size = None, 0
         self.counts[state] = self.counts.get(state, 0) + 1
         job.changed.set()
         self.on_end(job)
+        self._forget_oldest()
 
 
 def _milliseconds(seconds: float) -> int:

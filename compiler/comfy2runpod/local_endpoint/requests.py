@@ -59,6 +59,7 @@ def read_request(body: bytes, *, sync: bool) -> Request:
         ttl_seconds=_seconds(policy, "ttl", SHORTEST_TTL_MS, LONGEST_TTL_MS),
         low_priority=low,
         sync=sync,
+        size=len(body),
     )
 
 

@@ -205,7 +205,7 @@ class Worker:
         if result.get("status") == "IN_PROGRESS":
             self.jobs.progress(job_id, result.get("output"))
         else:
-            self.jobs.done(job_id, result)
+            self.jobs.done(job_id, result, len(await request.read()))
         return web.Response()
 
     async def _stream(self, request: web.Request) -> web.Response:
