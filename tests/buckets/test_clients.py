@@ -105,15 +105,15 @@ def test_python(swift: Swift, bucket: str, endpoint: str, hooks: RunPodQueue, tm
 def test_typescript(
     typescript: TypeScript, swift: Swift, bucket: str, endpoint: str, hooks: RunPodQueue, tmp_path: Path
 ) -> None:
-    image = tmp_path / "me.png"
-    image.write_bytes(image("png"))
+    file = tmp_path / "me.png"
+    file.write_bytes(image("png"))
     storage = {"accessId": ACCESS_KEY, "accessSecret": SECRET_KEY, "bucketName": bucket, "endpointUrl": swift.url}
     done = typescript.call(
         PACKAGE,
         "watchAndSave",
         endpoint,
         key=API_KEY,
-        request={**REQUEST, "image": {"$path": str(image)}},
+        request={**REQUEST, "image": {"$path": str(file)}},
         job={"webhook": f"{hooks.url}/hook", "bucket": storage},
         folder=str(tmp_path / "early"),
         options={"callSeconds": 110, "pollSeconds": [0.02, 0.05]},
