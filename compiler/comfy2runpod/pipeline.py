@@ -1,9 +1,12 @@
-"""The stages in order: load -> flatten -> bind -> check -> interface -> emit. Bytes in, files out."""
+"""The stages in order, bytes in and files out.
+
+load -> normalize -> flatten -> bind -> check -> annotate -> interface -> variants -> emit
+"""
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from comfy2runpod.catalog.classes import Catalog
@@ -12,9 +15,10 @@ from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.errors.bind import EditorsDisagree
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document
-from comfy2runpod.ir.flat import FlatGraph
+from comfy2runpod.ir.flat import Exposed
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.ir.omitted import Omission, Without
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.model_lock import LockedFile, merge_lock
 from comfy2runpod.read_json import parse_json
@@ -29,14 +33,10 @@ from comfy2runpod.stages.flatten.stage import flatten
 from comfy2runpod.stages.interface.packs import warn_of_packs
 from comfy2runpod.stages.interface.stage import make_interface
 from comfy2runpod.stages.load import document_of, load
-from comfy2runpod.stages.normalize.extensions import link_by_name, refuse_changed_on_load
-from comfy2runpod.stages.normalize.group_nodes.stage import unfold_groups
-from comfy2runpod.stages.normalize.links import settle_links, unlink_promoted
-from comfy2runpod.stages.normalize.primitives import apply_primitives
-from comfy2runpod.stages.normalize.renumber import renumber
-from comfy2runpod.stages.variants.bypass import Unfolded
+from comfy2runpod.stages.normalize.stage import normalize
+from comfy2runpod.stages.variants.bypass import with_bypassed
+from comfy2runpod.stages.variants.stage import find_omissions, make_variants
 from comfy2runpod.stages.widgets.lookup import WidgetFinder
-from comfy2runpod.stages.widgets.replacements import with_widget_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +54,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A graph that became a prompt; `unfolded` is what further prompts of it are made from."""
+    """A graph that became a prompt.
 
-    document: Document
+    `normal` is the graph as the editor has it before it makes the prompt, `exposed` what its subgraphs show on their
+    instances, `graph` the nodes that run.
+    """
+
+    normal: Document
+    exposed: tuple[Exposed, ...]
     graph: BoundGraph
-    unfolded: Unfolded
     warnings: tuple[Diagnostic, ...]
 
 
@@ -114,7 +118,7 @@ def check_file(
     given = as_api_prompt(raw, file)
     if given is not None:
         return _check_given(given, catalog, options)
-    return _compile(_convert(document_of(raw, file), catalog, options), catalog, lock).diagnostics
+    return _compile(document_of(raw, file), catalog, options, lock).diagnostics
 
 
 def _check_given(given: ApiPrompt, catalog: Catalog, options: Options) -> tuple[Diagnostic, ...]:
@@ -123,42 +127,32 @@ def _check_given(given: ApiPrompt, catalog: Catalog, options: Options) -> tuple[
 
 def _convert(document: Document, catalog: Catalog, options: Options) -> Converted:
     profile, *others = candidates(document, catalog, options)
-    flat, warnings = unfolded(document, catalog, profile)
-    graph, more = bind(flat, catalog, profile, allow_api_nodes=_allowed(catalog, options))
+    converted = convert_by(document, catalog, profile, options)
     for other in others:
-        compare(graph, profile, other, document, catalog, options)
-    changed = Unfolded(flat, catalog, profile, _allowed(catalog, options))
-    return Converted(document, graph, changed, (*warnings, *more, *check(graph, catalog)))
+        compare(converted.graph, profile, other, document, catalog, options)
+    return replace(converted, warnings=(*converted.warnings, *check(converted.graph, catalog)))
 
 
-def to_prompt(
+def convert_by(
     document: Document, catalog: Catalog, profile: EditorProfile, options: Options, *, new_ids: bool = True
-) -> tuple[BoundGraph, tuple[Diagnostic, ...]]:
-    """A document -> its prompt by the rules of one editor, unchecked; and warnings.
+) -> Converted:
+    """A document -> its prompt by the rules of one editor, unchecked.
 
     Without `new_ids`, nodes that an editor unpacks from group nodes keep ids that do not depend on the editor.
+
+    Raises:
+        CompileError: the first stage that found errors, with all that it found.
     """
-    flat, warnings = unfolded(document, catalog, profile, new_ids=new_ids)
-    graph, more = bind(flat, catalog, profile, allow_api_nodes=_allowed(catalog, options))
-    return graph, (*warnings, *more)
+    normal, warnings = normalize(document, catalog, profile, new_ids=new_ids)
+    converted = _unfold(normal, catalog, profile, options)
+    return replace(converted, warnings=(*warnings, *converted.warnings))
 
 
-def unfolded(
-    document: Document, catalog: Catalog, profile: EditorProfile, *, new_ids: bool = True
-) -> tuple[FlatGraph, tuple[Diagnostic, ...]]:
-    """A document -> the nodes that run by the rules of one editor; and warnings."""
-    refuse_changed_on_load(document, catalog)
-    unique = renumber(document, root_too=profile.table_decides)
-    if profile.table_decides:
-        unique = settle_links(unique)
-    if profile.instance_keeps_values:
-        unique = unlink_promoted(unique)
-    unique = link_by_name(unique)
-    find = WidgetFinder(unique, catalog, profile)
-    written = apply_primitives(unique, catalog, profile, lambda text: with_widget_values(text, find))
-    groupless, of_groups = unfold_groups(written, catalog, profile, new_ids=new_ids)
-    flat, warnings = flatten(groupless, catalog, profile)
-    return flat, (*of_groups, *warnings)
+def _unfold(normal: Document, catalog: Catalog, profile: EditorProfile, options: Options) -> Converted:
+    flat, of_flattening = flatten(normal, catalog, profile)
+    widget = WidgetFinder(normal, catalog, profile)
+    graph, of_binding = bind(flat, catalog, profile, widget, allow_api_nodes=_allowed(catalog, options))
+    return Converted(normal, flat.exposed, graph, (*of_flattening, *of_binding))
 
 
 def compare(
@@ -175,7 +169,7 @@ def compare(
         CompileError: it would not; every input that differs is named.
     """
     try:
-        second = to_prompt(document, catalog, other, options, new_ids=False)[0].nodes
+        second = convert_by(document, catalog, other, options, new_ids=False).graph.nodes
     except CompileError:
         # It is no graph for that editor: the file is not its.
         return
@@ -219,18 +213,38 @@ def compile_graph(
     Raises:
         CompileError: the first stage that found errors, with all that it found.
     """
-    return _compile(convert(data, file, catalog, options), catalog, lock)
+    return _compile(load(data, file), catalog, options, lock)
 
 
-def _compile(converted: Converted, catalog: Catalog, lock: tuple[LockedFile, ...]) -> CompileResult:
-    annotation = read_annotation(converted.document)
-    interface, warnings = make_interface(converted.document, converted.graph, annotation, catalog, converted.unfolded)
-    interface = merge_lock(interface, lock)
+def _compile(document: Document, catalog: Catalog, options: Options, lock: tuple[LockedFile, ...]) -> CompileResult:
+    converted = _convert(document, catalog, options)
+    annotation = read_annotation(document)
+    interface, of_interface = make_interface(converted.graph, converted.exposed, annotation, catalog)
+    omissions = find_omissions(converted.normal, converted.graph, interface, annotation)
+    profile = candidates(document, catalog, options)[0]
+    without = [_without(item, converted.normal, catalog, profile, options) for item in omissions]
+    variants = make_variants(converted.graph, interface, annotation, without)
+    interface = merge_lock(replace(interface, variants=variants), lock)
     files = emit(interface, converted.graph.prompt())
     verify(files)
-    packs = Collector()
-    warn_of_packs(converted.document, converted.graph, catalog, packs)
-    return CompileResult(interface, files, (*converted.warnings, *warnings, *packs.finish()))
+    of_packs = warn_of_packs(document, converted.graph, catalog)
+    return CompileResult(interface, files, (*converted.warnings, *of_interface, *of_packs))
+
+
+def _without(
+    omission: Omission, normal: Document, catalog: Catalog, profile: EditorProfile, options: Options
+) -> Without:
+    """The graph with the omission's nodes bypassed: made as the whole graph is, and checked as it is."""
+    try:
+        # Warnings of nodes that still run inside a bypassed instance: what nothing needs is taken out afterwards.
+        graph = _unfold(with_bypassed(normal, omission.bypassed), catalog, profile, options).graph
+    except CompileError as error:
+        return Without(omission.fields, None, error.diagnostics)
+    try:
+        check(graph, catalog)
+    except CompileError as error:
+        return Without(omission.fields, graph, error.diagnostics)
+    return Without(omission.fields, graph)
 
 
 def _allowed(catalog: Catalog, options: Options) -> Container[str]:

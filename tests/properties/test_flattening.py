@@ -12,7 +12,7 @@ from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.prompt import prompt_to_json
-from comfy2runpod.pipeline import Options, convert, to_prompt
+from comfy2runpod.pipeline import Options, convert, convert_by
 from comfy2runpod.stages.load import load
 
 from .graphs import Case, graphs, switched_graphs
@@ -33,8 +33,7 @@ def compiled(case: Case, editor: str) -> dict[str, Any]:
 def unchecked(case: Case, editor: str) -> dict[str, Any]:
     """The prompt of a graph that the server may refuse."""
     document = load(case.data, "graph.json")
-    graph, _ = to_prompt(document, load_catalog(), PROFILES[editor], Options())
-    return prompt_of(graph)
+    return prompt_of(convert_by(document, load_catalog(), PROFILES[editor], Options()).graph)
 
 
 def meant(case: Case, editor: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from comfy2runpod.author.lenient import make_out
+from comfy2runpod.author.lenient import MadeOut, make_out
 from comfy2runpod.catalog.classes import Catalog, InputSpec, Number
 from comfy2runpod.catalog.node_facts import SAVE_NODES
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic
@@ -118,7 +118,7 @@ def inspect_graph(data: bytes, file: str, catalog: Catalog, options: Options) ->
     except CompileError as error:
         found += error.diagnostics
         annotation = Annotation()
-    looker = _Looker(document, graph, annotation, made.changed) if graph is not None else None
+    looker = _Looker(made, graph, annotation) if graph is not None else None
     return Inspection(
         file=file,
         editor=document.frontend_version,
@@ -132,12 +132,11 @@ def inspect_graph(data: bytes, file: str, catalog: Catalog, options: Options) ->
 
 
 class _Looker:
-    def __init__(self, document: Document, graph: BoundGraph, annotation: Annotation, changed: frozenset[str]) -> None:
-        self._document = document
+    def __init__(self, made: MadeOut, graph: BoundGraph, annotation: Annotation) -> None:
+        self._made = made
         self._graph = graph
-        self._changed = changed
-        self._possible = PossibleFields(document, graph)
-        self._titles = {path: node.title or subgraph.name for path, node, subgraph in _instances(document)}
+        self._possible = PossibleFields(graph, made.exposed)
+        self._titles = {path: node.title or subgraph.name for path, node, subgraph in _instances(made.document)}
         self._outputs = {output.node: output.name for output in annotation.outputs or ()}
         self._fields: dict[str, list[str]] = {}
         for note in annotation.inputs or ():
@@ -146,7 +145,7 @@ class _Looker:
 
     def exposed(self) -> Iterator[InputEntry]:
         """What subgraphs show on their instances."""
-        for exposed in self._graph.exposed:
+        for exposed in self._made.exposed:
             reaches = tuple(f"{node}.{name}" for node, name in exposed.targets)
             known = all(self._known(node) for node, _ in exposed.targets)
             paths = [f"{exposed.path}.{exposed.name}"]
@@ -188,7 +187,7 @@ class _Looker:
 
     def _known(self, node_id: str) -> bool:
         node = self._graph.nodes.get(node_id)
-        return node is not None and node.json_path not in self._changed
+        return node is not None and node.json_path not in self._made.changed
 
     def _entry(
         self, paths: list[str], owner: str, title: str, reaches: tuple[str, ...], *, known: bool

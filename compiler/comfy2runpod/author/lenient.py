@@ -12,8 +12,9 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Canvas, Document
+from comfy2runpod.ir.flat import Exposed
 from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod.pipeline import Options, candidates, to_prompt
+from comfy2runpod.pipeline import Options, candidates, convert_by
 from comfy2runpod.stages.interface.packs import prompt_nodes
 from comfy2runpod.stages.load import load
 
@@ -26,12 +27,13 @@ _NO_VALUES, _NO_LINKS, _GONE = 1, 2, 3
 class MadeOut:
     """A graph that was made out.
 
-    `graph` is None if nothing could be; `changed` are the JSON paths of the nodes whose saved values it does not hold;
-    `diagnostics` is what was refused.
+    `graph` is None if nothing could be, and `exposed` what its subgraphs show; `changed` are the JSON paths of the
+    nodes whose saved values it does not hold; `diagnostics` is what was refused.
     """
 
     document: Document
     graph: BoundGraph | None
+    exposed: tuple[Exposed, ...]
     changed: frozenset[str]
     diagnostics: tuple[Diagnostic, ...]
 
@@ -51,7 +53,7 @@ def make_out(data: bytes, file: str, catalog: Catalog, options: Options) -> Made
     attempt, classes = document, catalog
     for _ in range(_MOST_ATTEMPTS):
         try:
-            graph, _ = to_prompt(attempt, classes, profile, allowing)
+            made = convert_by(attempt, classes, profile, allowing)
         except CompileError as error:
             places = {diagnostic.at.json_path for diagnostic in error.diagnostics}
             # What is said of a node that has been changed may be of our making.
@@ -61,13 +63,13 @@ def make_out(data: bytes, file: str, catalog: Catalog, options: Options) -> Made
             if classes is catalog:
                 classes = known
             if None in places or any(levels.get(place or "", 0) >= _GONE for place in places):
-                return MadeOut(document, None, frozenset(levels), found.all)
+                return MadeOut(document, None, (), frozenset(levels), found.all)
             for place in places:
                 levels[place or ""] = levels.get(place or "", 0) + 1
             attempt = _changed(document, levels)
         else:
-            return MadeOut(document, graph, frozenset(levels), found.all)
-    return MadeOut(document, None, frozenset(levels), found.all)
+            return MadeOut(document, made.graph, made.exposed, frozenset(levels), found.all)
+    return MadeOut(document, None, (), frozenset(levels), found.all)
 
 
 def _with_stand_ins(document: Document, catalog: Catalog) -> Catalog:

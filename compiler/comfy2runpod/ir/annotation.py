@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from comfy2runpod.diagnostics import Locus
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -66,7 +68,10 @@ class ModelAnnotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """The whole note, and where it stands. `inputs` or `outputs` None: not said, taken from what ComfyUI stores."""
+    """The whole note, and where it stands. `inputs` or `outputs` None: not said, taken from what ComfyUI stores.
+
+    `app_inputs` are the inputs that the author chose in App mode: node and name.
+    """
 
     node_id: str | None = None
     json_path: str | None = None
@@ -79,3 +84,10 @@ class Annotation:
     gpu: tuple[str, ...] | None = None
     container_disk_gb: int | None = None
     execution_timeout_seconds: int | None = None
+    app_inputs: tuple[tuple[str, str], ...] = ()
+
+    def at(self, file: str, key: str) -> Locus:
+        """A key's place in the note; the whole file's where there is no note."""
+        if self.node_id is None:
+            return Locus(file)
+        return Locus(file, node=self.node_id, title="comfy2runpod", input=key, json_path=self.json_path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from comfy2runpod.catalog.classes import InputSpec, NodeClass
 from comfy2runpod.ir.document import ModelRef
-from comfy2runpod.ir.flat import Cut, Exposed
+from comfy2runpod.ir.flat import Cut
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import Prompt, PromptLink, PromptNode, as_link
 
@@ -44,7 +44,6 @@ class BoundGraph:
 
     file: str
     nodes: Mapping[str, BoundNode]
-    exposed: tuple[Exposed, ...]
 
     def needed(self, without: Container[tuple[str, str]] = ()) -> frozenset[str]:
         """The nodes that an output node needs, itself among them: ComfyUI looks at no others.

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from comfy2runpod.diagnostics import Locus
-from comfy2runpod.ir.document import Document, GraphNode
+from comfy2runpod.ir.document import GraphNode
 from comfy2runpod.ir.json import Json
 
 
@@ -84,12 +84,8 @@ class Exposed:
 
 @dataclass(frozen=True, slots=True)
 class FlatGraph:
-    """The flat nodes in prompt order, and what the author exposed.
-
-    `document` is what they were made from: ids unique, the values of PrimitiveNodes written into the nodes they feed.
-    """
+    """The flat nodes in prompt order, and what the author exposed."""
 
     file: str
-    document: Document
     nodes: Mapping[str, FlatNode]
     exposed: tuple[Exposed, ...]

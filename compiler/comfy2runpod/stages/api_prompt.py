@@ -64,7 +64,7 @@ def bind_prompt(given: ApiPrompt, catalog: Catalog, *, allow_api_nodes: Containe
         specs = {name: spec for name, spec, _ in live_inputs(node_class.inputs, node.inputs)}
         nodes[node_id] = BoundNode(node_id, node.title, node_class, node.inputs, specs, (), json_path)
     found.finish()
-    return BoundGraph(file=given.file, nodes=nodes, exposed=())
+    return BoundGraph(file=given.file, nodes=nodes)
 
 
 def _has_nodes(raw: JsonObject) -> bool:

@@ -26,18 +26,25 @@ from comfy2runpod.stages.widgets.assign import (
     index_of_choice,
 )
 from comfy2runpod.stages.widgets.fit import Added, Removed, explain, misfits, of_type
-from comfy2runpod.stages.widgets.lookup import WidgetFinder
-from comfy2runpod.stages.widgets.replacements import with_widget_values, without_choices
+from comfy2runpod.stages.widgets.replacements import FindWidget, with_widget_values, without_choices
 
 
 def bind(
     flat: FlatGraph,
     catalog: Catalog,
     profile: EditorProfile,
+    widget: FindWidget,
     *,
     allow_api_nodes: Container[str],
 ) -> tuple[BoundGraph, tuple[Diagnostic, ...]]:
     """Binds saved values to the inputs of the catalog's classes.
+
+    Args:
+        flat: the nodes that run.
+        catalog: the classes.
+        profile: the editor whose rules count.
+        widget: the widgets of all nodes of the graph, for texts that name them (`%Node.widget%`).
+        allow_api_nodes: the classes that may call paid services.
 
     Returns:
         The bound graph and warnings.
@@ -45,22 +52,28 @@ def bind(
     Raises:
         CompileError: unknown or paid classes, values that do not fit their class, texts that are drawn at random.
     """
-    binder = _Binder(flat, catalog, profile, allow_api_nodes=allow_api_nodes)
+    binder = _Binder(flat, catalog, profile, widget, allow_api_nodes=allow_api_nodes)
     found = {node.id: bound for node in flat.nodes.values() if (bound := binder.node(node)) is not None}
     warnings = binder.found.finish()
-    return BoundGraph(file=flat.file, nodes=found, exposed=flat.exposed), warnings
+    return BoundGraph(file=flat.file, nodes=found), warnings
 
 
 class _Binder:
     def __init__(
-        self, flat: FlatGraph, catalog: Catalog, profile: EditorProfile, *, allow_api_nodes: Container[str]
+        self,
+        flat: FlatGraph,
+        catalog: Catalog,
+        profile: EditorProfile,
+        widget: FindWidget,
+        *,
+        allow_api_nodes: Container[str],
     ) -> None:
         self._flat = flat
         self._catalog = catalog
         self._profile = profile
         self._allow_api_nodes = allow_api_nodes
         self._assigned: dict[tuple[int, frozenset[str]], Assigned] = {}
-        self._find = WidgetFinder(flat.document, catalog, profile)
+        self._find = widget
         self._near = Suggestions(catalog)
         self.found = Collector()
 

@@ -1,9 +1,12 @@
-"""Document -> Annotation: the YAML in the note titled `comfy2runpod`, checked for form; paths are resolved later."""
+"""Document -> Annotation: the YAML in the note titled `comfy2runpod`, checked for form, and App mode's choice.
+
+Paths are resolved later."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from comfy2runpod.amounts import number_of_pixels, size_in_bytes, time_in_seconds, whole_number
@@ -40,11 +43,11 @@ def read_annotation(document: Document) -> Annotation:
     """
     notes = find_notes(document)
     if not notes:
-        return Annotation()
+        return Annotation(app_inputs=document.app_inputs)
     reader = _Reader(document.file, notes[0])
     if len(notes) > 1:
         reader.found.add(errors.SeveralAnnotations(at=reader.at(), nodes=tuple(node.id for node in notes)))
-    annotation = reader.read()
+    annotation = replace(reader.read(), app_inputs=document.app_inputs)
     reader.found.finish()
     return annotation
 

@@ -80,7 +80,7 @@ class _Flattener:
         flat.sort(key=lambda node: natural_order(node.id))
         nodes = {node.id: node for node in flat}
         exposed = tuple(sorted(self._all_exposed(root, nodes), key=lambda shown: natural_order(shown.path)))
-        graph = FlatGraph(file=document.file, document=document, nodes=nodes, exposed=exposed)
+        graph = FlatGraph(file=document.file, nodes=nodes, exposed=exposed)
         return graph, warnings
 
     def _flat_node(self, scope: Scope, node: GraphNode) -> FlatNode:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
-from comfy2runpod.catalog.node_facts import SAVE_NODES, VALUE_NODES
+from comfy2runpod.catalog.node_facts import SAVE_NODES
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import fed_once as errors
 from comfy2runpod.ir.annotation import OutputAnnotation
 from comfy2runpod.ir.bound import BoundGraph
-from comfy2runpod.ir.interface import Field, Target, Variant
+from comfy2runpod.ir.interface import Field, Target
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.stages.interface.fields import Reached
 
@@ -63,38 +63,6 @@ def check_fed_once(fields: Iterable[Field], names: FileNames, at: Callable[[str]
             if place in first:
                 found.add(errors.FedTwice(at=at(field.name), field=field.name, other=first[place], path=path))
             first.setdefault(place, field.name)
-
-
-def check_variants(
-    graph: BoundGraph,
-    fields: Iterable[Field],
-    variants: Iterable[Variant],
-    at: Callable[[str], Locus],
-    found: Collector,
-) -> None:
-    """Reports every field in whose value's place the prompt without an image has one that was saved."""
-    fed = {(target.node_id, target.input): field for field in fields for target in field.targets}
-    for item in variants:
-        for rewrite in item.rewrites:
-            link = as_link(graph.nodes[rewrite.node_id].inputs.get(rewrite.input))
-            place = (rewrite.node_id, rewrite.input)
-            if link is not None and graph.nodes[link.node_id].node_class.name in VALUE_NODES:
-                place = (link.node_id, "value")
-            field = fed.get(place)
-            if field is None or field.name in item.fields or as_link(rewrite.value) is not None:
-                continue
-            reader = f"{rewrite.node_id}.{rewrite.input}"
-            saved = None if rewrite.gone else rewrite.value
-            found.add(
-                errors.FieldLostWithout(
-                    at=at(field.name),
-                    field=field.name,
-                    path=".".join(place),
-                    fields=item.fields,
-                    reader=reader,
-                    value=saved,
-                )
-            )
 
 
 def path_of(target: Target) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from comfy2runpod.catalog.classes import Catalog
-from comfy2runpod.diagnostics import Collector, Locus
+from comfy2runpod.diagnostics import Collector, Diagnostic, Locus
 from comfy2runpod.editor import VIRTUAL_NODES
 from comfy2runpod.errors.catalog import PackNotInImage
 from comfy2runpod.ir.bound import BoundGraph
@@ -55,8 +55,9 @@ def pack_of(node: GraphNode, catalog: Catalog) -> str | None:
     return known.module.partition(".")[2] or None
 
 
-def warn_of_packs(document: Document, graph: BoundGraph, catalog: Catalog, found: Collector) -> None:
-    """Notes the packs that nodes which run come from: an image does not hold them."""
+def warn_of_packs(document: Document, graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
+    """Warnings of the packs that nodes which run come from: an image does not hold them."""
+    found = Collector()
     running: dict[str, str] = {}
     for bound in graph.nodes.values():
         running.setdefault(bound.node_class.name, bound.id)
@@ -67,6 +68,7 @@ def warn_of_packs(document: Document, graph: BoundGraph, catalog: Catalog, found
             at = Locus(graph.file, node.id, node.title, node.node_class.name, json_path=node.json_path)
             version = ", ".join(pack.versions) or None
             found.add(PackNotInImage(at=at, pack=pack.id or "that is not named", version=version, classes=classes))
+    return found.finish()
 
 
 def prompt_nodes(document: Document) -> Iterator[GraphNode]:

@@ -6,9 +6,9 @@ seeds by what their class declares, Save nodes, and the loaders' model lists.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import PurePosixPath
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec
@@ -19,23 +19,20 @@ from comfy2runpod.expressions.bounds import Work
 from comfy2runpod.expressions.expression import Expression, ExpressionError, parse_expression
 from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
-from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.flat import Exposed
-from comfy2runpod.ir.interface import Field, ImageField, Interface, Output, RunpodSettings, SeedField, Target, Variant
+from comfy2runpod.ir.interface import Field, Interface, Output, RunpodSettings, SeedField, Target
 from comfy2runpod.ir.json import Json, json_type
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.stages.annotate.annotation import MOST_NAMES
 from comfy2runpod.stages.annotate.plain_text import plain_text
 from comfy2runpod.stages.interface.aspect import bounded_aspects
 from comfy2runpod.stages.interface.batches import check_batches
-from comfy2runpod.stages.interface.fed_once import FileNames, check_fed_once, check_variants, each_once
+from comfy2runpod.stages.interface.fed_once import FileNames, check_fed_once, each_once
 from comfy2runpod.stages.interface.fields import Reached, consumers_of, kind_of, make_field, reached_specs
 from comfy2runpod.stages.interface.input_files import check_files, unfed_images
 from comfy2runpod.stages.interface.models import find_models
 from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, FreeNames, good_name, slug
 from comfy2runpod.stages.interface.surprises import look_for_surprises, separators
-from comfy2runpod.stages.variants.bypass import Unfolded
-from comfy2runpod.stages.variants.optional_images import find_variants
 from comfy2runpod.stages.widgets.assign import current_name
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 
@@ -44,14 +41,20 @@ _DEFAULT_DISK_GB = 20
 
 
 def make_interface(
-    document: Document, graph: BoundGraph, annotation: Annotation, catalog: Catalog, unfolded: Unfolded
+    graph: BoundGraph, exposed: tuple[Exposed, ...], annotation: Annotation, catalog: Catalog
 ) -> tuple[Interface, tuple[Diagnostic, ...]]:
-    """The endpoint's contract; `unfolded` is what the prompts without optional images are made from.
+    """The endpoint's contract, without what becomes of the prompt where fields are omitted.
+
+    Args:
+        graph: the nodes that run.
+        exposed: what subgraphs show on their instances.
+        annotation: what the author wrote in the note, and chose in App mode.
+        catalog: the classes.
 
     Raises:
         CompileError: the note names what is not there, widens bounds, or nothing is saved; all faults are named.
     """
-    maker = _Maker(document, graph, annotation)
+    maker = _Maker(graph, exposed, annotation)
     fields = maker.bounded(tuple(maker.fields()))
     if not maker.found.has_errors:
         # A field that could not be made would have fed some of them.
@@ -61,7 +64,6 @@ def make_interface(
     check_fed_once(fields, maker.names, maker.at_field, maker.found)
     if not maker.found.has_errors:
         check_batches(graph, fields, outputs, catalog, maker.found)
-    variants = () if maker.found.has_errors else maker.variants(fields, outputs, unfolded)
     before = len(maker.found.all)
     separators(graph, maker.found)
     # A name that no worker lists is told once.
@@ -73,14 +75,13 @@ def make_interface(
         name=name,
         title=annotation.title or name.replace("_", " "),
         description=plain_text(annotation.description or ""),
-        source=PurePosixPath(document.file).name,
+        source=PurePosixPath(graph.file).name,
         comfyui_version=catalog.comfyui,
         comfyui_commit=catalog.commit,
         fields=fields,
         outputs=outputs,
         models=models,
         runpod=runpod,
-        variants=variants,
     )
     return interface, warnings
 
@@ -88,9 +89,9 @@ def make_interface(
 class PossibleFields:
     """What fields could be made of a graph, a path at a time."""
 
-    def __init__(self, document: Document, graph: BoundGraph) -> None:
-        self._maker = _Maker(document, graph, Annotation())
-        self._at = Locus(document.file)
+    def __init__(self, graph: BoundGraph, exposed: tuple[Exposed, ...]) -> None:
+        self._maker = _Maker(graph, exposed, Annotation())
+        self._at = Locus(graph.file)
 
     def at(self, path: str) -> tuple[tuple[Reached, ...], tuple[Diagnostic, ...]]:
         """What a field fed from one path alone would reach, and why it would be refused."""
@@ -104,15 +105,15 @@ class PossibleFields:
 
 
 class _Maker:
-    def __init__(self, document: Document, graph: BoundGraph, annotation: Annotation) -> None:
-        self._document = document
+    def __init__(self, graph: BoundGraph, exposed: tuple[Exposed, ...], annotation: Annotation) -> None:
+        self._file = graph.file
         self._graph = graph
         self._annotation = annotation
         self.found = Collector()
         self.work = Work()
         self._exposed: dict[str, list[Exposed]] = {}
-        for exposed in graph.exposed:
-            self._exposed.setdefault(exposed.path, []).append(exposed)
+        for item in exposed:
+            self._exposed.setdefault(item.path, []).append(item)
 
     # Not for `PossibleFields`, which asks for one path at a time.
     @cached_property
@@ -125,7 +126,7 @@ class _Maker:
         return self._derived_outputs() if notes is None else notes
 
     def name(self) -> str:
-        name = self._annotation.name or slug(PurePosixPath(self._document.file).stem)
+        name = self._annotation.name or slug(PurePosixPath(self._file).stem)
         if not good_name(name):
             self.found.add(errors.BadName(at=self._at("name"), name=name, what="an endpoint"))
         return name
@@ -157,7 +158,7 @@ class _Maker:
         """An answer tells of outputs and seeds side by side."""
         saving, notes = self._saving(), self._output_notes
         if not notes:
-            self.found.add(errors.NoOutput(at=Locus(self._document.file), save_classes=tuple(SAVE_NODES)))
+            self.found.add(errors.NoOutput(at=Locus(self._file), save_classes=tuple(SAVE_NODES)))
         taken = {field.name for field in fields if isinstance(field, SeedField)}
         if len(notes) > MOST_NAMES:
             self.found.add(errors.TooManyNames(at=self._at("outputs"), what="outputs", limit=MOST_NAMES))
@@ -183,18 +184,6 @@ class _Maker:
         said = {field.name: (noted.get(field.name), self._at(f"inputs.{field.name}")) for field in fields}
         return bounded_aspects(self._graph, fields, said, self.found)
 
-    def variants(self, fields: Sequence[Field], outputs: Sequence[Output], unfolded: Unfolded) -> tuple[Variant, ...]:
-        """What becomes of the prompt without optional images."""
-        named = {note.name: note.bypass or () for note in self._annotation.inputs or ()}
-        optional = {
-            field.name: (field, named[field.name])
-            for field in fields
-            if isinstance(field, ImageField) and not field.required
-        }
-        variants = find_variants(self._graph, unfolded, optional, outputs, self.at_field, self.found)
-        check_variants(self._graph, fields, variants, self.at_field, self.found)
-        return variants
-
     def at_field(self, name: str) -> Locus:
         return self._at(f"inputs.{name}")
 
@@ -215,8 +204,9 @@ class _Maker:
         """Fields for what the author exposed without a note: subgraph inputs and App mode's choice, models aside."""
         free = FreeNames(REQUEST_NAMES)
         in_answer = ANSWER_NAMES | {note.name for note in self._output_notes}
-        sources = [(e.label or e.name, f"{e.path}.{e.name}") for e in self._graph.exposed if ":" not in e.path]
-        sources += [(name, f"{node_id}.{name}") for node_id, name in self._document.app_inputs]
+        shown = (item for path, items in self._exposed.items() if ":" not in path for item in items)
+        sources = [(item.label or item.name, f"{item.path}.{item.name}") for item in shown]
+        sources += [(name, f"{node_id}.{name}") for node_id, name in self._annotation.app_inputs]
         reached: set[tuple[str, str]] = set()
         exposed: set[frozenset[tuple[str, str, str | None]]] = set()
         taken: set[tuple[str, str, str | None]] = set()
@@ -232,7 +222,7 @@ class _Maker:
             why = self._unfit(found) or self._fed_elsewhere(places, taken)
             if why is not None:
                 node_id, _, name = path.partition(".")
-                at = Locus(self._document.file, node=node_id, input=name)
+                at = Locus(self._file, node=node_id, input=name)
                 self.found.add(errors.ExposedInputOmitted(at=at, path=path, why=why))
                 continue
             seed = all(kind_of(spec) == "seed" for _, spec, _, _ in found)
@@ -387,7 +377,7 @@ class _Maker:
         return Suggestions(dict.fromkeys(self._known_paths()))
 
     def _known_paths(self) -> Iterator[str]:
-        for exposed in self._graph.exposed:
+        for exposed in chain.from_iterable(self._exposed.values()):
             yield f"{exposed.path}.{exposed.name}"
             if exposed.label:
                 yield f"{exposed.path}.{exposed.label}"
@@ -397,10 +387,7 @@ class _Maker:
                     yield f"{node.id}.{name}"
 
     def _at(self, key: str) -> Locus:
-        note = self._annotation
-        if note.node_id is None:
-            return Locus(self._document.file)
-        return Locus(self._document.file, node=note.node_id, title="comfy2runpod", input=key, json_path=note.json_path)
+        return self._annotation.at(self._file, key)
 
 
 def _member_spec(spec: InputSpec, member: str, current: Json) -> InputSpec:

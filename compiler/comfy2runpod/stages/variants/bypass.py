@@ -6,44 +6,16 @@ the node stands: inside a subgraph's definition, so that all instances share it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import accumulate
-from typing import TypeAlias
 
-from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, Locus, nearest
-from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import optional_images as errors
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Canvas, Document, Mode, NodeId
-from comfy2runpod.ir.flat import FlatGraph
-from comfy2runpod.stages.bind import bind
-from comfy2runpod.stages.flatten.stage import flatten, natural_order
-
-# Where a node is kept: the id of the definition that it stands in, None for the root canvas, and its own id there.
-Place: TypeAlias = tuple[str | None, NodeId]
-
-
-@dataclass(frozen=True, slots=True)
-class Unfolded:
-    """A graph as it was unfolded, and all that it takes to make the prompt of a changed one."""
-
-    flat: FlatGraph
-    catalog: Catalog
-    profile: EditorProfile
-    allow_api_nodes: Container[str]
-
-    def bypassing(self, places: Collection[Place]) -> BoundGraph:
-        """The graph with these nodes bypassed, as if the author had pressed Ctrl+B on them; not checked.
-
-        Raises:
-            CompileError: nothing would run.
-        """
-        # Warnings of nodes that still run inside a bypassed instance: what nothing needs is taken out afterwards.
-        flat, _ = flatten(_bypassed(self.flat.document, places), self.catalog, self.profile)
-        graph, _ = bind(flat, self.catalog, self.profile, allow_api_nodes=self.allow_api_nodes)
-        return graph
+from comfy2runpod.ir.omitted import Place
+from comfy2runpod.stages.flatten.stage import natural_order
 
 
 def find_places(
@@ -85,7 +57,7 @@ def find_places(
 
 
 def placed_nodes(document: Document) -> Iterator[tuple[str, Place]]:
-    """Every node of the unfolded document: its path, and where it is kept."""
+    """Every node of the document once its subgraphs are unfolded: its path, and where it is kept."""
     waiting: list[tuple[str, str | None, Canvas]] = [("", None, document.root)]
     while waiting:
         prefix, key, canvas = waiting.pop()
@@ -96,7 +68,8 @@ def placed_nodes(document: Document) -> Iterator[tuple[str, Place]]:
                 waiting.append((f"{prefix}{node.id}:", definition.id, definition.canvas))
 
 
-def _bypassed(document: Document, places: Collection[Place]) -> Document:
+def with_bypassed(document: Document, places: Collection[Place]) -> Document:
+    """The document with these nodes bypassed, as if the author had pressed Ctrl+B on them."""
     of: dict[str | None, set[NodeId]] = {}
     for key, node_id in places:
         of.setdefault(key, set()).add(node_id)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import TypeAlias
 
 from comfy2runpod.ir.json import Json
+
+# The name of a node and of its widget -> a tuple of the widget's value, empty if there is no such widget.
+FindWidget: TypeAlias = Callable[[str, str], tuple[Json, ...]]
 
 _PATTERN = re.compile(r"%([^%]+)%")
 _NOT_IN_NAMES = re.compile(r'[/?<>\\:*|"\x00-\x1f\x7f]')
@@ -31,12 +35,12 @@ _DATE_PARTS = {
 _DATE_PART = re.compile("yyyy|yy|MM?|dd?|hh?|mm?|ss?")
 
 
-def with_widget_values(text: str, widget: Callable[[str, str], tuple[Json, ...]]) -> str:
+def with_widget_values(text: str, widget: FindWidget) -> str:
     """A text with `%Node.widget%` replaced by that widget's value.
 
     Args:
         text: such as `%KSampler.seed%_out`; what names nothing stays as it is.
-        widget: node name and widget name -> a tuple of its value, empty if there is no such widget.
+        widget: finds the widget.
     """
 
     def replacement(match: re.Match[str]) -> str:

@@ -6,18 +6,21 @@ checks it. What differs from the whole prompt is what patch code does; nothing i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 from typing import TypeAlias
 
-from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
+from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import optional_images as errors
+from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
-from comfy2runpod.ir.interface import Field, Output, Removal, Rewrite, Variant
+from comfy2runpod.ir.document import Document
+from comfy2runpod.ir.interface import Field, ImageField, Interface, Removal, Rewrite, Variant
 from comfy2runpod.ir.json import Json
-from comfy2runpod.stages.check import check
-from comfy2runpod.stages.variants.bypass import Place, Unfolded, find_places, placed_nodes
+from comfy2runpod.ir.omitted import Omission, Without
+from comfy2runpod.stages.variants.bypass import find_places, placed_nodes
+from comfy2runpod.stages.variants.lost_values import check_lost_values
 
 # The prompt is made and checked once for each combination.
 _MOST_OPTIONAL = 6
@@ -36,49 +39,75 @@ class _Without:
     removed: frozenset[str]
 
 
-def find_variants(
-    graph: BoundGraph,
-    unfolded: Unfolded,
-    optional: Mapping[str, tuple[Field, tuple[str, ...]]],
-    outputs: Sequence[Output],
-    at: Callable[[str], Locus],
-    found: Collector,
+def find_omissions(
+    document: Document, graph: BoundGraph, interface: Interface, annotation: Annotation
+) -> tuple[Omission, ...]:
+    """Which nodes are bypassed without each combination of the images that may be omitted; fewer images before more.
+
+    Args:
+        document: the graph as an editor has it before it makes the prompt.
+        graph: the nodes that run.
+        interface: the fields.
+        annotation: the note, which names the nodes by their paths.
+
+    Raises:
+        CompileError: there are too many images or nodes, or paths name no node that can be bypassed.
+    """
+    named = {note.name: note.bypass or () for note in annotation.inputs or ()}
+    names = tuple(field.name for field in _optional(interface))
+    if not names:
+        return ()
+    found = Collector()
+    here = annotation.at(graph.file, f"inputs.{names[0]}")
+    if len(names) > _MOST_OPTIONAL:
+        found.add(errors.TooManyOptional(at=here, count=len(names), limit=_MOST_OPTIONAL))
+        found.finish()
+    size = sum(1 for _ in placed_nodes(document))
+    if (2 ** len(names) - 1) * size > _MOST_NODES:
+        found.add(errors.TooMuchToLeaveOut(at=here, count=len(names), nodes=size, limit=_MOST_NODES))
+        found.finish()
+    paths = {name: named[name] for name in names}
+    places = find_places(document, graph, paths, lambda name: annotation.at(graph.file, f"inputs.{name}"), found)
+    found.finish()
+    return tuple(
+        Omission(fields, frozenset().union(*(places[name] for name in fields))) for fields in _combinations(names)
+    )
+
+
+def make_variants(
+    graph: BoundGraph, interface: Interface, annotation: Annotation, without: Sequence[Without]
 ) -> tuple[Variant, ...]:
     """What becomes of the prompt without each combination of images, as far as it is not said by smaller ones.
 
     Args:
         graph: the whole graph.
-        unfolded: what to make the graph without them from.
-        optional: the fields that may be omitted, each with the paths that its `bypass` names.
-        outputs: the outputs, all of which must be made in any case.
-        at: the place of a field in the note.
-        found: takes what is wrong.
+        interface: the fields, and the outputs, all of which must be made in any case.
+        annotation: the note, for the places of fields in it.
+        without: the graph of each omission, in their order.
+
+    Raises:
+        CompileError: a prompt is refused, an output is not made, or an image or another field's value is lost.
     """
-    if not optional:
-        return ()
-    if len(optional) > _MOST_OPTIONAL:
-        first = next(iter(optional))
-        found.add(errors.TooManyOptional(at=at(first), count=len(optional), limit=_MOST_OPTIONAL))
-        return ()
-    size = sum(1 for _ in placed_nodes(unfolded.flat.document))
-    if (2 ** len(optional) - 1) * size > _MOST_NODES:
-        here = at(next(iter(optional)))
-        found.add(errors.TooMuchToLeaveOut(at=here, count=len(optional), nodes=size, limit=_MOST_NODES))
-        return ()
-    named = {name: paths for name, (_, paths) in optional.items()}
-    places = find_places(unfolded.flat.document, graph, named, at, found)
-    if found.has_errors:
-        return ()
-    fields = {name: field for name, (field, _) in optional.items()}
-    without: dict[Combination, _Without] = {}
-    for names in _combinations(tuple(optional)):
+    found = Collector()
+    loaders = {field.name: [target.node_id for target in field.targets] for field in _optional(interface)}
+    good: dict[Combination, _Without] = {}
+    for item in without:
+        names = item.fields
         # What is wrong without one is wrong without that one and another: told once.
-        if all(smaller in without for smaller in _combinations(names) if smaller != names):
-            made = _made(graph, unfolded, names, places, [fields[name] for name in names], outputs, at, found)
+        if all(smaller in good for smaller in _combinations(names) if smaller != names):
+            at = annotation.at(graph.file, f"inputs.{names[0]}")
+            made = _judged(graph, item, interface, [node_id for name in names for node_id in loaders[name]], at, found)
             if made is not None:
-                without[names] = made
-    every = all(names in without for names in _combinations(tuple(optional)))
-    return tuple(_differences(graph, without)) if every else ()
+                good[names] = made
+    variants = tuple(_differences(graph, good)) if len(good) == len(without) else ()
+    check_lost_values(graph, interface.fields, variants, annotation, found)
+    found.finish()
+    return variants
+
+
+def _optional(interface: Interface) -> Iterator[Field]:
+    """The fields that may be omitted."""
+    return (field for field in interface.fields if isinstance(field, ImageField) and not field.required)
 
 
 def _combinations(names: Combination) -> Iterator[Combination]:
@@ -86,52 +115,41 @@ def _combinations(names: Combination) -> Iterator[Combination]:
     return chain.from_iterable(combinations(names, size) for size in range(1, len(names) + 1))
 
 
-def _made(
-    graph: BoundGraph,
-    unfolded: Unfolded,
-    names: Combination,
-    places: Mapping[str, frozenset[Place]],
-    fields: Sequence[Field],
-    outputs: Sequence[Output],
-    at: Callable[[str], Locus],
-    found: Collector,
+def _judged(
+    graph: BoundGraph, item: Without, interface: Interface, loaders: Sequence[str], at: Locus, found: Collector
 ) -> _Without | None:
     """The graph without these images, or None with the reasons noted."""
-    here = at(names[0])
-    try:
-        bypassed = unfolded.bypassing(frozenset().union(*(places[name] for name in names)))
-    except CompileError as error:
-        _refused(error.diagnostics, names, here, found)
+    names, bypassed = item.fields, item.graph
+    if bypassed is None:
+        _refused(item, at, found)
         return None
     good = True
-    for output in outputs:
+    for output in interface.outputs:
         if output.node_id not in bypassed.nodes:
             node = _shown(graph.nodes[output.node_id])
-            found.add(errors.OutputGoesToo(at=here, fields=names, output=output.name, node=node))
+            found.add(errors.OutputGoesToo(at=at, fields=names, output=output.name, node=node))
             good = False
     if not good:
         return None
-    try:
-        check(bypassed, unfolded.catalog)
-    except CompileError as error:
-        _refused(error.diagnostics, names, here, found)
+    if item.refused:
+        _refused(item, at, found)
         return None
     needed = bypassed.needed()
-    for node_id in dict.fromkeys(target.node_id for field in fields for target in field.targets):
+    for node_id in dict.fromkeys(loaders):
         if node_id in needed:
             readers = tuple(_shown(bypassed.nodes[reader]) for reader in _readers(bypassed, node_id, needed))
             loader = _shown(bypassed.nodes[node_id])
-            found.add(errors.ImageStillNeeded(at=here, fields=names, loader=loader, readers=readers))
+            found.add(errors.ImageStillNeeded(at=at, fields=names, loader=loader, readers=readers))
             good = False
     return _Without(bypassed, _removed(graph, bypassed, needed)) if good else None
 
 
-def _refused(diagnostics: Sequence[Diagnostic], names: Combination, at: Locus, found: Collector) -> None:
-    for item in diagnostics:
+def _refused(without: Without, at: Locus, found: Collector) -> None:
+    for item in without.refused:
         place = item.at.node_name if item.at.node is not None else "the graph"
         if item.at.input is not None:
             place += f", input {item.at.input}"
-        found.add(errors.RefusedWithout(at=at, fields=names, place=place, why=item.reason))
+        found.add(errors.RefusedWithout(at=at, fields=without.fields, place=place, why=item.reason))
 
 
 def _readers(graph: BoundGraph, node_id: str, needed: Collection[str]) -> list[str]:

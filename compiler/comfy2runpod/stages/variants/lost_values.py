@@ -1,0 +1,45 @@
+"""Values of other fields that a prompt without an image no longer takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from comfy2runpod.catalog.node_facts import VALUE_NODES
+from comfy2runpod.diagnostics import Collector
+from comfy2runpod.errors import fed_once as errors
+from comfy2runpod.ir.annotation import Annotation
+from comfy2runpod.ir.bound import BoundGraph
+from comfy2runpod.ir.interface import Field, Variant
+from comfy2runpod.ir.prompt import as_link
+
+
+def check_lost_values(
+    graph: BoundGraph,
+    fields: Iterable[Field],
+    variants: Iterable[Variant],
+    annotation: Annotation,
+    found: Collector,
+) -> None:
+    """Reports every field in whose value's place the prompt without an image has one that was saved."""
+    fed = {(target.node_id, target.input): field for field in fields for target in field.targets}
+    for item in variants:
+        for rewrite in item.rewrites:
+            link = as_link(graph.nodes[rewrite.node_id].inputs.get(rewrite.input))
+            place = (rewrite.node_id, rewrite.input)
+            if link is not None and graph.nodes[link.node_id].node_class.name in VALUE_NODES:
+                place = (link.node_id, "value")
+            field = fed.get(place)
+            if field is None or field.name in item.fields or as_link(rewrite.value) is not None:
+                continue
+            reader = f"{rewrite.node_id}.{rewrite.input}"
+            saved = None if rewrite.gone else rewrite.value
+            found.add(
+                errors.FieldLostWithout(
+                    at=annotation.at(graph.file, f"inputs.{field.name}"),
+                    field=field.name,
+                    path=".".join(place),
+                    fields=item.fields,
+                    reader=reader,
+                    value=saved,
+                )
+            )
