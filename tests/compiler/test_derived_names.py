@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.ir.interface import SeedField
+from comfy2runpod.fields import SeedField
 from comfy2runpod.pipeline import CompileResult, Options, compile_graph
 from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, good_name
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.ir.interface import ImageField
+from comfy2runpod.fields import ImageField
 from comfy2runpod.pipeline import CompileResult, Options, compile_graph
 from comfy2runpod.simulator import Simulator
 from tests.cli.command import comfy2runpod

@@ -19,23 +19,17 @@ from openapi_spec_validator import validate
 from PIL import Image
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.ir.interface import (
+from comfy2runpod.fields import (
     BooleanField,
     ChoiceField,
     ImageField,
     IntegerField,
-    Interface,
-    MediaKind,
     NumberField,
-    Output,
-    Removal,
-    Rewrite,
-    RunpodSettings,
     SeedField,
     Target,
     TextField,
-    Variant,
 )
+from comfy2runpod.ir.interface import Interface, MediaKind, Output, Removal, Rewrite, RunpodSettings, Variant
 from comfy2runpod.ir.prompt import PromptNode
 from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.quoting import plain

@@ -10,20 +10,17 @@ from typing import Any
 import yaml
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.ir.interface import (
+from comfy2runpod.fields import (
     BooleanField,
     ChoiceField,
     Field,
     ImageField,
     IntegerField,
-    Interface,
-    MediaKind,
     NumberField,
-    Output,
-    RunpodSettings,
     SeedField,
     TextField,
 )
+from comfy2runpod.ir.interface import Interface, MediaKind, Output, RunpodSettings
 from comfy2runpod.ir.prompt import PromptNode
 from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.stages.emit import emit

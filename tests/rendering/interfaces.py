@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from comfy2runpod.docs_site.package import Models, PackageDocs
 from comfy2runpod.docs_site.package import Output as ShownOutput
-from comfy2runpod.ir.interface import (
+from comfy2runpod.fields import (
     BooleanField,
     ChoiceField,
     ImageField,
     IntegerField,
-    Interface,
-    MediaKind,
-    Model,
     NumberField,
-    Output,
-    Removal,
-    Rewrite,
-    RunpodSettings,
     SeedField,
     Target,
     TextField,
-    Variant,
 )
+from comfy2runpod.ir.interface import Interface, MediaKind, Model, Output, Removal, Rewrite, RunpodSettings, Variant
 from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.ir.prompt import PromptNode
 

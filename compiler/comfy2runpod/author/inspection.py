@@ -12,6 +12,7 @@ from comfy2runpod.catalog.classes import Catalog, InputSpec, Number
 from comfy2runpod.catalog.node_facts import SAVE_NODES
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic
 from comfy2runpod.errors.interface import DifferentKinds, UnsuitableInput
+from comfy2runpod.fields import kind_name, kind_of
 from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Canvas, Document, GraphNode, Subgraph
@@ -20,7 +21,6 @@ from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.pipeline import Options
 from comfy2runpod.stages.annotate.annotation import read_annotation
 from comfy2runpod.stages.flatten.stage import natural_order
-from comfy2runpod.stages.interface.fields import kind_of
 from comfy2runpod.stages.interface.models import find_models
 from comfy2runpod.stages.interface.packs import Pack, find_packs, prompt_nodes
 from comfy2runpod.stages.interface.stage import PossibleFields
@@ -165,9 +165,9 @@ class _Looker:
                 path = f"{node.id}.{name}"
                 link = as_link(value)
                 if link is not None:
-                    if spec.is_widget and kind_of(spec) != "other":
+                    if spec.is_widget and kind_of(spec) is not None:
                         yield InputEntry(
-                            path=path, owner=node.id, owner_title=_named(node), kind=kind_of(spec),
+                            path=path, owner=node.id, owner_title=_named(node), kind=kind_name(spec),
                             value=None, linked_from=link.node_id,
                         )  # fmt: skip
                     continue
@@ -203,7 +203,7 @@ class _Looker:
             path=paths[0],
             owner=owner,
             owner_title=title,
-            kind=" or ".join(sorted({kind_of(item.spec) for item in reached})),
+            kind=" or ".join(sorted({kind_name(item.spec) for item in reached})),
             minimum=max((spec.minimum for spec in specs if spec.minimum is not None), default=None),
             maximum=min((spec.maximum for spec in specs if spec.maximum is not None), default=None),
             step=reached[0].spec.step,

@@ -6,42 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from comfy2runpod.diagnostics import Locus
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One place that a field feeds: a path such as `92:11.noise_seed`, and an expression or None."""
-
-    path: str
-    expression: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputAnnotation:
-    """A field as the author describes it; None where nothing is said.
-
-    Numbers are still text here: the input that the field feeds tells whether they are whole. `bypass` are the paths of
-    nodes that are bypassed where the field is omitted.
-    """
-
-    name: str
-    sources: tuple[Source, ...]
-    title: str | None = None
-    description: str | None = None
-    required: bool | None = None
-    default: str | None = None
-    minimum: str | None = None
-    maximum: str | None = None
-    multiple_of: str | None = None
-    offset: str | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    choices: tuple[str, ...] | None = None
-    max_bytes: int | None = None
-    max_pixels: int | None = None
-    max_aspect: float | None = None
-    formats: tuple[str, ...] | None = None
-    bypass: tuple[str, ...] | None = None
+from comfy2runpod.fields.note import InputAnnotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,133 +1,20 @@
 """interface -> emit: what the endpoint takes and gives, and what it needs to run.
 
-A field knows everything that its schema, its documentation, its clients and its patch code say about it, so that no
-template decides anything.
+What a field is, its own module says (`comfy2runpod.fields`), so that no template decides anything.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
 
+from comfy2runpod.fields import Field
+from comfy2runpod.for_people import ForPeople
 from comfy2runpod.ir.json import Json
-from comfy2runpod_contract.texts import one_line, visible
-
-# Longer ones would be cut wherever they are shown.
-_LONGEST_TITLE = 200
-
-
-class _ForPeople:
-    """Has texts for people, from whoever drew the graph: titles on one line, and no control character in any."""
-
-    __slots__ = ()
-
-    def __post_init__(self) -> None:
-        for name in ("title", "description", "source"):
-            text = getattr(self, name, None)
-            if isinstance(text, str):
-                shown = visible(text) if name == "description" else one_line(text)
-                object.__setattr__(self, name, shown if name == "description" else shown[:_LONGEST_TITLE])
 
 
 @dataclass(frozen=True, slots=True)
-class Target(_ForPeople):
-    """One input that a field writes.
-
-    `member` is a key inside an object-valued widget (`crop_region` -> `width`), or None.
-    `expression` is Python over the single name `value` and the functions round_up, round_down, min, max; None means
-    the value as it is.
-    """
-
-    node_id: str
-    class_type: str
-    title: str
-    input: str
-    member: str | None = None
-    expression: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldBase(_ForPeople):
-    """What every kind of field has. `name` is a Python identifier and the JSON key."""
-
-    name: str
-    title: str
-    description: str
-    required: bool
-    targets: tuple[Target, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntegerField(FieldBase):
-    """A whole number: `minimum <= v <= maximum` and `v % multiple_of == offset`."""
-
-    default: int
-    minimum: int
-    maximum: int
-    multiple_of: int = 1
-    offset: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NumberField(FieldBase):
-    """A number with bounds, inclusive."""
-
-    default: float
-    minimum: float | None
-    maximum: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextField(FieldBase):
-    """A text; lengths in Unicode code points."""
-
-    default: str
-    min_length: int
-    max_length: int
-    multiline: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceField(FieldBase):
-    """One of a list of texts."""
-
-    default: str
-    choices: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BooleanField(FieldBase):
-    """True or false."""
-
-    default: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedField(FieldBase):
-    """A seed: omitted or null means that the handler draws one and returns it. 0 is a seed like any other."""
-
-    minimum: int
-    maximum: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageField(FieldBase):
-    """An image. The file that the graph names is only on its author's machine, so it is no default.
-
-    One that is not required may be omitted, or null: `Interface.variants` says what the prompt is without it.
-    `max_bytes` is of the file, `max_pixels` width by height, `max_aspect` the long side by the short one; `formats` are
-    some of png, jpeg, webp.
-    """
-
-    max_bytes: int
-    max_pixels: int
-    max_aspect: float
-    formats: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite(_ForPeople):
+class Rewrite(ForPeople):
     """One input of the prompt that holds something else: a link, a value, or nothing any more (`gone`)."""
 
     node_id: str
@@ -139,7 +26,7 @@ class Rewrite(_ForPeople):
 
 
 @dataclass(frozen=True, slots=True)
-class Removal(_ForPeople):
+class Removal(ForPeople):
     """One node that goes out of the prompt."""
 
     node_id: str
@@ -160,9 +47,6 @@ class Variant:
     removals: tuple[Removal, ...]
 
 
-Field: TypeAlias = IntegerField | NumberField | TextField | ChoiceField | BooleanField | SeedField | ImageField
-
-
 class MediaKind(StrEnum):
     """What a Save node leaves behind."""
 
@@ -176,7 +60,7 @@ class MediaKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Output(_ForPeople):
+class Output(ForPeople):
     """A named result, and the node that saves it. `prefix_input` is the node's file name prefix input, if it has one.
 
     `many` says that the node may save several files (a batch of images).
@@ -229,7 +113,7 @@ class RunpodSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Interface(_ForPeople):
+class Interface(ForPeople):
     """The whole contract of one endpoint.
 
     `variants` says what becomes of the prompt without optional images: fewer of them before more.

@@ -4,32 +4,30 @@ Paths are resolved later."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
-from comfy2runpod.amounts import number_of_pixels, size_in_bytes, time_in_seconds, whole_number
+from comfy2runpod import note_forms as forms
 from comfy2runpod.diagnostics import Collector, Locus, nearest
 from comfy2runpod.errors import annotation as errors
-from comfy2runpod.ir.annotation import Annotation, InputAnnotation, ModelAnnotation, OutputAnnotation, Source
+from comfy2runpod.fields import note_keys
+from comfy2runpod.fields.note import InputAnnotation, Source
+from comfy2runpod.ir.annotation import Annotation, ModelAnnotation, OutputAnnotation
 from comfy2runpod.ir.document import Document, GraphNode
+from comfy2runpod.note_forms import Wrong
 from comfy2runpod.stages.annotate.note_yaml import NoteError, Yaml, read_yaml, yaml_span
 
 TITLE = "comfy2runpod"
 _NOTES = ("Note", "MarkdownNote")
-_ASPECT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-_GB = 10**9
 # Of fields, outputs and models each; a request of more would be no interface.
 MOST_NAMES = 1000
 
 T = TypeVar("T")
 
 TOP_KEYS = ("name", "title", "description", "inputs", "outputs", "models", "runpod")
-INPUT_KEYS = (
-    "from", "title", "description", "required", "default", "min", "max", "multiple_of", "offset", "min_length",
-    "max_length", "choices", "max_bytes", "max_pixels", "max_aspect", "formats", "bypass",
-)  # fmt: skip
+INPUT_KEYS = ("from", "title", "description", "required", *(key.name for key in note_keys()))
 OUTPUT_KEYS = ("from", "title", "description", "many")
 MODEL_KEYS = ("size", "url", "directory", "licence")
 _RUNPOD = ("gpu", "container_disk", "execution_timeout")
@@ -86,15 +84,15 @@ class _Reader:
         return Annotation(
             node_id=self._note.id,
             json_path=self._note.json_path,
-            name=self._optional(top, "name", "", self._text),
-            title=self._optional(top, "title", "", self._text),
-            description=self._optional(top, "description", "", self._text),
+            name=self._optional(top, "name", "", forms.text),
+            title=self._optional(top, "title", "", forms.text),
+            description=self._optional(top, "description", "", forms.text),
             inputs=None if inputs is None else tuple(self._inputs(inputs)),
             outputs=None if outputs is None else tuple(self._outputs(outputs)),
             models={model.file: model for model in self._models(top.get("models", {}))},
-            gpu=self._optional(runpod, "gpu", "runpod.", self._texts),
-            container_disk_gb=self._optional(runpod, "container_disk", "runpod.", self._gigabytes),
-            execution_timeout_seconds=self._optional(runpod, "execution_timeout", "runpod.", self._seconds),
+            gpu=self._optional(runpod, "gpu", "runpod.", forms.texts),
+            container_disk_gb=self._optional(runpod, "container_disk", "runpod.", forms.gigabytes),
+            execution_timeout_seconds=self._optional(runpod, "execution_timeout", "runpod.", forms.seconds),
         )
 
     def _inputs(self, raw: Yaml) -> Iterator[InputAnnotation]:
@@ -108,22 +106,14 @@ class _Reader:
             yield InputAnnotation(
                 name=name,
                 sources=sources,
-                title=self._optional(fields, "title", prefix, self._text),
-                description=self._optional(fields, "description", prefix, self._text),
-                required=self._optional(fields, "required", prefix, self._boolean),
-                default=self._optional(fields, "default", prefix, self._text),
-                minimum=self._optional(fields, "min", prefix, self._text),
-                maximum=self._optional(fields, "max", prefix, self._text),
-                multiple_of=self._optional(fields, "multiple_of", prefix, self._text),
-                offset=self._optional(fields, "offset", prefix, self._text),
-                min_length=self._optional(fields, "min_length", prefix, self._whole),
-                max_length=self._optional(fields, "max_length", prefix, self._whole),
-                choices=self._optional(fields, "choices", prefix, self._texts),
-                max_bytes=self._optional(fields, "max_bytes", prefix, self._size),
-                max_pixels=self._optional(fields, "max_pixels", prefix, self._pixels),
-                max_aspect=self._optional(fields, "max_aspect", prefix, self._aspect),
-                formats=self._optional(fields, "formats", prefix, self._texts),
-                bypass=self._optional(fields, "bypass", prefix, self._texts),
+                title=self._optional(fields, "title", prefix, forms.text),
+                description=self._optional(fields, "description", prefix, forms.text),
+                required=self._optional(fields, "required", prefix, forms.boolean),
+                said={
+                    known.name: self._optional(fields, known.name, prefix, known.read)
+                    for known in note_keys()
+                    if known.name in fields
+                },
             )
 
     def _sources(self, raw: Yaml, key: str) -> Iterator[Source]:
@@ -132,26 +122,26 @@ class _Reader:
                 yield Source(entry.strip())
             else:
                 parts = self._mapping(entry, key, ("input", "as"))
-                path = self._optional(parts, "input", f"{key}.", self._text)
+                path = self._optional(parts, "input", f"{key}.", forms.text)
                 if path is None:
                     self._wrong(key, "a path, or {input: PATH, as: EXPRESSION}", entry)
                 else:
-                    yield Source(path.strip(), self._optional(parts, "as", f"{key}.", self._text))
+                    yield Source(path.strip(), self._optional(parts, "as", f"{key}.", forms.text))
 
     def _outputs(self, raw: Yaml) -> Iterator[OutputAnnotation]:
         for name, entry in self._mapping(raw, "outputs", None).items():
             key = f"outputs.{name}"
             fields = self._mapping({"from": entry} if isinstance(entry, str) else entry, key, OUTPUT_KEYS)
-            node = self._optional(fields, "from", f"{key}.", self._text)
+            node = self._optional(fields, "from", f"{key}.", forms.text)
             if node is None:
                 self._wrong(key, "the id of the node that saves it, {from: ID}", entry)
                 continue
             yield OutputAnnotation(
                 name=name,
                 node=node.strip(),
-                title=self._optional(fields, "title", f"{key}.", self._text),
-                description=self._optional(fields, "description", f"{key}.", self._text),
-                many=self._optional(fields, "many", f"{key}.", self._boolean) or False,
+                title=self._optional(fields, "title", f"{key}.", forms.text),
+                description=self._optional(fields, "description", f"{key}.", forms.text),
+                many=self._optional(fields, "many", f"{key}.", forms.boolean) or False,
             )
 
     def _models(self, raw: Yaml) -> Iterator[ModelAnnotation]:
@@ -160,10 +150,10 @@ class _Reader:
             fields = self._mapping(entry, key, MODEL_KEYS)
             yield ModelAnnotation(
                 file=file,
-                size=self._optional(fields, "size", f"{key}.", self._size),
-                url=self._optional(fields, "url", f"{key}.", self._text),
-                directory=self._optional(fields, "directory", f"{key}.", self._text),
-                licence=self._optional(fields, "licence", f"{key}.", self._line),
+                size=self._optional(fields, "size", f"{key}.", forms.size),
+                url=self._optional(fields, "url", f"{key}.", forms.text),
+                directory=self._optional(fields, "directory", f"{key}.", forms.text),
+                licence=self._optional(fields, "licence", f"{key}.", forms.line),
             )
 
     def _mapping(self, raw: Yaml, key: str, allowed: tuple[str, ...] | None) -> Mapping[str, Yaml]:
@@ -183,65 +173,11 @@ class _Reader:
                 )
         return raw
 
-    def _optional(self, fields: Mapping[str, Yaml], name: str, prefix: str, read: Callable[[Yaml, str], T]) -> T | None:
-        return read(fields[name], f"{prefix}{name}") if name in fields else None
+    def _optional(
+        self, fields: Mapping[str, Yaml], name: str, prefix: str, read: Callable[[object, Wrong], T]
+    ) -> T | None:
+        return read(fields[name], partial(self._wrong, f"{prefix}{name}")) if name in fields else None
 
-    def _text(self, raw: Yaml, key: str) -> str:
-        if isinstance(raw, str):
-            return raw
-        self._wrong(key, "a text", raw)
-        return ""
-
-    def _line(self, raw: Yaml, key: str) -> str:
-        text = " ".join(self._text(raw, key).split())
-        if isinstance(raw, str) and not text:
-            self.found.add(errors.WrongForm(at=self.at(key), expected="a text", found="an empty one"))
-        return text
-
-    def _texts(self, raw: Yaml, key: str) -> tuple[str, ...]:
-        if isinstance(raw, str):
-            return (raw,)
-        if isinstance(raw, list):
-            return tuple(self._text(item, key) for item in raw)
-        self._wrong(key, "a list of texts", raw)
-        return ()
-
-    def _boolean(self, raw: Yaml, key: str) -> bool:
-        if isinstance(raw, str) and raw.casefold() in ("true", "false"):
-            return raw.casefold() == "true"
-        self._wrong(key, "true or false", raw)
-        return False
-
-    def _whole(self, raw: Yaml, key: str) -> int:
-        number = whole_number(raw) if isinstance(raw, str) else None
-        return self._known(None if number is None or number < 0 else number, "a whole number, 0 or more", raw, key)
-
-    def _size(self, raw: Yaml, key: str) -> int:
-        size = size_in_bytes(raw) if isinstance(raw, str) else None
-        return self._known(size, "a size such as 27.1GB, 1000TB at most", raw, key)
-
-    def _pixels(self, raw: Yaml, key: str) -> int:
-        pixels = number_of_pixels(raw) if isinstance(raw, str) else None
-        return self._known(pixels, "a number of pixels, or of megapixels such as 32MP", raw, key)
-
-    def _aspect(self, raw: Yaml, key: str) -> float:
-        if isinstance(raw, str) and _ASPECT.fullmatch(raw.strip()):
-            return float(raw)
-        self._wrong(key, "how many times as long as the short side the long one may be, such as 50", raw)
-        return 0
-
-    def _gigabytes(self, raw: Yaml, key: str) -> int:
-        return -(-self._size(raw, key) // _GB)
-
-    def _seconds(self, raw: Yaml, key: str) -> int:
-        seconds = time_in_seconds(raw) if isinstance(raw, str) else None
-        return self._known(seconds, "a time such as 30m, from 5 seconds to 7 days", raw, key)
-
-    def _known(self, number: int | None, expected: str, raw: Yaml, key: str) -> int:
-        if number is None:
-            self._wrong(key, expected, raw)
-        return number or 0
-
-    def _wrong(self, key: str, expected: str, found: Yaml) -> None:
+    def _wrong(self, key: str, expected: str, found: object) -> None:
         shown = found if isinstance(found, str) else ("a list" if isinstance(found, list) else "a mapping")
         self.found.add(errors.WrongForm(at=self.at(key), expected=expected, found=shown))

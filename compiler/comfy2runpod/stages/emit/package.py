@@ -6,7 +6,7 @@ import json
 import math
 
 from comfy2runpod import __version__
-from comfy2runpod.ir.interface import ChoiceField, ImageField, Interface, Model, SeedField, TextField
+from comfy2runpod.ir.interface import Interface, Model
 from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
 from comfy2runpod.stages.emit.client_types import exact_names, file_members, has_literal, python_types, shapes
@@ -28,7 +28,6 @@ from comfy2runpod.stages.emit.template_models import (
     output_view,
     patch_imports,
     seed_names,
-    stepped,
     takes_choice,
     takes_image_options,
     variant_blocks,
@@ -41,7 +40,6 @@ from comfy2runpod_contract.model_files import MODEL_FOLDERS
 CONTRACT = 3
 LOCK_VERSION = 1
 _GIGABYTE = 1e9
-_EXAMPLE_URL = "https://example.com/image.png"
 # Of media types whose second half is no file's extension.
 _EXTENSIONS = {"audio/mpeg": "mp3", "image/jpeg": "jpg", "image/svg+xml": "svg", "model/gltf-binary": "glb"}
 
@@ -139,12 +137,8 @@ def example_input(interface: Interface) -> JsonObject:
 
     Images that may be omitted are.
     """
-    example: JsonObject = {}
-    for field in interface.fields:
-        view = field_view(field)
-        if field.required or not isinstance(field, (SeedField, TextField, ImageField)):
-            example[field.name] = view.example
-    return example | _carried(interface)
+    shown = [field for field in interface.fields if field.required or field.in_examples]
+    return {field.name: field.example() for field in shown} | _carried(interface)
 
 
 def _carried(interface: Interface) -> JsonObject:
@@ -154,9 +148,7 @@ def _carried(interface: Interface) -> JsonObject:
 
 def _call_input(interface: Interface) -> JsonObject:
     """The shortest example: only what is required and what makes the answer fit, and images by URL."""
-    given = {field.name: field_view(field).example for field in interface.fields if field.required}
-    images = [field.name for field in interface.fields if isinstance(field, ImageField)]
-    return {name: _EXAMPLE_URL if name in images else value for name, value in given.items()} | _carried(interface)
+    return {field.name: field.call_example() for field in interface.fields if field.required} | _carried(interface)
 
 
 def _first_output(interface: Interface) -> dict[str, object]:
@@ -186,7 +178,7 @@ _LIMITS = {
 
 
 def _context(interface: Interface) -> dict[str, object]:
-    fields = [(field_view(field), stepped(field)) for field in interface.fields]
+    fields = [field_view(field) for field in interface.fields]
     outputs = [output_view(output) for output in interface.outputs]
     seeds = seed_names(interface)
     takes, gives = input_schema(interface), output_schema(interface)
@@ -223,22 +215,19 @@ def _context(interface: Interface) -> dict[str, object]:
         "assignments": [
             (field, [(target, assignment(field, target)) for target in field.targets]) for field in interface.fields
         ],
-        "optional": frozenset(
-            field.name for field in interface.fields if isinstance(field, ImageField) and not field.required
-        ),
+        "optional": frozenset(field.name for field in interface.fields if field.omittable()),
         "variants": variant_blocks(interface),
         "prefixes": [output for output in interface.outputs if output.prefix_input is not None],
         "patch_imports": patch_imports(interface),
         "handler_classes": imported({"Endpoint", *(output.handler_class for output in outputs)}),
-        "has_literal": takes_choice(interface) or any(isinstance(field, ChoiceField) for field in interface.fields),
+        "has_literal": takes_choice(interface) or any("Literal[" in view.python_type for view in fields),
         "schema_imports": imported(
-            {"Stepped" for _, step in fields if step is not None}
-            | {"ImageInput" for view, _ in fields if view.marker is not None}
+            {marker.runtime_class for view in fields for marker in view.markers}
             | ({"ImageOptions"} if takes_image_options(interface) else set())
             | ({"OutputOptions"} if gives_files(interface) and not takes_image_options(interface) else set())
             | ({"inline_or_url" if is_flat(interface) else "AnswerFile"} if gives_files(interface) else set())
         ),
-        "images": [view for view, _ in fields if view.kind == "image"],
+        "images": [view for view in fields if view.kind == "image"],
         "models": [(model, size_text(model)) for model in interface.models],
         "faults": FAULTS,
         "refusals": REFUSALS,
@@ -246,11 +235,8 @@ def _context(interface: Interface) -> dict[str, object]:
         **_first_output(interface),
         "page": page(interface, example),
         "curl_request": {"input": example},
-        "uses_request": any(
-            field.targets and not isinstance(field, (SeedField, ImageField)) for field in interface.fields
-        )
-        or any(isinstance(field, ImageField) and not field.required for field in interface.fields),
-        "uses_run": any(isinstance(field, (SeedField, ImageField)) for field in interface.fields)
+        "uses_request": any((field.targets and not field.from_run) or field.omittable() for field in interface.fields),
+        "uses_run": any(field.from_run for field in interface.fields)
         or any(output.prefix_input is not None for output in interface.outputs),
     }
 

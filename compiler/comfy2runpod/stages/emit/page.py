@@ -15,7 +15,7 @@ from importlib import resources
 
 from markupsafe import Markup
 
-from comfy2runpod.ir.interface import ImageField, Interface
+from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.stages.emit.schemas import input_schema, output_schema
 from comfy2runpod.stages.emit.template_models import is_flat, output_view, seed_names
@@ -79,13 +79,13 @@ def page(interface: Interface, example: JsonObject) -> Page:
 
 def _data(interface: Interface, example: JsonObject) -> JsonObject:
     """What the page's script knows of the package."""
-    images = {field.name for field in interface.fields if isinstance(field, ImageField)}
+    files = {field.name for field in interface.fields if field.is_file}
     views = [output_view(output) for output in interface.outputs]
     return {
         "name": interface.name,
         "schema": input_schema(interface),
-        # An example image is for programs; nobody wants it in the form.
-        "example": {name: value for name, value in example.items() if name not in images},
+        # An example of a file is for programs; nobody wants it in the form.
+        "example": {name: value for name, value in example.items() if name not in files},
         "flat": is_flat(interface),
         "outputs": [
             {"name": view.name, "title": view.title, "description": view.description, "kind": view.kind}

@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from comfy2runpod.ir.interface import (
-    BooleanField,
-    ChoiceField,
-    Field,
-    ImageField,
-    IntegerField,
-    Interface,
-    MediaKind,
-    NumberField,
-    Output,
-    SeedField,
-    TextField,
-)
+from comfy2runpod.ir.interface import Interface, MediaKind, Output
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.stages.emit.template_models import (
     IMAGE_TYPES,
-    MAX_LISTED,
-    described,
     file_facts,
     gives_files,
     is_flat,
@@ -75,7 +61,7 @@ def input_schema(interface: Interface) -> JsonObject:
         "title": "Input",
         "description": f"What {interface.title} takes.",
         "type": "object",
-        "properties": {**{field.name: _field(field) for field in interface.fields}, **_reserved(interface)},
+        "properties": {**{field.name: field.json_schema() for field in interface.fields}, **_reserved(interface)},
         "required": [field.name for field in interface.fields if field.required],
         "additionalProperties": False,
     }
@@ -136,9 +122,8 @@ def output_schema(interface: Interface) -> JsonObject:
         properties["failed"] = _failed(interface)
         omitted.add("failed")
     for field in interface.fields:
-        if isinstance(field, SeedField):
-            bounds = _bounds(field.minimum, field.maximum)
-            properties[field.name] = {"type": "integer", **bounds, "description": "The seed that was used."}
+        if field.in_answer:
+            properties[field.name] = field.answer_schema()
     properties["prompt_id"] = {"type": "string", "description": "The run's id in ComfyUI, for questions about it."}
     properties["timings"] = {
         "type": "object",
@@ -173,63 +158,6 @@ def _failed(interface: Interface) -> JsonObject:
     }
     description = "Outputs that failed, where the request allows that."
     return {"type": "array", "items": one, "minItems": 1, "description": description}
-
-
-def _field(field: Field) -> JsonObject:
-    schema: JsonObject = {"title": field.title}
-    description = described(field)
-    if description:
-        schema["description"] = description
-    match field:
-        case IntegerField():
-            schema |= {"type": "integer", **_bounds(field.minimum, field.maximum), **_steps(field)}
-            default: Json = field.default
-        case NumberField():
-            schema |= {"type": "number", **_bounds(field.minimum, field.maximum)}
-            default = field.default
-        case TextField():
-            schema |= {"type": "string", "minLength": field.min_length, "maxLength": field.max_length}
-            default = field.default
-        case ChoiceField():
-            schema |= {"type": "string", "enum": list(field.choices)}
-            default = field.default
-        case BooleanField():
-            schema["type"] = "boolean"
-            default = field.default
-        case SeedField():
-            schema |= {"type": ["integer", "null"], **_bounds(field.minimum, field.maximum)}
-            default = None
-        case ImageField():
-            schema |= {
-                "type": "string" if field.required else ["string", "null"],
-                "minLength": 1,
-                "x-media": "image",
-                "x-formats": list(field.formats),
-                "x-max-bytes": field.max_bytes,
-                "x-max-pixels": field.max_pixels,
-                "x-max-aspect": field.max_aspect,
-            }
-            default = None
-    if not field.required:
-        schema["default"] = default
-    return schema
-
-
-def _bounds(low: float | None, high: float | None) -> JsonObject:
-    bounds: JsonObject = {} if low is None else {"minimum": low}
-    return bounds if high is None else {**bounds, "maximum": high}
-
-
-def _steps(field: IntegerField) -> JsonObject:
-    """JSON Schema has no word for k·n + o: told by our own, and listed too if they are not too many."""
-    step, offset = field.multiple_of, field.offset
-    if not offset:
-        return {"multipleOf": step} if step > 1 else {}
-    first = field.minimum + (offset - field.minimum) % step
-    # Not len(): a range may be too long for it.
-    if (field.maximum - first) // step < MAX_LISTED:
-        return {"enum": list(range(first, field.maximum + 1, step)), "x-step": step, "x-offset": offset}
-    return {"x-step": step, "x-offset": offset}
 
 
 def _data(output: Output) -> JsonObject:

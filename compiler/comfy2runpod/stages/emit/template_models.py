@@ -7,32 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from comfy2runpod.expressions.expression import python_over, read_again, rounding_of
-from comfy2runpod.ir.interface import (
-    BooleanField,
-    ChoiceField,
-    Field,
-    ImageField,
-    IntegerField,
-    Interface,
-    MediaKind,
-    NumberField,
-    Output,
-    Removal,
-    Rewrite,
-    SeedField,
-    Target,
-    TextField,
-)
-from comfy2runpod.ir.json import Json
-from comfy2runpod.quoting import Python, name, python, python_list, python_source, python_text
-from comfy2runpod.stages.emit.example_image import example_image
-
-# An integer of the form k·n + o is listed value by value in JSON Schema up to so many.
-MAX_LISTED = 512
-
-_INT, _STR, _NONE = Python("Int"), Python("Str"), Python("None")
-_FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
-_GIVEN = "Base64, a data URL, or an https URL at a public address."
+from comfy2runpod.fields import Field, Target
+from comfy2runpod.fields.base import Marker
+from comfy2runpod.ir.interface import Interface, MediaKind, Output, Removal, Rewrite
+from comfy2runpod.quoting import Python, name, python_list, python_source, python_text
 
 # The runtime's class for a kind of output, and the media type that it expects unless it is told another.
 _HANDLERS = {
@@ -59,11 +37,10 @@ class FieldView:
     python_type: Python
     arguments: tuple[Python, ...]
     default: Python | None
+    markers: tuple[Marker, ...]
     kind: str
     allowed: str
     default_text: str
-    example: Json
-    marker: Python | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +136,13 @@ def file_facts(output: Output) -> tuple[MeasureView, ...]:
 
 def seed_names(interface: Interface) -> tuple[str, ...]:
     """The fields that are seeds."""
-    return tuple(field.name for field in interface.fields if isinstance(field, SeedField))
+    return tuple(field.name for field in interface.fields if field.in_answer)
 
 
 def field_view(field: Field) -> FieldView:
     """One field, in the words of each language."""
-    python_type, arguments, default, kind, allowed, default_text, example = _by_kind(field)
+    description = field.described()
     texts = [python_source("title={}", python_text(field.title, 18, 12))]
-    description = described(field)
     if description:
         texts.append(python_source("description={}", python_text(description, 24, 12)))
     return FieldView(
@@ -174,98 +150,14 @@ def field_view(field: Field) -> FieldView:
         title=field.title,
         description=description,
         required=field.required,
-        python_type=python_type,
-        arguments=(*arguments, *texts),
-        default=None if field.required else default,
-        kind=kind,
-        allowed=allowed,
-        default_text="required" if field.required else default_text,
-        example=example,
-        marker=image_marker(field),
+        python_type=field.python_type(),
+        arguments=(*field.arguments(), *texts),
+        markers=field.markers(),
+        default=field.python_default(),
+        kind=field.kind,
+        allowed=field.allowed(),
+        default_text="required" if field.required else field.default_text(),
     )
-
-
-def _by_kind(field: Field) -> tuple[Python, tuple[Python, ...], Python, str, str, str, Json]:
-    match field:
-        case IntegerField():
-            bounds = list(_between(field.minimum, field.maximum))
-            allowed = f"{field.minimum} to {field.maximum}"
-            if field.multiple_of > 1 and field.offset:
-                allowed += f", {field.multiple_of}·n + {field.offset}"
-            elif field.multiple_of > 1:
-                bounds.append(python_source("multiple_of={}", field.multiple_of))
-                allowed += f", a multiple of {field.multiple_of}"
-            default = python(field.default)
-            return _INT, tuple(bounds), default, "integer", allowed, default, field.default
-        case NumberField():
-            limits = _between(field.minimum, field.maximum)
-            allowed = _range(field.minimum, field.maximum)
-            default = python(field.default)
-            return Python("Float"), limits, default, "number", allowed, default, field.default
-        case TextField():
-            lengths = [python_source("min_length={}", field.min_length)] if field.min_length else []
-            lengths.append(python_source("max_length={}", field.max_length))
-            allowed = f"{field.min_length} to {field.max_length} characters"
-            default = python_text(field.default, 8, 4)
-            return _STR, tuple(lengths), default, "text", allowed, _quoted(field.default), field.default
-        case ChoiceField():
-            allowed = ", ".join(field.choices)
-            literals = python_source("Literal[{}]", python_list(field.choices))
-            return literals, (), python(field.default), "choice", allowed, field.default, field.default
-        case BooleanField():
-            default = python(field.default)
-            return Python("Bool"), (), default, "boolean", "true or false", default.lower(), field.default
-        case SeedField():
-            limits = _between(field.minimum, field.maximum)
-            allowed = f"{field.minimum} to {field.maximum}, or null"
-            return Python("Int | None"), limits, _NONE, "seed", allowed, "null: drawn at random", None
-        case ImageField():
-            kind, allowed, example = "image", image_limits(field), example_image()
-            some = (Python("min_length=1"),)
-            if field.required:
-                return _STR, some, Python(""), kind, allowed, "", example
-            return Python("Str | None"), some, _NONE, kind, allowed, "null: omitted", example
-
-
-def _between(low: float | None, high: float | None) -> tuple[Python, ...]:
-    bounds = (("ge", low), ("le", high))
-    return tuple(python_source("{}={}", Python(word), bound) for word, bound in bounds if bound is not None)
-
-
-def described(field: Field) -> str:
-    """A field's description; an image's says how it is given, wherever it is read."""
-    if not isinstance(field, ImageField):
-        return field.description
-    return f"{field.description} {_GIVEN}".strip()
-
-
-def image_limits(field: ImageField) -> str:
-    """What an image may be: `PNG, JPEG or WebP, at most 20 MB, 32 megapixels and sides of 50:1`."""
-    names = [_FORMATS[name] for name in field.formats]
-    formats = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-    size = field.max_bytes
-    most = f"{size // 10**6} MB" if size % 10**6 == 0 else f"{size:,} bytes"
-    return f"{formats}, at most {most}, {field.max_pixels / 1e6:g} megapixels and sides of {field.max_aspect:g}:1"
-
-
-def image_marker(field: Field) -> Python | None:
-    """The runtime's mark of an image, as Python source."""
-    if not isinstance(field, ImageField):
-        return None
-    return python_source(
-        "ImageInput(max_bytes={}, max_pixels={}, max_aspect={}, formats={})",
-        field.max_bytes,
-        field.max_pixels,
-        field.max_aspect,
-        field.formats,
-    )
-
-
-def stepped(field: Field) -> tuple[int, int] | None:
-    """Multiple and offset of a whole number that pydantic has no word for."""
-    if isinstance(field, IntegerField) and field.multiple_of > 1 and field.offset:
-        return field.multiple_of, field.offset
-    return None
 
 
 def output_view(output: Output) -> OutputView:
@@ -290,13 +182,7 @@ def output_view(output: Output) -> OutputView:
 
 def assignment(field: Field, target: Target) -> Python:
     """The line of patch code that writes a field into one input."""
-    match field:
-        case SeedField():
-            source = python_source("run.seeds[{}]", field.name)
-        case ImageField():
-            source = python_source("run.files[{}]", field.name)
-        case _:
-            source = python_source("request.{}", name(field.name))
+    source = field.patch_value()
     if target.expression is not None:
         # The names of values in expressions stand alone: parsed again, so that nothing else is replaced, or let in.
         source = Python(python_over(read_again(target.expression).python, source))
@@ -355,15 +241,3 @@ def patch_imports(interface: Interface) -> Python:
 def imported(names: Iterable[str]) -> Python:
     """What is imported of a module, in order."""
     return python_list(map(name, sorted(names)))
-
-
-def _quoted(text: str) -> str:
-    return "empty" if not text else f'"{text}"'
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if low is None and high is None:
-        return "any"
-    if low is None:
-        return f"at most {high}"
-    return f"at least {low}" if high is None else f"{low} to {high}"

@@ -7,57 +7,27 @@ follows from the smallest size that a request can ask for.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator
+from operator import attrgetter
 
 from comfy2runpod.catalog.node_facts import SCALES, VALUE_NODES
-from comfy2runpod.diagnostics import Collector, Locus
-from comfy2runpod.errors import interface as errors
+from comfy2runpod.fields import Field
+from comfy2runpod.fields.draft import AspectLimit
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
-from comfy2runpod.ir.interface import Field, ImageField, IntegerField, NumberField
 from comfy2runpod.ir.prompt import as_link
 
-# Where no node sets a bound; an image beyond it is a mistake.
-DEFAULT_ASPECT = 1000
 # ComfyUI's megapixel.
 _MEGAPIXEL = 1024 * 1024
 # Pixels in a cell of the coarsest VAE of images (Flux.2's): one that is smaller cannot be encoded.
 _CELL = 16
 
 
-def bounded_aspects(
-    graph: BoundGraph, fields: Sequence[Field], said: Mapping[str, tuple[float | None, Locus]], found: Collector
-) -> tuple[Field, ...]:
-    """The fields, images with the bound that the note gives, else with the one that their nodes can do.
-
-    `said` is what the note says, by field, and where. Notes a bound that is wider than the nodes can do.
-    """
-    return tuple(
-        _bounded(graph, fields, field, *said[field.name], found) if isinstance(field, ImageField) else field
-        for field in fields
-    )
+def aspect_limit(graph: BoundGraph, fields: Collection[Field], loaders: Collection[str]) -> AspectLimit:
+    """What the nodes that scale the images of these loaders can do at most, given what fields write into them."""
+    return min(_limits(graph, fields, loaders), key=attrgetter("limit", "path"), default=AspectLimit())
 
 
-def _bounded(
-    graph: BoundGraph, fields: Sequence[Field], field: ImageField, noted: float | None, at: Locus, found: Collector
-) -> ImageField:
-    limits = list(_limits(graph, fields, {target.node_id for target in field.targets}))
-    limit, path = min(limits, default=(math.inf, ""))
-    if noted is not None and noted > limit:
-        found.add(
-            errors.BoundWidened(
-                at=at, field=field.name, bound="max_aspect", value=_plain(noted), allowed=_plain(limit), input_path=path
-            )
-        )
-    if noted is not None and noted < 1:
-        expected = "1 or more: how many times as long as the short side the long one may be"
-        found.add(
-            errors.BadFieldValue(at=at, field=field.name, key="max_aspect", value=_plain(noted), expected=expected)
-        )
-    return replace(field, max_aspect=_plain(min(DEFAULT_ASPECT, limit) if noted is None else noted))
-
-
-def _limits(graph: BoundGraph, fields: Sequence[Field], loaders: Iterable[str]) -> Iterator[tuple[float, str]]:
+def _limits(graph: BoundGraph, fields: Collection[Field], loaders: Collection[str]) -> Iterator[AspectLimit]:
     """What each node that scales these images can do at most, and the input that it depends on."""
     for node in graph.nodes.values():
         scale = SCALES.get(node.node_class.name)
@@ -69,7 +39,7 @@ def _limits(graph: BoundGraph, fields: Sequence[Field], loaders: Iterable[str]) 
             shortest = max(shortest, _bounds(graph, fields, node, scale.step)[1])
         least = _bounds(graph, fields, node, scale.size)[0]
         limit = least * _MEGAPIXEL / shortest**2 if scale.area else least / shortest
-        yield max(1.0, math.floor(limit)), f"{node.id}.{scale.size}"
+        yield AspectLimit(max(1.0, math.floor(limit)), f"{node.id}.{scale.size}")
 
 
 def _is_encoded(graph: BoundGraph, scaled: str) -> bool:
@@ -78,7 +48,7 @@ def _is_encoded(graph: BoundGraph, scaled: str) -> bool:
     return any(node.specs[name].type == "VAE" for node in readers for name in node.inputs if name in node.specs)
 
 
-def _bounds(graph: BoundGraph, fields: Sequence[Field], node: BoundNode, name: str) -> tuple[float, float]:
+def _bounds(graph: BoundGraph, fields: Collection[Field], node: BoundNode, name: str) -> tuple[float, float]:
     """The lowest and highest number that an input can get: its value, or what a field that writes it allows."""
     value = node.inputs.get(name)
     link = as_link(value)
@@ -95,11 +65,7 @@ def _bounds(graph: BoundGraph, fields: Sequence[Field], node: BoundNode, name: s
     spec = node.specs.get(name)
     low, high = (None, None) if spec is None else (spec.minimum, spec.maximum)
     for field, target in written:
-        if isinstance(field, IntegerField | NumberField) and target.expression is None:
-            low, high = field.minimum, field.maximum
+        bounds = field.number_bounds()
+        if bounds is not None and target.expression is None:
+            low, high = bounds
     return 1.0 if low is None else float(low), 1.0 if high is None else float(high)
-
-
-def _plain(number: float) -> float:
-    """A whole number without a decimal point, as people write it."""
-    return int(number) if number == int(number) else number

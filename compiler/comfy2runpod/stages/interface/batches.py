@@ -12,13 +12,13 @@ from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors.surprises import SeveralImages
 from comfy2runpod.expressions.expression import Expression, read_again
 from comfy2runpod.expressions.intervals import TooLarge
+from comfy2runpod.fields import Field, ImageField, Target, kind_of
 from comfy2runpod.ir.bound import BoundGraph
-from comfy2runpod.ir.interface import Field, IntegerField, MediaKind, Output
+from comfy2runpod.ir.interface import MediaKind, Output
 from comfy2runpod.ir.prompt import Prompt, as_link
 from comfy2runpod.shapes.evaluate import Told
 from comfy2runpod.shapes.trace import in_order, trace
 from comfy2runpod.shapes.values import Images, Latent, NodeError
-from comfy2runpod.stages.interface.fields import kind_of
 
 # A graph is gone through once, and some times more for the fields; of larger ones nothing is said.
 _MOST_STEPS = 200_000
@@ -38,7 +38,8 @@ def check_batches(
     have their ends.
     """
     single = [output for output in outputs if output.kind is MediaKind.IMAGE and not output.many]
-    ends = {field.name: _Ends.of(field) for field in fields if isinstance(field, IntegerField)}
+    numbers = [(field, allowed) for field in fields if (allowed := field.whole_values()) is not None]
+    ends = {field.name: _Ends.of(field.targets, allowed) for field, allowed in numbers}
     alone = [{name: value} for name, end in ends.items() for value in dict.fromkeys(end.values)]
     together = [dict(zip(ends, values, strict=True)) for values in _together([*ends.values()])]
     if not single or len(graph.nodes) * (len(alone) + len(together) + 1) > _MOST_STEPS:
@@ -59,28 +60,28 @@ def check_batches(
 
 @dataclass(frozen=True, slots=True)
 class _Ends:
-    """A field, its values at which what it feeds may be at an end (largest, smallest, and so its expressions)."""
+    """What a field feeds, and its values at which that may be at an end (largest, smallest, and so its expressions)."""
 
-    field: IntegerField
+    targets: tuple[Target, ...]
     expressions: Mapping[str, Expression]
     values: tuple[int, int, int, int]
 
     @classmethod
-    def of(cls, field: IntegerField) -> _Ends:
-        texts = {target.expression for target in field.targets if target.expression is not None}
+    def of(cls, targets: tuple[Target, ...], values: range) -> _Ends:
+        texts = {target.expression for target in targets if target.expression is not None}
         expressions = {text: read_again(text) for text in sorted(texts)}
-        largest, smallest = field.maximum, field.minimum
+        largest, smallest = values[-1], values[0]
         at = largest, smallest, largest, smallest
         for expression in expressions.values():
-            told = {value: result for value in _some(field) if (result := _result(expression, value)) is not None}
+            told = {value: result for value in _some(values) if (result := _result(expression, value)) is not None}
             if told:
                 at = (largest, smallest, max(told, key=told.__getitem__), min(told, key=told.__getitem__))
-        return cls(field, expressions, at)
+        return cls(targets, expressions, at)
 
     def put(self, prompt: Prompt, value: int) -> Prompt:
         """The prompt with a value of the field in it."""
         changed = dict(prompt)
-        for target in self.field.targets:
+        for target in self.targets:
             written = value if target.expression is None else _result(self.expressions[target.expression], value)
             if target.member is None and written is not None and target.node_id in changed:
                 node = changed[target.node_id]
@@ -96,14 +97,11 @@ def _together(ends: Sequence[_Ends]) -> Iterable[tuple[int, ...]]:
     return product(*each) if prod(map(len, each)) <= _MOST_TOGETHER else zip(*(end.values for end in ends), strict=True)
 
 
-def _some(field: IntegerField) -> Iterator[int]:
-    """Values that a field allows, both ends among them; all, if they are few."""
-    step = field.multiple_of
-    first = field.minimum + (field.offset - field.minimum) % step
-    count = (field.maximum - first) // step
-    every = max(1, count // _MOST_VALUES)
-    yield from (first + step * number for number in range(0, count + 1, every))
-    yield first + step * count
+def _some(values: range) -> Iterator[int]:
+    """Some of the values, both ends among them; all, if they are few."""
+    count = (values.stop - 1 - values.start) // values.step + 1
+    yield from values[:: max(1, (count - 1) // _MOST_VALUES)]
+    yield values[-1]
 
 
 def _result(expression: Expression, value: int) -> int | None:
@@ -119,7 +117,7 @@ def _counts(prompt: Prompt, outputs: Sequence[Output], catalog: Catalog) -> Mapp
     def reads_image(class_type: str, name: str) -> bool:
         node_class = catalog.get(class_type)
         spec = None if node_class is None else node_class.by_name.get(name)
-        return spec is not None and kind_of(spec) == "image"
+        return spec is not None and kind_of(spec) is ImageField
 
     if not outputs:
         return {}

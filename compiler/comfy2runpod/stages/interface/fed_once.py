@@ -11,11 +11,11 @@ from typing import TypeAlias
 from comfy2runpod.catalog.node_facts import SAVE_NODES
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import fed_once as errors
+from comfy2runpod.fields import Field, Target
+from comfy2runpod.fields.draft import Reached
 from comfy2runpod.ir.annotation import OutputAnnotation
 from comfy2runpod.ir.bound import BoundGraph
-from comfy2runpod.ir.interface import Field, Target
 from comfy2runpod.ir.prompt import as_link
-from comfy2runpod.stages.interface.fields import Reached
 
 # A node and one of its inputs.
 Place: TypeAlias = tuple[str, str]

@@ -11,16 +11,15 @@ from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.catalog.node_facts import INPUT_FOLDERS
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
+from comfy2runpod.fields import Field, is_file
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
-from comfy2runpod.ir.interface import Field
 from comfy2runpod.ir.prompt import as_link
-from comfy2runpod.stages.interface.fields import kind_of
 
 
 def unfed_images(graph: BoundGraph, fed: Collection[tuple[str, str]]) -> Iterator[tuple[BoundNode, str]]:
     """Inputs that name an image of the author's, on nodes that run; `fed` are inputs that a field writes."""
     for node, name, spec in _files(graph):
-        if kind_of(spec) == "image" and (node.id, name) not in fed:
+        if is_file(spec) and (node.id, name) not in fed:
             yield node, name
 
 
@@ -32,7 +31,7 @@ def check_files(graph: BoundGraph, fields: Iterable[Field], found: Collector) ->
             continue
         at = Locus(graph.file, node.id, node.title, node.node_class.name, name, node.json_path)
         value = node.inputs[name]
-        if kind_of(spec) == "image":
+        if is_file(spec):
             found.add(errors.ImageNotFed(at=at, value=value))
         else:
             found.add(errors.FileNotInPackage(at=at, value=value, folder=spec.folders[0]))

@@ -6,7 +6,7 @@ seeds by what their class declares, Save nodes, and the loaders' model lists.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import PurePosixPath
@@ -17,18 +17,21 @@ from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions, 
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.expressions.bounds import Work
 from comfy2runpod.expressions.expression import Expression, ExpressionError, parse_expression
-from comfy2runpod.ir.annotation import Annotation, InputAnnotation, OutputAnnotation, Source
+from comfy2runpod.fields import Field, Target, is_file, kind_of
+from comfy2runpod.fields.draft import AspectLimit, Reached
+from comfy2runpod.fields.note import InputAnnotation, Source
+from comfy2runpod.ir.annotation import Annotation, OutputAnnotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.flat import Exposed
-from comfy2runpod.ir.interface import Field, Interface, Output, RunpodSettings, SeedField, Target
+from comfy2runpod.ir.interface import Interface, Output, RunpodSettings
 from comfy2runpod.ir.json import Json, json_type
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.stages.annotate.annotation import MOST_NAMES
 from comfy2runpod.stages.annotate.plain_text import plain_text
-from comfy2runpod.stages.interface.aspect import bounded_aspects
+from comfy2runpod.stages.interface.aspect import aspect_limit
 from comfy2runpod.stages.interface.batches import check_batches
 from comfy2runpod.stages.interface.fed_once import FileNames, check_fed_once, each_once
-from comfy2runpod.stages.interface.fields import Reached, consumers_of, kind_of, make_field, reached_specs
+from comfy2runpod.stages.interface.fields import Planned, consumers_of, planned, reached_specs
 from comfy2runpod.stages.interface.input_files import check_files, unfed_images
 from comfy2runpod.stages.interface.models import find_models
 from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, FreeNames, good_name, slug
@@ -55,7 +58,7 @@ def make_interface(
         CompileError: the note names what is not there, widens bounds, or nothing is saved; all faults are named.
     """
     maker = _Maker(graph, exposed, annotation)
-    fields = maker.bounded(tuple(maker.fields()))
+    fields = maker.fields()
     if not maker.found.has_errors:
         # A field that could not be made would have fed some of them.
         check_files(graph, fields, maker.found)
@@ -99,8 +102,9 @@ class PossibleFields:
         maker.found = Collector()
         note = InputAnnotation(name="field", sources=(source,))
         reached = tuple(maker.reach(note, source, self._at))
-        if reached:
-            make_field(note, reached, self._at, maker.found, maker.work)
+        plan = planned(note, reached, self._at, maker.found, maker.work, _no_limit) if reached else None
+        if plan is not None:
+            plan.make()
         return reached, maker.found.all
 
 
@@ -131,7 +135,34 @@ class _Maker:
             self.found.add(errors.BadName(at=self._at("name"), name=name, what="an endpoint"))
         return name
 
-    def fields(self) -> Iterator[Field]:
+    def fields(self) -> tuple[Field, ...]:
+        """The fields, in the note's order; those that depend on others are made after them."""
+        made: dict[str, Field] = {}
+
+        def limit(reached: tuple[Reached, ...]) -> AspectLimit:
+            return aspect_limit(self._graph, made.values(), {item.target.node_id for item in reached})
+
+        order, waiting = [], []
+        for plan in self._plans(limit):
+            order.append(plan.draft.note.name)
+            if plan.kind.made_last:
+                waiting.append(plan)
+            else:
+                made |= self._made(plan)
+        for plan in waiting:
+            made |= self._made(plan)
+        return tuple(made[name] for name in order if name in made)
+
+    def _made(self, plan: Planned) -> Mapping[str, Field]:
+        """The field under its name; nothing if it cannot be made."""
+        field, name = plan.make(), plan.draft.note.name
+        if field is not None and field.in_answer and name in ANSWER_NAMES:
+            what = "a seed, which the answer tells"
+            self.found.add(errors.BadName(at=plan.draft.at, name=name, what=what))
+            return {}
+        return {} if field is None else {name: field}
+
+    def _plans(self, limit: Callable[[tuple[Reached, ...]], AspectLimit]) -> Iterator[Planned]:
         notes = self._annotation.inputs
         seen: set[str] = set()
         derived = islice(self._derived_inputs(), MOST_NAMES + 1)
@@ -148,18 +179,16 @@ class _Maker:
             reached = tuple(item for source in note.sources for item in self.reach(note, source, at))
             if len(reached) < before:
                 continue
-            field = make_field(note, each_once(reached), at, self.found, self.work)
-            if isinstance(field, SeedField) and note.name in ANSWER_NAMES:
-                self.found.add(errors.BadName(at=at, name=note.name, what="a seed, which the answer tells"))
-            elif field is not None:
-                yield field
+            plan = planned(note, each_once(reached), at, self.found, self.work, limit)
+            if plan is not None:
+                yield plan
 
     def outputs(self, fields: Iterable[Field]) -> Iterator[Output]:
         """An answer tells of outputs and seeds side by side."""
         saving, notes = self._saving(), self._output_notes
         if not notes:
             self.found.add(errors.NoOutput(at=Locus(self._file), save_classes=tuple(SAVE_NODES)))
-        taken = {field.name for field in fields if isinstance(field, SeedField)}
+        taken = {field.name for field in fields if field.in_answer}
         if len(notes) > MOST_NAMES:
             self.found.add(errors.TooManyNames(at=self._at("outputs"), what="outputs", limit=MOST_NAMES))
             return
@@ -177,12 +206,6 @@ class _Maker:
                 self.found.add(errors.NotASaveNode(at=at, output=note.name, found=found, save_nodes=there))
                 continue
             yield self._output(note, node)
-
-    def bounded(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
-        """The fields, images with a bound of how long and thin they may be."""
-        noted = {note.name: note.max_aspect for note in self._annotation.inputs or ()}
-        said = {field.name: (noted.get(field.name), self._at(f"inputs.{field.name}")) for field in fields}
-        return bounded_aspects(self._graph, fields, said, self.found)
 
     def at_field(self, name: str) -> Locus:
         return self._at(f"inputs.{name}")
@@ -213,7 +236,7 @@ class _Maker:
         for label, path in dict.fromkeys(sources):
             found = self._resolve(path)
             reached |= {(node.id, name) for node, _, name, _ in found}
-            if not found or (found[0][1].folders and kind_of(found[0][1]) != "image"):
+            if not found or (found[0][1].folders and not is_file(found[0][1])):
                 continue
             places = frozenset((node.id, name, member) for node, _, name, member in found)
             if places in exposed:
@@ -225,8 +248,7 @@ class _Maker:
                 at = Locus(self._file, node=node_id, input=name)
                 self.found.add(errors.ExposedInputOmitted(at=at, path=path, why=why))
                 continue
-            seed = all(kind_of(spec) == "seed" for _, spec, _, _ in found)
-            name = free(label, in_answer if seed else ())
+            name = free(label, in_answer if _is_told(found) else ())
             exposed.add(places)
             taken |= places
             yield InputAnnotation(name=name, sources=(Source(path),))
@@ -239,7 +261,7 @@ class _Maker:
     def _unfit(self, reached: list[tuple[BoundNode, InputSpec, str, str | None]]) -> str | None:
         """Why no field can be made of what an exposed input reaches, None if one can."""
         for node, spec, name, _ in reached:
-            if kind_of(spec) == "other":
+            if kind_of(spec) is None:
                 return f"{node.id}.{name} has the type {spec.type}, which no field can feed"
             link = as_link(node.inputs.get(name))
             if link is not None:
@@ -276,7 +298,7 @@ class _Maker:
         """The names of the fields that the note makes seeds."""
         for note in self._annotation.inputs or ():
             reached = [item for source in note.sources for item in self._resolve(source.path)]
-            if reached and all(kind_of(spec) == "seed" for _, spec, _, _ in reached):
+            if reached and _is_told(reached):
                 yield note.name
 
     def _output(self, note: OutputAnnotation, node: BoundNode) -> Output:
@@ -388,6 +410,16 @@ class _Maker:
 
     def _at(self, key: str) -> Locus:
         return self._annotation.at(self._file, key)
+
+
+def _is_told(reached: Iterable[tuple[BoundNode, InputSpec, str, str | None]]) -> bool:
+    """Whether the answer tells of a field that feeds these inputs."""
+    kind = kind_of(*(spec for _, spec, _, _ in reached))
+    return kind is not None and kind.in_answer
+
+
+def _no_limit(_reached: tuple[Reached, ...]) -> AspectLimit:
+    return AspectLimit()
 
 
 def _member_spec(spec: InputSpec, member: str, current: Json) -> InputSpec:

@@ -14,11 +14,10 @@ from comfy2runpod.catalog.refresh import MODEL_EXTENSIONS
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import packs as pack_errors
 from comfy2runpod.errors import surprises as errors
+from comfy2runpod.fields import Field, is_file
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
-from comfy2runpod.ir.interface import ChoiceField, Field, ImageField, TextField
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import as_link
-from comfy2runpod.stages.interface.fields import kind_of
 
 Fed: TypeAlias = Collection[tuple[str, str]]
 
@@ -52,7 +51,7 @@ def separators(graph: BoundGraph, found: Collector) -> None:
             if spec is None or not isinstance(value, str) or "\\" not in value or value in (spec.choices or ()):
                 continue
             of_a_model = spec.unlisted and value.casefold().endswith(MODEL_EXTENSIONS)
-            if of_a_model or (spec.folders and kind_of(spec) != "image"):
+            if of_a_model or (spec.folders and not is_file(spec)):
                 found.add(errors.WindowsSeparator(at=_at(graph, node, name), value=value))
 
 
@@ -85,7 +84,7 @@ def _masks(graph: BoundGraph, needed: Collection[str], fields: Iterable[Field], 
         if (link := as_link(value)) is not None
     }
     for field in fields:
-        if not isinstance(field, ImageField):
+        if not field.has_mask:
             continue
         for target in field.targets:
             node = graph.nodes[target.node_id]
@@ -119,10 +118,10 @@ def _embeddings_in(value: Json) -> tuple[str, ...]:
 def _lacking(graph: BoundGraph, needed: Collection[str], fields: Iterable[Field], found: Collector) -> None:
     """Notes nodes that need what the image does not have."""
     choices = {
-        (target.node_id, target.input): field.choices if isinstance(field, ChoiceField) else None
+        (target.node_id, target.input): field.texts()
         for field in fields
         for target in field.targets
-        if isinstance(field, (ChoiceField, TextField))
+        if field.texts() != ()
     }
     for node in graph.nodes.values():
         lacks = next((row for row in IMAGE_LACKS if node.id in needed and row.is_of(node.node_class.name)), None)

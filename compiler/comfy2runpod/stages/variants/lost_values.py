@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from comfy2runpod.catalog.node_facts import VALUE_NODES
 from comfy2runpod.diagnostics import Collector
 from comfy2runpod.errors import fed_once as errors
+from comfy2runpod.fields import Field
 from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph
-from comfy2runpod.ir.interface import Field, Variant
+from comfy2runpod.ir.interface import Variant
 from comfy2runpod.ir.prompt import as_link
 
 

@@ -13,10 +13,12 @@ from typing import TypeAlias
 
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import optional_images as errors
+from comfy2runpod.fields import Field
+from comfy2runpod.fields.note import BYPASS
 from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
-from comfy2runpod.ir.interface import Field, ImageField, Interface, Removal, Rewrite, Variant
+from comfy2runpod.ir.interface import Interface, Removal, Rewrite, Variant
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.omitted import Omission, Without
 from comfy2runpod.stages.variants.bypass import find_places, placed_nodes
@@ -53,7 +55,7 @@ def find_omissions(
     Raises:
         CompileError: there are too many images or nodes, or paths name no node that can be bypassed.
     """
-    named = {note.name: note.bypass or () for note in annotation.inputs or ()}
+    named = {note.name: note.value(BYPASS) or () for note in annotation.inputs or ()}
     names = tuple(field.name for field in _optional(interface))
     if not names:
         return ()
@@ -107,7 +109,7 @@ def make_variants(
 
 def _optional(interface: Interface) -> Iterator[Field]:
     """The fields that may be omitted."""
-    return (field for field in interface.fields if isinstance(field, ImageField) and not field.required)
+    return (field for field in interface.fields if field.omittable())
 
 
 def _combinations(names: Combination) -> Iterator[Combination]:

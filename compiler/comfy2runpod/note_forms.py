@@ -1,0 +1,95 @@
+"""What a value in the note has to look like: a function a form, from YAML to the value.
+
+YAML's scalars are all texts here. Each takes what is written, and calls `wrong` with what was expected and what is
+there; what it then gives back is of no use but for going on to the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeAlias
+
+from comfy2runpod.amounts import number_of_pixels, size_in_bytes, time_in_seconds, whole_number
+
+Wrong: TypeAlias = Callable[[str, object], None]
+
+_GIGABYTE = 10**9
+_ASPECT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+
+def text(raw: object, wrong: Wrong) -> str:
+    """A text."""
+    if isinstance(raw, str):
+        return raw
+    wrong("a text", raw)
+    return ""
+
+
+def texts(raw: object, wrong: Wrong) -> tuple[str, ...]:
+    """A list of texts, or one alone."""
+    if isinstance(raw, str):
+        return (raw,)
+    if isinstance(raw, list):
+        return tuple(text(item, wrong) for item in raw)
+    wrong("a list of texts", raw)
+    return ()
+
+
+def boolean(raw: object, wrong: Wrong) -> bool:
+    """True or false."""
+    if isinstance(raw, str) and raw.casefold() in ("true", "false"):
+        return raw.casefold() == "true"
+    wrong("true or false", raw)
+    return False
+
+
+def count(raw: object, wrong: Wrong) -> int:
+    """A whole number, 0 or more."""
+    number = whole_number(raw) if isinstance(raw, str) else None
+    return _known(None if number is None or number < 0 else number, "a whole number, 0 or more", raw, wrong)
+
+
+def size(raw: object, wrong: Wrong) -> int:
+    """A size in bytes."""
+    found = size_in_bytes(raw) if isinstance(raw, str) else None
+    return _known(found, "a size such as 27.1GB, 1000TB at most", raw, wrong)
+
+
+def pixels(raw: object, wrong: Wrong) -> int:
+    """A number of pixels."""
+    found = number_of_pixels(raw) if isinstance(raw, str) else None
+    return _known(found, "a number of pixels, or of megapixels such as 32MP", raw, wrong)
+
+
+def aspect(raw: object, wrong: Wrong) -> float:
+    """The long side by the short one."""
+    if isinstance(raw, str) and _ASPECT.fullmatch(raw.strip()):
+        return float(raw)
+    wrong("how many times as long as the short side the long one may be, such as 50", raw)
+    return 0
+
+
+def line(raw: object, wrong: Wrong) -> str:
+    """A text on one line that is not empty."""
+    found = " ".join(text(raw, wrong).split())
+    if isinstance(raw, str) and not found:
+        wrong("a text", "an empty one")
+    return found
+
+
+def gigabytes(raw: object, wrong: Wrong) -> int:
+    """A size in whole gigabytes, rounded up."""
+    return -(-size(raw, wrong) // _GIGABYTE)
+
+
+def seconds(raw: object, wrong: Wrong) -> int:
+    """A time that RunPod lets a job run, in seconds."""
+    found = time_in_seconds(raw) if isinstance(raw, str) else None
+    return _known(found, "a time such as 30m, from 5 seconds to 7 days", raw, wrong)
+
+
+def _known(number: int | None, expected: str, raw: object, wrong: Wrong) -> int:
+    if number is None:
+        wrong(expected, raw)
+    return number or 0
