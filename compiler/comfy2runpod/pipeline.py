@@ -52,6 +52,9 @@ class Options:
     api_nodes: frozenset[str] = frozenset()
 
 
+_DEFAULTS = Options()
+
+
 @dataclass(frozen=True, slots=True)
 class Converted:
     """A graph that became a prompt.
@@ -107,9 +110,19 @@ def prompt_of_file(data: bytes, file: str, catalog: Catalog, options: Options) -
 
 
 def check_file(
-    data: bytes, file: str, catalog: Catalog, options: Options, lock: tuple[LockedFile, ...] = ()
+    data: bytes, file: str, catalog: Catalog, options: Options = _DEFAULTS, lock: tuple[LockedFile, ...] = ()
 ) -> tuple[Diagnostic, ...]:
-    """What `compile_graph` finds in a saved graph, or the server in an API prompt: the warnings.
+    """What `compile_graph` finds in a saved graph, or the server in an API prompt.
+
+    Args:
+        data: the file's bytes.
+        file: its name, for messages.
+        catalog: the node classes of the ComfyUI to check for.
+        options: what the caller decides.
+        lock: what `comfy2runpod lock` found out about the model files.
+
+    Returns:
+        The warnings.
 
     Raises:
         CompileError: the first stage that found errors, with all that it found.
@@ -199,7 +212,7 @@ def _quoted(inputs: Mapping[str, Json], name: str) -> str:
 
 
 def compile_graph(
-    data: bytes, file: str, catalog: Catalog, options: Options, lock: tuple[LockedFile, ...] = ()
+    data: bytes, file: str, catalog: Catalog, options: Options = _DEFAULTS, lock: tuple[LockedFile, ...] = ()
 ) -> CompileResult:
     """A saved graph's bytes -> a complete endpoint package.
 

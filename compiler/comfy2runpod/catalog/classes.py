@@ -157,6 +157,15 @@ class Catalog:
         self._raw = classes
         self._typed: dict[str, NodeClass] = {}
 
+    @classmethod
+    def shipped(cls, version: str = RELEASE.version) -> Catalog:
+        """The classes of a ComfyUI version as they come with this compiler.
+
+        Raises:
+            FileNotFoundError: none are shipped for that version.
+        """
+        return load_catalog(version)
+
     def __contains__(self, name: object) -> bool:
         return name in self._raw
 
