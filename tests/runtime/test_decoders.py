@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from comfy2runpod_runtime import ImageInput
 from comfy2runpod_runtime.errors import InvalidInput
 from comfy2runpod_runtime.inputs import decoder_pool as module
+from comfy2runpod_runtime.inputs import oom_kills
 from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimitExceeded, DecodeLimits, DecoderPool, DecoderUnavailable
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy
 from comfy2runpod_runtime.inputs.input_errors import InputRefused
@@ -121,13 +122,38 @@ async def test_one_that_is_killed_while_it_decodes_is_tried_once_more(
     assert once.exists()
 
 
+@pytest.fixture
+def oom_counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for the kernel's file that counts out-of-memory kills."""
+    counter = tmp_path / "memory.events"
+    counter.write_text("oom 7\noom_kill 3\n")
+    monkeypatch.setattr(oom_kills, "_COUNTERS", (tmp_path / "absent", counter))
+    return counter
+
+
 @pytest.mark.parametrize("number", [9, 15])
-async def test_one_that_is_killed_each_time_is_our_fault_and_not_the_images(
-    program: Callable[[str], None], number: int
+async def test_one_that_the_kernel_or_an_operator_kills_each_time_is_our_fault(
+    program: Callable[[str], None], oom_counter: Path, number: int
 ) -> None:
-    program(f"os.write(1, b'+')\nos.read(0, 1)\nos.kill(os.getpid(), {number})")
+    counted = f"open({str(oom_counter)!r}, 'w').write(f'oom_kill {{time.monotonic_ns()}}\\n')"
+    program(f"os.write(1, b'+')\nos.read(0, 1)\n{counted if number == 9 else 'pass'}\nos.kill(os.getpid(), {number})")
     with pytest.raises(DecoderUnavailable, match="killed"):
         await of(image())
+
+
+async def test_one_that_is_killed_each_time_where_nobody_counts_is_our_fault(
+    program: Callable[[str], None], oom_counter: Path
+) -> None:
+    oom_counter.unlink()
+    program("os.write(1, b'+')\nos.read(0, 1)\nos.kill(os.getpid(), 9)")
+    with pytest.raises(DecoderUnavailable, match="killed"):
+        await of(image())
+
+
+@pytest.mark.usefixtures("oom_counter")
+async def test_one_that_kills_itself_each_time_is_its_images_fault(program: Callable[[str], None]) -> None:
+    program("os.write(1, b'+')\nos.read(0, 1)\nos.kill(os.getpid(), 9)")
+    assert str(await of(image())).startswith("cannot be decoded: it crashed the decoder")
 
 
 async def test_one_that_its_own_limit_killed_is_its_images_fault(program: Callable[[str], None]) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from comfy2runpod_runtime.inputs.decoder_process import LENGTH, OUT_OF_MEMORY, PNG, READY, REFUSED, DecodeRequest
 from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, InputRefused, megabytes
 from comfy2runpod_runtime.inputs.limits import ImageLimits
+from comfy2runpod_runtime.inputs.oom_kills import oom_kill_count
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ _MAX_REASON_BYTES = 400
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # The only environment variables that are passed on: the rest of the worker's environment holds secrets.
 _ENVIRONMENT = ("LD_LIBRARY_PATH",)
-# Signals that a file cannot cause in its decoder: they come from the kernel's out-of-memory killer, or an operator.
+# Signals that come from the kernel's out-of-memory killer or an operator, rather than from a codec that crashes.
 _EXTERNAL_SIGNALS = frozenset(-number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
@@ -115,7 +116,8 @@ class DecoderPool:
             cpu_seconds: CPU time that decoding may take.
 
         Raises:
-            DecoderUnavailable: no decoder can be started, or each is killed from outside.
+            DecoderUnavailable: no decoder can be started, or each is killed from outside. SIGKILL twice, with no kill
+                that the kernel counts as for lack of memory, is the image's fault: it is refused.
             OSError: the operating system cannot start a process.
         """
         await self.prepare()
@@ -142,6 +144,7 @@ class DecoderPool:
     async def _run(self, request: DecodeRequest, data: bytes) -> _ProcessResult:
         for attempts_left in reversed(range(_ATTEMPTS)):
             process, self._spare = self._spare or _Process(), None
+            oom_kills = oom_kill_count()
             try:
                 result = await asyncio.to_thread(process.run, request, data)
                 # A complete result is valid even if the process was killed after it.
@@ -149,6 +152,8 @@ class DecoderPool:
                     return result
                 log.warning("an image decoder was killed by signal %d, from outside", -result.exit_code)
                 if not attempts_left:
+                    if result.exit_code == -signal.SIGKILL and oom_kills is not None and oom_kills == oom_kill_count():
+                        return result
                     raise DecoderUnavailable("the image decoder is killed from outside at each attempt")
             except DecoderUnavailable:
                 if not attempts_left:
