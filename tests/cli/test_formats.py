@@ -43,9 +43,10 @@ def test_the_exit_code_is_that_of_the_text_format() -> None:
 def test_json_is_the_list_of_all_diagnostics_with_their_lines(everything: Any) -> None:
     found = json.loads(everything["json"].stdout)
     assert {entry["at"]["file"] for entry in found} == {path.relative_to(ROOT).as_posix() for path in CASES}
-    assert all(entry.keys() == {"code", "severity", "at", "reason", "remedy"} for entry in found)
-    for entry in found:
-        at = entry["at"]
+    assert all(entry.keys() - {"also"} == {"code", "severity", "at", "reason", "remedy"} for entry in found)
+    further = [other["at"] for entry in found for other in entry.get("also", [])]
+    assert any("line" in at for at in further)
+    for at in [*(entry["at"] for entry in found), *further]:
         if at.get("class_type", "subgraph") != "subgraph":
             lines = (ROOT / at["file"]).read_text("utf-8").splitlines()
             assert lines[at["line"] - 1][at["column"] - 1] == "{"
@@ -73,6 +74,13 @@ def test_sarif_fits_its_schema_and_names_every_rule(everything: Any, sarif_schem
         assert physical.get("region", {}).get("startLine") == entry["at"].get("line")
         logical = location.get("logicalLocations", [])
         assert (logical[0]["fullyQualifiedName"] if logical else None) == entry["at"].get("node")
+        related = result.get("relatedLocations", [])
+        assert [
+            (place["message"]["text"], place["physicalLocation"].get("region", {}).get("startLine"))
+            for place in related
+        ] == [(other["label"], other["at"].get("line")) for other in entry.get("also", [])]
+        assert [place["id"] for place in related] == [*range(1, len(related) + 1)]
+    assert any("relatedLocations" in result for result in run["results"])
 
 
 def test_github_gives_one_command_a_diagnostic(everything: Any) -> None:
@@ -85,6 +93,7 @@ def test_github_gives_one_command_a_diagnostic(everything: Any) -> None:
         assert match[1] == entry["severity"]
         assert match[3] == (str(entry["at"]["line"]) if "line" in entry["at"] else None)
         assert match[5] == entry["code"]
+        assert match[6].count("%0Aalso: ") == min(len(entry.get("also", [])), 6)
 
 
 def test_github_escapes_what_would_end_a_value_or_a_command(tmp_path: Path) -> None:

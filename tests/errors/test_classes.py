@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pytest
 
 from comfy2runpod import errors
-from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text, place, render
+from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text, also, render
 from comfy2runpod.ir.flat import Cut, CutBy
 from comfy2runpod_contract.texts import is_plain
 
@@ -114,7 +114,7 @@ def test_a_label_of_a_place_that_names_no_field_fails_with_the_class() -> None:
             """A class."""
 
             code = "misspelt"
-            other: Locus = place("where {fild} is")
+            other: Locus = also("where {fild} is")
 
             reason = Text("It is wrong.")
             remedy = Text("Correct it.")
@@ -134,8 +134,8 @@ class TwoPlaces(Diagnostic):
     code = "two-places"
     severity = Severity.WARNING
     field: str
-    other: Locus | None = place("{field} is there too")
-    more: tuple[Locus, ...] = place("reads it")
+    other: Locus | None = also("{field} is there too")
+    more: tuple[Locus, ...] = also("reads it")
 
     reason = Text("There are two.")
     remedy = Text("Remove one.")

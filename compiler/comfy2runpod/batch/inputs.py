@@ -91,7 +91,7 @@ class Inputs:
             # Some file systems take a name in another case for the same.
             other = first.setdefault(line.id.casefold(), number)
             if other != number:
-                found.add(DuplicateId(at=self._at(number), id=line.id, first=other))
+                found.add(DuplicateId(at=self._at(number), id=line.id, first=other, first_at=self._at(other)))
         if not ids and not found.all:
             found.add(NoInputs(at=Locus(self._shown)))
         found.finish()

@@ -182,7 +182,7 @@ def _check_names(compiled: Sequence[tuple[Path, CompileResult]]) -> None:
         # Names in two cases are one on some file systems.
         other = first.setdefault(result.interface.name.casefold(), graph)
         if other.resolve() != graph.resolve():
-            found.add(SameName(at=Locus(shown(graph)), name=result.interface.name, other=shown(other)))
+            found.add(SameName(at=Locus(shown(graph)), name=result.interface.name, other=Locus(shown(other))))
     found.finish()
 
 

@@ -20,7 +20,7 @@ from comfy2runpod.diagnostics import Diagnostic, render
 from comfy2runpod_contract.texts import visible
 
 _HEAD = re.compile(r"(error|warning)(\[[^\]\n]*\]): (.*)")
-_HELP = "  help:"
+_LABELS = ("  also:", "  help:")
 _NUMBER = re.compile(r"\d[\d,.]*")
 # So many that say the same are each told.
 _MOST_ALIKE = 3
@@ -147,8 +147,8 @@ def coloured(text: str) -> str:
         if (head := _HEAD.fullmatch(line)) is not None:
             kind = click.style(head[1] + head[2], fg=_COLOURS[head[1]], bold=True)
             lines[number] = f"{kind}: {click.style(head[3], bold=True)}"
-        elif line.startswith(_HELP):
-            lines[number] = click.style(_HELP, fg="cyan") + line[len(_HELP) :]
+        elif (label := next(filter(line.startswith, _LABELS), None)) is not None:
+            lines[number] = click.style(label, fg="cyan") + line[len(label) :]
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ Each thing that can be wrong is a small class in `comfy2runpod.errors`, a module
         code = "link-from-no-output"
         slot: int
         outputs: tuple[str, ...]
-        origin: Locus = place("the node")
+        origin: Locus = also("the node")
 
         reason = Text("The link takes output {slot} of {origin.node_name}, whose outputs are: {outputs:list}.")
         remedy = Text("Link one of these outputs.")
@@ -22,10 +22,10 @@ from comfy2runpod.diagnostics.collector import (
     CompileError,
     UnreachableError,
 )
-from comfy2runpod.diagnostics.diagnostic import Diagnostic, Related, Severity, Text, place
+from comfy2runpod.diagnostics.diagnostic import Diagnostic, Related, Severity, Text, also
 from comfy2runpod.diagnostics.locus import Locus
 from comfy2runpod.diagnostics.rendering import MOST_SHOWN, related_lines, render
-from comfy2runpod.diagnostics.wording import Suggestions, chain, did_you_mean, displayed, nearest, shorten, show
+from comfy2runpod.diagnostics.wording import Suggestions, all_of, chain, did_you_mean, displayed, nearest, shorten, show
 
 __all__ = [
     "MOST_ERRORS",
@@ -39,11 +39,12 @@ __all__ = [
     "Suggestions",
     "Text",
     "UnreachableError",
+    "all_of",
+    "also",
     "chain",
     "did_you_mean",
     "displayed",
     "nearest",
-    "place",
     "related_lines",
     "render",
     "shorten",

@@ -10,7 +10,7 @@ from string import Formatter
 from typing import Any, ClassVar, Self, dataclass_transform, overload
 
 from comfy2runpod.diagnostics.locus import Locus
-from comfy2runpod.diagnostics.wording import chain, did_you_mean, displayed, listed, shorten, show
+from comfy2runpod.diagnostics.wording import all_of, chain, did_you_mean, displayed, listed, shorten, show
 from comfy2runpod.ir.json import JsonObject
 
 _LABEL = "label"
@@ -31,7 +31,7 @@ class Related:
     label: str
 
 
-def place(label: str) -> Any:  # noqa: ANN401 - as dataclasses.field
+def also(label: str) -> Any:  # noqa: ANN401 - as dataclasses.field
     """A field of a diagnostic that holds a further place (or None, or a tuple of places), and what is there.
 
     Args:
@@ -43,7 +43,7 @@ def place(label: str) -> Any:  # noqa: ANN401 - as dataclasses.field
 class Text:
     """A text of a class of diagnostics; read from a diagnostic, it is filled from the diagnostic's fields.
 
-    It is a template, in which a field may have a format: `{value:json}`, `{path:short}`, `{names:list}`,
+    It is a template, in which a field may have a format: `{value:json}`, `{path:short}`, `{names:list}`, `{names:and}`,
     `{nodes:chain}`, `{near:did_you_mean}`, `{size:,}`. Where a text needs logic, `Text` decorates a method instead.
     """
 
@@ -68,7 +68,7 @@ class Text:
             _check(self._source, kind)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field, place))
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field, also))
 class _DeclaredByFields:
     """Makes each subclass a frozen dataclass with keyword arguments alone."""
 
@@ -107,7 +107,7 @@ class Diagnostic(_DeclaredByFields):
 
     @property
     def related(self) -> tuple[Related, ...]:
-        """Further places, from the fields that `place` declares."""
+        """Further places, from the fields that `also` declares."""
         found = []
         for field in fields(self):
             if _LABEL in field.metadata:
@@ -135,6 +135,7 @@ _FORMATS: Mapping[str, Callable[[Any], str]] = {
     "json": show,
     "short": shorten,
     "list": listed,
+    "and": all_of,
     "chain": chain,
     "did_you_mean": did_you_mean,
 }

@@ -57,7 +57,8 @@ class Locus:
         parts = []
         if self.node is not None:
             parts.append(self.node_name)
-        if self.input is not None:
+        # A slot may be saved without a name.
+        if self.input:
             parts.append(f"input {shorten(self.input)}")
         if self.node is None and self.json_path is not None:
             parts.append(self.json_path)

@@ -65,6 +65,11 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"
 
 
+def all_of(names: Sequence[str]) -> str:
+    """Names with `and` between them."""
+    return " and ".join(names)
+
+
 def chain(names: Sequence[str]) -> str:
     """Names in the order in which they follow one another; a long chain without its middle."""
     shown = [shorten(name) for name in names]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, Text
+from comfy2runpod.diagnostics import Diagnostic, Locus, Text, also
 
 
 class SeveralAnnotations(Diagnostic):
@@ -10,6 +10,7 @@ class SeveralAnnotations(Diagnostic):
 
     code = "several-annotations"
     nodes: tuple[str, ...]
+    others: tuple[Locus, ...] = also("has the same title")
 
     reason = Text("Nodes {nodes:list} are all notes titled comfy2runpod; one is expected.")
     remedy = Text("Put everything into one of them and retitle or remove the others.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, Text, shorten
+from comfy2runpod.diagnostics import Diagnostic, Locus, Text, also, shorten
 
 
 class BadLine(Diagnostic):
@@ -40,6 +40,7 @@ class DuplicateId(Diagnostic):
     code = "duplicate-id"
     id: str
     first: int
+    first_at: Locus = also("has this id already")
 
     reason = Text("The id {id} is that of line {first:,} already, letters' case aside. Nothing was sent.")
     remedy = Text("Give every line an id of its own. A line without one has its number as its id.")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import field, replace
 
-from comfy2runpod.diagnostics import Diagnostic, Text, chain, did_you_mean, nearest, shorten, show
+from comfy2runpod.diagnostics import Diagnostic, Locus, Related, Text, also, did_you_mean, nearest, shorten, show
 from comfy2runpod.ir.flat import Cut, CutBy
 from comfy2runpod.ir.json import Json
 
@@ -29,6 +29,15 @@ class RequiredInputMissing(Diagnostic):
     code = "required-input-missing"
     type: str
     cut: Cut | None
+
+    @property
+    def related(self) -> tuple[Related, ...]:
+        """Where the link ends."""
+        if self.cut is None:
+            return ()
+        if self.cut.by is CutBy.EMPTY_SUBGRAPH:
+            return (Related(replace(self.cut.at, input=None), "the link ends inside this subgraph"),)
+        return (Related(self.cut.at, "the link ends here"),)
 
     @Text
     def reason(self) -> str:
@@ -98,11 +107,11 @@ class LinkOfWrongType(Diagnostic):
     """A link from an output whose type the input does not take."""
 
     code = "link-of-wrong-type"
-    origin: str
+    origin: Locus = also("the link comes from here")
     given: str
     expected: str
 
-    reason = Text("The link brings {given} from {origin}; the input takes {expected}.")
+    reason = Text("The link brings {given} from node {origin.node} ({origin.class_type}); the input takes {expected}.")
     remedy = Text("Link an output of the right type.")
 
 
@@ -134,29 +143,33 @@ class LinkFromNoOutput(Diagnostic):
     """A link from an output that its node does not have."""
 
     code = "link-from-no-output"
-    origin: str
+    origin: Locus = also("the link comes from here")
     slot: int
     outputs: tuple[str, ...]
 
-    @Text
-    def reason(self) -> str:
-        outputs = ", ".join(self.outputs) or "none"
-        return f"The link takes output {shorten(str(self.slot), 30)} of {self.origin}, whose outputs are: {outputs}."
-
+    reason = Text(
+        "The link takes output {_slot} of node {origin.node} ({origin.class_type}), whose outputs are: {outputs:list}."
+    )
     remedy = Text("Link one of these outputs. A node's outputs may differ between versions of its class.")
+
+    @property
+    def _slot(self) -> str:
+        return shorten(str(self.slot), 30)
 
 
 class GraphCycle(Diagnostic):
-    """Nodes that wait for one another."""
+    """Nodes that wait for one another. `others` are those of the cycle beside the first."""
 
     code = "graph-cycle"
     nodes: tuple[str, ...]
+    others: tuple[Locus, ...] = also("in the same cycle")
 
-    @Text
-    def reason(self) -> str:
-        return f"These nodes wait for one another: {chain((*self.nodes, *self.nodes[:1]))}."
-
+    reason = Text("These nodes wait for one another: {_cycle:chain}.")
     remedy = Text("Remove one of the links between them.")
+
+    @property
+    def _cycle(self) -> tuple[str, ...]:
+        return (*self.nodes, *self.nodes[:1])
 
 
 class NoOutputNode(Diagnostic):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, Text, show
+from comfy2runpod.diagnostics import Diagnostic, Locus, Text, all_of, also, show
 from comfy2runpod.ir.json import Json
 
 
@@ -13,6 +13,7 @@ class FedTwice(Diagnostic):
     field: str
     other: str
     path: str
+    other_at: Locus | None = also("{other} feeds it already")
 
     @Text
     def reason(self) -> str:
@@ -54,16 +55,16 @@ class FieldLostWithout(Diagnostic):
     field: str
     path: str
     fields: tuple[str, ...]
-    reader: str
+    reader: Locus = also("takes the value that was saved")
     value: Json
 
     @Text
     def reason(self) -> str:
-        without = " and ".join(self.fields)
+        reader = f"{self.reader.node}.{self.reader.input}"
         kept = "nothing" if self.value is None else f"the saved {show(self.value)}"
         return (
-            f"{self.field} feeds {self.path}, which is bypassed where {without} is omitted: {self.reader} then takes "
-            f"{kept}, and the field's value would be dropped without a word."
+            f"{self.field} feeds {self.path}, which is bypassed where {all_of(self.fields)} is omitted: {reader} then "
+            f"takes {kept}, and the field's value would be dropped without a word."
         )
 
     remedy = Text("Take the node that holds the value out of `bypass`, or bypass the node that reads it too.")

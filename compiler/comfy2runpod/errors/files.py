@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, Severity, Text
+from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text, also
 
 
 class CannotRead(Diagnostic):
@@ -137,9 +137,9 @@ class SameName(Diagnostic):
 
     code = "package-named-twice"
     name: str
-    other: str
+    other: Locus = also("makes the same package")
 
-    reason = Text("This graph and {other} both make the package {name}. Nothing was written.")
+    reason = Text("This graph and {other.file} both make the package {name}. Nothing was written.")
     remedy = Text("Give one of them another `name` in its note, or compile them into two folders (-o).")
 
 

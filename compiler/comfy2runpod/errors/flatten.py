@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, Severity, Text
+from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text, also
 
 
 class MissingSubgraphDefinition(Diagnostic):
@@ -29,6 +29,7 @@ class SubgraphInsideItself(Diagnostic):
 
     code = "subgraph-cycle"
     names: tuple[str, ...]
+    outer: Locus | None = also("the instance that it is inside")
 
     reason = Text("The subgraph holds itself: {names:chain}.")
     remedy = Text("Remove the inner instance, or unpack one of the subgraphs.")

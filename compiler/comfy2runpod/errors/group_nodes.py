@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, Severity, Text
+from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text, also
 from comfy2runpod.ir.json import Json
 
 _CONVERT = (
@@ -41,13 +41,13 @@ class SecondGroupInstance(Diagnostic):
 
     code = "second-group-node"
     editor: str
-    first: str
+    first: Locus = also("the same group node")
     inner: str
     missing: str
 
     reason = Text(
-        "It is the same group node as node {first}. Editor {editor} fails on the second, because the file does not "
-        "list the {missing} of the {inner} inside, as newer files do."
+        "It is the same group node as node {first.node}. Editor {editor} fails on the second, because the file does "
+        "not list the {missing} of the {inner} inside, as newer files do."
     )
     remedy = Text(
         "Take one of them apart (right-click it, `Convert to nodes`) and save, or compile with --editor 1.58."
@@ -114,12 +114,14 @@ class GroupLinkLost(Diagnostic):
 
     severity = Severity.WARNING
     code = "group-link-lost"
-    origin: str
+    origin: Locus = also("the link comes from here")
+    # Empty, or "bypassed " before the class.
+    state: str = ""
     editor: str
 
     reason = Text(
-        "The link comes from {origin}, which editor {editor} does not follow for group nodes: it drops the link. The "
-        "compiled prompt does the same."
+        "The link comes from node {origin.node} ({state}{origin.class_type}), which editor {editor} does not follow "
+        "for group nodes: it drops the link. The compiled prompt does the same."
     )
     remedy = Text("Link the input directly to the node that makes the value, or take the group node apart.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text
+from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text, also
 from comfy2runpod.ir.json import Json
 
 
@@ -28,10 +28,10 @@ class InputIsLinked(Diagnostic):
 
     code = "annotated-input-is-linked"
     path: str
-    origin: str
+    origin: Locus = also("the link comes from here")
 
-    reason = Text("{path} takes its value over a link from {origin}; a field cannot feed it.")
-    remedy = Text("Feed the node that the link comes from ({origin}), or remove the link.")
+    reason = Text("{path} takes its value over a link from {origin.node}; a field cannot feed it.")
+    remedy = Text("Feed the node that the link comes from ({origin.node}), or remove the link.")
 
 
 class UnsuitableInput(Diagnostic):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, Severity, Text, shorten
+from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text, also, shorten
 
 _MOST_NAMES = 5
 
@@ -135,11 +135,11 @@ class ModelsAtOnePlace(Diagnostic):
     code = "models-at-one-place"
     place: str
     other: str
-    other_node: str
+    loader: Locus = also("the other loader")
 
     reason = Text(
-        "It would lie in models/{place:short}, and what {other_node} loads in models/{other:short}: the two cannot "
-        "both be there."
+        "It would lie in models/{place:short}, and what {loader.node_name} loads in models/{other:short}: the two "
+        "cannot both be there."
     )
     remedy = Text(
         "Give one of them another name or `directory`, in its loader and where its URL stands; names that differ in "
@@ -154,14 +154,16 @@ class ModelOfTwoUrls(Diagnostic):
     file: str
     url: str
     other: str
-    other_node: str
+    loader: Locus = also("the other loader")
 
     @Text
     def reason(self) -> str:
         if self.url == self.other:
-            return f"Its sha256 of {shorten(self.file)} is another than that of {self.other_node}: which one is meant?"
+            return (
+                f"Its sha256 of {shorten(self.file)} differs from the one of {self.loader.node_name}. Which is meant?"
+            )
         return (
-            f"It has {shorten(self.file)} from {shorten(self.url)}, and {self.other_node} has it from "
+            f"It has {shorten(self.file)} from {shorten(self.url)}, and {self.loader.node_name} has it from "
             f"{shorten(self.other)}: which one is meant?"
         )
 

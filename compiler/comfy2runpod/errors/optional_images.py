@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, Text
-
-
-def _without(fields: tuple[str, ...]) -> str:
-    return " and ".join(fields)
+from comfy2runpod.diagnostics import Diagnostic, Locus, Text, all_of, also
 
 
 class ImageNotRequired(Diagnostic):
@@ -43,6 +39,7 @@ class BypassedTwice(Diagnostic):
     path: str
     other: str
     other_field: str
+    other_at: Locus = also("the `bypass` of {other_field}")
 
     @Text
     def reason(self) -> str:
@@ -77,15 +74,15 @@ class ImageStillNeeded(Diagnostic):
 
     code = "image-still-needed"
     fields: tuple[str, ...]
-    loader: str
-    readers: tuple[str, ...]
+    loader: Locus = also("loads the image")
+    readers: tuple[Locus, ...] = also("reads it")
 
     @Text
     def reason(self) -> str:
-        readers = f" It is read by {', '.join(self.readers)}." if self.readers else ""
+        readers = f" It is read by {', '.join(reader.node_name for reader in self.readers)}." if self.readers else ""
         return (
-            f"Without {_without(self.fields)}, with the nodes of `bypass` bypassed, an output still needs "
-            f"{self.loader}, which has no file to read then.{readers}"
+            f"Without {all_of(self.fields)}, with the nodes of `bypass` bypassed, an output still needs "
+            f"{self.loader.node_name}, which has no file to read then.{readers}"
         )
 
     remedy = Text("Bypass what still reads it as well, or the loader itself, or remove `required: false`.")
@@ -97,12 +94,9 @@ class OutputGoesToo(Diagnostic):
     code = "output-goes-too"
     fields: tuple[str, ...]
     output: str
-    node: str
+    node: Locus = also("saves the output")
 
-    @Text
-    def reason(self) -> str:
-        return f"Without {_without(self.fields)}, {self.node} does not run: the output {self.output} is not made then."
-
+    reason = Text("Without {fields:and}, {node.node_name} does not run: the output {output} is not made then.")
     remedy = Text("Bypass nodes before the one that saves, or make a graph of its own for jobs without the image.")
 
 
@@ -111,12 +105,15 @@ class RefusedWithout(Diagnostic):
 
     code = "refused-without-image"
     fields: tuple[str, ...]
-    place: str
+    refused: Locus | None = also("refused")
     why: str
 
     @Text
     def reason(self) -> str:
-        return f"Without {_without(self.fields)}, with the nodes of `bypass` bypassed: {self.place}: {self.why}"
+        where = "the graph" if self.refused is None else self.refused.node_name
+        if self.refused is not None and self.refused.input is not None:
+            where += f", input {self.refused.input}"
+        return f"Without {all_of(self.fields)}, with the nodes of `bypass` bypassed: {where}: {self.why}"
 
     remedy = Text(
         "Bypass this node too, or others than those named: a bypassed node passes on an input of the type that is "

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from comfy2runpod.catalog.classes import InputSpec, NodeClass
+from comfy2runpod.diagnostics import Locus
 from comfy2runpod.ir.document import ModelRef
 from comfy2runpod.ir.flat import Cut
 from comfy2runpod.ir.json import Json
@@ -44,6 +45,11 @@ class BoundGraph:
 
     file: str
     nodes: Mapping[str, BoundNode]
+
+    def locus(self, node_id: str, name: str | None = None) -> Locus:
+        """The place of a node, or of one of its inputs, for diagnostics."""
+        node = self.nodes[node_id]
+        return Locus(self.file, node.id, node.title, node.node_class.name, name, node.json_path)
 
     def needed(self, without: Container[tuple[str, str]] = ()) -> frozenset[str]:
         """The nodes that an output node needs, itself among them: ComfyUI looks at no others.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from comfy2runpod.diagnostics import Severity, displayed
+from comfy2runpod.diagnostics import Severity, displayed, related_lines
 from comfy2runpod.report.places import Placed
 from comfy2runpod_contract.texts import visible
 
@@ -25,7 +25,8 @@ def _command(placed: Placed) -> str:
         properties.append(("col", str(placed.column)))
     properties.append(("title", diagnostic.code))
     named = ",".join(f"{key}={_property(value)}" for key, value in properties)
-    message = displayed(f"{diagnostic.at}\n{diagnostic.reason}\n{diagnostic.remedy}")
+    lines = [str(diagnostic.at), diagnostic.reason, *(f"also: {line}" for line in related_lines(diagnostic))]
+    message = displayed("\n".join([*lines, diagnostic.remedy]))
     return f"::{_COMMANDS[diagnostic.severity]} {named}::{_data(message)}"
 
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from comfy2runpod.diagnostics import Diagnostic
+from comfy2runpod.diagnostics import Diagnostic, Locus, Related
 from comfy2runpod.json_spans import find_spans, line_and_column, steps_of
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRelated:
+    """A further place of a diagnostic, and its line and column, or None."""
+
+    related: Related
+    line: int | None = None
+    column: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +25,7 @@ class Placed:
     diagnostic: Diagnostic
     line: int | None = None
     column: int | None = None
+    related: tuple[PlacedRelated, ...] = ()
 
 
 def place(diagnostics: Iterable[Diagnostic], sources: Mapping[str, bytes]) -> tuple[Placed, ...]:
@@ -28,17 +38,26 @@ def place(diagnostics: Iterable[Diagnostic], sources: Mapping[str, bytes]) -> tu
     found = tuple(diagnostics)
     paths: dict[str, set[str]] = {}
     for item in found:
-        if item.position is None and item.at.json_path is not None and item.at.file in sources:
-            paths.setdefault(item.at.file, set()).add(item.at.json_path)
+        wanted = [further.at for further in item.related]
+        if item.position is None:
+            wanted.append(item.at)
+        for at in wanted:
+            if at.json_path is not None and at.file in sources:
+                paths.setdefault(at.file, set()).add(at.json_path)
     known = {
         (file, path): position
-        for file, wanted in paths.items()
-        for path, position in _positions(sources[file], wanted).items()
+        for file, json_paths in paths.items()
+        for path, position in _positions(sources[file], json_paths).items()
     }
+
+    def position_of(at: Locus) -> tuple[int, int] | tuple[None, None]:
+        return known.get((at.file, at.json_path or ""), (None, None))
+
     placed = []
     for item in found:
-        position = item.position or known.get((item.at.file, item.at.json_path or ""))
-        placed.append(Placed(item) if position is None else Placed(item, *position))
+        line, column = item.position or position_of(item.at)
+        related = tuple(PlacedRelated(further, *position_of(further.at)) for further in item.related)
+        placed.append(Placed(item, line, column, related))
     return tuple(placed)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
-from comfy2runpod.ir.json import Json, JsonObject, json_document
-from comfy2runpod.report.places import Placed
+from comfy2runpod.ir.json import JsonObject, json_document
+from comfy2runpod.report.places import Placed, PlacedRelated
 
 
 def diagnostics_json(found: Iterable[Placed]) -> str:
@@ -16,8 +16,14 @@ def diagnostics_json(found: Iterable[Placed]) -> str:
 
 def _entry(placed: Placed) -> JsonObject:
     entry = placed.diagnostic.to_json()
-    at = cast(JsonObject, entry["at"])
-    for key, value in (("line", placed.line), ("column", placed.column)):
-        if value is not None:
-            at[key] = cast(Json, value)
+    _add_position(cast(JsonObject, entry["at"]), placed)
+    for further, item in zip(placed.related, cast("list[JsonObject]", entry.get("also", [])), strict=True):
+        _add_position(cast(JsonObject, item["at"]), further)
     return entry
+
+
+def _add_position(at: JsonObject, placed: Placed | PlacedRelated) -> None:
+    if placed.line is not None:
+        at["line"] = placed.line
+    if placed.column is not None:
+        at["column"] = placed.column

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from comfy2runpod import __version__
 from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, displayed
 from comfy2runpod.ir.json import Json, JsonObject, json_document
-from comfy2runpod.report.places import Placed
+from comfy2runpod.report.places import Placed, PlacedRelated
 from comfy2runpod_contract.texts import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -52,17 +52,26 @@ def _rule(kind: type[Diagnostic]) -> JsonObject:
 
 def _result(placed: Placed, rule: int) -> JsonObject:
     diagnostic = placed.diagnostic
-    return {
+    result: JsonObject = {
         "ruleId": diagnostic.code,
         "ruleIndex": rule,
         "level": _LEVELS[diagnostic.severity],
         "message": {"text": displayed(f"{diagnostic.reason}\n{diagnostic.remedy}")},
-        "locations": [_location(placed)],
+        "locations": [_location(diagnostic.at, placed)],
     }
+    if placed.related:
+        result["relatedLocations"] = [
+            {
+                "id": number,
+                **_location(further.related.at, further),
+                "message": {"text": displayed(further.related.label)},
+            }
+            for number, further in enumerate(placed.related, 1)
+        ]
+    return result
 
 
-def _location(placed: Placed) -> JsonObject:
-    at = placed.diagnostic.at
+def _location(at: Locus, placed: Placed | PlacedRelated) -> JsonObject:
     physical: JsonObject = {"artifactLocation": {"uri": _uri(at.file)}}
     if placed.line is not None:
         region: JsonObject = {"startLine": placed.line}

@@ -7,7 +7,7 @@ where no output would reach them.
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from comfy2runpod.catalog.classes import Catalog
@@ -29,8 +29,7 @@ def check(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
     if verdict.node_faults or verdict.looked_at < len(graph.nodes):
         found = Collector()
         for cycle in _cycles(graph):
-            node = graph.nodes[cycle[0]]
-            found.add(errors.GraphCycle(at=_locus(graph, node), nodes=cycle))
+            found.add(_cycle(graph, cycle))
         found.finish()
     return _told(graph, verdict)
 
@@ -85,8 +84,9 @@ def _cycles(graph: BoundGraph) -> list[tuple[str, ...]]:
     return cycles
 
 
-def _locus(graph: BoundGraph, node: BoundNode, name: str | None = None) -> Locus:
-    return Locus(graph.file, node.id, node.title, node.node_class.name, name, node.json_path)
+def _cycle(graph: BoundGraph, nodes: Sequence[str]) -> Diagnostic:
+    first, *others = (graph.locus(node_id) for node_id in nodes)
+    return errors.GraphCycle(at=first, nodes=tuple(nodes), others=tuple(others))
 
 
 def _diagnostics(graph: BoundGraph, fault: NodeFault, near: Suggestions) -> Iterator[Diagnostic]:
@@ -101,7 +101,7 @@ def _diagnostics(graph: BoundGraph, fault: NodeFault, near: Suggestions) -> Iter
 def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
     node = graph.nodes[fault.node_id]
     name = fault.input_name
-    at = _locus(graph, node, name)
+    at = graph.locus(node.id, name)
     value = node.inputs.get(name) if name is not None else None
     spec = node.specs.get(name) if name is not None else None
     link = as_link(value)
@@ -120,16 +120,16 @@ def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
         case "return_type_mismatch" if spec is not None and link is not None:
             origin = graph.nodes[link.node_id]
             given = origin.node_class.outputs[link.slot].type
-            return errors.LinkOfWrongType(at=at, origin=_shown(origin), given=given, expected=spec.type)
+            return errors.LinkOfWrongType(at=at, origin=graph.locus(origin.id), given=given, expected=spec.type)
         case "dependency_cycle":
             cycle = cast("list[str]", fault.extra["cycle_nodes"])
-            return errors.GraphCycle(at=at, nodes=tuple(cycle))
+            return _cycle(graph, cycle)
     return errors.RefusedByServer(at=at, kind=fault.kind, message=fault.message, details=fault.details)
 
 
 def _raised(graph: BoundGraph, node: BoundNode, name: str, near: Suggestions) -> Diagnostic:
     """Why the server's own check of an input fails: the link leads nowhere, or the value is of no use to it."""
-    at = _locus(graph, node, name)
+    at = graph.locus(node.id, name)
     spec = node.specs.get(name)
     # What a class's own check fails at is a text: a file's name, a ratio.
     kind = spec.type if spec is not None and spec.type != "COMBO" else "STRING"
@@ -142,7 +142,7 @@ def _raised(graph: BoundGraph, node: BoundNode, name: str, near: Suggestions) ->
         case [str() as origin_id, int() as slot]:
             origin = graph.nodes[origin_id]
             outputs = tuple(f"{index} {output.name}" for index, output in enumerate(origin.node_class.outputs))
-            return errors.LinkFromNoOutput(at=at, origin=_shown(origin), slot=slot, outputs=outputs)
+            return errors.LinkFromNoOutput(at=at, origin=graph.locus(origin.id), slot=slot, outputs=outputs)
         case list():
             return errors.MalformedLink(at=at, value=value)
     return errors.WrongType(at=at, value=value, expected=kind)
@@ -151,7 +151,3 @@ def _raised(graph: BoundGraph, node: BoundNode, name: str, near: Suggestions) ->
 def _missing(node: BoundNode, at: Locus, kind: str) -> Diagnostic:
     cut = node.cuts.get(at.input) if at.input is not None else None
     return errors.RequiredInputMissing(at=at, type=kind, cut=cut)
-
-
-def _shown(node: BoundNode) -> str:
-    return f"node {node.id} ({node.node_class.name})"

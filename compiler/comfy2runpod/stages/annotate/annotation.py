@@ -44,7 +44,8 @@ def read_annotation(document: Document) -> Annotation:
         return Annotation(app_inputs=document.app_inputs)
     reader = _Reader(document.file, notes[0])
     if len(notes) > 1:
-        reader.found.add(errors.SeveralAnnotations(at=reader.at(), nodes=tuple(node.id for node in notes)))
+        ids, others = tuple(node.id for node in notes), tuple(reader.at(note=note) for note in notes[1:])
+        reader.found.add(errors.SeveralAnnotations(at=reader.at(), nodes=ids, others=others))
     annotation = replace(reader.read(), app_inputs=document.app_inputs)
     reader.found.finish()
     return annotation
@@ -63,8 +64,8 @@ class _Reader:
         self._file = file
         self._note = note
 
-    def at(self, key: str | None = None) -> Locus:
-        note = self._note
+    def at(self, key: str | None = None, note: GraphNode | None = None) -> Locus:
+        note = note or self._note
         return Locus(self._file, note.id, title=TITLE, class_type=note.type, input=key, json_path=note.json_path)
 
     def read(self) -> Annotation:

@@ -132,7 +132,8 @@ class _Flattener:
             chain.append(outer.definition.name)
             if outer.definition is definition:
                 at = self._locus(scope, node)
-                self._found.add(errors.SubgraphInsideItself(at=at, names=tuple(reversed(chain))))
+                where = self._locus(outer.parent, outer.instance) if outer.parent and outer.instance else None
+                self._found.add(errors.SubgraphInsideItself(at=at, names=tuple(reversed(chain)), outer=where))
                 return
             outer = outer.parent
         child = self._scopes.child(scope, node, definition)

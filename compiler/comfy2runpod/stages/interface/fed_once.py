@@ -61,7 +61,9 @@ def check_fed_once(fields: Iterable[Field], names: FileNames, at: Callable[[str]
                 found.add(errors.FeedsAFileName(at=at(field.name), field=field.name, path=path, output=output))
             place = (target.node_id, target.input, target.member)
             if place in first:
-                found.add(errors.FedTwice(at=at(field.name), field=field.name, other=first[place], path=path))
+                here, other = at(field.name), first[place]
+                other_at = None if other == field.name else at(other)
+                found.add(errors.FedTwice(at=here, field=field.name, other=other, path=path, other_at=other_at))
             first.setdefault(place, field.name)
 
 

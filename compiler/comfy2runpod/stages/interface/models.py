@@ -135,9 +135,9 @@ class _Finder:
         sha256 = sha256_hex((ref.hash or "").strip()) if (ref.hash_type or "").lower() == "sha256" else None
         hashes = {sha256, model.sha256} - {None}
         if len(hashes) > 1 or (url != model.url and not (hashes and sha256 == model.sha256)):
-            first = _shown(self._graph.nodes[model.node_ids[0]])
+            first = self._graph.locus(model.node_ids[0])
             at = self._at(node, name)
-            self._found.add(errors.ModelOfTwoUrls(at=at, file=model.file, url=url, other=model.url, other_node=first))
+            self._found.add(errors.ModelOfTwoUrls(at=at, file=model.file, url=url, other=model.url, loader=first))
 
     def compare_places(self, models: Sequence[Model]) -> None:
         """Notes the first two files that cannot both lie where they are to."""
@@ -147,12 +147,8 @@ class _Finder:
         if pair is None:
             return
         one, other = pair
-        node, first = (self._graph.nodes[placed[number].node_ids[0]] for number in (other, one))
-        self._found.add(
-            errors.ModelsAtOnePlace(
-                at=self._at(node), place=places[other].path, other=places[one].path, other_node=_shown(first)
-            )
-        )
+        at, first = (self._graph.locus(placed[number].node_ids[0]) for number in (other, one))
+        self._found.add(errors.ModelsAtOnePlace(at=at, place=places[other].path, other=places[one].path, loader=first))
 
     def finish(self, models: Iterable[Model]) -> None:
         """Notes what no loader names, and what nobody says where to get."""
@@ -168,7 +164,7 @@ class _Finder:
                 self._found.add(errors.ModelWithoutFolder(at=at, file=model.file))
 
     def _at(self, node: BoundNode, name: str | None = None) -> Locus:
-        return Locus(self._graph.file, node.id, node.title, node.node_class.name, name, node.json_path)
+        return self._graph.locus(node.id, name)
 
     def _at_note(self, file: str, key: str | None = None) -> Locus:
         note = self._annotation
@@ -207,7 +203,3 @@ def _last(name: str) -> str:
 def _is_of(ref: ModelRef, file: str, folder: str) -> bool:
     """Whether an entry of a model list is of this file: by its name, or by the same place told otherwise."""
     return ref.name == file or (bool(ref.directory) and f"{ref.directory}/{ref.name}" == f"{folder}/{file}")
-
-
-def _shown(node: BoundNode) -> str:
-    return Locus("", node.id, node.title, node.node_class.name).node_name

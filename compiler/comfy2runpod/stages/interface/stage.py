@@ -334,7 +334,7 @@ class _Maker:
             link = as_link(current)
             path = f"{node.id}.{name}" + (f".{member}" if member else "")
             if link is not None:
-                self.found.add(errors.InputIsLinked(at=at, path=path, origin=link.node_id))
+                self.found.add(errors.InputIsLinked(at=at, path=path, origin=self._graph.locus(link.node_id)))
                 continue
             if member is not None and isinstance(current, dict):
                 current = current[member]

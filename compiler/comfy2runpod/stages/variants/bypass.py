@@ -47,7 +47,8 @@ def find_places(
                 inner, outer = sorted((path, other), key=len, reverse=True)
                 if inner == outer or inner.startswith(f"{outer}:"):
                     first = other_name if inner == path else name
-                    found.add(errors.BypassedTwice(at=at(name), path=inner, other=outer, other_field=first))
+                    here, there = at(name), at(first)
+                    found.add(errors.BypassedTwice(at=here, path=inner, other=outer, other_field=first, other_at=there))
             taken[path] = name
             unnamed = tuple(other for other in shared[placed[path]] if other not in paths)
             if unnamed:

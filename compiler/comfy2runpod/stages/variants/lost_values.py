@@ -32,7 +32,6 @@ def check_lost_values(
             field = fed.get(place)
             if field is None or field.name in item.fields or as_link(rewrite.value) is not None:
                 continue
-            reader = f"{rewrite.node_id}.{rewrite.input}"
             saved = None if rewrite.gone else rewrite.value
             found.add(
                 errors.FieldLostWithout(
@@ -40,7 +39,7 @@ def check_lost_values(
                     field=field.name,
                     path=".".join(place),
                     fields=item.fields,
-                    reader=reader,
+                    reader=graph.locus(rewrite.node_id, rewrite.input),
                     value=saved,
                 )
             )

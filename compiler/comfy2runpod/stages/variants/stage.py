@@ -16,7 +16,7 @@ from comfy2runpod.errors import optional_images as errors
 from comfy2runpod.fields import Field
 from comfy2runpod.fields.note import BYPASS
 from comfy2runpod.ir.annotation import Annotation
-from comfy2runpod.ir.bound import BoundGraph, BoundNode
+from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.interface import Interface, Removal, Rewrite, Variant
 from comfy2runpod.ir.json import Json
@@ -128,7 +128,7 @@ def _judged(
     good = True
     for output in interface.outputs:
         if output.node_id not in bypassed.nodes:
-            node = _shown(graph.nodes[output.node_id])
+            node = graph.locus(output.node_id)
             found.add(errors.OutputGoesToo(at=at, fields=names, output=output.name, node=node))
             good = False
     if not good:
@@ -139,8 +139,8 @@ def _judged(
     needed = bypassed.needed()
     for node_id in dict.fromkeys(loaders):
         if node_id in needed:
-            readers = tuple(_shown(bypassed.nodes[reader]) for reader in _readers(bypassed, node_id, needed))
-            loader = _shown(bypassed.nodes[node_id])
+            readers = tuple(bypassed.locus(reader) for reader in _readers(bypassed, node_id, needed))
+            loader = bypassed.locus(node_id)
             found.add(errors.ImageStillNeeded(at=at, fields=names, loader=loader, readers=readers))
             good = False
     return _Without(bypassed, _removed(graph, bypassed, needed)) if good else None
@@ -148,10 +148,8 @@ def _judged(
 
 def _refused(without: Without, at: Locus, found: Collector) -> None:
     for item in without.refused:
-        place = item.at.node_name if item.at.node is not None else "the graph"
-        if item.at.input is not None:
-            place += f", input {item.at.input}"
-        found.add(errors.RefusedWithout(at=at, fields=without.fields, place=place, why=item.reason))
+        refused = None if item.at.node is None else item.at
+        found.add(errors.RefusedWithout(at=at, fields=without.fields, refused=refused, why=item.reason))
 
 
 def _readers(graph: BoundGraph, node_id: str, needed: Collection[str]) -> list[str]:
@@ -224,7 +222,3 @@ def _rewrites(
             gone = name not in after.inputs
             if gone == has or (has and value != wanted):
                 yield Rewrite(node_id, node.node_class.name, node.title, name, wanted, gone)
-
-
-def _shown(node: BoundNode) -> str:
-    return Locus("", node.id, node.title, node.node_class.name).node_name

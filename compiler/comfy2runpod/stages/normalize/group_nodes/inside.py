@@ -200,7 +200,10 @@ class _Kept(_Builder):
         kind = "subgraph" if origin.type in self.document.subgraphs else origin.type
         self.found.add(
             errors.GroupLinkLost(
-                at=self.at(node, name), origin=f"node {path} ({state}{kind})", editor=self.profile.name
+                at=self.at(node, name),
+                origin=Locus(self.document.file, path, origin.title, kind, json_path=origin.json_path),
+                state=state,
+                editor=self.profile.name,
             )
         )
 
@@ -298,7 +301,7 @@ class _Unpacked(_Builder):
             self.found.add(
                 errors.GroupLinkLost(
                     at=self.at(None, self.instance.node.inputs[slot].name),
-                    origin=f"node {origin.id} ({origin.type})",
+                    origin=Locus(self.document.file, origin.id, origin.title, origin.type, json_path=origin.json_path),
                     editor=self.profile.name,
                 )
             )

@@ -163,7 +163,11 @@ class _Unfolder:
                 inner, what = lacking
                 self._found.add(
                     errors.SecondGroupInstance(
-                        at=self._locus(node), editor=self._profile.name, first=known.id, inner=inner.type, missing=what
+                        at=self._locus(node),
+                        editor=self._profile.name,
+                        first=self._locus(known),
+                        inner=inner.type,
+                        missing=what,
                     )
                 )
 
