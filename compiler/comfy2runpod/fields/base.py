@@ -34,6 +34,14 @@ class Marker:
     source: Python
 
 
+@dataclass(frozen=True, slots=True)
+class ClientClass:
+    """A type of the clients, and the module of each client that has it."""
+
+    name: Word
+    module: Word
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldBase(ForPeople, ABC):
     """A field of a request. `name` is a Python identifier and the JSON key.
@@ -58,8 +66,10 @@ class FieldBase(ForPeople, ABC):
     from_run: ClassVar[bool] = False
     # Whether the answer tells of it, under its own name.
     in_answer: ClassVar[bool] = False
-    # What the clients take for it, beside the value itself: a class of theirs.
-    client_class: ClassVar[Word | None] = None
+    # What the clients take for it, in the place of the text that the endpoint takes.
+    client_class: ClassVar[ClientClass | None] = None
+    # The templates with what documents say of all fields of this kind together, without their endings.
+    document: ClassVar[str | None] = None
 
     name: str
     title: str

@@ -10,7 +10,7 @@ from comfy2runpod import note_forms
 from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.errors.optional_images import ImageNotRequired
-from comfy2runpod.fields.base import FieldBase, Marker
+from comfy2runpod.fields.base import ClientClass, FieldBase, Marker
 from comfy2runpod.fields.draft import AspectLimit, Draft
 from comfy2runpod.fields.example_image import example_image
 from comfy2runpod.fields.note import BYPASS, NoteKey
@@ -58,7 +58,8 @@ class ImageField(FieldBase):
     has_mask: ClassVar[bool] = True
     in_examples: ClassVar[bool] = False
     from_run: ClassVar[bool] = True
-    client_class: ClassVar[Word | None] = Word("Image")
+    client_class: ClassVar[ClientClass | None] = ClientClass(Word("Image"), Word("images"))
+    document: ClassVar[str | None] = "field-image"
 
     max_bytes: int
     max_pixels: int

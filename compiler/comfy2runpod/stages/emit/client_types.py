@@ -70,15 +70,21 @@ _NULL = _Type.of("None", "null")
 _UNKNOWN = _Type.of("Object", "unknown")
 
 
-def shapes(takes: JsonObject, gives: JsonObject, files: Mapping[str, Word]) -> tuple[Shape | Choice, ...]:
+def shapes(
+    takes: JsonObject, gives: JsonObject, classes: Mapping[str, Word], files: Mapping[str, Word]
+) -> tuple[Shape | Choice, ...]:
     """The types of a job's input and output, `Input` and `Output`, each after those that it holds.
 
-    `files` has the name of the type of each output's file.
+    Args:
+        takes: the input's schema.
+        gives: the output's schema.
+        classes: the client's own type for fields that it takes as something else, by the field's name.
+        files: the name of the type of each output's file, by the output's name.
     """
     found: list[Shape | Choice] = []
     # A whole number that a JavaScript number may not hold is given as either, and comes back as a bigint.
-    _Shapes("number | bigint", found, files).shape("Input", takes)
-    _Shapes("bigint", found, files).shape("Output", gives)
+    _Shapes("number | bigint", found, files, classes).shape("Input", takes)
+    _Shapes("bigint", found, files, {}).shape("Output", gives)
     return tuple(found)
 
 
@@ -110,6 +116,7 @@ class _Shapes:
     exact: str
     found: list[Shape | Choice]
     files: Mapping[str, Word]
+    classes: Mapping[str, Word]
 
     def shape(self, name: str, schema: JsonObject) -> None:
         required = schema.get("required")
@@ -124,9 +131,10 @@ class _Shapes:
         """A key's type."""
         kinds = schema.get("type")
         names = kinds if isinstance(kinds, list) else [kinds]
-        if schema.get("x-media") == "image":
-            image = _Type.of("Image", "Image")
-            return _union([image, _NULL]) if "null" in names else image
+        # A member of another object may have a field's name.
+        if "x-media" in schema and key in self.classes:
+            own = _Type.of(self.classes[key], self.classes[key])
+            return _union([own, _NULL]) if "null" in names else own
         options = schema.get("anyOf", schema.get("oneOf"))
         # Beside a type, they say which members come together.
         if isinstance(options, list) and "type" not in schema:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from operator import attrgetter
 
 from comfy2runpod import __version__
+from comfy2runpod.fields import Field
 from comfy2runpod.ir.interface import Interface, Model
 from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
+from comfy2runpod.quoting import Word
 from comfy2runpod.stages.emit.client_types import exact_names, file_members, has_literal, python_types, shapes
 from comfy2runpod.stages.emit.environment import client_text, environment, template_text
 from comfy2runpod.stages.emit.openapi import REFUSALS, openapi
@@ -166,6 +169,17 @@ def _first_output(interface: Interface) -> dict[str, object]:
     }
 
 
+def _client_classes(interface: Interface) -> dict[str, Word]:
+    """The clients' own types for fields, by the field's name."""
+    return {field.name: field.client_class.name for field in interface.fields if field.client_class is not None}
+
+
+def _field_documents(interface: Interface) -> list[tuple[str, list[Field]]]:
+    """What documents say of kinds of fields, each with the fields that it is said of."""
+    documents = dict.fromkeys(field.document for field in interface.fields if field.document is not None)
+    return [(one, [field for field in interface.fields if field.document == one]) for one in documents]
+
+
 _LIMITS = {
     "shortest_execution_ms": limits.SHORTEST_EXECUTION_MS,
     "longest_execution_ms": limits.LONGEST_EXECUTION_MS,
@@ -183,7 +197,7 @@ def _context(interface: Interface) -> dict[str, object]:
     seeds = seed_names(interface)
     takes, gives = input_schema(interface), output_schema(interface)
     classes = file_classes(output.name for output in interface.outputs)
-    client_shapes = shapes(takes, gives, classes)
+    client_shapes = shapes(takes, gives, _client_classes(interface), classes)
     example = example_input(interface)
     return {
         "version": __version__,
@@ -227,7 +241,11 @@ def _context(interface: Interface) -> dict[str, object]:
             | ({"OutputOptions"} if gives_files(interface) and not takes_image_options(interface) else set())
             | ({"inline_or_url" if is_flat(interface) else "AnswerFile"} if gives_files(interface) else set())
         ),
-        "images": [view for view in fields if view.kind == "image"],
+        "file_fields": [field for field in interface.fields if field.is_file],
+        "field_documents": _field_documents(interface),
+        "client_classes": sorted(
+            {one.client_class for one in interface.fields if one.client_class}, key=attrgetter("module")
+        ),
         "models": [(model, size_text(model)) for model in interface.models],
         "faults": FAULTS,
         "refusals": REFUSALS,

@@ -93,6 +93,8 @@ def _bound(tree: ast.AST) -> Iterator[str]:
                 yield name
             case ast.MatchStar(name=str() as name) | ast.MatchMapping(rest=str() as name):
                 yield name
+            case _:
+                pass
 
 
 def _check_bounds(call: ast.Call) -> None:
@@ -109,7 +111,8 @@ def _number(node: ast.expr) -> float | None:
             return number
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
             return -number
-    return None
+        case _:
+            return None
 
 
 def _read_yaml(text: str) -> None:
