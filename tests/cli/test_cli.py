@@ -1,4 +1,4 @@
-"""The command line as a process: what it prints, what it leaves on disk, and its exit codes."""
+"""The command line: what it prints, what it leaves on disk, and its exit codes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-GRAPH = ROOT / "graphs" / "t2v_ltx2.json"
+from .command import GRAPH, ROOT, comfy2runpod
+
 BAD = ROOT / "tests" / "errors" / "check" / "value_out_of_bounds.json"
-
-
-def comfy2runpod(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "comfy2runpod", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -61,6 +56,14 @@ def test_one_refused_graph_does_not_stop_the_others(tmp_path: Path) -> None:
     done = comfy2runpod("compile", BAD, GRAPH, "-o", tmp_path)
     assert done.returncode == 1
     assert (tmp_path / "t2v_ltx2" / "handler.py").exists()
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(("--version",), 0), (("check", BAD), 1), (("compile",), 2)])
+def test_as_a_process_it_ends_with_the_same_codes(arguments: tuple[str | Path, ...], code: int) -> None:
+    command = [sys.executable, "-m", "comfy2runpod", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == comfy2runpod(*arguments).returncode == code
+    assert "Traceback" not in done.stderr
 
 
 def test_wrong_usage_exits_2() -> None:
@@ -140,14 +143,13 @@ def test_one_package_that_cannot_be_written_does_not_stop_the_others(tmp_path: P
     ],
 )
 def test_a_file_of_the_users_under_a_results_name_is_not_lost(
-    tmp_path: Path, name: str, command: tuple[str | Path, ...], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, name: str, command: tuple[str | Path, ...]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     answer = {"A": {"input": {}, "output": ["IMAGE"], "output_name": ["IMAGE"], "name": "A", "python_module": "nodes"}}
     (tmp_path / "answer.json").write_text(json.dumps(answer))
     (tmp_path / name).write_text('{"mine": 1}')
     before = content(tmp_path)
-    done = comfy2runpod(*command)
+    done = comfy2runpod(*command, cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert ("error[not-ours]" in done.stderr) or ("error[changed-by-hand]" in done.stderr)
     assert content(tmp_path) == before

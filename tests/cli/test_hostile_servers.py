@@ -3,49 +3,48 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
-import subprocess
-import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from .command import comfy2runpod
+from tests.fork_server import ForkServer
+
+from .command import Done, comfy2runpod
 from .hostile_server import WAYS, answering
+from .impatient import prepare, run
 
 ROOT = Path(__file__).parents[2]
 GRAPH = ROOT / "graphs" / "t2i_klein_4b.json"
-# A hang guard; what is measured is that the command ends by itself.
-SECONDS = 120
-MEMORY = 1536 * 1024**2
-# Runs a command with shorter patience than a person's.
-IMPATIENT = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
-from comfy2runpod import comfyui_server, hub
-comfyui_server.ask_server.__defaults__ = (2.0,)
-hub.lock_models.__defaults__ = (None, 2.0)
-from comfy2runpod.cli import main
-main()
-"""
+# Of a processor; most ways of it take a tenth.
+SECONDS = 30.0
+Impatient = Callable[..., Done]
 
 
-def impatient(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    program = IMPATIENT.format(memory=MEMORY)
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=SECONDS, env={**os.environ, **environment}
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime - before.ru_utime < SECONDS / 4
-    return done
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkServer]:
+    with ForkServer() as server:
+        server.prepare(prepare)
+        yield server
+
+
+@pytest.fixture
+def impatient(forks: ForkServer) -> Impatient:
+    """Runs a command with little memory and patience, and counts the time that it computes."""
+
+    def running(*arguments: str | Path, **environment: str) -> Done:
+        code, told = forks.call(run, tuple(map(str, arguments)), environment)
+        assert code == 0
+        done, seconds = told
+        assert seconds < SECONDS
+        return done
+
+    return running
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_catalog_is_not_made_of_what_is_none(way: str, tmp_path: Path) -> None:
+def test_a_catalog_is_not_made_of_what_is_none(impatient: Impatient, way: str, tmp_path: Path) -> None:
     target = tmp_path / "c.json"
     with answering(WAYS[way]) as url:
         done = impatient("catalog", "refresh", "--from", url, "-o", target)
@@ -58,7 +57,7 @@ def test_a_catalog_is_not_made_of_what_is_none(way: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_nothing_is_locked_by_what_is_no_hub(way: str, tmp_path: Path) -> None:
+def test_nothing_is_locked_by_what_is_no_hub(impatient: Impatient, way: str, tmp_path: Path) -> None:
     graph = tmp_path / "graph.json"
     graph.write_bytes(GRAPH.read_bytes())
     with answering(WAYS[way]) as url:
@@ -72,7 +71,7 @@ def test_nothing_is_locked_by_what_is_no_hub(way: str, tmp_path: Path) -> None:
         assert "The hub 127.0.0.1 cannot be asked" in done.stderr
 
 
-def test_without_a_network_the_hub_is_named(tmp_path: Path) -> None:
+def test_without_a_network_the_hub_is_named(impatient: Impatient, tmp_path: Path) -> None:
     graph = tmp_path / "graph.json"
     graph.write_bytes(GRAPH.read_bytes())
     # A name that no resolver knows (RFC 6761).
@@ -81,7 +80,7 @@ def test_without_a_network_the_hub_is_named(tmp_path: Path) -> None:
     assert "The hub hub.invalid cannot be asked for the file: ConnectError" in done.stderr
 
 
-def test_a_token_with_a_line_end_is_named_and_not_shown(tmp_path: Path) -> None:
+def test_a_token_with_a_line_end_is_named_and_not_shown(impatient: Impatient, tmp_path: Path) -> None:
     graph = tmp_path / "graph.json"
     graph.write_bytes(GRAPH.read_bytes())
     with answering(WAYS["refuses"]) as url:

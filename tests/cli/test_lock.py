@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from comfy2runpod.hub import SECONDS_FOR_A_FILE, lock_models
 from tests.cli.hostile_server import answering, plain, says
 from tests.runtime.hub_standin import COMMIT, HubStandIn, serving
 
+from .command import Done
 from .command import comfy2runpod as in_process
 
 GRAPH = Path(__file__).parents[2] / "graphs" / "t2v_ltx2.json"
@@ -39,10 +41,19 @@ def graph(tmp_path: Path) -> Path:
     return copy
 
 
-def comfy2runpod(hub: HubStandIn, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "comfy2runpod", *map(str, arguments)]
+def comfy2runpod(hub: HubStandIn, *arguments: str | Path) -> Done:
+    with pytest.MonkeyPatch.context() as patch:
+        # The library reads HF_ENDPOINT once, when it is imported.
+        patch.setattr(lock_models, "__defaults__", (hub.url, SECONDS_FOR_A_FILE))
+        return in_process(*arguments)
+
+
+def test_the_hub_is_the_one_that_the_environment_names(hub: HubStandIn, graph: Path) -> None:
+    command = [sys.executable, "-m", "comfy2runpod", "lock", str(graph)]
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(graph.with_suffix(".lock.json").read_text("utf-8"))) == {"version", "files"}
 
 
 def test_the_lock_holds_commit_size_and_sha256_of_every_file_and_the_package_takes_them(

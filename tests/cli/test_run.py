@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from .command import ROOT, comfy2runpod
+from .command import ROOT, Done, comfy2runpod
 
 PACKAGE = ROOT / "generated" / "t2i_klein_4b"
 SMALL = {"prompt": "a cat", "width": 64, "height": 64, "seed": 0}
 
 
-def run(*arguments: str | Path, package: Path = PACKAGE, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "comfy2runpod", "run", str(package), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+def run(*arguments: str | Path, package: Path = PACKAGE, cwd: Path = ROOT) -> Done:
+    return comfy2runpod("run", package, *arguments, cwd=cwd)
 
 
 def test_a_good_run_tells_what_was_made_and_warns_of_nothing(tmp_path: Path) -> None:
