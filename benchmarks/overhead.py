@@ -20,9 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.faults.comfyui import Behaviour
 from tests.faults.harness import OURS, Rival, Session
 from tests.faults.table import SUCCESS, Fault
+from tests.standins.comfyui import Behaviour
 
 ROUNDS = 60
 RESULTS = Path(__file__).parent / "results.md"

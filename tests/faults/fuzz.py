@@ -25,7 +25,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from .comfyui import LOG, State, image
+from tests.standins.comfyui import LOG, State, image
+
 from .soak import worker
 
 PACKAGE = "i2i_klein_9b"

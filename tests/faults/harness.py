@@ -20,10 +20,10 @@ from typing import Any
 
 from PIL import Image
 
+from tests.standins.comfyui import PROGRAM, ComfyUI, State
 from tests.standins.runpod_queue import RunPodQueue
 from tests.standins.serving import free_port
 
-from .comfyui import ComfyUI, State
 from .table import STOPPED, SUCCESS, UNFIT, WELL, Fault
 
 HERE = Path(__file__).parent
@@ -151,7 +151,7 @@ class Session:
             main = self.folder / "comfyui" / "main.py"
             main.write_text(
                 f"import runpy, sys\nsys.argv += ['--state', {str(self.state.folder)!r}]\n"
-                f"runpy.run_path({str(HERE / 'comfyui.py')!r}, run_name='__main__')\n"
+                f"runpy.run_path({str(PROGRAM)!r}, run_name='__main__')\n"
             )
             return {
                 "COMFYUI_DIR": str(main.parent),

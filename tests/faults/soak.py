@@ -28,8 +28,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .comfyui import LOG, State
-from .harness import GENERATED, HERE, free_port, judge
+from tests.standins.comfyui import LOG, PROGRAM, State
+
+from .harness import GENERATED, free_port, judge
 from .table import FAULTS, SUCCESS, WELL, Fault
 
 # Bounds that make a fault short; a fault that needs a second and more is in the suite, not here.
@@ -136,7 +137,7 @@ def _sample(jobs: int) -> Sample:
 def worker(folder: Path, package_name: str = "t2i_klein_4b") -> Iterator[tuple[Any, State]]:
     """A package's endpoint in this process, on a stand-in in another."""
     state, port = State(folder / "state"), free_port()
-    command = [sys.executable, str(HERE / "comfyui.py"), "--state", str(state.folder), "--port", str(port)]
+    command = [sys.executable, str(PROGRAM), "--state", str(state.folder), "--port", str(port)]
     package = str(GENERATED / package_name)
     before = dict(os.environ)
     with (folder / "comfyui.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:

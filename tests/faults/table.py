@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .comfyui import Behaviour
+from tests.standins.comfyui import Behaviour
 
 SUCCESS = "success"
 # RunPod knows that it stopped the job: nothing is posted, and ComfyUI has been told to stop.
@@ -242,7 +242,7 @@ FAULTS = (
         "cancel-queueing",
         "The job is cancelled while it is being queued.",
         STOPPED,
-        Behaviour(prompt="slower"),
+        Behaviour(prompt="slow", slow_seconds=1.7),
         act="cancel:fault: prompt",
     ),
     Fault(
@@ -259,7 +259,7 @@ FAULTS = (
         "cancel-collecting",
         "The job is cancelled while its file is downloaded.",
         STOPPED,
-        Behaviour(file="slower"),
+        Behaviour(file="slow", slow_seconds=0.5),
         act="cancel:viewed",
     ),
     Fault(

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from .comfyui import Behaviour
+from tests.standins.comfyui import Behaviour
+
 from .harness import HERE, OURS, Outcome, Rival, Session, judge, run
 from .table import FAULTS, SUCCESS, Fault
 

@@ -21,7 +21,7 @@ def main() -> None:
         subprocess.Popen([sys.executable, "-c", STUBBORN], start_new_session=True)
         os._exit(0)
     os.wait()
-    standin = Path(__file__).resolve().parents[1] / "faults" / "comfyui.py"
+    standin = Path(__file__).resolve().parents[1] / "standins" / "comfyui.py"
     sys.argv += ["--state", os.environ["STANDIN_STATE"]]
     runpy.run_path(str(standin), run_name="__main__")
 

@@ -11,17 +11,21 @@ from typing import Any
 
 import pytest
 
-from .standin import StandIn
+from tests.standins.comfyui import Behaviour, ComfyUI, State
 
 PACKAGE = Path(__file__).parent / "package"
+# Of its nodes, ComfyUI tells of the size and of the sampler, each with two steps.
+USUAL = Behaviour(nodes=("3", "7:5"), steps=2, seconds=0.0)
 Load = Callable[..., Any]
 Handle = Callable[..., Awaitable[dict[str, Any]]]
 _MODULES = ("handler", "patch", "schema")
 
 
 @pytest.fixture
-async def comfyui() -> AsyncIterator[StandIn]:
-    async with StandIn() as server:
+async def comfyui(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ComfyUI]:
+    async with ComfyUI(State(tmp_path_factory.mktemp("comfyui"))) as server:
+        server.usual = USUAL
+        server.behave()
         yield server
 
 
@@ -41,7 +45,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
 
 
 @pytest.fixture
-def handle(load: Load, comfyui: StandIn) -> Handle:
+def handle(load: Load, comfyui: ComfyUI) -> Handle:
     """Runs one job through the package's handler on the stand-in."""
 
     async def handled(job_input: object, **environment: object) -> dict[str, Any]:

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
+from tests.standins.comfyui import ComfyUI
+
 from .conftest import Load, error_of
-from .standin import StandIn
 
 ASK = {"prompt": "a cat with not-to-be-read", "width": 128, "height": 64, "frame_count": 25, "seed": 7}
 
 
 @pytest.fixture
-def failing(load: Load, comfyui: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def failing(load: Load, comfyui: ComfyUI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("RUNPOD_AI_API_KEY", "not-to-be-read")
-    comfyui.outcome = "error"
+    comfyui.behave(run="error")
 
     def loaded(**environment: object) -> Any:
         return load(COMFYUI_URL=comfyui.url, REPORT_DIR=tmp_path / "reports", **environment)

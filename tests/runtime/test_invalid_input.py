@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.standins.comfyui import ComfyUI
+
 from .conftest import Handle, error_of
-from .standin import StandIn
 
 FIELDS = "prompt, negative_prompt, width, height, frame_count, cfg, style, hd, seed, output"
 
@@ -63,7 +64,7 @@ def _id(value: object) -> str:
     ids=_id,
 )
 async def test_a_bad_value_is_named_with_what_is_allowed(
-    handle: Handle, comfyui: StandIn, field: str, value: object, message: str
+    handle: Handle, comfyui: ComfyUI, field: str, value: object, message: str
 ) -> None:
     error = error_of(await handle({"prompt": "a cat", field: value}))
     assert error["code"] == "invalid_input"
@@ -83,19 +84,19 @@ async def test_a_bad_value_is_named_with_what_is_allowed(
     ],
 )
 async def test_an_input_that_is_no_object_is_refused(
-    handle: Handle, comfyui: StandIn, raw: object, message: str
+    handle: Handle, comfyui: ComfyUI, raw: object, message: str
 ) -> None:
     error = error_of(await handle(raw))
     assert error["details"] == [{"field": "input", "message": message}]
     assert comfyui.requests == []
 
 
-async def test_a_job_without_an_input_is_refused(load: Any, comfyui: StandIn) -> None:
+async def test_a_job_without_an_input_is_refused(load: Any, comfyui: ComfyUI) -> None:
     error = error_of(await load(COMFYUI_URL=comfyui.url).handle({"id": "job-1"}))
     assert error["code"] == "invalid_input"
 
 
-async def test_all_faults_are_told_together(handle: Handle, comfyui: StandIn) -> None:
+async def test_all_faults_are_told_together(handle: Handle, comfyui: ComfyUI) -> None:
     error = error_of(await handle({"width": 10, "frame_count": 12, "sed": 3}))
     assert [detail["field"] for detail in error["details"]] == ["prompt", "width", "frame_count", "sed"]
     assert comfyui.requests == []

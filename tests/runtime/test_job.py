@@ -18,14 +18,14 @@ from PIL import Image as Images
 from pydantic import BaseModel
 
 from comfy2runpod_runtime import CONTRACT, Endpoint, Image, PackageError, Video
+from tests.standins.comfyui import ComfyUI, State, video
 
 from .conftest import PACKAGE, Handle, Load, error_of
-from .standin import StandIn, make_video
 
 ASK = {"prompt": "a cat", "width": 128, "height": 64, "frame_count": 25, "seed": 7}
 
 
-async def test_the_answer_holds_the_video_and_what_was_measured_on_it(handle: Handle, comfyui: StandIn) -> None:
+async def test_the_answer_holds_the_video_and_what_was_measured_on_it(handle: Handle, comfyui: ComfyUI) -> None:
     answer = await handle(ASK)
     video = base64.b64decode(answer.pop("video"), validate=True)
     (prompt_id,) = comfyui.prompts
@@ -45,14 +45,14 @@ async def test_the_answer_holds_the_video_and_what_was_measured_on_it(handle: Ha
         assert sum(1 for _ in container.decode(video=0)) == 25
 
 
-async def test_sizes_are_measured_not_echoed(handle: Handle, comfyui: StandIn) -> None:
-    comfyui.file = lambda _prompt: make_video(96, 32, 17, 12, sound=False)
+async def test_sizes_are_measured_not_echoed(handle: Handle, comfyui: ComfyUI) -> None:
+    comfyui.content = lambda _prompt: video(96, 32, 17, 12, sound=False)
     answer = await handle(ASK)
     measured = {key: answer[key] for key in ("width", "height", "frame_count", "duration_seconds")}
     assert measured == {"width": 96, "height": 32, "frame_count": 17, "duration_seconds": 1.42}
 
 
-async def test_the_request_reaches_the_prompt(handle: Handle, comfyui: StandIn) -> None:
+async def test_the_request_reaches_the_prompt(handle: Handle, comfyui: ComfyUI) -> None:
     await handle({**ASK, "width": 100, "style": "ink"})
     ((prompt_id, prompt),) = comfyui.prompts.items()
     assert prompt["1"]["inputs"]["text"] == "a cat"
@@ -61,7 +61,7 @@ async def test_the_request_reaches_the_prompt(handle: Handle, comfyui: StandIn) 
     assert prompt["9"]["inputs"]["filename_prefix"] == f"comfy2runpod/{prompt_id}/video"
 
 
-async def test_nothing_of_one_job_stays_for_the_next(load: Load, comfyui: StandIn) -> None:
+async def test_nothing_of_one_job_stays_for_the_next(load: Load, comfyui: ComfyUI) -> None:
     endpoint = load(COMFYUI_URL=comfyui.url)
     await endpoint.handle({"id": "1", "input": {**ASK, "style": "ink"}})
     await endpoint.handle({"id": "2", "input": {"prompt": "a dog"}})
@@ -71,42 +71,42 @@ async def test_nothing_of_one_job_stays_for_the_next(load: Load, comfyui: StandI
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**64 - 1])
-async def test_a_given_seed_is_used_and_returned(handle: Handle, comfyui: StandIn, seed: int) -> None:
+async def test_a_given_seed_is_used_and_returned(handle: Handle, comfyui: ComfyUI, seed: int) -> None:
     answer = await handle({"prompt": "a cat", "seed": seed})
     (prompt,) = comfyui.prompts.values()
     assert answer["seed"] == prompt["2"]["inputs"]["noise_seed"] == seed
 
 
 @pytest.mark.parametrize("given", [{}, {"seed": None}])
-async def test_a_seed_omitted_is_drawn_and_returned(handle: Handle, comfyui: StandIn, given: dict[str, object]) -> None:
+async def test_a_seed_omitted_is_drawn_and_returned(handle: Handle, comfyui: ComfyUI, given: dict[str, object]) -> None:
     seeds = [(await handle({"prompt": "a cat", **given}))["seed"] for _ in range(3)]
     assert seeds == [prompt["2"]["inputs"]["noise_seed"] for prompt in comfyui.prompts.values()]
     assert len(set(seeds)) == 3
     assert all(0 <= seed < 2**53 for seed in seeds)
 
 
-@pytest.mark.parametrize("websocket", ["refused", "silent", "dropped", "noisy", "no_end"])
+@pytest.mark.parametrize("websocket", ["refused", "silent", "dropped", "odd", "no_finish"])
 async def test_the_result_is_the_same_whatever_the_websocket_does(
-    handle: Handle, comfyui: StandIn, websocket: str
+    handle: Handle, comfyui: ComfyUI, websocket: str
 ) -> None:
-    comfyui.websocket = websocket
+    comfyui.behave(websocket=websocket)
     assert (await handle(ASK))["frame_count"] == 25
 
 
-async def test_a_connection_that_breaks_loses_no_finished_work(handle: Handle, comfyui: StandIn) -> None:
-    comfyui.history_resets = 3
+async def test_a_connection_that_breaks_loses_no_finished_work(handle: Handle, comfyui: ComfyUI) -> None:
+    comfyui.behave(history="reset", times=3)
     assert (await handle(ASK))["frame_count"] == 25
 
 
-async def test_a_200_with_node_errors_is_a_failure(handle: Handle, comfyui: StandIn) -> None:
-    comfyui.outcome = "node_errors"
+async def test_a_200_with_node_errors_is_a_failure(handle: Handle, comfyui: ComfyUI) -> None:
+    comfyui.behave(prompt="node_errors")
     error = error_of(await handle(ASK))
     assert error["code"] == "comfyui_error"
     assert comfyui.interrupted == comfyui.deleted == list(comfyui.prompts)
 
 
-async def test_a_refused_prompt_names_the_node_the_input_and_the_reason(handle: Handle, comfyui: StandIn) -> None:
-    comfyui.outcome = "refused"
+async def test_a_refused_prompt_names_the_node_the_input_and_the_reason(handle: Handle, comfyui: ComfyUI) -> None:
+    comfyui.behave(prompt="refused")
     assert error_of(await handle(ASK)) == {
         "code": "comfyui_error",
         "message": "ComfyUI refused the prompt. Model (node 4): input ckpt_name: Value not in list: "
@@ -114,8 +114,8 @@ async def test_a_refused_prompt_names_the_node_the_input_and_the_reason(handle: 
     }
 
 
-async def test_a_node_that_fails_is_named_by_title_without_host_paths(handle: Handle, comfyui: StandIn) -> None:
-    comfyui.outcome = "error"
+async def test_a_node_that_fails_is_named_by_title_without_host_paths(handle: Handle, comfyui: ComfyUI) -> None:
+    comfyui.behave(run="error")
     assert error_of(await handle(ASK)) == {
         "code": "comfyui_error",
         "message": "Sampler, first stage (node 7:5, SamplerCustom) failed: SafetensorError: "
@@ -123,20 +123,20 @@ async def test_a_node_that_fails_is_named_by_title_without_host_paths(handle: Ha
     }
 
 
-async def test_an_interruption_from_elsewhere_is_a_cancellation(handle: Handle, comfyui: StandIn) -> None:
-    comfyui.outcome = "interrupted"
+async def test_an_interruption_from_elsewhere_is_a_cancellation(handle: Handle, comfyui: ComfyUI) -> None:
+    comfyui.behave(run="interrupted")
     assert error_of(await handle(ASK))["code"] == "cancelled"
 
 
-async def test_a_job_that_comfyui_forgot_ends(handle: Handle, comfyui: StandIn) -> None:
-    comfyui.outcome = "lost"
+async def test_a_job_that_comfyui_forgot_ends(handle: Handle, comfyui: ComfyUI) -> None:
+    comfyui.behave(run="forgotten")
     error = error_of(await handle(ASK))
     assert error["code"] == "comfyui_unavailable"
     assert "no longer knows the job" in error["message"]
 
 
-async def test_an_answer_that_is_not_comfyuis_is_said(handle: Handle, comfyui: StandIn) -> None:
-    comfyui.outcome = "garbled"
+async def test_an_answer_that_is_not_comfyuis_is_said(handle: Handle, comfyui: ComfyUI) -> None:
+    comfyui.behave(prompt="502")
     error = error_of(await handle(ASK))
     assert error == {"code": "comfyui_unavailable", "message": "ComfyUI answered HTTP 502."}
 
@@ -146,27 +146,27 @@ async def test_a_comfyui_that_does_not_answer_is_said_at_once(handle: Handle) ->
     assert error == {"code": "comfyui_unavailable", "message": "ComfyUI does not answer: there is no connection."}
 
 
-async def test_a_silent_comfyui_ends_the_job_after_the_bound(handle: Handle, comfyui: StandIn) -> None:
-    comfyui.outcome, comfyui.history_resets = "hangs", 10**9
+async def test_a_silent_comfyui_ends_the_job_after_the_bound(handle: Handle, comfyui: ComfyUI) -> None:
+    comfyui.behave(run="hangs", history="dead")
     error = error_of(await handle(ASK, COMFYUI_SILENCE_SECONDS=0.3, POLL_SECONDS=0.1))
     assert error["code"] == "comfyui_unavailable"
     assert comfyui.interrupted == list(comfyui.prompts)
 
 
-async def test_a_job_that_takes_too_long_is_interrupted(handle: Handle, comfyui: StandIn) -> None:
-    comfyui.outcome = "hangs"
+async def test_a_job_that_takes_too_long_is_interrupted(handle: Handle, comfyui: ComfyUI) -> None:
+    comfyui.behave(run="hangs")
     error = error_of(await handle(ASK, JOB_TIMEOUT_SECONDS=2))
     assert error == {"code": "timeout", "message": "The job took longer than 2 s and was stopped while ComfyUI ran it."}
     assert comfyui.interrupted == list(comfyui.prompts)
-    comfyui.outcome = "success"
+    comfyui.behave()
     assert "video" in await handle(ASK)
 
 
 @pytest.mark.parametrize("state", ["queueing", "running"])
 async def test_a_cancelled_job_interrupts_comfyui_and_frees_the_worker(
-    load: Load, comfyui: StandIn, state: str
+    load: Load, comfyui: ComfyUI, state: str
 ) -> None:
-    comfyui.outcome, comfyui.slow_queue_seconds = "hangs", 0.3 if state == "queueing" else 0.0
+    comfyui.behave(run="hangs", prompt="slow" if state == "queueing" else "taken")
     endpoint = load(COMFYUI_URL=comfyui.url)
     task = asyncio.create_task(endpoint.handle({"id": "job-1", "input": ASK}))
     while "POST prompt" not in comfyui.requests or (state == "running" and not comfyui.running):
@@ -177,23 +177,23 @@ async def test_a_cancelled_job_interrupts_comfyui_and_frees_the_worker(
     assert comfyui.interrupted == comfyui.deleted == list(comfyui.prompts)
     while comfyui.running:
         await asyncio.sleep(0.01)
-    comfyui.outcome = "success"
+    comfyui.behave()
     assert "video" in await endpoint.handle({"id": "job-2", "input": ASK})
 
 
-async def test_one_job_at_a_time(load: Load, comfyui: StandIn) -> None:
-    comfyui.seconds = 0.1
+async def test_one_job_at_a_time(load: Load, comfyui: ComfyUI) -> None:
+    comfyui.behave(seconds=0.1)
     endpoint = load(COMFYUI_URL=comfyui.url)
     answers = await asyncio.gather(*(endpoint.handle({"id": str(n), "input": {**ASK, "seed": n}}) for n in range(3)))
     assert [answer["seed"] for answer in answers] == [0, 1, 2]
-    assert comfyui.most_running == 1
+    assert comfyui.most_queued == 1
 
 
-async def test_a_job_leaves_no_thread_and_no_task(load: Load, comfyui: StandIn) -> None:
+async def test_a_job_leaves_no_thread_and_no_task(load: Load, comfyui: ComfyUI) -> None:
     endpoint = load(COMFYUI_URL=comfyui.url)
     await endpoint.handle({"id": "1", "input": ASK})
     tasks, threads = len(asyncio.all_tasks()), _listening()
-    comfyui.outcome = "error"
+    comfyui.behave(run="error")
     await endpoint.handle({"id": "2", "input": ASK})
     assert _listening() == threads
     assert len(threads) == 1
@@ -206,15 +206,17 @@ def _listening() -> list[threading.Thread]:
 
 
 def test_nothing_is_left_once_the_loop_has_ended(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
 
     async def two_jobs() -> list[str]:
-        async with StandIn() as comfyui:
+        async with ComfyUI(State(tmp_path / "comfyui")) as comfyui:
             endpoint = load(COMFYUI_URL=comfyui.url)
             for number in range(2):
                 assert "error" not in await endpoint.handle({"id": str(number), "input": ASK})
             assert _listening()
-            (folder,) = tmp_path.iterdir()
+            (folder,) = place.iterdir()
             assert list(folder.iterdir()) == []
             return comfyui.requests
 
@@ -222,38 +224,38 @@ def test_nothing_is_left_once_the_loop_has_ended(load: Load, tmp_path: Path, mon
     # The second job finds the connections of the first, and with them a ComfyUI that lives.
     assert (requests.count("GET ws"), requests.count("GET system_stats")) == (1, 1)
     assert _listening() == []
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("misbehaviour", "code", "message"),
     [
-        ({"file": lambda _: None}, "output_missing", "Save the video (node 9) saved nothing for video"),
-        ({"saved_type": "temp"}, "output_missing", "Save the video (node 9) saved nothing for video"),
-        ({"copies": 2}, "output_missing", "Save the video (node 9) saved 2 files for video; one is expected"),
-        ({"file": lambda _: b""}, "output_invalid", "is not a whole video"),
-        ({"file": lambda _: b"\0" * 5000}, "output_invalid", "is not a whole video"),
-        ({"file": lambda _: make_video(128, 64, 25)[:-20_000]}, "output_invalid", "is not a whole video"),
+        ({"file": "none"}, "output_missing", "Save the video (node 9) saved nothing for video"),
+        ({"file": "temp"}, "output_missing", "Save the video (node 9) saved nothing for video"),
+        ({"file": "two"}, "output_missing", "Save the video (node 9) saved 2 files for video; one is expected"),
+        ({"file": "empty"}, "output_invalid", "is not a whole video"),
+        ({"content": lambda _: b"\0" * 5000}, "output_invalid", "is not a whole video"),
+        ({"content": lambda _: video(128, 64, 25)[:-20_000]}, "output_invalid", "is not a whole video"),
     ],
 )
 async def test_a_missing_or_broken_file_is_never_a_success(
-    handle: Handle, comfyui: StandIn, misbehaviour: dict[str, Any], code: str, message: str
+    handle: Handle, comfyui: ComfyUI, misbehaviour: dict[str, Any], code: str, message: str
 ) -> None:
-    for name, value in misbehaviour.items():
-        setattr(comfyui, name, value)
+    comfyui.content = misbehaviour.pop("content", None)
+    comfyui.behave(**misbehaviour)
     error = error_of(await handle(ASK))
     assert error["code"] == code
     assert message in error["message"]
 
 
-async def test_a_file_under_any_key_is_found(handle: Handle, comfyui: StandIn) -> None:
-    comfyui.saved_key = "gifs"
+async def test_a_file_under_any_key_is_found(handle: Handle, comfyui: ComfyUI) -> None:
+    comfyui.behave(file="other_key")
     assert (await handle(ASK))["frame_count"] == 25
 
 
-async def test_a_result_that_runpod_would_not_carry_is_told_with_its_size(handle: Handle, comfyui: StandIn) -> None:
-    file = make_video(64, 64, 9)
-    comfyui.file = lambda _prompt: file
+async def test_a_result_that_runpod_would_not_carry_is_told_with_its_size(handle: Handle, comfyui: ComfyUI) -> None:
+    file = video(64, 64, 9)
+    comfyui.content = lambda _prompt: file
     error = error_of(await handle(ASK, MAX_INLINE_BYTES=1000))
     assert error["code"] == "output_too_large"
     assert f"{len(file):,} bytes" in error["message"]
@@ -262,7 +264,7 @@ async def test_a_result_that_runpod_would_not_carry_is_told_with_its_size(handle
 
 
 async def test_progress_names_the_node_and_its_step(
-    load: Load, comfyui: StandIn, monkeypatch: pytest.MonkeyPatch
+    load: Load, comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     updates: list[dict[str, object]] = []
     monkeypatch.setattr(
@@ -273,36 +275,36 @@ async def test_progress_names_the_node_and_its_step(
     assert updates[0] == {"node": "Size", "percent": 17}
 
 
-async def test_progress_is_spaced(load: Load, comfyui: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_progress_is_spaced(load: Load, comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch) -> None:
     updates: list[object] = []
     monkeypatch.setattr(
         "comfy2runpod_runtime.endpoint.ProgressUpdates.send", lambda _self, update: updates.append(update)
     )
-    comfyui.steps = 200
+    comfyui.behave(steps=200)
     await load(COMFYUI_URL=comfyui.url, PROGRESS_SECONDS=30).handle({"id": "job-1", "input": ASK})
     assert len(updates) == 1
 
 
 async def test_progress_counts_what_comfyui_has_kept(
-    load: Load, comfyui: StandIn, monkeypatch: pytest.MonkeyPatch
+    load: Load, comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     updates: list[dict[str, object]] = []
     monkeypatch.setattr(
         "comfy2runpod_runtime.endpoint.ProgressUpdates.send", lambda _self, update: updates.append(update)
     )
-    comfyui.kept = ("1", "2", "7:6")
+    comfyui.behave(cached=("1", "2", "7:6"))
     await load(COMFYUI_URL=comfyui.url, PROGRESS_SECONDS=0).handle({"id": "job-1", "input": ASK})
     assert [update["percent"] for update in updates if "step" not in update] == [67, 83]
 
 
 async def test_an_update_that_comes_too_soon_is_sent_later(
-    load: Load, comfyui: StandIn, monkeypatch: pytest.MonkeyPatch
+    load: Load, comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     updates: list[dict[str, object]] = []
     monkeypatch.setattr(
         "comfy2runpod_runtime.endpoint.ProgressUpdates.send", lambda _self, update: updates.append(update)
     )
-    comfyui.outcome = "hangs"
+    comfyui.behave(run="hangs")
     settings = {"PROGRESS_SECONDS": 0.3, "POLL_SECONDS": 0.1, "JOB_TIMEOUT_SECONDS": 1}
     await load(COMFYUI_URL=comfyui.url, **settings).handle({"id": "job-1", "input": ASK})
     assert [update["node"] for update in updates] == ["Size", "Sampler, first stage"]
@@ -310,13 +312,14 @@ async def test_an_update_that_comes_too_soon_is_sent_later(
 
 
 async def test_the_log_has_one_line_a_job_and_says_simulated(
-    handle: Handle, comfyui: StandIn, caplog: pytest.LogCaptureFixture
+    handle: Handle, comfyui: ComfyUI, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="comfy2runpod")
     await handle(ASK)
-    comfyui.stats = {"comfyui_version": "0.21.0", "comfy2runpod_simulator": "0.1.0"}
+    simulator = {"comfy2runpod_simulator": "0.1.0"}
+    comfyui.behave(system=simulator)
     await handle(ASK)
-    comfyui.outcome = "error"
+    comfyui.behave(system=simulator, run="error")
     await handle(ASK)
     records = [record for record in caplog.records if record.name == "comfy2runpod"]
     lines: list[Any] = [record.__dict__["fields"] for record in records]
@@ -341,7 +344,7 @@ def _endpoint(outputs: Any, answer: type[BaseModel], patch: Any = _patch_nothing
 
 
 async def test_a_bug_is_an_internal_error_without_a_traceback_for_the_caller(
-    comfyui: StandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(_prompt: object, _request: object, _run: object) -> None:
         raise KeyError("/secret/path")
@@ -356,7 +359,7 @@ async def test_a_bug_is_an_internal_error_without_a_traceback_for_the_caller(
 
 
 async def test_an_answer_that_breaks_the_packages_promise_is_not_given(
-    comfyui: StandIn, monkeypatch: pytest.MonkeyPatch
+    comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Promise(BaseModel):
         video: str
@@ -393,13 +396,14 @@ def _image(kind: str) -> bytes:
 
 
 async def test_several_outputs_are_objects_and_many_files_a_list(
-    comfyui: StandIn, monkeypatch: pytest.MonkeyPatch
+    comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Anything(BaseModel):
         pass
 
     png = _image("PNG")
-    comfyui.copies, comfyui.file = 2, lambda _prompt: png
+    comfyui.content = lambda _prompt: png
+    comfyui.behave(file="two")
     monkeypatch.setenv("COMFYUI_URL", comfyui.url)
     endpoint = _endpoint((Image(name="images", node="9", many=True),), Anything)
     answer = await endpoint.handle({"id": "job-1", "input": {}})
@@ -423,9 +427,9 @@ async def test_several_outputs_are_objects_and_many_files_a_list(
     ],
 )
 async def test_an_image_of_another_kind_or_cut_short_is_invalid(
-    comfyui: StandIn, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
+    comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
 ) -> None:
-    comfyui.file = lambda _prompt: content
+    comfyui.content = lambda _prompt: content
     monkeypatch.setenv("COMFYUI_URL", comfyui.url)
     answer = await _endpoint((Image(name="image", node="9"),), BaseModel).handle({"id": "job-1", "input": {}})
     assert error_of(answer)["code"] == "output_invalid"

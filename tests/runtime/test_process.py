@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,8 @@ import pytest
 
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
+from tests.standins.comfyui import PROGRAM, Behaviour, State
+from tests.standins.serving import free_port
 
 from .conftest import Load, error_of
 
@@ -24,15 +25,17 @@ ASK = {"id": "job-1", "input": {"prompt": "a cat"}}
 @pytest.fixture
 def own(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """An endpoint that starts a ComfyUI of its own; stopped at the end."""
-    program = Path(__file__).with_name("standin.py")
-    (tmp_path / "main.py").write_text(f"import runpy; runpy.run_path({str(program)!r}, run_name='__main__')")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (tmp_path / "main.py").write_text(
+        f"import runpy, sys\nsys.argv += ['--state', {str(tmp_path / 'state')!r}]\n"
+        f"runpy.run_path({str(PROGRAM)!r}, run_name='__main__')\n"
+    )
+    port = free_port()
     monkeypatch.delenv("COMFYUI_URL", raising=False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     started = []
 
-    def endpoint(arguments: str = "", python: str = sys.executable) -> Any:
+    def endpoint(arguments: str = "", python: str = sys.executable, **behaviour: str) -> Any:
+        State(tmp_path / "state").behave(Behaviour(**behaviour))
         made = load(COMFYUI_DIR=tmp_path, COMFYUI_PYTHON=python, COMFYUI_PORT=port, COMFYUI_ARGS=arguments)
         started.append(made)
         return made
@@ -76,14 +79,14 @@ async def test_a_comfyui_that_died_between_jobs_is_started_again(own: Callable[.
 
 
 async def test_a_comfyui_that_dies_mid_job_fails_the_job_at_once(own: Callable[..., Any]) -> None:
-    error = error_of(await own("--dies-mid-job").handle(ASK))
+    error = error_of(await own(run="dies").handle(ASK))
     assert error == {"code": "comfyui_unavailable", "message": "ComfyUI ended while the job ran."}
 
 
 async def test_a_comfyui_that_dies_while_starting_is_said_and_its_last_words_are_logged(
     own: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    error = error_of(await own("--dies").handle(ASK))
+    error = error_of(await own(start="exits").handle(ASK))
     assert error["code"] == "comfyui_unavailable"
     assert "CUDA" not in error["message"]
     assert "no CUDA GPUs are available" in caplog.text
@@ -93,7 +96,7 @@ async def test_a_comfyui_that_never_answers_is_given_up_and_ended(
     own: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COMFYUI_START_TIMEOUT_SECONDS", "0.5")
-    endpoint = own("--deaf")
+    endpoint = own(start="deaf")
     with pytest.raises(ComfyUIUnavailable, match=r"did not answer within 0\.5 s"):
         await endpoint.check_fitness()
     assert not endpoint._process.running

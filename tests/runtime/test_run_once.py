@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.standins.comfyui import ComfyUI
+
 from .conftest import PACKAGE, error_of
-from .standin import StandIn
 
 
 async def once(
@@ -33,14 +34,14 @@ async def once(
     return process.returncode, errors.decode(), json.loads(output.read_text()) if output.exists() else None
 
 
-async def test_the_answer_is_written(comfyui: StandIn, tmp_path: Path) -> None:
+async def test_the_answer_is_written(comfyui: ComfyUI, tmp_path: Path) -> None:
     code, errors, answer = await once(tmp_path, '{"prompt": "a cat", "seed": 0}', COMFYUI_URL=comfyui.url)
     assert (code, answer is not None) == (0, True), errors
     assert answer is not None
     assert answer["seed"] == 0
 
 
-async def test_a_failed_job_is_an_answer_too(comfyui: StandIn, tmp_path: Path) -> None:
+async def test_a_failed_job_is_an_answer_too(comfyui: ComfyUI, tmp_path: Path) -> None:
     code, _, answer = await once(tmp_path, '{"prompt": "a cat", "cfg": NaN}', COMFYUI_URL=comfyui.url)
     assert code == 0
     assert answer is not None
@@ -89,7 +90,7 @@ async def test_an_input_that_is_not_json_is_said(tmp_path: Path) -> None:
 
 
 async def started(
-    tmp_path: Path, comfyui: StandIn, *arguments: str, progress: int | None = None
+    tmp_path: Path, comfyui: ComfyUI, *arguments: str, progress: int | None = None
 ) -> asyncio.subprocess.Process:
     (tmp_path / "input.json").write_text('{"prompt": "a cat", "seed": 0}')
     command = [sys.executable, "-m", "comfy2runpod_runtime.run_once", str(PACKAGE), *arguments]
@@ -102,7 +103,7 @@ async def started(
     )  # fmt: skip
 
 
-async def test_progress_goes_to_a_file_of_its_own_line_by_line(comfyui: StandIn, tmp_path: Path) -> None:
+async def test_progress_goes_to_a_file_of_its_own_line_by_line(comfyui: ComfyUI, tmp_path: Path) -> None:
     told = tmp_path / "told"
     with told.open("wb") as file:
         process = await started(tmp_path, comfyui, "--brief", progress=file.fileno())
@@ -118,8 +119,8 @@ async def test_progress_goes_to_a_file_of_its_own_line_by_line(comfyui: StandIn,
     assert all(line.keys() <= {"state", "node", "percent", "step", "of"} for line in lines)
 
 
-async def test_a_brief_log_has_only_what_the_answer_does_not_say(comfyui: StandIn, tmp_path: Path) -> None:
-    comfyui.outcome = "error"
+async def test_a_brief_log_has_only_what_the_answer_does_not_say(comfyui: ComfyUI, tmp_path: Path) -> None:
+    comfyui.behave(run="error")
     process = await started(tmp_path, comfyui, "--brief")
     _, errors = await process.communicate()
     assert (process.returncode, errors) == (0, b"")
@@ -128,8 +129,8 @@ async def test_a_brief_log_has_only_what_the_answer_does_not_say(comfyui: StandI
     assert b"comfyui_error" in errors
 
 
-async def test_an_interrupted_job_is_taken_back_from_comfyui(comfyui: StandIn, tmp_path: Path) -> None:
-    comfyui.outcome = "hangs"
+async def test_an_interrupted_job_is_taken_back_from_comfyui(comfyui: ComfyUI, tmp_path: Path) -> None:
+    comfyui.behave(run="hangs")
     process = await started(tmp_path, comfyui)
     async with asyncio.timeout(60):
         while not comfyui.prompts:

@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 import httpx
 
 from tests.patience import HANG_SECONDS
+from tests.standins.comfyui import ComfyUI
 from tests.standins.runpod_queue import RunPodQueue
 from tests.standins.serving import free_port
 
 from .conftest import PACKAGE
-from .standin import StandIn
 
 ASK = {"prompt": "a cat", "frame_count": 25}
 
@@ -40,7 +40,7 @@ async def worker(*arguments: str, **environment: object) -> AsyncIterator[asynci
         await process.communicate()
 
 
-async def test_with_test_input_the_sdk_reports_success(comfyui: StandIn) -> None:
+async def test_with_test_input_the_sdk_reports_success(comfyui: ComfyUI) -> None:
     async with worker("--test_input", json.dumps({"input": ASK}), COMFYUI_URL=comfyui.url) as process:
         out, _ = await process.communicate()
     assert process.returncode == 0, out.decode()
@@ -48,7 +48,7 @@ async def test_with_test_input_the_sdk_reports_success(comfyui: StandIn) -> None
     assert len(comfyui.prompts) == 1
 
 
-async def test_with_test_input_a_failed_job_is_a_failed_run(comfyui: StandIn) -> None:
+async def test_with_test_input_a_failed_job_is_a_failed_run(comfyui: ComfyUI) -> None:
     async with worker("--test_input", '{"input": {"prompt": NaN}}', COMFYUI_URL=comfyui.url) as process:
         out, _ = await process.communicate()
     assert process.returncode == 1
@@ -56,7 +56,7 @@ async def test_with_test_input_a_failed_job_is_a_failed_run(comfyui: StandIn) ->
     assert comfyui.prompts == {}
 
 
-async def test_the_sdks_own_api_gives_the_answer_and_the_error(comfyui: StandIn) -> None:
+async def test_the_sdks_own_api_gives_the_answer_and_the_error(comfyui: ComfyUI) -> None:
     port = free_port()
     arguments = ("--rp_serve_api", "--rp_api_host", "127.0.0.1", "--rp_api_port", str(port))
     async with worker(*arguments, COMFYUI_URL=comfyui.url), httpx.AsyncClient() as http:
@@ -73,8 +73,8 @@ async def test_the_sdks_own_api_gives_the_answer_and_the_error(comfyui: StandIn)
         assert json.loads(failed.json()["error"])["code"] == "invalid_input"
 
 
-async def test_the_real_worker_loop_serves_fails_cancels_and_serves_again(comfyui: StandIn) -> None:
-    comfyui.seconds, comfyui.steps = 0.6, 12
+async def test_the_real_worker_loop_serves_fails_cancels_and_serves_again(comfyui: ComfyUI) -> None:
+    comfyui.behave(seconds=0.6, steps=12)
     # A slow RunPod gives a late progress update its chance to overtake the result.
     async with RunPodQueue(progress_seconds=0.1) as queue:
         queue.submit("good", ASK)
@@ -91,7 +91,7 @@ async def test_the_real_worker_loop_serves_fails_cancels_and_serves_again(comfyu
 
             assert {"Size", "Sampler, first stage"} == {update["node"] for _, update in queue.progress}
 
-            comfyui.outcome = "hangs"
+            comfyui.behave(run="hangs")
             queue.submit("stopped", ASK)
             async with asyncio.timeout(HANG_SECONDS):
                 while not comfyui.running:
@@ -101,7 +101,7 @@ async def test_the_real_worker_loop_serves_fails_cancels_and_serves_again(comfyu
                     await asyncio.sleep(0.02)
             assert comfyui.interrupted == [list(comfyui.prompts)[-1]]
 
-            comfyui.outcome = "success"
+            comfyui.behave()
             queue.submit("next", {**ASK, "seed": 0})
             assert (await queue.result_of("next", HANG_SECONDS))["output"]["seed"] == 0
             assert queue.of("stopped") == []
@@ -116,7 +116,7 @@ async def test_the_real_worker_loop_serves_fails_cancels_and_serves_again(comfyu
             assert good["video"][:40].encode() not in out, "an answer is in the log"
 
 
-async def test_a_worker_whose_comfyui_does_not_answer_takes_no_job(comfyui: StandIn) -> None:
+async def test_a_worker_whose_comfyui_does_not_answer_takes_no_job(comfyui: ComfyUI) -> None:
     async with RunPodQueue() as queue:
         queue.submit("good", ASK)
         environment = {**queue.environment(), "COMFYUI_URL": "http://127.0.0.1:9"}

@@ -1,8 +1,13 @@
-"""A stand-in for ComfyUI that misbehaves as a file says: how it is to behave may change while it runs.
+"""A stand-in for ComfyUI that misbehaves on demand, in this process or as a program in the place of its `main.py`.
 
-It speaks ComfyUI 0.21.0's protocol in ComfyUI's order of events, one prompt at a time, and saves an image of noise for
-each SaveImage node. It validates nothing and runs no model. What it saw goes to a log file, which outlives it: as a
-program (`python comfyui.py --state DIR --port N …`) it takes the place of the worker's own ComfyUI, and may die.
+What it does of the real server (0.21.0): queueing, websocket events in ComfyUI's order, history, the queue, interrupts,
+uploads, `/view`, `/free` and `/system_stats`; one prompt runs at a time. Each SaveImage node saves a PNG of noise, each
+SaveVideo node an mp4 of the size and length that the prompt has.
+
+What it does not do: check prompts, know node classes, run models, keep files for long, tell previews.
+
+How it behaves is read from a file before each act, and what it saw is written to a log (`State`): tests change it while
+it runs, and read the log after it died. As a program: `python comfyui.py --state DIR --port N`.
 """
 
 from __future__ import annotations
@@ -17,24 +22,54 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from aiohttp import web
 from PIL import Image
 
+if TYPE_CHECKING:
+    import av
+
+PROGRAM = Path(__file__)
 LOG = "log.jsonl"
 BEHAVIOUR = "behaviour.json"
-# How many files it keeps: in a long run, its memory is not what is measured.
+# How many files, prompts and requests it keeps.
 _KEPT = 50
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How it behaves. `times`: how many of the faulty acts happen before it is well again; 0 for all of them."""
+    """How it behaves.
+
+    Attributes:
+        websocket: whole; refused; mute (no answer); silent (no events); no_finish; early (an end at the beginning);
+            late; repeated; reordered; foreign (another prompt's events between); odd (frames that ComfyUI never sends);
+            dropped, dropped_always, reset, gap (the connection breaks).
+        prompt: taken; refused; node_errors; 500; 502; html; lost (no answer, not queued); answer_lost; slow.
+        run: well; error; out_of_memory; disk_full; interrupted; hangs; stuck; slow; dies; freezes; forgotten (it
+            ends, and neither events nor history say so).
+        history: prompt; late; lost; garbled; 500; list; reset (of a prompt that has ended); dead (each connection).
+        file: png or mp4, by the node; huge; large; empty; half; text; video; none; two; gone; temp; other_key; reset,
+            500, slow, short (while it is fetched).
+        upload: taken; slow; 500; reset.
+        start: well; slow; exits; deaf.
+        stats: well; 500; slow.
+        times: how many of the faulty acts happen before it behaves well again; 0 for all of them.
+        seconds: how long a prompt runs.
+        steps: how many steps each node that is told of has.
+        nodes: ids of the nodes that are told of; none for the first two of the prompt.
+        cached: ids of the nodes that are told of as cached.
+        history_seconds: from the success event to the history's entry.
+        slow_seconds: how long what is slow takes, and of a slow file each 2,000 bytes; none for each one's own.
+        busy_seconds: another prompt runs before ours, as long as this.
+        system: what `/system_stats` adds to `system`.
+    """
 
     websocket: str = "whole"
     prompt: str = "taken"
@@ -46,10 +81,13 @@ class Behaviour:
     stats: str = "well"
     times: int = 0
     seconds: float = 0.12
-    # From the success event to the history's entry.
+    steps: int = 3
+    nodes: Sequence[str] = ()
+    cached: Sequence[str] = ()
     history_seconds: float = 0.01
-    # Another prompt that runs before ours, as long as this.
+    slow_seconds: float | None = None
     busy_seconds: float = 0.0
+    system: Mapping[str, str] = field(default_factory=dict)
 
 
 class State:
@@ -118,12 +156,62 @@ def image(width: int = 64, height: int = 64) -> bytes:
     return file.getvalue()
 
 
+@functools.cache
+def video(width: int, height: int, frames: int, rate: int = 24, *, sound: bool = True) -> bytes:
+    """A whole mp4 of noise: h264, with aac sound if wanted."""
+    import av  # noqa: PLC0415 - most of the time to start, and only this needs it
+
+    with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
+        # The index comes first, so that a file that is cut short still opens.
+        with av.open(file.name, "w", format="mp4", options={"movflags": "faststart"}) as out:
+            _encode(out, width, height, frames, rate, sound=sound)
+        return Path(file.name).read_bytes()
+
+
+def _encode(out: av.container.OutputContainer, width: int, height: int, frames: int, rate: int, *, sound: bool) -> None:
+    import av  # noqa: PLC0415
+
+    stream = out.add_stream("libx264", rate=rate, options={"preset": "ultrafast"})
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    audio = out.add_stream("aac", rate=48000) if sound else None
+    noise = np.random.default_rng(0)
+    for _ in range(frames):
+        pixels = noise.integers(0, 255, (height, width, 3), dtype=np.uint8)
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+    out.mux(stream.encode())
+    if audio is not None:
+        samples = np.zeros((2, 48000 * frames // rate), dtype=np.float32)
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
+        frame.sample_rate = 48000
+        out.mux(audio.encode(frame))
+        out.mux(audio.encode())
+
+
+def _wanted_video(prompt: dict[str, Any]) -> bytes:
+    """As long and as large as the node says that has all three."""
+    names = ("width", "height", "length")
+    asked = next(node["inputs"] for node in prompt.values() if all(name in node["inputs"] for name in names))
+    return video(*(asked[name] for name in names))
+
+
 class ComfyUI:
-    """One server on loopback."""
+    """One server on loopback.
+
+    In the test's own process, `usual` is the behaviour that `behave` changes,
+    `content` makes what is saved from the prompt (None: nothing), and `prompts`, `requests`,
+    `interrupted`, `deleted` and `most_queued` say what came.
+    """
 
     def __init__(self, state: State, port: int = 0, outputs: Path | None = None, inputs: Path | None = None) -> None:
         self.state = state
         self.port = port
+        self.usual = Behaviour()
+        self.content: Callable[[dict[str, Any]], bytes | None] | None = None
+        self.prompts: dict[str, dict[str, Any]] = {}
+        self.requests: list[str] = []
+        self.interrupted: list[str] = []
+        self.deleted: list[str] = []
+        self.most_queued = 0
         self._outputs, self._inputs = outputs, inputs
         self._files: dict[tuple[str, str], bytes] = {}
         self._history: dict[str, dict[str, Any]] = {}
@@ -139,8 +227,28 @@ class ComfyUI:
         self._gap.set()
         self._later: set[asyncio.Task[None]] = set()
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        """Whether a prompt runs."""
+        return self._running is not None
+
+    def behave(self, **behaviour: Any) -> None:
+        """From now on so, and in all else as is usual."""
+        self.state.behave(dataclasses.replace(self.usual, **behaviour))
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
     async def start(self) -> None:
-        app = web.Application(client_max_size=256 << 20)
+        app = web.Application(client_max_size=256 << 20, middlewares=[self._note])
         app.add_routes(
             [
                 web.get("/", self._root),
@@ -184,6 +292,11 @@ class ComfyUI:
 
     # -- the queue -------------------------------------------------------------------------------------------------
 
+    @web.middleware
+    async def _note(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.requests = [*self.requests[-_KEPT:], f"{request.method} {request.path.split('/')[1]}"]
+        return await handler(request)
+
     async def _prompt(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         prompt_id = body.get("prompt_id") or os.urandom(8).hex()
@@ -191,23 +304,17 @@ class ComfyUI:
         faulty = how.prompt != "taken" and self.state.faulty("prompt")
         node_errors: dict[str, Any] = {}
         if faulty:
-            fault = {
-                "type": "value_not_in_list",
-                "message": "Value not in list",
-                "details": "unet_name: 'a.safetensors' not in ['/opt/comfyui/models/unet/b.safetensors']",
-                "extra_info": {"input_name": "unet_name"},
-            }
-            some = {"30:1": {"errors": [fault], "dependent_outputs": ["20"], "class_type": "UNETLoader"}}
+            some = _refusal(body["prompt"])
             match how.prompt:
-                case "slow" | "slower":
-                    await asyncio.sleep(0.8 if how.prompt == "slow" else 1.7)
+                case "slow":
+                    await asyncio.sleep(how.slow_seconds or 0.8)
                 case "refused":
                     error = {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation"}
                     return web.json_response({"error": error, "node_errors": some}, status=400)
                 case "node_errors":
                     node_errors = some
-                case "500":
-                    return web.Response(status=500, text="500 Internal Server Error")
+                case "500" | "502":
+                    return web.Response(status=int(how.prompt), text="<html>Bad gateway")
                 case "html":
                     return web.Response(status=200, text="<html>It works!</html>", content_type="text/html")
                 case "lost":
@@ -215,9 +322,13 @@ class ComfyUI:
                     request.transport.abort()
                     return web.Response()
         self.state.note("prompt", id=prompt_id)
+        self.prompts[prompt_id] = body["prompt"]
+        while len(self.prompts) > _KEPT:
+            del self.prompts[next(iter(self.prompts))]
         if how.busy_seconds:
             self._pending.append(("another", {}, "another"))
         self._pending.append((prompt_id, body["prompt"], body.get("client_id", "")))
+        self.most_queued = max(self.most_queued, len(self._pending) + self.running)
         self._more.set()
         if faulty and how.prompt == "answer_lost":
             assert request.transport is not None
@@ -240,24 +351,26 @@ class ComfyUI:
     async def _execute(self, prompt_id: str, prompt: dict[str, Any], client_id: str) -> None:
         how, here = self.state.behaviour, {"prompt_id": prompt_id}
         if prompt_id == "another":
-            await asyncio.sleep(how.busy_seconds)
+            until = time.monotonic() + how.busy_seconds
+            while time.monotonic() < until and self.state.behaviour == how:
+                await asyncio.sleep(0.02)
             return
         self.state.note("running", id=prompt_id)
         try:
             await self._send(client_id, "execution_start", here)
-            await self._send(client_id, "execution_cached", {**here, "nodes": []})
+            await self._send(client_id, "execution_cached", {**here, "nodes": [*how.cached]})
             if how.websocket == "early":
                 await self._send(client_id, "executing", {**here, "node": None})
             faulty = how.run != "well" and self.state.faulty("run")
-            nodes = list(prompt)[:2]
+            nodes = [*how.nodes] or list(prompt)[:2]
             for node in nodes:
                 await self._send(client_id, "executing", {**here, "node": node, "display_node": node})
-                for step in range(3):
-                    await asyncio.sleep(how.seconds / 6)
-                    data = {**here, "node": node, "value": step + 1, "max": 3}
+                for step in range(how.steps):
+                    await asyncio.sleep(how.seconds / how.steps / len(nodes))
+                    data = {**here, "node": node, "value": step + 1, "max": how.steps}
                     await self._send(client_id, "progress", data)
                     if faulty and node == nodes[-1] and step == 1:
-                        await self._go_wrong(how.run, prompt_id, client_id, prompt)
+                        await self._go_wrong(how.run, prompt_id, client_id, node, prompt[node]["class_type"])
             await self._finish(prompt_id, client_id, prompt)
         except asyncio.CancelledError:
             if self._interrupted:
@@ -268,10 +381,15 @@ class ComfyUI:
             raise
         except _Failed:
             await self._send(client_id, "executing", {**here, "node": None})
+        except _Forgotten:
+            pass
 
-    async def _go_wrong(self, how: str, prompt_id: str, client_id: str, prompt: dict[str, Any]) -> None:
+    async def _go_wrong(self, how: str, prompt_id: str, client_id: str, node: str, class_type: str) -> None:
         texts = {
-            "error": ("safetensors.SafetensorError", "Error while reading /opt/comfyui/models/loras/x.safetensors: no"),
+            "error": (
+                "safetensors.SafetensorError",
+                "Error while reading /opt/comfyui/models/loras/tiny.safetensors: header too large",
+            ),
             "out_of_memory": ("torch.OutOfMemoryError", "Allocation on device 0 would exceed allowed memory."),
             "disk_full": ("OSError", "[Errno 28] No space left on device: '/tmp/outputs/comfy2runpod/x.png'"),
         }
@@ -289,6 +407,8 @@ class ComfyUI:
                 os._exit(9)
             case "freezes":
                 os.kill(os.getpid(), signal.SIGSTOP)
+            case "forgotten":
+                raise _Forgotten
             case "interrupted":
                 await self._send(client_id, "execution_interrupted", {"prompt_id": prompt_id})
                 self._remember(prompt_id, "error", {}, [["execution_interrupted", {"prompt_id": prompt_id}]])
@@ -297,8 +417,8 @@ class ComfyUI:
                 kind, text = texts[how]
                 detail = {
                     "prompt_id": prompt_id,
-                    "node_id": next(iter(prompt)),
-                    "node_type": "SamplerCustomAdvanced",
+                    "node_id": node,
+                    "node_type": class_type,
                     "exception_type": kind,
                     "exception_message": text,
                     "traceback": ["File /opt/comfyui/execution.py"],
@@ -311,7 +431,7 @@ class ComfyUI:
         how, here = self.state.behaviour, {"prompt_id": prompt_id}
         outputs = {}
         for node_id, node in prompt.items():
-            if node["class_type"] == "SaveImage" and (saved := self._save(node["inputs"]["filename_prefix"])):
+            if node["class_type"] in ("SaveImage", "SaveVideo") and (saved := self._save(node, prompt)):
                 outputs[node_id] = saved
                 await self._send(client_id, "executed", {**here, "node": node_id, "output": saved})
         await self._send(client_id, "execution_success", here)
@@ -330,23 +450,28 @@ class ComfyUI:
         for kind, data in reversed(self._held.pop(client_id, [])):
             await self._send_now(client_id, kind, data)
 
-    def _save(self, prefix: str) -> dict[str, Any]:
-        folder, _, stem = prefix.rpartition("/")
-        how = self.state.behaviour.file
-        content = {
-            "huge": lambda: image(2000, 2000),
-            "large": lambda: image(800, 800),
-            "empty": lambda: b"",
-            "half": lambda: image()[:6000],
-            "text": lambda: b"<html><body>502 Bad Gateway</body></html>",
-            "video": lambda: b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + b"\0" * 4000,
-        }.get(how, image)()
-        if how == "none":
+    def _save(self, node: dict[str, Any], prompt: dict[str, Any]) -> dict[str, Any]:
+        folder, _, stem = node["inputs"]["filename_prefix"].rpartition("/")
+        how, moves = self.state.behaviour.file, node["class_type"] == "SaveVideo"
+        usual = functools.partial(_wanted_video, prompt) if moves else image
+        content = (
+            self.content(prompt)
+            if self.content is not None
+            else {
+                "huge": lambda: image(2000, 2000),
+                "large": lambda: image(800, 800),
+                "empty": lambda: b"",
+                "half": lambda: image()[:6000],
+                "text": lambda: b"<html><body>502 Bad Gateway</body></html>",
+                "video": lambda: b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + b"\0" * 4000,
+            }.get(how, usual)()
+        )
+        if how == "none" or content is None:
             return {}
         items = []
         for _ in range(2 if how == "two" else 1):
             self._saved += 1
-            name = f"{stem}_{self._saved:05}_.png"
+            name = f"{stem}_{self._saved:05}_.{'mp4' if moves else 'png'}"
             if how != "gone":
                 self._files[folder, name] = content
                 while len(self._files) > _KEPT:
@@ -355,7 +480,7 @@ class ComfyUI:
                     (self._outputs / folder).mkdir(parents=True, exist_ok=True)
                     (self._outputs / folder / name).write_bytes(content)
             items.append({"filename": name, "subfolder": folder, "type": "temp" if how == "temp" else "output"})
-        return {"gifs" if how == "other_key" else "images": items}
+        return {"gifs" if how == "other_key" else "images": items, **({"animated": [True]} if moves else {})}
 
     def _remember(self, prompt_id: str, status: str, outputs: dict[str, Any], messages: list[Any]) -> None:
         self._history[prompt_id] = {
@@ -415,7 +540,7 @@ class ComfyUI:
             await self._send_now(client_id, "executing", {"prompt_id": "another", "node": None})
             await self._send_now(client_id, "execution_error", {**data, "prompt_id": "another"})
         await self._send_now(client_id, kind, data)
-        cut = kind == "progress" and data["value"] == 3
+        cut = kind == "progress" and data["value"] == data["max"]
         socket = self._sockets.get(client_id)
         if socket is None:
             return
@@ -457,6 +582,9 @@ class ComfyUI:
         prompt_id = request.match_info["id"]
         entry = self._history.get(prompt_id)
         how = self.state.behaviour.history
+        if how == "dead":
+            assert request.transport is not None
+            request.transport.abort()
         if how in ("garbled", "500", "reset", "list") and entry is not None and self.state.faulty("history"):
             match how:
                 case "garbled":
@@ -480,12 +608,14 @@ class ComfyUI:
     async def _delete(self, request: web.Request) -> web.Response:
         for prompt_id in (await request.json())["delete"]:
             self.state.note("deleted", id=prompt_id)
+            self.deleted.append(prompt_id)
             self._pending = [entry for entry in self._pending if entry[0] != prompt_id]
         return web.Response()
 
     async def _interrupt(self, request: web.Request) -> web.Response:
         prompt_id = (await request.json())["prompt_id"]
         self.state.note("interrupted", id=prompt_id)
+        self.interrupted.append(prompt_id)
         if self._running is not None and self._running[0] == prompt_id:
             self._interrupted = True
             self._running[1].cancel()
@@ -523,15 +653,15 @@ class ComfyUI:
         how = self.state.behaviour.file
         if content is None:
             return web.Response(status=404)
-        if how in ("reset", "500", "slow", "slower", "short") and self.state.faulty("file"):
+        if how in ("reset", "500", "slow", "short") and self.state.faulty("file"):
             if how == "500":
                 return web.Response(status=500, text="500 Internal Server Error")
             response = web.StreamResponse(headers={"Content-Length": str(len(content))})
             await response.prepare(request)
             await response.write(content[:4000])
-            if how in ("slow", "slower"):
+            if how == "slow":
                 for start in range(4000, len(content), 2000):
-                    await asyncio.sleep(0.1 if how == "slow" else 0.5)
+                    await asyncio.sleep(self.state.behaviour.slow_seconds or 0.1)
                     with contextlib.suppress(ConnectionError):
                         await response.write(content[start : start + 2000])
                 return response
@@ -544,13 +674,36 @@ class ComfyUI:
         how = self.state.behaviour.stats
         if how == "500" and self.state.faulty("stats"):
             return web.Response(status=500, text="500 Internal Server Error")
-        if how in ("slow", "slower") and self.state.faulty("stats"):
-            await asyncio.sleep(0.6 if how == "slow" else 3)
-        return web.json_response({"system": {"comfyui_version": "0.21.0"}, "devices": []})
+        if how == "slow" and self.state.faulty("stats"):
+            await asyncio.sleep(self.state.behaviour.slow_seconds or 0.6)
+        system = {"comfyui_version": "0.21.0", **self.state.behaviour.system}
+        return web.json_response({"system": system, "devices": []})
 
 
 class _Failed(Exception):
     """The prompt has failed, and the history says so."""
+
+
+class _Forgotten(Exception):
+    """The prompt has ended, and nothing says so."""
+
+
+def _refusal(prompt: dict[str, Any]) -> dict[str, Any]:
+    """ComfyUI's `node_errors` for a prompt whose first model file is absent."""
+    node_id, name = next(
+        (node_id, name)
+        for node_id, node in prompt.items()
+        for name in node["inputs"]
+        if "Loader" in node["class_type"] and name.endswith("_name")
+    )
+    node = prompt[node_id]
+    fault = {
+        "type": "value_not_in_list",
+        "message": "Value not in list",
+        "details": f"{name}: {node['inputs'][name]!r} not in ['/opt/comfyui/models/checkpoints/other.safetensors']",
+        "extra_info": {"input_name": name},
+    }
+    return {node_id: {"errors": [fault], "dependent_outputs": [], "class_type": node["class_type"]}}
 
 
 async def _main() -> None:
@@ -559,7 +712,8 @@ async def _main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--output-directory", type=Path)
     parser.add_argument("--input-directory", type=Path)
-    options, _ = parser.parse_known_args()
+    options, rest = parser.parse_known_args()
+    print("stand-in started with", json.dumps(rest), flush=True)
     state = State(options.state)
     state.note("process", pid=os.getpid())
     how = state.behaviour.start
