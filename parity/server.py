@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 from comfy2runpod.catalog.classes import Catalog
-from comfy2runpod.catalog.node_facts import INPUT_FOLDER
+from comfy2runpod.catalog.folders import INPUT_FOLDER
 from comfy2runpod.catalog.server_info import object_info
 from comfy2runpod.ir.json import Json
 

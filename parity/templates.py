@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from importlib import metadata, resources
 from typing import cast
 
-from comfy2runpod.catalog.classes import Catalog
-from comfy2runpod.editor import VIRTUAL_NODES
+from comfy2runpod.catalog.classes import Catalog, load_catalog
 from comfy2runpod.ir.json import Json, JsonObject
 
 PACKAGE = "comfyui-workflow-templates-json"
@@ -32,7 +31,7 @@ def classes_of(graph: JsonObject) -> set[str]:
     subgraphs = definitions.get("subgraphs") if isinstance(definitions, dict) else None
     inner = [each for each in subgraphs if isinstance(each, dict)] if isinstance(subgraphs, list) else []
     types = {str(node.get("type")) for each in (graph, *inner) for node in _nodes(each)}
-    return types - {str(each.get("id")) for each in inner} - VIRTUAL_NODES.keys()
+    return types - {str(each.get("id")) for each in inner} - load_catalog().facts.virtual_names
 
 
 def of_known_classes(templates: Mapping[str, bytes], catalog: Catalog) -> list[str]:

@@ -262,7 +262,7 @@ def test_a_layer_leaves_comfyuis_own_classes_as_they_are(tmp_path: Path) -> None
     ("content", "why"),
     [
         ("{", "it is not JSON"),
-        ("[]", "it has no `classes`"),
+        ("[]", "it has neither `classes` nor `facts`"),
         ('{"FancyImage": {"input": {}}}', "catalog refresh --from"),
         ('{"classes": {"FancyImage": {"inputs": [{"type": "INT"}]}}}', "the class FancyImage is malformed"),
     ],

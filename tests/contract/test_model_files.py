@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.catalog.node_facts import INPUT_FOLDERS
+from comfy2runpod.catalog.folders import INPUT_FOLDERS
 from comfy2runpod_contract.model_files import (
     CODE_ENDINGS,
     MODEL_FOLDERS,

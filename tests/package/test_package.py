@@ -29,7 +29,8 @@ from comfy2runpod.fields import (
     Target,
     TextField,
 )
-from comfy2runpod.ir.interface import Interface, MediaKind, Output, Removal, Rewrite, RunpodSettings, Variant
+from comfy2runpod.ir.interface import Interface, Output, Removal, Rewrite, RunpodSettings, Variant
+from comfy2runpod.ir.media import MediaKind
 from comfy2runpod.ir.prompt import PromptNode
 from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.quoting import plain

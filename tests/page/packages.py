@@ -20,7 +20,8 @@ from comfy2runpod.fields import (
     SeedField,
     TextField,
 )
-from comfy2runpod.ir.interface import Interface, MediaKind, Output, RunpodSettings
+from comfy2runpod.ir.interface import Interface, Output, RunpodSettings
+from comfy2runpod.ir.media import MediaKind
 from comfy2runpod.ir.prompt import PromptNode
 from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.stages.emit import emit

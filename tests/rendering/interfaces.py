@@ -14,8 +14,9 @@ from comfy2runpod.fields import (
     Target,
     TextField,
 )
-from comfy2runpod.ir.interface import Interface, MediaKind, Model, Output, Removal, Rewrite, RunpodSettings, Variant
+from comfy2runpod.ir.interface import Interface, Model, Output, Removal, Rewrite, RunpodSettings, Variant
 from comfy2runpod.ir.json import JsonObject
+from comfy2runpod.ir.media import MediaKind
 from comfy2runpod.ir.prompt import PromptNode
 
 URL = "https://huggingface.co/org/name/resolve/main/base.safetensors"

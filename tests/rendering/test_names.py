@@ -22,7 +22,8 @@ import pytest
 
 import comfy2runpod_runtime
 from comfy2runpod.fields import Field, SeedField, TextField
-from comfy2runpod.ir.interface import Interface, MediaKind, Output
+from comfy2runpod.ir.interface import Interface, Output
+from comfy2runpod.ir.media import MediaKind
 from comfy2runpod.stages.emit import emit
 from comfy2runpod.stages.emit.python_types import file_classes
 from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, good_name

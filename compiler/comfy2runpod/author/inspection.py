@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from comfy2runpod.author.lenient import MadeOut, make_out
 from comfy2runpod.catalog.classes import Catalog, InputSpec, Number
-from comfy2runpod.catalog.node_facts import SAVE_NODES
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic
 from comfy2runpod.errors.interface import DifferentKinds, UnsuitableInput
 from comfy2runpod.fields import kind_name, kind_of
@@ -124,7 +123,7 @@ def inspect_graph(data: bytes, file: str, catalog: Catalog, options: Options) ->
         editor=document.frontend_version,
         inputs=() if looker is None else (*looker.exposed(), *looker.of_nodes()),
         outputs=() if looker is None else tuple(looker.outputs()),
-        models=_models_of_file(document) if graph is None else _models(graph, annotation, catalog),
+        models=_models_of_file(document, catalog) if graph is None else _models(graph, annotation, catalog),
         packs=find_packs(document, catalog),
         subgraphs=tuple(_subgraphs(document)),
         diagnostics=tuple(found),
@@ -180,7 +179,7 @@ class _Looker:
     def outputs(self) -> Iterator[OutputEntry]:
         """The nodes that save media."""
         for node in self._graph.nodes.values():
-            saved = SAVE_NODES.get(node.node_class.name)
+            saved = node.node_class.saves
             if saved is not None:
                 name = self._outputs.get(node.id)
                 yield OutputEntry(node.id, node.title, node.node_class.name, saved.kind.value, saved.media_type, name)
@@ -240,10 +239,10 @@ def _models(graph: BoundGraph, annotation: Annotation, catalog: Catalog) -> tupl
     return tuple(ModelEntry(model.file, model.directory, model.url, model.node_ids) for model in models)
 
 
-def _models_of_file(document: Document) -> tuple[ModelEntry, ...]:
+def _models_of_file(document: Document, catalog: Catalog) -> tuple[ModelEntry, ...]:
     """What the loaders' own lists say, where nothing tells which nodes run."""
     nodes: dict[tuple[str, str, str], list[str]] = {}
-    for node in prompt_nodes(document):
+    for node in prompt_nodes(document, catalog):
         for ref in node.models:
             nodes.setdefault((ref.directory, ref.name, ref.url), []).append(node.id)
     return tuple(ModelEntry(name, folder, url, tuple(ids)) for (folder, name, url), ids in sorted(nodes.items()))

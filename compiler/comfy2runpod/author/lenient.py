@@ -75,7 +75,7 @@ def make_out(data: bytes, file: str, catalog: Catalog, options: Options) -> Made
 def _with_stand_ins(document: Document, catalog: Catalog) -> Catalog:
     inputs: dict[str, dict[str, Json]] = {}
     outputs: dict[str, list[Json]] = {}
-    for node in prompt_nodes(document):
+    for node in prompt_nodes(document, catalog):
         if node.type in catalog:
             continue
         slots = inputs.setdefault(node.type, {})

@@ -13,20 +13,16 @@ from functools import lru_cache
 from importlib import resources
 from typing import TypeAlias, cast
 
+from comfy2runpod.catalog.evident_output import evident_output
+from comfy2runpod.catalog.facts.kinds import NOTHING_KNOWN, ClassFacts, Saves, WidgetType
+from comfy2runpod.catalog.facts.reader import FactsFile
+from comfy2runpod.catalog.facts.table import NodeFacts, shipped_facts
 from comfy2runpod.catalog.release import RELEASE
 from comfy2runpod.catalog.slots import DeclaredSlots, Growing, Slot, declared_slots
 from comfy2runpod.ir.json import Json, JsonObject
 
 # The folder of an input that lists model files when nothing told where they lie.
 UNKNOWN_FOLDER = ""
-
-# Types whose inputs are widgets: a value in the node, with or without a socket beside it.
-WIDGET_TYPES = frozenset(
-    {
-        "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COMFY_DYNAMICCOMBO_V3", "COLOR", "CURVE", "BOUNDING_BOX",
-        "LOAD_3D", "LOAD_3D_ANIMATION", "IMAGECOMPARE", "AUDIO_RECORD", "WEBCAM", "IMAGE_UPLOAD", "PAINTER",
-    }
-)  # fmt: skip
 
 # A combo whose choice brings inputs of its own.
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
@@ -53,9 +49,10 @@ class InputSpec:
     `type` is the class's own word (`INT`, `MODEL`, `COMBO`, `FLOAT,INT`). `choices` are literal; `folders` says that
     the input also lists the files of these model or input folders, `extensions` which. `options` are a dynamic
     combo's choices with the inputs that each brings, `autogrow` a growing input's template. `unlisted` says that a
-    pack's class offered nothing where the catalog was made, which tells nothing of what a worker offers. `is_widget`
-    says whether the editor makes a widget of it, `listed` that the server
-    gives the choices in the type's place, as for all older classes.
+    pack's class offered nothing where the catalog was made, which tells nothing of what a worker offers. `listed` says
+    that the server gives the choices in the type's place, as for all older classes. `widget` is what is known of its
+    type as a type of widget, None if it is none; `is_widget` says whether the editor makes a widget of this input,
+    `upload_button` that it adds a button for uploads to the class.
     """
 
     name: str
@@ -87,10 +84,12 @@ class InputSpec:
     match_template: str | None = None
     options: tuple[tuple[Json, tuple[InputSpec, ...]], ...] = ()
     autogrow: Autogrow | None = None
+    widget: WidgetType | None = None
+    upload_button: bool = False
     is_widget: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        is_widget = (self.widget_type or self.type) in WIDGET_TYPES and not (self.force_input or self.raw_link)
+        is_widget = self.widget is not None and not (self.force_input or self.raw_link)
         object.__setattr__(self, "is_widget", is_widget)
 
     def controlled_in(self, path: str) -> bool:
@@ -117,7 +116,9 @@ class NodeClass:
     """A node class: `inputs` in the order in which the editor lays out their widgets.
 
     `slots` are those that can be linked; `types` are those of all, with those that a choice or a growing input brings;
-    `forces_sockets` says that some would be widgets if they were not forced to be sockets.
+    `forces_sockets` says that some would be widgets if they were not forced to be sockets; `of_a_pack` that a
+    node pack brought it; `facts` are what is known
+    beside /object_info, `saves` is what it leaves behind, if that is known or evident.
     """
 
     name: str
@@ -133,12 +134,16 @@ class NodeClass:
     types: frozenset[str] = field(repr=False, compare=False)
     slots: DeclaredSlots = field(repr=False, compare=False)
     forces_sockets: bool = field(repr=False, compare=False)
+    of_a_pack: bool = field(default=False, repr=False, compare=False)
+    facts: ClassFacts = field(default=NOTHING_KNOWN, repr=False, compare=False)
+    saves: Saves | None = field(default=None, repr=False, compare=False)
 
 
 class Catalog:
     """The classes of one ComfyUI version, or of several layers of them (a pack's over the core's).
 
-    `added` are the classes that a layer brought: those of node packs.
+    `added` are the classes that a layer brought: those of node packs. `facts` are what is known of classes beside
+    /object_info: the shipped ones, if none are given.
     """
 
     def __init__(
@@ -149,11 +154,13 @@ class Catalog:
         editor: str,
         classes: Mapping[str, JsonObject],
         added: frozenset[str] = frozenset(),
+        facts: NodeFacts | None = None,
     ) -> None:
         self.comfyui = comfyui
         self.commit = commit
         self.editor = editor
         self.added = added
+        self.facts = shipped_facts(comfyui) if facts is None else facts
         self._raw = classes
         self._typed: dict[str, NodeClass] = {}
 
@@ -179,7 +186,7 @@ class Catalog:
         """The class of that name, or None if this ComfyUI does not have it."""
         known = self._typed.get(name)
         if known is None and name in self._raw:
-            known = self._typed[name] = _node_class(name, self._raw[name], of_a_pack=name in self.added)
+            known = self._typed[name] = _node_class(name, self._raw[name], self.facts, of_a_pack=name in self.added)
         return known
 
     def layered(self, classes: Mapping[str, JsonObject]) -> Catalog:
@@ -190,6 +197,22 @@ class Catalog:
             editor=self.editor,
             classes={**self._raw, **classes},
             added=self.added | classes.keys(),
+            facts=self.facts,
+        )
+
+    def with_facts(self, file: FactsFile) -> Catalog:
+        """This catalog with a pack's facts over those that it has.
+
+        Raises:
+            BadFactsError: they are about what is ComfyUI's own.
+        """
+        return Catalog(
+            comfyui=self.comfyui,
+            commit=self.commit,
+            editor=self.editor,
+            classes=self._raw,
+            added=self.added,
+            facts=self.facts.with_file(file, self._raw.keys() - self.added),
         )
 
     def raw(self, name: str) -> JsonObject | None:
@@ -223,16 +246,21 @@ def parse_catalog(text: str) -> Catalog:
     )
 
 
-def _node_class(name: str, raw: JsonObject, *, of_a_pack: bool) -> NodeClass:
-    inputs = tuple(_inputs(raw.get("inputs")))
+def _node_class(name: str, raw: JsonObject, facts: NodeFacts, *, of_a_pack: bool) -> NodeClass:
+    inputs = tuple(_inputs(raw.get("inputs"), facts))
     if of_a_pack:
         inputs = tuple(map(_unlisted, inputs))
+    known = facts.of(name)
+    output_node = raw.get("output_node") is True
+    title = str(raw.get("title") or name)
+    told = not output_node or known.saves_nothing
+    evident = None if told else evident_output((name, title), inputs, facts)
     return NodeClass(
         name=name,
-        title=str(raw.get("title") or name),
+        title=title,
         inputs=inputs,
         outputs=tuple(_outputs(raw.get("outputs"))),
-        output_node=raw.get("output_node") is True,
+        output_node=output_node,
         api_node=raw.get("api_node") is True,
         deprecated=raw.get("deprecated") is True,
         input_is_list=raw.get("input_is_list") is True,
@@ -241,6 +269,9 @@ def _node_class(name: str, raw: JsonObject, *, of_a_pack: bool) -> NodeClass:
         types=frozenset(types_of(inputs)),
         slots=declared_slots(slots_of(inputs)),
         forces_sockets=any(spec.force_input for spec in inputs),
+        of_a_pack=of_a_pack,
+        facts=known,
+        saves=known.saves or evident,
     )
 
 
@@ -281,12 +312,12 @@ def _outputs(raw: Json) -> Iterator[OutputSpec]:
         yield OutputSpec(name=str(entry["name"]), type=str(entry["type"]), is_list=entry.get("is_list") is True)
 
 
-def _inputs(raw: Json) -> Iterator[InputSpec]:
+def _inputs(raw: Json, facts: NodeFacts) -> Iterator[InputSpec]:
     for entry in cast("list[JsonObject]", raw or []):
-        yield _input(entry)
+        yield _input(entry, facts)
 
 
-def _input(raw: JsonObject) -> InputSpec:
+def _input(raw: JsonObject, facts: NodeFacts) -> InputSpec:
     choices = raw.get("choices")
     autogrow = raw.get("autogrow")
     options = cast("list[JsonObject]", raw.get("options") or [])
@@ -313,19 +344,21 @@ def _input(raw: JsonObject) -> InputSpec:
         raw_link=raw.get("raw_link") is True,
         lazy=raw.get("lazy") is True,
         hidden=raw.get("hidden") is True,
-        upload=_text(raw.get("upload")),
+        upload=(upload := _text(raw.get("upload"))),
+        upload_button=upload in facts.upload_buttons,
         widget_type=_text(raw.get("widget_type")),
         display_name=_text(raw.get("display_name")),
         match_template=_text(raw.get("match_template")),
-        options=tuple((entry["key"], tuple(_inputs(entry["inputs"]))) for entry in options),
-        autogrow=_autogrow(autogrow) if isinstance(autogrow, dict) else None,
+        options=tuple((entry["key"], tuple(_inputs(entry["inputs"], facts))) for entry in options),
+        autogrow=_autogrow(autogrow, facts) if isinstance(autogrow, dict) else None,
+        widget=facts.widget_type(_text(raw.get("widget_type")) or str(raw["type"])),
     )
 
 
-def _autogrow(raw: JsonObject) -> Autogrow:
+def _autogrow(raw: JsonObject, facts: NodeFacts) -> Autogrow:
     minimum = raw["min"]
     return Autogrow(
-        element=_input(cast(JsonObject, raw["element"])),
+        element=_input(cast(JsonObject, raw["element"]), facts),
         names=_texts(raw["names"]),
         minimum=minimum if isinstance(minimum, int) else 0,
     )

@@ -1,7 +1,7 @@
-"""Catalogs of node packs, laid over the core's.
+"""Catalogs of node packs and facts about them, laid over the core's.
 
-A layer adds classes of packs. ComfyUI's own classes stay as the shipped catalog has them: the image that a package is
-built into holds that very version, and a layer may have been made by another.
+A layer adds classes of packs, and facts about them. ComfyUI's own classes stay as the shipped catalog has them: the
+image that a package is built into holds that very version, and a layer may have been made by another.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import cast
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.entries import MOST_CLASSES, check_class
+from comfy2runpod.catalog.facts.reader import BadFactsError, FactsFile, read_facts
 from comfy2runpod.diagnostics import CompileError, Locus, shorten
-from comfy2runpod.errors.catalog import BadCatalog
+from comfy2runpod.errors.catalog import BadCatalog, BadNodeFacts
 from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.strict_json import strict_json
 
@@ -23,30 +24,32 @@ PACKS_MODULE = "custom_nodes"
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A catalog file: where it stands, the ComfyUI that it was made from if it tells, and its classes."""
+    """A catalog file: where it stands, the ComfyUI that it was made from if it tells, its classes, and its facts."""
 
     file: str
     comfyui: str | None
     classes: Mapping[str, JsonObject]
+    facts: FactsFile | None = None
 
 
 def read_layer(data: bytes, file: str) -> Layer:
-    """A catalog file's bytes, every class of it checked.
+    """A catalog file's bytes: `classes`, `facts` or both, each of them checked.
 
     Raises:
-        CompileError: it is not a catalog.
+        CompileError: it is not a catalog, or a fact in it is none.
     """
     try:
         raw = strict_json(data.decode("utf-8-sig"))
     except ValueError as error:
         raise _bad(file, f"it is not JSON ({error})") from None
-    classes = raw.get("classes") if isinstance(raw, dict) else None
+    facts = _facts(raw, file) if isinstance(raw, dict) and "facts" in raw else None
+    classes = raw.get("classes", None if facts is None else {}) if isinstance(raw, dict) else None
     if not isinstance(classes, dict):
-        raise _bad(file, "it has no `classes`" + _looks_like(raw))
+        raise _bad(file, "it has neither `classes` nor `facts`" + _looks_like(raw))
     if len(classes) > MOST_CLASSES:
         raise _bad(file, f"it has {len(classes):,} classes; {MOST_CLASSES:,} are read at most")
     version = raw.get("comfyui") if isinstance(raw, dict) else None
-    layer = Layer(file, version if isinstance(version, str) else None, cast("dict[str, JsonObject]", classes))
+    layer = Layer(file, version if isinstance(version, str) else None, cast("dict[str, JsonObject]", classes), facts)
     probe = Catalog(comfyui="", commit="", editor="", classes=layer.classes)
     for name, entry in classes.items():
         try:
@@ -58,12 +61,21 @@ def read_layer(data: bytes, file: str) -> Layer:
 
 
 def with_layers(core: Catalog, layers: Iterable[Layer]) -> Catalog:
-    """The core's catalog with the packs' classes of each layer over it, in order."""
+    """The core's catalog with the packs' classes and facts of each layer over it, in order.
+
+    Raises:
+        CompileError: facts are about what is ComfyUI's own.
+    """
     catalog = core
     for layer in layers:
         catalog = catalog.layered(
             {name: entry for name, entry in layer.classes.items() if is_of_a_pack(name, entry, core)}
         )
+        if layer.facts is not None:
+            try:
+                catalog = catalog.with_facts(layer.facts)
+            except BadFactsError as error:
+                raise _bad_facts(layer.file, error) from None
     return catalog
 
 
@@ -82,6 +94,13 @@ def is_of_a_pack(name: str, entry: JsonObject, core: Catalog) -> bool:
     return module.partition(".")[0] not in _CORE_MODULES
 
 
+def _facts(raw: JsonObject, file: str) -> FactsFile:
+    try:
+        return read_facts(raw)
+    except BadFactsError as error:
+        raise _bad_facts(file, error) from None
+
+
 def _looks_like(raw: object) -> str:
     values = cast("list[object]", list(raw.values()))[:1] if isinstance(raw, dict) else []
     if any(isinstance(value, dict) and "input" in value for value in values):
@@ -95,3 +114,7 @@ def _why(error: Exception) -> str:
 
 def _bad(file: str, problem: str) -> CompileError:
     return CompileError([BadCatalog(at=Locus(file), problem=problem)])
+
+
+def _bad_facts(file: str, error: BadFactsError) -> CompileError:
+    return CompileError([BadNodeFacts(at=Locus(file), problem=str(error))])

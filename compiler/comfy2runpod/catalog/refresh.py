@@ -14,14 +14,9 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from comfy2runpod.catalog.classes import UNKNOWN_FOLDER, Catalog
+from comfy2runpod.catalog.folders import MODEL_EXTENSIONS
 from comfy2runpod.catalog.object_info import class_entry
 from comfy2runpod.ir.json import Json, JsonObject
-
-# What ComfyUI itself takes for a model file (folder_paths.supported_pt_extensions), and what packs add.
-MODEL_EXTENSIONS = (
-    ".bin", ".ckpt", ".engine", ".gguf", ".onnx", ".pkl", ".pt", ".pt2", ".pth", ".safetensors", ".sft",
-    ".torchscript",
-)  # fmt: skip
 
 Folders: TypeAlias = tuple[str, ...]
 

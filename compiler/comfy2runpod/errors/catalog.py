@@ -14,8 +14,18 @@ class BadCatalog(Diagnostic):
     reason = Text("The file is not a catalog of node classes: {problem}.")
     remedy = Text(
         "Make it again: comfy2runpod catalog refresh --from URL|FILE -o FILE. In a folder `catalog` beside a graph "
-        "there may be catalogs only."
+        "there may be catalogs, and facts about node classes, only."
     )
+
+
+class BadNodeFacts(Diagnostic):
+    """Facts about a node pack's classes that cannot be read, or are about what is not the pack's."""
+
+    code = "bad-node-facts"
+    problem: str
+
+    reason = Text("The file's facts about node classes cannot be used: {problem}.")
+    remedy = Text("Correct the file: docs/node-facts.md says which facts there are, and what each of them holds.")
 
 
 class BadObjectInfo(Diagnostic):

@@ -207,6 +207,10 @@ class TooManyNames(Diagnostic):
     remedy = Text("List those that callers need under `{what}` in the note; it names {limit:,} at most.")
 
 
+# To an output node of a pack.
+_TELL_IT = "If a node pack's class saves files, say so in a file of facts beside the graph: docs/node-facts.md."
+
+
 class NotASaveNode(Diagnostic):
     """An output that names a node which saves no media."""
 
@@ -214,13 +218,17 @@ class NotASaveNode(Diagnostic):
     output: str
     found: str
     save_nodes: tuple[str, ...]
+    may_save: bool = False
 
     @Text
     def reason(self) -> str:
         there = ", ".join(self.save_nodes) or "none"
         return f"The output {self.output} names {self.found}, which saves no media. Nodes that do: {there}."
 
-    remedy = Text("Name one of these nodes, or put a Save node behind the result.")
+    @Text
+    def remedy(self) -> str:
+        more = f" {_TELL_IT}" if self.may_save else ""
+        return f"Name one of these nodes, or put a Save node behind the result.{more}"
 
 
 class NoOutput(Diagnostic):
@@ -228,13 +236,17 @@ class NoOutput(Diagnostic):
 
     code = "no-output"
     save_classes: tuple[str, ...]
+    may_save: tuple[str, ...] = ()
 
     @Text
     def reason(self) -> str:
         known = ", ".join(self.save_classes)
         return f"No node that runs saves media, so the endpoint would answer nothing. Nodes that save: {known}."
 
-    remedy = Text("Add a Save node, or switch the one that is muted or bypassed back on.")
+    @Text
+    def remedy(self) -> str:
+        more = f" Of {', '.join(self.may_save)} nothing tells what they save. {_TELL_IT}" if self.may_save else ""
+        return f"Add a Save node, or switch the one that is muted or bypassed back on.{more}"
 
 
 class UnknownGpuPool(Diagnostic):

@@ -6,11 +6,11 @@ What a field is, its own module says (`comfy2runpod.fields`), so that no templat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from comfy2runpod.fields import Field
 from comfy2runpod.for_people import ForPeople
 from comfy2runpod.ir.json import Json
+from comfy2runpod.ir.media import MediaKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,6 @@ class Variant:
     fields: tuple[str, ...]
     rewrites: tuple[Rewrite, ...]
     removals: tuple[Removal, ...]
-
-
-class MediaKind(StrEnum):
-    """What a Save node leaves behind."""
-
-    VIDEO = "video"
-    IMAGE = "image"
-    AUDIO = "audio"
-    ANIMATION = "animation"
-    MODEL3D = "model3d"
-    DRAWING = "drawing"
-    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)

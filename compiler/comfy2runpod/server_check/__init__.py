@@ -2,11 +2,10 @@
 
 from comfy2runpod.server_check.faults import NodeFault, PromptError, PromptFault, Verdict
 from comfy2runpod.server_check.inputs import Files, converted, link_fits, live_inputs
-from comfy2runpod.server_check.parse import SUCCESSORS, parse_node, parse_prompt
+from comfy2runpod.server_check.parse import parse_node, parse_prompt
 from comfy2runpod.server_check.walk import validate_prompt
 
 __all__ = [
-    "SUCCESSORS",
     "Files",
     "NodeFault",
     "PromptError",

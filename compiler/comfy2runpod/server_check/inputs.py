@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from comfy2runpod.catalog.classes import InputSpec
-from comfy2runpod.catalog.node_facts import INPUT_FOLDERS, MODEL_EXTENSIONS
+from comfy2runpod.catalog.folders import COMFYUI_MODEL_EXTENSIONS, INPUT_FOLDERS
 from comfy2runpod.ir.json import Json
 
 # The names of the files in a folder; None where nobody knows, and any plausible name counts.
@@ -107,8 +107,8 @@ class Present:
         if True in found or any(folder in INPUT_FOLDERS for folder in spec.folders):
             return True
         extensions = {*spec.extensions}
-        if extensions & MODEL_EXTENSIONS:
-            extensions |= MODEL_EXTENSIONS
+        if extensions & COMFYUI_MODEL_EXTENSIONS:
+            extensions |= COMFYUI_MODEL_EXTENSIONS
         return value.casefold().endswith(tuple(extensions))
 
     def annotated(self, name: str) -> bool:

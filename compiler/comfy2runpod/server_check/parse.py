@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, PromptNode
 from comfy2runpod.server_check.faults import PromptError, PromptFault
-
-
-@dataclass(frozen=True, slots=True)
-class Successor:
-    """The class that takes a removed one's place, and which of its inputs it keeps: new name -> old name."""
-
-    class_type: str
-    inputs: Mapping[str, str]
-
-
-# What ComfyUI 0.21.0 registers of the classes that it no longer has. Where it names no inputs, all of them are lost.
-SUCCESSORS: Mapping[str, Successor] = {
-    "ConditioningAverage ": Successor("ConditioningAverage", {}),
-    "Load3DAnimation": Successor("Load3D", {}),
-    "Preview3DAnimation": Successor("Preview3D", {}),
-    "SDV_img2vid_Conditioning": Successor("SVD_img2vid_Conditioning", {}),
-    "T2IAdapterLoader": Successor("ControlNetLoader", {"control_net_name": "t2i_adapter_name"}),
-}
 
 
 def parse_prompt(raw: Json, catalog: Catalog) -> Prompt:
@@ -71,7 +50,7 @@ def parse_node(node_id: str, raw: Json, catalog: Catalog) -> PromptNode:
 def _succeeded(
     node_id: str, node: JsonObject, class_type: str, inputs: JsonObject, catalog: Catalog
 ) -> tuple[str, JsonObject]:
-    successor = SUCCESSORS.get(class_type)
+    successor = catalog.facts.of(class_type).successor
     if successor is None or successor.class_type not in catalog:
         return class_type, inputs
     lacks = [] if isinstance(node.get("_meta"), dict) else ["_meta"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
+from comfy2runpod.catalog.facts.kinds import OwnCheck
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt
 from comfy2runpod.server_check.faults import CheckRaised, NodeFault, PromptFault, Verdict
@@ -26,7 +27,7 @@ from comfy2runpod.server_check.inputs import (
     present,
     unwrapped,
 )
-from comfy2runpod.server_check.own_checks import OWN_CHECKS, OwnCheck
+from comfy2runpod.server_check.own_checks import own_check
 
 _LONG_LIST = 20
 _RAISED = ("exception_during_validation", "exception_during_inner_validation")
@@ -156,7 +157,7 @@ class _Walk:
         """Notes a node's own faults; the nodes that it is validly linked to, with the input and the link."""
         node = self.prompt[visit.node_id]
         node_class = self.class_of(node.class_type)
-        own = OWN_CHECKS.get(node.class_type)
+        own = node_class.facts.own_check
         origins: list[tuple[str, str, list[Json]]] = []
         given: dict[str, Json] = {}
         types: JsonObject = {}
@@ -276,11 +277,10 @@ class _Walk:
         handed = {name: value for name, value in given.items() if own.claims(name)}
         handed |= {name: value for name in handed if isinstance(value := inputs[name], list)}
         handed = {name: None if _is_link(value) else value for name, value in handed.items()}
-        if own.takes_types:
-            handed["input_types"] = types
-        answer = own.run(handed, self.present)
+        answer = own_check(own, handed, types, self.present)
         if answer is not None:
-            for name in handed:
+            # The types of links are an argument of their own.
+            for name in (*handed, *(("input_types",) if own.takes_types else ())):
                 message = "Custom validation failed for node"
                 self._add(node_id, "custom_validation_failed", message, f"{name} - {answer}", name, {})
 

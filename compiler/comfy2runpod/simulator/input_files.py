@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from comfy2runpod.catalog.classes import Catalog
-from comfy2runpod.catalog.node_facts import INPUT_FOLDER
+from comfy2runpod.catalog.folders import INPUT_FOLDER
 from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import Prompt, PromptNode
 from comfy2runpod.server_check import Files

@@ -17,7 +17,7 @@ from comfy2runpod.errors.bind import PaidApiNode, UnknownNodeClass
 from comfy2runpod.errors.load import MalformedGraph
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.json import Json, JsonObject, glimpse, json_type
-from comfy2runpod.server_check import SUCCESSORS, PromptError, live_inputs, parse_node
+from comfy2runpod.server_check import PromptError, live_inputs, parse_node
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _no_node(at: Locus, raw: Json, catalog: Catalog, near: Suggestions) -> Diagn
     at = replace(at, class_type=class_type)
     if not isinstance(raw.get("inputs"), dict):
         return MalformedGraph(at=at, expected="an object as inputs", found=_what(raw.get("inputs")))
-    successor = SUCCESSORS.get(class_type)
+    successor = catalog.facts.of(class_type).successor
     return UnknownNodeClass(
         at=at,
         class_type=class_type,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
-from comfy2runpod.catalog.node_facts import OWN_CHOICES, PREFIX_CLASSES
-from comfy2runpod.catalog.pack_facts import EDITOR_ONLY, QUEUED_BY_EXTENSION, values_by_name
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import bind as errors
@@ -22,7 +20,6 @@ from comfy2runpod.stages.widgets.assign import (
     PlaceKind,
     as_prompt_value,
     assign,
-    current_name,
     index_of_choice,
 )
 from comfy2runpod.stages.widgets.fit import Added, Removed, explain, misfits, of_type
@@ -80,8 +77,10 @@ class _Binder:
     def node(self, flat: FlatNode) -> BoundNode | None:
         node = flat.node
         node_class = self._catalog.get(node.type)
-        extension = EDITOR_ONLY.get(node.type) if node_class is None else QUEUED_BY_EXTENSION.get(node.type)
-        if extension is not None:
+        facts = self._catalog.facts.of(node.type)
+        extension = facts.extension
+        # Of a class that only the editor is to have, a server that has it after all says what it is.
+        if extension is not None and extension.editor_only == (node_class is None):
             self.found.add(
                 pack_errors.ExtensionDecides(
                     at=self._locus(flat), pack=extension.pack, does=extension.does, instead=extension.instead
@@ -107,10 +106,10 @@ class _Binder:
             self.found.add(errors.PromotedChoiceLost(at=self._locus(flat, name), editor=self._profile.name))
         inputs = {**assigned.values}
         for slot, value in node.written.items():
-            inputs[current_name(node.type, slot)] = value
+            inputs[facts.current_name(slot)] = value
         inputs = {name: self._as_queued(flat, assigned.specs.get(name), name, value) for name, value in inputs.items()}
         for slot, origin in flat.origins.items():
-            name = current_name(node.type, slot)
+            name = facts.current_name(slot)
             if name in flat.reset or name.rpartition(".")[0] in flat.reset:
                 continue
             if name not in assigned.specs and name.split(".")[0] not in node_class.by_name:
@@ -123,7 +122,7 @@ class _Binder:
                     self.found.add(errors.UndeclaredInput(at=self._locus(flat, name), declared=declared))
                 continue
             self._from_origin(flat, assigned.specs.get(name), name, origin, inputs)
-        own = OWN_CHOICES.get(node_class.name)
+        own = facts.own_choices
         if own is not None and own.index in inputs:
             choice = inputs.get(own.choice)
             # Over a link comes what only the run tells; the editor takes the widget's own then.
@@ -176,13 +175,13 @@ class _Binder:
         if name in node.written:
             return (node.written[name],)
         values = self._assign(node, node_class).values
-        name = current_name(node.type, name)
+        name = node_class.facts.current_name(name)
         return (values[name],) if name in values else ()
 
     def _as_queued(self, flat: FlatNode, spec: InputSpec | None, name: str, value: Json) -> Json:
         """A widget's value as the editor writes it into a prompt."""
         if isinstance(value, str) and name not in flat.origins:
-            if name == "filename_prefix" and flat.node.type in PREFIX_CLASSES:
+            if name in self._catalog.facts.of(flat.node.type).widget_texts:
                 return with_widget_values(value, self._find)
             if spec is not None and spec.dynamic_prompts:
                 plain = without_choices(value)
@@ -234,7 +233,7 @@ class _Binder:
         """Saved values of a pack's class that only its extension knows what to make of."""
         if node_class.name not in self._catalog.added:
             return ()
-        if values_by_name(node_class.name) is not None:
+        if node_class.facts.values_by_name is not None:
             # In a list they were saved by an old version, in an order of its own.
             return assigned.saved
         told = tuple(filter(_is_told, assigned.beyond))
@@ -249,7 +248,7 @@ class _Binder:
         self, flat: FlatNode, node_class: NodeClass, saved: Mapping[str, Json], inputs: Mapping[str, Json]
     ) -> None:
         """Notes values that are saved by name and do not reach the prompt as the author sees them."""
-        row = values_by_name(node_class.name)
+        row = node_class.facts.values_by_name
         if row is not None:
             unknown = tuple(name for name in saved if name not in node_class.by_name and name not in row.shows)
             if unknown:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from comfy2runpod.ir.interface import Interface, MediaKind, Output
+from comfy2runpod.ir.interface import Interface, Output
 from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.ir.media import MediaKind
 from comfy2runpod.stages.emit.template_models import (
     IMAGE_TYPES,
     file_facts,

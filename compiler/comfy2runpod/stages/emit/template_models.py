@@ -9,7 +9,8 @@ from itertools import groupby
 from comfy2runpod.expressions.expression import python_over, read_again, rounding_of
 from comfy2runpod.fields import Field, Target
 from comfy2runpod.fields.base import Marker
-from comfy2runpod.ir.interface import Interface, MediaKind, Output, Removal, Rewrite
+from comfy2runpod.ir.interface import Interface, Output, Removal, Rewrite
+from comfy2runpod.ir.media import MediaKind
 from comfy2runpod.quoting import Python, name, python_list, python_source, python_text
 
 # The runtime's class for a kind of output, and the media type that it expects unless it is told another.

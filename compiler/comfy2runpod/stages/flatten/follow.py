@@ -11,8 +11,9 @@ from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
 
 from comfy2runpod.catalog.classes import MATCHES_INPUT, Catalog
+from comfy2runpod.catalog.facts.kinds import Virtual
 from comfy2runpod.diagnostics import Diagnostic, Locus
-from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile, Virtual, types_fit
+from comfy2runpod.editor import EditorProfile, types_fit
 from comfy2runpod.errors import flatten as errors
 from comfy2runpod.ir.document import INPUT_PANEL, OUTPUT_PANEL, GraphLink, GraphNode, LinkId, Mode, NodeId, Subgraph
 from comfy2runpod.ir.flat import CutBy, FromNode
@@ -155,7 +156,7 @@ class Follower:
     def _through(self, scope: Scope, node: GraphNode, slot: int, wanted: str) -> _Input | End:
         """What an output stands for: an origin, or the input to go on with."""
         while True:
-            virtual = VIRTUAL_NODES.get(node.type)
+            virtual = self._catalog.facts.of(node.type).virtual
             if virtual is Virtual.ABSENT:
                 return FromNode(scope.node_path(node.id), slot)
             # A PrimitiveNode's value has been written into what it feeds.
@@ -170,7 +171,7 @@ class Follower:
                     self._several.add(output)
                 return _Input(scope, node, _NO_INPUT if chosen is None else chosen, None, output)
             if virtual is not None:
-                return _Input(scope, node, slot, wanted) if virtual is Virtual.PASS_THROUGH else None
+                return _Input(scope, node, slot, wanted) if virtual.passes_on else None
             child = scope.children.get(node.id)
             if child is None or child.definition is None:
                 return FromNode(scope.node_path(node.id), slot)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from comfy2runpod.catalog.classes import Catalog
-from comfy2runpod.editor import OBJECT_TYPES, EditorProfile
+from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.document import INPUT_PANEL, GraphNode, NodeId
 from comfy2runpod.ir.flat import FromInstance, FromWidget
 from comfy2runpod.ir.json import Json
@@ -95,7 +95,7 @@ class PromotedWidgets:
         for node, name in shown:
             declared = self._catalog.get(node.type)
             spec = declared.by_name.get(name) if declared is not None else None
-            if spec is not None and spec.is_widget and spec.type in OBJECT_TYPES:
+            if spec is not None and spec.is_widget and spec.widget is not None and spec.widget.objects:
                 found.append(name)
         return tuple(dict.fromkeys(found))
 

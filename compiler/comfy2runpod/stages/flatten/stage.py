@@ -12,7 +12,7 @@ from functools import cached_property
 
 from comfy2runpod.catalog.classes import DYNAMIC_COMBO, Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus
-from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile
+from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import flatten as errors
 from comfy2runpod.ir.document import INPUT_PANEL, OFF, Document, GraphNode
 from comfy2runpod.ir.flat import Cut, CutBy, Exposed, FlatGraph, FlatNode, Origin
@@ -111,7 +111,7 @@ class _Flattener:
                     waiting.extend(self._enter(scope, node))
                 elif node.mode in OFF:
                     self._off += 1
-                elif node.type not in VIRTUAL_NODES:
+                elif self._catalog.facts.of(node.type).virtual is None:
                     yield scope, node
 
     def _is_instance(self, node: GraphNode) -> bool:

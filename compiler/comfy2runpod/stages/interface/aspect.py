@@ -1,4 +1,4 @@
-"""How long and thin an image may be: what the nodes that scale it can make of it (`node_facts.SCALES`).
+"""How long and thin an image may be: what the nodes that scale it can make of it (facts of the kind `scale`).
 
 They keep an image's shape; of one that is long enough the short side becomes nothing, and the node fails. So the bound
 follows from the smallest size that a request can ask for.
@@ -10,7 +10,6 @@ import math
 from collections.abc import Collection, Iterator
 from operator import attrgetter
 
-from comfy2runpod.catalog.node_facts import SCALES, VALUE_NODES
 from comfy2runpod.fields import Field
 from comfy2runpod.fields.draft import AspectLimit
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
@@ -30,7 +29,7 @@ def aspect_limit(graph: BoundGraph, fields: Collection[Field], loaders: Collecti
 def _limits(graph: BoundGraph, fields: Collection[Field], loaders: Collection[str]) -> Iterator[AspectLimit]:
     """What each node that scales these images can do at most, and the input that it depends on."""
     for node in graph.nodes.values():
-        scale = SCALES.get(node.node_class.name)
+        scale = node.node_class.facts.scale
         link = as_link(node.inputs.get("image"))
         if scale is None or link is None or link.node_id not in loaders or link.slot != 0:
             continue
@@ -52,8 +51,9 @@ def _bounds(graph: BoundGraph, fields: Collection[Field], node: BoundNode, name:
     """The lowest and highest number that an input can get: its value, or what a field that writes it allows."""
     value = node.inputs.get(name)
     link = as_link(value)
-    if link is not None and graph.nodes[link.node_id].node_class.name in VALUE_NODES:
-        return _bounds(graph, fields, graph.nodes[link.node_id], "value")
+    origin = graph.nodes[link.node_id] if link is not None else None
+    if origin is not None and origin.node_class.facts.value_input is not None:
+        return _bounds(graph, fields, origin, origin.node_class.facts.value_input)
     written = [
         (field, target)
         for field in fields

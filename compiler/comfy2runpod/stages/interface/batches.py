@@ -14,7 +14,8 @@ from comfy2runpod.expressions.expression import Expression, read_again
 from comfy2runpod.expressions.intervals import TooLarge
 from comfy2runpod.fields import Field, ImageField, Target, kind_of
 from comfy2runpod.ir.bound import BoundGraph
-from comfy2runpod.ir.interface import MediaKind, Output
+from comfy2runpod.ir.interface import Output
+from comfy2runpod.ir.media import MediaKind
 from comfy2runpod.ir.prompt import Prompt, as_link
 from comfy2runpod.shapes.evaluate import Told
 from comfy2runpod.shapes.trace import in_order, trace
@@ -25,8 +26,6 @@ _MOST_STEPS = 200_000
 _MOST_TOGETHER = 64
 # So many of a field's values are looked at for the ends of an expression over it.
 _MOST_VALUES = 1_000
-# Classes that make a list of a batch: of a single image a list of one.
-_SPLIT = {"RebatchImages": "images", "RebatchLatents": "latents"}
 
 
 def check_batches(
@@ -150,7 +149,7 @@ def _listed(
             continue
         links = (as_link(value) for value in node.inputs.values())
         gets = any(link is not None and (link.node_id, link.slot) in found for link in links)
-        if not gets and _is_one(given[node_id].get(_SPLIT.get(node.class_type, ""))):
+        if not gets and _is_one(given[node_id].get(node_class.facts.splits_batch or "")):
             continue
         each = gets and not node_class.input_is_list
         found |= {(node_id, slot) for slot, output in enumerate(node_class.outputs) if each or output.is_list}

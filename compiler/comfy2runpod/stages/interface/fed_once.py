@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
-from comfy2runpod.catalog.node_facts import SAVE_NODES
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import fed_once as errors
 from comfy2runpod.fields import Field, Target
@@ -40,7 +39,7 @@ class FileNames:
 def _prefix_places(graph: BoundGraph, outputs: Iterable[OutputAnnotation]) -> Iterator[tuple[Place, str]]:
     for output in outputs:
         node = graph.nodes.get(output.node)
-        saved = SAVE_NODES.get(node.node_class.name) if node is not None else None
+        saved = node.node_class.saves if node is not None else None
         if node is not None and saved is not None and saved.prefix_input in node.specs:
             yield (node.id, saved.prefix_input), output.name
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from comfy2runpod.catalog.classes import InputSpec
-from comfy2runpod.catalog.node_facts import VALUE_NODES
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.expressions.bounds import Work
@@ -37,7 +36,7 @@ def reached_specs(
             continue
         seen.add((node_id, name))
         yield f"{node_id}.{name}", spec
-        if graph.nodes[node_id].node_class.name in VALUE_NODES and name == "value":
+        if graph.nodes[node_id].node_class.facts.value_input == name:
             waiting.extend(consumers().get(node_id, ()))
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus
-from comfy2runpod.editor import VIRTUAL_NODES
 from comfy2runpod.errors.catalog import PackNotInImage
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document, GraphNode, group_name
@@ -34,7 +33,7 @@ def find_packs(document: Document, catalog: Catalog) -> tuple[Pack, ...]:
     """The packs of all nodes of a file, ComfyUI itself first and what is not told last."""
     versions: dict[str | None, set[str]] = defaultdict(set)
     classes: dict[str | None, set[str]] = defaultdict(set)
-    for node in prompt_nodes(document):
+    for node in prompt_nodes(document, catalog):
         pack = pack_of(node, catalog)
         classes[pack].add(node.type)
         if node.pack_version is not None:
@@ -71,13 +70,13 @@ def warn_of_packs(document: Document, graph: BoundGraph, catalog: Catalog) -> tu
     return found.finish()
 
 
-def prompt_nodes(document: Document) -> Iterator[GraphNode]:
+def prompt_nodes(document: Document, catalog: Catalog) -> Iterator[GraphNode]:
     """The nodes of every canvas that can become nodes of a prompt: no subgraph instances, no group nodes, no notes."""
     canvases = (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values()))
     inside = (group.nodes for group in document.groups.values())
     for nodes in (*(canvas.nodes for canvas in canvases), *inside):
         for node in nodes:
-            if node.type in VIRTUAL_NODES or node.type in document.subgraphs:
+            if catalog.facts.of(node.type).virtual is not None or node.type in document.subgraphs:
                 continue
             if group_name(node.type) not in document.groups:
                 yield node

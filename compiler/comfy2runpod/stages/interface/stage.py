@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import PurePosixPath
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec
-from comfy2runpod.catalog.node_facts import GPU_POOLS, SAVE_NODES
+from comfy2runpod.catalog.facts.kinds import Saves
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions, nearest
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.expressions.bounds import Work
@@ -32,11 +32,11 @@ from comfy2runpod.stages.interface.aspect import aspect_limit
 from comfy2runpod.stages.interface.batches import check_batches
 from comfy2runpod.stages.interface.fed_once import FileNames, check_fed_once, each_once
 from comfy2runpod.stages.interface.fields import Planned, consumers_of, planned, reached_specs
+from comfy2runpod.stages.interface.gpu_pools import GPU_POOLS
 from comfy2runpod.stages.interface.input_files import check_files, unfed_images
 from comfy2runpod.stages.interface.models import find_models
 from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, FreeNames, good_name, slug
 from comfy2runpod.stages.interface.surprises import look_for_surprises, separators
-from comfy2runpod.stages.widgets.assign import current_name
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 
 _DEFAULT_GPU = ("ADA_24",)
@@ -63,7 +63,7 @@ def make_interface(
         # A field that could not be made would have fed some of them.
         check_files(graph, fields, maker.found)
         look_for_surprises(graph, fields, maker.found)
-    outputs = tuple(maker.outputs(fields))
+    outputs = tuple(maker.outputs(fields, catalog.facts.save_classes))
     check_fed_once(fields, maker.names, maker.at_field, maker.found)
     if not maker.found.has_errors:
         check_batches(graph, fields, outputs, catalog, maker.found)
@@ -183,11 +183,13 @@ class _Maker:
             if plan is not None:
                 yield plan
 
-    def outputs(self, fields: Iterable[Field]) -> Iterator[Output]:
-        """An answer tells of outputs and seeds side by side."""
+    def outputs(self, fields: Iterable[Field], save_classes: tuple[str, ...]) -> Iterator[Output]:
+        """An answer tells of outputs and seeds side by side; `save_classes` are those that an author could add."""
         saving, notes = self._saving(), self._output_notes
         if not notes:
-            self.found.add(errors.NoOutput(at=Locus(self._file), save_classes=tuple(SAVE_NODES)))
+            ending = {node.node_class.name: None for node in self._graph.nodes.values() if _may_save(node)}
+            at = Locus(self._file)
+            self.found.add(errors.NoOutput(at=at, save_classes=save_classes, may_save=(*islice(ending, 10),)))
         taken = {field.name for field in fields if field.in_answer}
         if len(notes) > MOST_NAMES:
             self.found.add(errors.TooManyNames(at=self._at("outputs"), what="outputs", limit=MOST_NAMES))
@@ -199,13 +201,17 @@ class _Maker:
                 continue
             taken.add(note.name)
             node = self._graph.nodes.get(note.node)
-            if node is None or node.node_class.name not in SAVE_NODES:
+            saves = node.node_class.saves if node is not None else None
+            if node is None or saves is None:
                 kind = "no node that runs" if node is None else node.node_class.name
-                there = tuple(f"{n.id} ({n.node_class.name})" for n in saving)
+                there = tuple(f"{n.id} ({n.node_class.name})" for n, _ in saving)
                 found = f"node {note.node} ({kind})"
-                self.found.add(errors.NotASaveNode(at=at, output=note.name, found=found, save_nodes=there))
+                may_save = node is not None and _may_save(node)
+                self.found.add(
+                    errors.NotASaveNode(at=at, output=note.name, found=found, save_nodes=there, may_save=may_save)
+                )
                 continue
-            yield self._output(note, node)
+            yield self._output(note, node, saves)
 
     def at_field(self, name: str) -> Locus:
         return self._at(f"inputs.{name}")
@@ -279,16 +285,16 @@ class _Maker:
                 return f"{node_id}.{name}, to which it leads, is a field already"
         return None
 
-    def _saving(self) -> list[BoundNode]:
-        return [node for node in self._graph.nodes.values() if node.node_class.name in SAVE_NODES]
+    def _saving(self) -> list[tuple[BoundNode, Saves]]:
+        return [(node, saves) for node in self._graph.nodes.values() if (saves := node.node_class.saves) is not None]
 
     def _derived_outputs(self) -> tuple[OutputAnnotation, ...]:
         # A text that is only shown is meant for the canvas, unless there is nothing else.
-        saved = [node for node in self._saving() if not SAVE_NODES[node.node_class.name].shown] or self._saving()
+        saved = [(node, saves) for node, saves in self._saving() if not saves.shown] or self._saving()
         notes: list[OutputAnnotation] = []
         free = FreeNames(ANSWER_NAMES | set(self._noted_seeds()))
-        for node in saved:
-            kind = SAVE_NODES[node.node_class.name].kind.value
+        for node, saves in saved:
+            kind = saves.kind.value
             titled = node.title != node.node_class.title
             name = kind if len(saved) == 1 else (slug(node.title) if titled else f"{kind}_{slug(node.id)}")
             notes.append(OutputAnnotation(name=free(name), node=node.id))
@@ -301,17 +307,16 @@ class _Maker:
             if reached and _is_told(reached):
                 yield note.name
 
-    def _output(self, note: OutputAnnotation, node: BoundNode) -> Output:
-        saved = SAVE_NODES[node.node_class.name]
+    def _output(self, note: OutputAnnotation, node: BoundNode, saves: Saves) -> Output:
         return Output(
             name=note.name,
             title=note.title or note.name.replace("_", " ").capitalize(),
             description=plain_text(note.description or ""),
-            kind=saved.kind,
-            media_type=saved.media_type,
+            kind=saves.kind,
+            media_type=saves.media_type,
             node_id=node.id,
             class_type=node.node_class.name,
-            prefix_input=saved.prefix_input if saved.prefix_input in node.specs else None,
+            prefix_input=saves.prefix_input if saves.prefix_input in node.specs else None,
             many=note.many,
         )
 
@@ -371,7 +376,7 @@ class _Maker:
         node = self._graph.nodes.get(node_id)
         if node is None:
             return None
-        name = current_name(node.node_class.name, name)
+        name = node.node_class.facts.current_name(name)
         if name in node.specs and name in node.inputs:
             return node, node.specs[name], name, None
         outer, _, member = name.rpartition(".")
@@ -422,8 +427,13 @@ def _no_limit(_reached: tuple[Reached, ...]) -> AspectLimit:
     return AspectLimit()
 
 
+def _may_save(node: BoundNode) -> bool:
+    """Whether a node of a pack is an output of which nothing tells what it saves."""
+    return node.node_class.of_a_pack and node.node_class.output_node and node.node_class.saves is None
+
+
 def _member_spec(spec: InputSpec, member: str, current: Json) -> InputSpec:
     """The spec of a member of an object-valued widget, told by the value it holds; a box's numbers are not negative."""
     kinds = {"boolean": "BOOLEAN", "integer": "INT", "number": "FLOAT", "string": "STRING"}
-    minimum = 0 if spec.type == "BOUNDING_BOX" else None
+    minimum = spec.widget.least if spec.widget is not None else None
     return InputSpec(name=member, type=kinds.get(json_type(current), "*"), required=True, minimum=minimum)

@@ -8,9 +8,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
-from comfy2runpod.catalog.node_facts import IMAGE_LACKS, WAYS_OF_MASKS
-from comfy2runpod.catalog.pack_facts import DRAWN_VALUES
-from comfy2runpod.catalog.refresh import MODEL_EXTENSIONS
+from comfy2runpod.catalog.folders import MODEL_EXTENSIONS
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import packs as pack_errors
 from comfy2runpod.errors import surprises as errors
@@ -56,7 +54,7 @@ def separators(graph: BoundGraph, found: Collector) -> None:
 
 
 def _look_at(graph: BoundGraph, node: BoundNode, fed: Fed, found: Collector) -> None:
-    drawn = DRAWN_VALUES.get(node.node_class.name)
+    drawn = node.node_class.facts.drawn_value
     for name, value in node.inputs.items():
         if as_link(value) is not None or (node.id, name) in fed:
             continue
@@ -89,7 +87,7 @@ def _masks(graph: BoundGraph, needed: Collection[str], fields: Iterable[Field], 
         for target in field.targets:
             node = graph.nodes[target.node_id]
             slots = [slot for slot, output in enumerate(node.node_class.outputs) if output.type == "MASK"]
-            way = WAYS_OF_MASKS.get(node.node_class.name)
+            way = node.node_class.facts.mask_source
             if way is not None and node.inputs.get(way.input) != way.alpha:
                 continue
             if any((node.id, slot) in used for slot in slots):
@@ -124,13 +122,12 @@ def _lacking(graph: BoundGraph, needed: Collection[str], fields: Iterable[Field]
         if field.texts() != ()
     }
     for node in graph.nodes.values():
-        lacks = next((row for row in IMAGE_LACKS if node.id in needed and row.is_of(node.node_class.name)), None)
-        if lacks is None:
+        lacks = node.node_class.facts.image_lack
+        if lacks is None or node.id not in needed:
             continue
-        if lacks.unless is not None:
-            name, harmless = lacks.unless
-            offered = choices.get((node.id, name), (node.inputs.get(name),))
-            if offered is not None and all(choice in harmless for choice in offered):
+        if lacks.unless_input is not None:
+            offered = choices.get((node.id, lacks.unless_input), (node.inputs.get(lacks.unless_input),))
+            if offered is not None and all(choice in lacks.unless_values for choice in offered):
                 continue
         found.add(errors.ImageLacks(at=_at(graph, node), what=lacks.what, instead=lacks.instead))
 

@@ -11,28 +11,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from comfy2runpod.catalog.classes import Catalog
-from comfy2runpod.catalog.pack_facts import EDITOR_ONLY
+from comfy2runpod.catalog.facts.kinds import Virtual
+from comfy2runpod.catalog.facts.table import NodeFacts
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import packs as errors
 from comfy2runpod.ir.document import Canvas, Document, GraphNode, InputSlot, Mode
 
-SET, GET = "SetNode", "GetNode"
 
-
-def link_by_name(document: Document) -> Document:
+def link_by_name(document: Document, facts: NodeFacts) -> Document:
     """The document with its GetNodes linked; the very same one if it has none.
 
     Raises:
         CompileError: a GetNode that feeds something has no SetNode on its canvas.
     """
     canvases = (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values()))
-    if not any(node.type == GET for canvas in canvases for node in canvas.nodes):
+    if not any(facts.of(node.type).virtual is Virtual.GET for canvas in canvases for node in canvas.nodes):
         return document
-    everywhere = {name for canvas in canvases for name in _setters(canvas.nodes)}
+    everywhere = {name for canvas in canvases for name in _setters(canvas.nodes, facts)}
     found = Collector()
-    root = _linked(document.root, document.file, everywhere, found)
+    root = _linked(document.root, document.file, facts, everywhere, found)
     subgraphs = {
-        key: replace(subgraph, canvas=_linked(subgraph.canvas, document.file, everywhere, found))
+        key: replace(subgraph, canvas=_linked(subgraph.canvas, document.file, facts, everywhere, found))
         for key, subgraph in document.subgraphs.items()
     }
     found.finish()
@@ -48,24 +47,24 @@ def refuse_changed_on_load(document: Document, catalog: Catalog) -> None:
     found = Collector()
     for canvas in (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values())):
         for node in canvas.nodes:
-            row = EDITOR_ONLY.get(node.type)
-            if row is not None and node.type not in catalog:
+            row = catalog.facts.of(node.type).extension
+            if row is not None and row.editor_only and node.type not in catalog:
                 at = Locus(document.file, node.id, node.title, node.type, json_path=node.json_path)
                 found.add(errors.ExtensionDecides(at=at, pack=row.pack, does=row.does, instead=row.instead))
     found.finish()
 
 
-def _linked(canvas: Canvas, file: str, everywhere: Iterable[str], found: Collector) -> Canvas:
-    setters = _setters(canvas.nodes)
+def _linked(canvas: Canvas, file: str, facts: NodeFacts, everywhere: Iterable[str], found: Collector) -> Canvas:
+    setters = _setters(canvas.nodes, facts)
 
     def linked(node: GraphNode) -> GraphNode:
-        if node.type != GET:
+        if facts.of(node.type).virtual is not Virtual.GET:
             return node
         name = _name(node)
         setter = setters.get(name)
         if setter is None:
             if any(slot.links for slot in node.outputs) and node.mode not in (Mode.NEVER, Mode.BYPASS):
-                at = Locus(file, node=node.id, title=node.title, class_type=GET, json_path=node.json_path)
+                at = Locus(file, node=node.id, title=node.title, class_type=node.type, json_path=node.json_path)
                 found.add(errors.NoSetNode(at=at, name=name, elsewhere=name in everywhere, known=tuple(setters)))
             return replace(node, inputs=())
         given = setter.inputs[:1]
@@ -76,11 +75,11 @@ def _linked(canvas: Canvas, file: str, everywhere: Iterable[str], found: Collect
     return replace(canvas, nodes=tuple(map(linked, canvas.nodes)))
 
 
-def _setters(nodes: Iterable[GraphNode]) -> Mapping[str, GraphNode]:
+def _setters(nodes: Iterable[GraphNode], facts: NodeFacts) -> Mapping[str, GraphNode]:
     """The first SetNode of each name."""
     found: dict[str, GraphNode] = {}
     for node in nodes:
-        if node.type == SET:
+        if facts.of(node.type).virtual is Virtual.SET:
             found.setdefault(_name(node), node)
     return found
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec
-from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile, Virtual
+from comfy2runpod.catalog.facts.kinds import Virtual
+from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.document import Canvas, Document, GraphNode, LinkId, NodeId
 from comfy2runpod.ir.json import Json
 from comfy2runpod.stages.widgets.assign import CONTROL_WORDS
@@ -53,7 +54,7 @@ def apply_primitives(
     finder = _Finder(document, catalog, profile)
     for key, canvas in finder.canvases():
         for node in canvas.nodes:
-            if VIRTUAL_NODES.get(node.type) is Virtual.PRIMITIVE:
+            if catalog.facts.of(node.type).virtual is Virtual.PRIMITIVE:
                 for target, value in _writes(node, finder.targets(key, canvas, node), text):
                     written.setdefault(target.canvas, {}).setdefault(target.node, {})[target.input] = value
                     controls.setdefault(target.canvas, {}).setdefault(target.node, {})[target.input] = _control(node)
@@ -141,7 +142,7 @@ class _Finder:
     def _behind(self, key: CanvasKey, node: GraphNode, link_id: LinkId, level: int) -> Iterator[_Target]:
         """The widgets that a link into a node, or into a subgraph's instance, writes into."""
         slot = next((slot for slot in node.inputs if slot.link == link_id), None)
-        if slot is None or node.type in VIRTUAL_NODES:
+        if slot is None or self._catalog.facts.of(node.type).virtual is not None:
             return
         definition = self._document.subgraphs.get(node.type)
         if definition is None:

@@ -43,7 +43,7 @@ def normalize(
         unique = settle_links(unique)
     if profile.instance_keeps_values:
         unique = unlink_promoted(unique)
-    unique = link_by_name(unique)
+    unique = link_by_name(unique, catalog.facts)
     find = WidgetFinder(unique, catalog, profile)
     written = apply_primitives(unique, catalog, profile, lambda text: with_widget_values(text, find))
     return unfold_groups(written, catalog, profile, new_ids=new_ids)

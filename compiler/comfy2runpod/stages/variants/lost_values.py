@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from comfy2runpod.catalog.node_facts import VALUE_NODES
 from comfy2runpod.diagnostics import Collector
 from comfy2runpod.errors import fed_once as errors
 from comfy2runpod.fields import Field
@@ -27,8 +26,9 @@ def check_lost_values(
         for rewrite in item.rewrites:
             link = as_link(graph.nodes[rewrite.node_id].inputs.get(rewrite.input))
             place = (rewrite.node_id, rewrite.input)
-            if link is not None and graph.nodes[link.node_id].node_class.name in VALUE_NODES:
-                place = (link.node_id, "value")
+            value_input = graph.nodes[link.node_id].node_class.facts.value_input if link is not None else None
+            if link is not None and value_input is not None:
+                place = (link.node_id, value_input)
             field = fed.get(place)
             if field is None or field.name in item.fields or as_link(rewrite.value) is not None:
                 continue

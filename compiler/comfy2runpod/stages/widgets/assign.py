@@ -12,18 +12,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from comfy2runpod.catalog.classes import InputSpec, NodeClass
-from comfy2runpod.catalog.node_facts import EXTRA_WIDGETS, FIXED_VALUES, OWN_CHOICES, UPLOAD_BUTTONS, OwnChoices
-from comfy2runpod.catalog.pack_facts import WITHOUT_CONTROL, values_by_name
+from comfy2runpod.catalog.facts.kinds import OwnChoices
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.json import Json
 
 _CONTROL_OF = "control_after_generate of "
 CONTROL_WORDS = frozenset({"fixed", "increment", "decrement", "randomize"})
-
-# class, old input name -> the name it has now, and since when; from the classes' own histories.
-RENAMED_INPUTS: Mapping[tuple[str, str], str] = {
-    ("ManualSigmas", "sigmas_string"): "sigmas",  # ComfyUI 0.4
-}
 
 
 class PlaceKind(Enum):
@@ -71,29 +65,24 @@ class Assigned:
         return self.saved[len(self.places) :] if self.extra else ()
 
 
-def current_name(class_type: str, name: str) -> str:
-    """The name that an input has in this version, where a class renamed it."""
-    return RENAMED_INPUTS.get((class_type, name), name)
-
-
 def is_widget(node_class: NodeClass, name: str) -> bool:
     """Whether a class has a widget of that name: one of its inputs, or one that the editor adds to it."""
     spec = node_class.by_name.get(name)
     if spec is not None:
         return spec.is_widget
     if name == "upload":
-        return any(other.upload in UPLOAD_BUTTONS for other in node_class.inputs)
+        return any(other.upload_button for other in node_class.inputs)
     if name == "control_after_generate":
         return any(other.controlled_in(other.name) for other in node_class.inputs)
-    own = OWN_CHOICES.get(node_class.name)
-    if own is not None and (name == own.index or name.removeprefix(own.option).isdecimal()):
+    own = node_class.facts.own_choices
+    if own is not None and (name == own.index or own.is_option(name)):
         return True
-    return any(name in extra.names for extra in EXTRA_WIDGETS.get(node_class.name, ()))
+    return any(name in extra.names for extra in node_class.facts.extra_widgets)
 
 
 def index_of_choice(own: OwnChoices, inputs: Mapping[str, Json], choice: Json) -> int:
     """The place of a choice among the author's own; -1 where it is none of them."""
-    options = [value for name, value in inputs.items() if name.removeprefix(own.option).isdecimal()]
+    options = [value for name, value in inputs.items() if own.is_option(name)]
     return next((place for place, option in enumerate(options) if option == choice), -1)
 
 
@@ -116,7 +105,7 @@ def assign(
         taker.fall_back(name)
     assigned = taker.result()
     if isinstance(saved, Mapping):
-        values = {} if values_by_name(node_class.name) is None else _by_name(node_class, assigned.values, saved)
+        values = {} if node_class.facts.values_by_name is None else _by_name(node_class, assigned.values, saved)
         return Assigned(values, assigned.specs, assigned.places, (), 0)
     return assigned
 
@@ -149,8 +138,8 @@ class _Taker:
         self._class = node_class
         self._profile = profile
         self._saved = saved
-        self._extras = EXTRA_WIDGETS.get(node_class.name, ())
-        self._own = OWN_CHOICES.get(node_class.name)
+        self._extras = node_class.facts.extra_widgets
+        self._own = node_class.facts.own_choices
         self._values: dict[str, Json] = {}
         self._specs: dict[str, InputSpec] = dict(node_class.by_name)
         self._places: list[Place] = []
@@ -192,19 +181,18 @@ class _Taker:
         return Assigned(self._values, self._specs, places, self._saved, extra)
 
     def _input(self, name: str, spec: InputSpec) -> None:
-        fixed = FIXED_VALUES.get(spec.type)
-        if fixed is not None:
-            self._values[name] = fixed.value
-            if not fixed.saved:
+        if spec.widget is not None and spec.widget.fixed:
+            self._values[name] = spec.widget.fixed[0]
+            if not spec.widget.saved:
                 return
             self._place(Place(name, PlaceKind.BUTTON))
         else:
             value = self._place(Place(name, PlaceKind.INPUT, spec)) or self._default(spec)
             if value:
                 self._values[name] = value[0]
-            if spec.controlled_in(name) and self._class.name not in WITHOUT_CONTROL:
+            if spec.controlled_in(name) and self._class.facts.has_control:
                 self._place(Place(_CONTROL_OF + name, PlaceKind.CONTROL))
-            self._upload = self._upload or (spec.upload in UPLOAD_BUTTONS and spec.type == "COMBO")
+            self._upload = self._upload or (spec.upload_button and spec.type == "COMBO")
             for key, children in spec.options:
                 if value and key == value[0]:
                     self.take(children, f"{name}.")
@@ -244,8 +232,9 @@ class _Taker:
 
     def _default(self, spec: InputSpec) -> tuple[Json, ...]:
         """The value of a new widget, in a tuple: the declared default, else the editor's own; empty if it has none."""
-        if spec.type == "COLOR" and self._profile.new_color is not None:
-            return (self._profile.new_color,)
+        new_values = spec.widget.new_values if spec.widget is not None else {}
+        if self._profile.name in new_values:
+            return (new_values[self._profile.name],)
         if spec.has_default:
             return (spec.default,)
         match spec.type:
@@ -255,14 +244,14 @@ class _Taker:
                 return ("",)
             case "BOOLEAN":
                 return (False,)
-            case "COMFY_DYNAMICCOMBO_V3":
-                return tuple(key for key, _ in spec.options[:1])
+        if spec.options:
+            return (spec.options[0][0],)
         # A list of files: which of them is the first, only the machine knows.
         return () if spec.folders else tuple(spec.choices or ())[:1]
 
 
 def as_prompt_value(value: Json, spec: InputSpec | None, profile: EditorProfile) -> Json:
     """The value as a prompt holds it: an array is wrapped, so that it is not taken for a link."""
-    if spec is not None and spec.type == "CURVE" and profile.wraps_curves:
-        return {"__type__": "CURVE", "__value__": value}
+    if spec is not None and spec.widget is not None and profile.name in spec.widget.wrapped_by:
+        return {"__type__": spec.type, "__value__": value}
     return {"__value__": value} if isinstance(value, list) else value

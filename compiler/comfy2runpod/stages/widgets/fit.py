@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from comfy2runpod.catalog.classes import InputSpec, NodeClass
+from comfy2runpod.catalog.classes import DYNAMIC_COMBO, InputSpec, NodeClass
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.json import Json
 from comfy2runpod.stages.widgets.assign import CONTROL_WORDS, Assigned, Place, PlaceKind, assign
@@ -63,10 +63,10 @@ def fits(spec: InputSpec, value: Json) -> bool:
     number = as_number(value) if spec.type in ("INT", "FLOAT") else None
     if number is not None:
         return (spec.minimum is None or number >= spec.minimum) and (spec.maximum is None or number <= spec.maximum)
-    if spec.type == "COMFY_DYNAMICCOMBO_V3":
+    if spec.type == DYNAMIC_COMBO:
         return any(key == value for key, _ in spec.options)
     if spec.type != "COMBO":
-        return not isinstance(value, (int, float)) or spec.type not in ("COLOR", "CURVE", "BOUNDING_BOX")
+        return not isinstance(value, (int, float)) or spec.widget is None or not spec.widget.no_numbers
     if spec.folders:
         return isinstance(value, str) and (value in (spec.choices or ()) or "." in value)
     if not spec.choices or (isinstance(value, str) and value in spec.choices):

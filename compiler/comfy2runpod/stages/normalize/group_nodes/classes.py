@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from comfy2runpod.catalog.classes import WIDGET_TYPES, Catalog, InputSpec, NodeClass, OutputSpec, slots_of, types_of
-from comfy2runpod.catalog.node_facts import UPLOAD_BUTTONS
+from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass, OutputSpec, slots_of, types_of
+from comfy2runpod.catalog.facts.kinds import Virtual
 from comfy2runpod.catalog.slots import declared_slots
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.document import GraphNode, GroupDefinition, GroupLink
@@ -61,6 +61,7 @@ class _Builder:
     def __init__(self, definition: GroupDefinition, catalog: Catalog, profile: EditorProfile) -> None:
         self._definition = definition
         self._catalog = catalog
+        self._facts = catalog.facts
         self._by_name = profile.unpacks_groups
         self._from: dict[tuple[int, int], list[GroupLink]] = {}
         self._to: dict[tuple[int, int], GroupLink] = {}
@@ -140,11 +141,11 @@ class _Builder:
         """The inputs and outputs of a node inside that the group can show; None for what has none."""
         node_class = self._catalog.get(node.type)
         if node_class is not None:
-            return _with_button(node_class), node_class.outputs
+            return self._with_button(node_class), node_class.outputs
         links = [link for (origin, _), found in self._from.items() if origin == index for link in found]
-        if node.type == "PrimitiveNode":
+        if self._is_primitive(node):
             return self._primitive(index) if links else None
-        if node.type == "Reroute":
+        if self._facts.of(node.type).followed_in_groups:
             linked = any(target == index for target, _ in self._to)
             if linked and links and (index, 0) not in self._definition.external:
                 return None
@@ -159,7 +160,8 @@ class _Builder:
             spec = self._spec_at(first.target, first.target_slot)
             # Choices in a type's place are none that the editor knows here: the value becomes an input.
             kind = "*" if spec is None or spec.listed else kind
-        return {"value": InputSpec("value", kind, required=True)}, (OutputSpec(kind, kind),)
+        spec = InputSpec("value", kind, required=True, widget=self._facts.widget_type(kind))
+        return {"value": spec}, (OutputSpec(kind, kind),)
 
     def _spec_at(self, index: int, place: int) -> InputSpec | None:
         """What the class of a node inside declares for the input in a place of the file's list."""
@@ -223,8 +225,8 @@ class _Builder:
 
     def _is_widget(self, spec: InputSpec) -> bool:
         if self._by_name:
-            return (spec.widget_type or spec.type) in WIDGET_TYPES and not spec.force_input
-        return (spec.widget_type or spec.type) in WIDGET_TYPES and not spec.listed
+            return spec.widget is not None and not spec.force_input
+        return spec.widget is not None and not spec.listed
 
     def _converted_inputs(
         self, index: int, inputs: dict[str, InputSpec], slots: list[str], converted: dict[int, str]
@@ -255,10 +257,12 @@ class _Builder:
             inputs[name],
             name=entry,
             type=known.type,
+            widget=self._facts.widget_type(inputs[name].widget_type or known.type),
             required=True,
             control_after_generate=known.type in _CONTROLLED,
             force_input=False,
             upload=None,
+            upload_button=False,
         )
         self._primitives.setdefault(origin, []).append((link.target, name))
 
@@ -276,8 +280,9 @@ class _Builder:
             required=True,
             control_after_generate=spec.control_after_generate or (name in _SEEDS and spec.type in _CONTROLLED),
             upload=None,
+            upload_button=False,
         )
-        if node.type == "PrimitiveNode":
+        if self._is_primitive(node):
             self._primitive_entry[index] = shown
 
     def _name(self, index: int, node: GraphNode, name: str) -> str:
@@ -285,13 +290,16 @@ class _Builder:
         config = self._definition.inputs.get((index, name))
         label = next((slot.label for slot in node.inputs if slot.name == name), None)
         shown = key = (config.name if config is not None else None) or label or name
-        if (node.type == "PrimitiveNode" and node.title) or shown in self._seen:
+        if (self._is_primitive(node) and node.title) or shown in self._seen:
             prefix = f"{node.title or node.type} "
             key = shown = prefix + name
             if shown in self._seen:
                 shown = f"{prefix}{self._seen[shown]} {name}"
         self._seen[key] = self._seen.get(key, 1) + 1
         return shown
+
+    def _is_primitive(self, node: GraphNode) -> bool:
+        return self._facts.of(node.type).virtual is Virtual.PRIMITIVE
 
     def _node_outputs(self, index: int, outputs: tuple[OutputSpec, ...]) -> None:
         for slot, output in enumerate(outputs):
@@ -302,15 +310,15 @@ class _Builder:
                 self._outputs.append((index, slot))
                 self._given.append(output)
 
+    def _with_button(self, node_class: NodeClass) -> dict[str, InputSpec]:
+        """A class's inputs; an upload button is one of its own to the editor, behind the required ones.
 
-def _with_button(node_class: NodeClass) -> dict[str, InputSpec]:
-    """A class's inputs; an upload button is one of its own to the editor, behind the required ones.
-
-    The button knows what it uploads into by its name in the class: the group must have a widget of that name.
-    """
-    target = next((s.name for s in node_class.inputs if s.upload in UPLOAD_BUTTONS and s.type == "COMBO"), None)
-    if target is None or "upload" in node_class.by_name:
-        return dict(node_class.by_name)
-    button = InputSpec("upload", _UPLOAD_TYPE, required=True, upload=target)
-    required = {spec.name: spec for spec in node_class.inputs if spec.required}
-    return {**required, "upload": button, **{s.name: s for s in node_class.inputs if not s.required}}
+        The button knows what it uploads into by its name in the class: the group must have a widget of that name.
+        """
+        target = next((s.name for s in node_class.inputs if s.upload_button and s.type == "COMBO"), None)
+        if target is None or "upload" in node_class.by_name:
+            return dict(node_class.by_name)
+        widget = self._facts.widget_type(_UPLOAD_TYPE)
+        button = InputSpec("upload", _UPLOAD_TYPE, required=True, upload=target, widget=widget)
+        required = {spec.name: spec for spec in node_class.inputs if spec.required}
+        return {**required, "upload": button, **{s.name: s for s in node_class.inputs if not s.required}}

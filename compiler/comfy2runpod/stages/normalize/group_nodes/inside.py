@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.facts.kinds import ABSENT_TYPE, Virtual
 from comfy2runpod.catalog.slots import Slot
 from comfy2runpod.diagnostics import Collector, Locus
-from comfy2runpod.editor import ABSENT, EditorProfile, types_fit
+from comfy2runpod.editor import EditorProfile, types_fit
 from comfy2runpod.errors import group_nodes as errors
 from comfy2runpod.ir.document import (
     INPUT_PANEL,
@@ -131,6 +132,9 @@ class _Builder:
         canvas = Canvas(tuple(nodes), self.links)
         return Inside(canvas, self.entering, self.leaving, frozenset(self.cut))
 
+    def is_primitive(self, node: GraphNode) -> bool:
+        return self.catalog.facts.of(node.type).virtual is Virtual.PRIMITIVE
+
     def at(self, node: GraphNode | None = None, name: str | None = None) -> Locus:
         group = self.instance.node
         return Locus(
@@ -166,7 +170,7 @@ class _Kept(_Builder):
         return node.type in self.catalog and node.mode not in OFF
 
     def _absent(self, node: GraphNode, node_id: NodeId) -> GraphNode:
-        return replace(node, id=node_id, type=ABSENT, mode=Mode.ALWAYS, inputs=(), widgets_values=None, written={})
+        return replace(node, id=node_id, type=ABSENT_TYPE, mode=Mode.ALWAYS, inputs=(), widgets_values=None, written={})
 
     def _link_into(self, index: int, node: GraphNode, place: int, slot: Slot) -> LinkId | None:
         outer = self.instance.made.inputs.get((index, place))
@@ -187,7 +191,7 @@ class _Kept(_Builder):
             self.found.add(errors.GroupNodeUnmade(at=self.at(), editor=self.profile.name, detail=detail))
             return None
         origin = self.nodes[inner.origin]
-        if origin.type == "PrimitiveNode":
+        if self.is_primitive(origin):
             return None
         if not self._runs(origin):
             self._lost(node, slot.name, origin, f"{self.instance.node.id}:{origin.id}")
@@ -224,13 +228,13 @@ class _Kept(_Builder):
             return
         index, output = self.instance.made.outputs[link.origin_slot]
         seen: set[int] = set()
-        while self.nodes[index].type == "Reroute":
+        while self.catalog.facts.of(self.nodes[index].type).followed_in_groups:
             inner = self.to.get((index, 0))
             origin = inner.origin if inner is not None and (index, 0) not in self.instance.made.inputs else None
             if inner is None or origin is None or origin in seen or origin >= len(self.nodes):
                 self._broken(f"output {self._output_name(slot)} leads to a Reroute inside that has no origin there")
                 return
-            if self.nodes[origin].type == "PrimitiveNode":
+            if self.is_primitive(self.nodes[origin]):
                 self._broken(f"output {self._output_name(slot)} leads to a PrimitiveNode behind a Reroute")
                 return
             seen.add(origin)

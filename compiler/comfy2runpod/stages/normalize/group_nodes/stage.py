@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
-from comfy2runpod.editor import VIRTUAL_NODES, EditorProfile
+from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import group_nodes as errors
 from comfy2runpod.errors.bind import UnknownNodeClass
 from comfy2runpod.ir.document import (
@@ -129,7 +129,7 @@ class _Unfolder:
             yield errors.MissingGroupDefinition(at=self._locus(node), name=name, defined=tuple(self._groups))
             return
         for inner in group.definition.nodes:
-            if inner.type in self._catalog or inner.type in VIRTUAL_NODES:
+            if inner.type in self._catalog or self._catalog.facts.of(inner.type).virtual is not None:
                 continue
             at = replace(self._locus(inner), node=f"{node.id}:{inner.id}", title=inner.title)
             if group_name(inner.type) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.facts.kinds import Virtual
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import group_nodes as errors
@@ -91,7 +92,7 @@ class _Handing:
             if shown.name not in self._values:
                 continue
             node = self._nodes[shown.node]
-            if node.type != "PrimitiveNode":
+            if not self._is_primitive(node):
                 self._write(shown.node, shown.input, self._values[shown.name])
             elif not self._profile.unpacks_groups:
                 for target, name in self._group.primitives.get(shown.node, ()):
@@ -101,7 +102,7 @@ class _Handing:
         """A PrimitiveNode that is unpacked takes its value from the first input that it feeds, but for long texts."""
         for index, node in enumerate(self._nodes):
             links = [link for link in self._definition.links if link.origin == index]
-            if node.type != "PrimitiveNode" or not links:
+            if not self._is_primitive(node) or not links:
                 continue
             fed = [(link.target, name) for link in links if (name := self._widget_at(link.target, link.target_slot))]
             if not fed:
@@ -132,7 +133,7 @@ class _Handing:
         primitives = tuple(
             shown
             for shown in self._group.widgets
-            if self._profile.unpacks_groups and self._nodes[shown.node].type == "PrimitiveNode"
+            if self._profile.unpacks_groups and self._is_primitive(self._nodes[shown.node])
         )
         for shown in (*self._group.deaf, *primitives):
             for held in self._behind(shown) if self._runs(shown) else ():
@@ -145,6 +146,9 @@ class _Handing:
                             editor=self._profile.name,
                         )
                     )
+
+    def _is_primitive(self, node: GraphNode) -> bool:
+        return self._catalog.facts.of(node.type).virtual is Virtual.PRIMITIVE
 
     def _runs(self, shown: ShownWidget) -> bool:
         """Whether a widget that the group shows belongs to a node inside that runs, or feeds one."""

@@ -1,0 +1,228 @@
+"""Facts of a made-up node pack beside a graph, from the file to the compiled package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .command import Done, comfy2runpod
+
+PACK = "comfyui-made-up"
+NODES = f"custom_nodes.{PACK}"
+
+
+def spec(name: str, kind: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": kind, **more}
+
+
+CLASSES: dict[str, Any] = {
+    "MadeUpSave": {
+        "inputs": [
+            spec("pictures", "IMAGE"),
+            spec("format", "COMBO", choices=["gif", "webp"], default="webp"),
+            spec("name", "STRING", default="made"),
+        ],
+        "outputs": [],
+        "output_node": True,
+        "module": NODES,
+    },
+    "MadeUpSaveFlat": {
+        "inputs": [spec("images", "IMAGE"), spec("filename_prefix", "STRING", default="flat")],
+        "outputs": [],
+        "output_node": True,
+        "module": NODES,
+    },
+    "MadeUpNumber": {
+        "inputs": [spec("number", "INT", default=64, min=-9, max=99999)],
+        "outputs": [{"name": "INT", "type": "INT"}],
+        "module": NODES,
+    },
+    "MadeUpImage": {
+        "inputs": [
+            spec("width", "INT", default=64, min=16, max=2048),
+            spec("height", "INT", default=64, min=16, max=2048),
+            spec("tint", "MADE_UP_TINT", default="none"),
+        ],
+        "outputs": [{"name": "IMAGE", "type": "IMAGE"}],
+        "module": NODES,
+    },
+}
+FACTS: list[dict[str, Any]] = [
+    {
+        "fact": "saves",
+        "classes": ["MadeUpSave"],
+        "kind": "animation",
+        "media_type": "image/webp",
+        "prefix_input": "name",
+    },
+    {"fact": "value_node", "classes": ["MadeUpNumber"], "input": "number"},
+    {"fact": "extra_widgets", "classes": ["MadeUpImage"], "after": "width", "names": ["turn"]},
+    {"fact": "renamed_input", "classes": ["MadeUpImage"], "old": "wide", "new": "width"},
+    {"fact": "widget_type", "types": ["MADE_UP_TINT"]},
+    {"fact": "virtual", "classes": ["MadeUpLabel"], "role": "note"},
+    {"fact": "virtual", "classes": ["MadeUpDot"], "role": "reroute"},
+]  # fmt: skip
+
+
+def node(node_id: int, kind: str, values: list[Any], *, takes: tuple[Any, ...] = (), gives: str = "") -> dict[str, Any]:
+    """A node of a saved graph; `takes` are its linked inputs (name, type, link), `gives` the type of its output."""
+    return {
+        "id": node_id,
+        "type": kind,
+        "mode": 0,
+        "inputs": [{"name": name, "type": of, "link": link, **widget(of, name)} for name, of, link in takes],
+        "outputs": [{"name": gives, "type": gives, "links": [10 + node_id]}] if gives else [],
+        "properties": {"cnr_id": PACK},
+        "widgets_values": values,
+    }
+
+
+def widget(kind: str, name: str) -> dict[str, Any]:
+    return {"widget": {"name": name}} if kind == "INT" else {}
+
+
+def graph(save: str, save_input: str, save_values: list[Any]) -> dict[str, Any]:
+    """Number -> image -> dot -> save, and a label; a field writes the number."""
+    note = "inputs:\n  size: {from: 1.number}\noutputs:\n  made: {from: 4}\n"
+    return {
+        "last_node_id": 9,
+        "last_link_id": 19,
+        "nodes": [
+            node(1, "MadeUpNumber", [128], gives="INT"),
+            # By the input's old name, and with the button's value behind the width.
+            node(2, "MadeUpImage", [64, "turned", 96, "blue"], takes=(("wide", "INT", 11),), gives="IMAGE"),
+            node(3, "MadeUpDot", [], takes=(("", "*", 12),), gives="IMAGE"),
+            node(4, save, save_values, takes=((save_input, "IMAGE", 13),)),
+            node(5, "MadeUpLabel", ["it is not run"]),
+            {"id": 6, "type": "Note", "title": "comfy2runpod", "inputs": [], "outputs": [], "widgets_values": [note]},
+        ],
+        "links": [[11, 1, 0, 2, 0, "INT"], [12, 2, 0, 3, 0, "IMAGE"], [13, 3, 0, 4, 0, "IMAGE"]],
+        "extra": {"frontendVersion": "1.43.18"},
+        "version": 0.4,
+    }
+
+
+def row(fact: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {**fact, "source": "made up", "versions": "*", **more}
+
+
+def compiled(
+    folder: Path, saved: dict[str, Any], facts: list[dict[str, Any]], version: str | None = None, *, apart: bool = True
+) -> Done:
+    """`compile` of a graph with the pack's catalog beside it, and its facts in a file of their own or in the same."""
+    beside = folder / "catalog"
+    beside.mkdir()
+    told = {"pack": PACK, "facts": facts, **({} if version is None else {"version": version})}
+    if apart:
+        (beside / f"{PACK}.json").write_text(json.dumps({"classes": CLASSES}), encoding="utf-8")
+        (beside / f"{PACK}.facts.json").write_text(json.dumps(told), encoding="utf-8")
+    else:
+        (beside / f"{PACK}.json").write_text(json.dumps({"classes": CLASSES, **told}), encoding="utf-8")
+    (folder / "made_up.json").write_text(json.dumps(saved), encoding="utf-8")
+    return comfy2runpod("compile", folder / "made_up.json", "-o", folder / "out")
+
+
+def made(folder: Path, name: str) -> Any:
+    return json.loads((folder / "out" / "made_up" / name).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_packs_facts_beside_a_graph_count_as_shipped_ones_do(tmp_path: Path, *, apart: bool) -> None:
+    done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), [*map(row, FACTS)], apart=apart)
+    assert done.returncode == 0, done.stderr
+    prompt = made(tmp_path, "workflow_api.json")
+    # Neither the label nor the dot runs; the dot passes the image on.
+    assert {key: value["class_type"] for key, value in prompt.items()} == {
+        "1": "MadeUpNumber", "2": "MadeUpImage", "4": "MadeUpSave",
+    }  # fmt: skip
+    # The button's value is no input's, the tint is a widget's, and the old name leads to the new.
+    assert prompt["2"]["inputs"] == {"width": ["1", 0], "height": 96, "tint": "blue"}
+    assert prompt["4"]["inputs"]["pictures"] == ["2", 0]
+    # The number's field has the bounds of the width that it leads to.
+    size = made(tmp_path, "docs/input.schema.json")["properties"]["size"]
+    assert (size["minimum"], size["maximum"]) == (16, 2048)
+    schema = json.dumps(made(tmp_path, "docs/output.schema.json"))
+    assert '"image/webp"' in schema
+    # The worker names the files by the input that the fact says.
+    handler = (tmp_path / "out" / "made_up" / "patch.py").read_text(encoding="utf-8")
+    assert '"name"' in handler
+
+
+def test_a_save_node_that_leaves_no_doubt_needs_no_fact(tmp_path: Path) -> None:
+    facts = [row(fact) for fact in FACTS if fact["fact"] != "saves"]
+    done = compiled(tmp_path, graph("MadeUpSaveFlat", "images", ["x"]), facts)
+    assert done.returncode == 0, done.stderr
+    assert '"image/png"' in json.dumps(made(tmp_path, "docs/output.schema.json"))
+
+
+def test_a_save_node_of_several_forms_is_none_without_a_fact(tmp_path: Path) -> None:
+    facts = [row(fact) for fact in FACTS if fact["fact"] != "saves"]
+    done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), facts)
+    assert done.returncode == 1
+    assert "not-a-save-node" in done.stderr
+    assert "docs/node-facts.md" in done.stderr
+
+
+def test_a_graph_that_ends_in_a_packs_node_alone_says_how_to_tell_what_it_saves(tmp_path: Path) -> None:
+    saved = graph("MadeUpSave", "pictures", ["gif", "x"])
+    saved["nodes"] = [one for one in saved["nodes"] if one["type"] != "Note"]
+    done = compiled(tmp_path, saved, [row(fact) for fact in FACTS if fact["fact"] != "saves"])
+    assert done.returncode == 1
+    assert "Of MadeUpSave nothing tells what they save." in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(("version", "code"), [("1.4.0", 0), ("1.9", 1), (None, 0)])
+def test_a_fact_holds_for_the_packs_releases_that_it_names(tmp_path: Path, version: str | None, code: int) -> None:
+    facts = [row(fact, versions=">=1.2,<1.5" if fact["fact"] == "saves" else "*") for fact in FACTS]
+    done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), facts, version)
+    assert done.returncode == code, done.stderr
+
+
+SAVES = row({"fact": "saves", "classes": ["MadeUpSave"], "kind": "image", "media_type": "image/png"})
+BAD: list[tuple[str, Any, str]] = [
+    ("no list", {}, "facts is object; expected an array"),
+    ("no object", [1], "fact 1 is integer; expected an object"),
+    ("another kind", [{**SAVES, "fact": "loads"}], "'loads' is no kind of fact"),
+    ("no kind", [{"classes": ["A"]}], "fact 1: it has no `fact`"),
+    ("no source", [{key: SAVES[key] for key in SAVES if key != "source"}], "it has no `source`"),
+    ("no releases", [{key: SAVES[key] for key in SAVES if key != "versions"}], "it has no `versions`"),
+    ("strange releases", [{**SAVES, "versions": "1.2"}], "versions: '1.2' is none"),
+    ("a key that nothing reads", [{**SAVES, "knid": "image"}], "it has 'knid', which nothing reads"),
+    ("a word that is none", [{**SAVES, "kind": "picture"}], "kind is 'picture'; expected one of"),
+    ("no media type", [{**SAVES, "media_type": "png\"; rm -rf"}], "which is no media type"),
+    ("of no class", [{key: SAVES[key] for key in SAVES if key != "classes"}], "is told of classes, "),
+    ("of a type", [{**SAVES, "types": ["A"]}], "is told of classes, "),
+    ("no classes", [{**SAVES, "classes": []}], "classes is empty"),
+    ("an empty name", [{**SAVES, "classes": [""]}], "classes holds an empty text"),
+    ("no text", [{**SAVES, "classes": [1]}], "classes holds integer; expected a text"),
+    ("a line break", [{**SAVES, "source": "a\nb"}], "source holds a control character"),
+    ("a long name", [{**SAVES, "classes": ["a" * 201]}], "classes holds 201 characters"),
+    ("many names", [{**SAVES, "classes": ["a"] * 1001}], "classes has 1,001 entries"),
+    ("many rows", [SAVES] * 5001, "facts has 5,001 entries"),
+    ("no flag", [{**SAVES, "shown": 1}], "shown is integer; expected true or false"),
+    ("ComfyUI's own class", [{**SAVES, "classes": ["SaveImage"]}], "fact 1 is of SaveImage, which is ComfyUI's own"),
+    ("the editor's own node", [row({"fact": "virtual", "classes": ["Reroute"], "role": "note"})], "is of Reroute"),
+    ("by a part of its name", [row({"fact": "no_control", "beginning": ["KSam"]})], "which is ComfyUI's own"),
+    ("ComfyUI's own type", [row({"fact": "widget_type", "types": ["INT"], "objects": True})], "fact 1 is of INT"),
+    ("the inner role", [row({"fact": "virtual", "classes": ["A"], "role": "absent"})], "role is 'absent'"),
+    ("no editor", [row({"fact": "widget_type", "types": ["A"], "wrapped_by": ["9.9"]})], "'9.9' is no editor"),
+    ("no number", [row({"fact": "widget_type", "types": ["A"], "least": "x"})], "least is no number"),
+    ("a value in depth", [row({"fact": "widget_type", "types": ["A"], "fixed": [[["x"]]]})], "neither a short text"),
+    (
+        "a check of several",
+        [row({"fact": "own_check", "classes": ["A"], "function": "f", "check": "input_file", "inputs": ["a", "b"]})],
+        "input_file looks at one input",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("facts", "why"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_what_is_no_fact_is_refused_with_its_place(tmp_path: Path, facts: Any, why: str) -> None:
+    done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), facts)
+    assert done.returncode == 1
+    assert "bad-node-facts" in done.stderr
+    assert why in " ".join(done.stderr.split())
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,71 @@
+"""Facts about node classes: the shipped ones are read whole, and those of a pack beside a graph count as they do."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+import pytest
+
+from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.catalog.facts.kinds import DecidedByExtension, Successor, VirtualNode
+from comfy2runpod.catalog.facts.releases import Releases
+from comfy2runpod.catalog.facts.table import CORE, shipped_files
+from comfy2runpod.catalog.release import RELEASE
+
+
+def test_every_shipped_fact_of_comfyui_is_of_a_class_that_it_has() -> None:
+    """A misspelt name would be a fact of nothing. Nodes of the editor and removed classes are in no catalog."""
+    catalog = load_catalog()
+    core = next(file for file in shipped_files() if file.pack == CORE)
+    unknown = [
+        (row.number, name)
+        for row in core.rows
+        if row.releases.hold(RELEASE.version) and not isinstance(row.fact, (VirtualNode, Successor))
+        for name in row.classes
+        if name not in catalog
+    ]
+    assert len(core.rows) > 50
+    assert unknown == []
+
+
+def test_no_shipped_pack_says_anything_of_comfyuis_own_classes() -> None:
+    catalog = load_catalog()
+    packs = [file for file in shipped_files() if file.pack != CORE]
+    assert len(packs) >= 8
+    for file in packs:
+        assert not {name for row in file.rows for name in row.classes} & set(catalog)
+        assert all(row.fact.pack == file.pack for row in file.rows if isinstance(row.fact, DecidedByExtension))
+
+
+def test_shipped_facts_stand_one_a_line_so_that_a_diff_reads_as_a_list() -> None:
+    for entry in resources.files("comfy2runpod").joinpath("catalog/data/facts").iterdir():
+        lines = entry.read_text("utf-8").splitlines()
+        rows = json.loads(entry.read_text("utf-8"))["facts"]
+        assert [json.loads(line.rstrip(",")) for line in lines[1:-1]] == rows
+
+
+@pytest.mark.parametrize(
+    ("versions", "version", "holds"),
+    [
+        ("*", "0.1", True),
+        (">=0.21", "0.21.0-rc1", True),
+        (">=0.20", "0.20.0", True),
+        (">=0.20", "0.19.9", False),
+        (">=0.4,<0.31", "0.30.9", True),
+        (">=0.4,<0.31", "0.31", False),
+        ("<1.2", "v1.1.0", True),
+        ("<1.2", "1.10", False),
+        # A commit, or nothing at all, may be any release.
+        (">=5", "3f20054214fe", True),
+        (">=5", None, True),
+    ],
+)
+def test_a_fact_holds_for_the_releases_that_it_names(versions: str, version: str | None, *, holds: bool) -> None:
+    assert Releases.parse(versions).hold(version) is holds
+
+
+@pytest.mark.parametrize("versions", ["", "0.20", ">0.20", ">=0.20,>=0.21", ">=", "==1", "*,<2"])
+def test_what_names_no_releases_is_refused(versions: str) -> None:
+    with pytest.raises(ValueError, match="none"):
+        Releases.parse(versions)
