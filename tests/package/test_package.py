@@ -29,9 +29,9 @@ from comfy2runpod.fields import (
     Target,
     TextField,
 )
-from comfy2runpod.ir.interface import Interface, Output, Removal, Rewrite, RunpodSettings, Variant
-from comfy2runpod.ir.media import MediaKind
+from comfy2runpod.ir.interface import Interface, Removal, Rewrite, RunpodSettings, Variant
 from comfy2runpod.ir.prompt import PromptNode
+from comfy2runpod.outputs import AudioOutput, ImageOutput
 from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.quoting import plain
 from comfy2runpod.stages.emit import emit
@@ -44,6 +44,11 @@ NASTY = 'a "quoted" \'text\' \\ with """ and */ and ${{ github.token }} and $(id
 
 def common(name: str, *targets: Target) -> dict[str, object]:
     return {"name": name, "title": NASTY, "description": NASTY, "required": False, "targets": targets}
+
+
+def saved(name: str, node_id: str, class_type: str) -> dict[str, object]:
+    texts = {"name": name, "title": NASTY, "description": NASTY}
+    return {**texts, "node_id": node_id, "class_type": class_type, "prefix_input": "filename_prefix"}
 
 
 def interface() -> Interface:
@@ -91,12 +96,8 @@ def interface() -> Interface:
         ),
     )
     outputs = (
-        Output(
-            "front_view", NASTY, NASTY, MediaKind.IMAGE, "image/png", "5", "SaveImage", "filename_prefix", many=True
-        ),
-        Output(
-            "sound", NASTY, NASTY, MediaKind.AUDIO, "audio/mpeg", "6", "SaveAudioMP3", "filename_prefix", many=False
-        ),
+        ImageOutput(**saved("front_view", "5", "SaveImage"), media_type="image/png", many=True),
+        AudioOutput(**saved("sound", "6", "SaveAudioMP3"), media_type="audio/mpeg", many=False),
     )
     return Interface(
         name="nasty",

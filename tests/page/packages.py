@@ -20,9 +20,9 @@ from comfy2runpod.fields import (
     SeedField,
     TextField,
 )
-from comfy2runpod.ir.interface import Interface, Output, RunpodSettings
-from comfy2runpod.ir.media import MediaKind
+from comfy2runpod.ir.interface import Interface, RunpodSettings
 from comfy2runpod.ir.prompt import PromptNode
+from comfy2runpod.outputs import ImageOutput, TextOutput
 from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.stages.emit import emit
 from comfy2runpod.write import write_package
@@ -50,8 +50,26 @@ def every_kind() -> Interface:
         comfyui_commit="0" * 40,
         fields=tuple(_fields()),
         outputs=(
-            Output("view", "View", "", MediaKind.IMAGE, "image/png", "1", "SaveImage", "filename_prefix", many=True),
-            Output("said", "Said", "", MediaKind.TEXT, "text/plain", "2", "PreviewAny", None, many=False),
+            ImageOutput(
+                name="view",
+                title="View",
+                description="",
+                media_type="image/png",
+                node_id="1",
+                class_type="SaveImage",
+                prefix_input="filename_prefix",
+                many=True,
+            ),
+            TextOutput(
+                name="said",
+                title="Said",
+                description="",
+                media_type="text/plain",
+                node_id="2",
+                class_type="PreviewAny",
+                prefix_input=None,
+                many=False,
+            ),
         ),
         models=(),
         runpod=RunpodSettings(("ADA_24",), 20, 600),

@@ -14,10 +14,11 @@ from comfy2runpod.fields import (
     Target,
     TextField,
 )
-from comfy2runpod.ir.interface import Interface, Model, Output, Removal, Rewrite, RunpodSettings, Variant
+from comfy2runpod.ir.interface import Interface, Model, Removal, Rewrite, RunpodSettings, Variant
 from comfy2runpod.ir.json import JsonObject
-from comfy2runpod.ir.media import MediaKind
 from comfy2runpod.ir.prompt import PromptNode
+from comfy2runpod.outputs import AudioOutput, ImageOutput, TextOutput, output_class
+from comfy2runpod_contract.media import MediaKind
 
 URL = "https://huggingface.co/org/name/resolve/main/base.safetensors"
 
@@ -80,20 +81,19 @@ def several() -> Interface:
         ),
     )  # fmt: skip
     outputs = (
-        Output("view", "View", "A view.", MediaKind.IMAGE, "image/png", "5", "SaveImage", "filename_prefix", many=True),
-        Output(
-            "sound",
-            "Sound",
-            "A sound.",
-            MediaKind.AUDIO,
-            "audio/mpeg",
-            "6",
-            "SaveAudioMP3",
-            "filename_prefix",
-            many=False,
+        ImageOutput(
+            name="view", title="View", description="A view.", media_type="image/png", node_id="5",
+            class_type="SaveImage", prefix_input="filename_prefix", many=True,
         ),
-        Output("words", "Words", "Its words.", MediaKind.TEXT, "text/plain", "10", "PreviewAny", None, many=False),
-    )
+        AudioOutput(
+            name="sound", title="Sound", description="A sound.", media_type="audio/mpeg", node_id="6",
+            class_type="SaveAudioMP3", prefix_input="filename_prefix", many=False,
+        ),
+        TextOutput(
+            name="words", title="Words", description="Its words.", media_type="text/plain", node_id="10",
+            class_type="PreviewAny", prefix_input=None, many=False,
+        ),
+    )  # fmt: skip
     return Interface(
         name="several", title="Several things", description="Makes several things.", source="several.json",
         comfyui_version="0.21.0", comfyui_commit="0" * 40, fields=fields, outputs=outputs,
@@ -126,7 +126,10 @@ def single(kind: MediaKind, media_type: str) -> Interface:
         SeedField(**_common("seed", Target("4", "RandomNoise", "Noise", "noise_seed")), minimum=0, maximum=2**64 - 1),
     )  # fmt: skip
     prefix = None if kind is MediaKind.TEXT else "filename_prefix"
-    output = Output("result", "Result", "A result.", kind, media_type, "5", "Save", prefix, many=False)
+    output = output_class(kind)(
+        name="result", title="Result", description="A result.", media_type=media_type, node_id="5", class_type="Save",
+        prefix_input=prefix, many=False,
+    )  # fmt: skip
     return Interface(
         name="single", title="A single thing", description="Makes a single thing.", source="single.json",
         comfyui_version="0.21.0", comfyui_commit="0" * 40, fields=fields, outputs=(output,), models=(),

@@ -22,12 +22,13 @@ import pytest
 
 import comfy2runpod_runtime
 from comfy2runpod.fields import Field, SeedField, TextField
-from comfy2runpod.ir.interface import Interface, Output
-from comfy2runpod.ir.media import MediaKind
+from comfy2runpod.ir.interface import Interface
+from comfy2runpod.outputs import Output
 from comfy2runpod.stages.emit import emit
 from comfy2runpod.stages.emit.python_types import file_classes
 from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, good_name
 from comfy2runpod.write import write_package
+from comfy2runpod_contract.media import MediaKind
 
 from .interfaces import PROMPT, interfaces, several, single
 

@@ -43,7 +43,11 @@ def test_the_places_are_all_that_templates_print() -> None:
     assert len(RENDERING.sites) > 250
     assert sum(map(len, BY_TEMPLATE.values())) == len(RENDERING.sites)
     # Templates without a value are copied as they are.
-    assert set(template_names()) - set(BY_TEMPLATE) <= {"client-tsconfig.json.j2", "client-index.ts.j2", "field-image.html.j2"}
+    assert set(template_names()) - set(BY_TEMPLATE) <= {
+        "client-tsconfig.json.j2",
+        "client-index.ts.j2",
+        "field-image.html.j2",
+    }
 
 
 @pytest.mark.parametrize("template", BY_TEMPLATE)

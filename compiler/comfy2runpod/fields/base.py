@@ -1,4 +1,4 @@
-"""What a kind of field has to say of itself. Whatever asks, asks a field; nothing else knows which kinds there are."""
+"""What a kind of field has to say of itself. Whatever asks, asks a field, and knows no kinds."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from comfy2runpod import note_forms
 from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.folders import INPUT_FOLDER
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.errors.optional_images import ImageNotRequired
 from comfy2runpod.fields.base import ClientClass, FieldBase, Marker
@@ -16,14 +16,13 @@ from comfy2runpod.fields.example_image import example_image
 from comfy2runpod.fields.note import BYPASS, NoteKey
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import Python, Word, python_source
+from comfy2runpod_contract.media import IMAGE_FORMATS
 
 _MAX_BYTES = NoteKey("max_bytes", note_forms.size)
 _MAX_PIXELS = NoteKey("max_pixels", note_forms.pixels)
 _MAX_ASPECT = NoteKey("max_aspect", note_forms.aspect)
 _FORMATS = NoteKey("formats", note_forms.texts)
 
-# The formats that an image is taken in, by the media type's second half, as people call them.
-_FORMAT_NAMES: Mapping[str, str] = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 # A photograph of a telephone, with room.
 _DEFAULT_BYTES = 20_000_000
 _DEFAULT_PIXELS = 32_000_000
@@ -33,9 +32,6 @@ _DEFAULT_ASPECT = 1000
 _MOST_PIXELS = 100_000_000
 # What a worker takes if nobody sets MAX_INPUT_BYTES.
 _MOST_BYTES = 50_000_000
-
-# Where the image is written: ComfyUI's folder that LoadImage and its kin read.
-_INPUT_FOLDER = "input"
 
 _GIVEN = "Base64, a data URL, or an https URL at a public address."
 _EXAMPLE_URL = "https://example.com/image.png"
@@ -69,14 +65,14 @@ class ImageField(FieldBase):
     @classmethod
     def takes(cls, spec: InputSpec) -> bool:
         """That of a class that loads an image from ComfyUI's input folder."""
-        return spec.type == "COMBO" and spec.upload == "image" and _INPUT_FOLDER in spec.folders
+        return spec.type == "COMBO" and spec.upload == "image" and INPUT_FOLDER in spec.folders
 
     @classmethod
     def make(cls, draft: Draft) -> Self | None:
         """The field: its limits, each with a default and a bound."""
         note = draft.note
         formats, bypass = note.value(_FORMATS), note.value(BYPASS)
-        formats = tuple(_FORMAT_NAMES) if formats is None else formats
+        formats = tuple(IMAGE_FORMATS) if formats is None else formats
         noted_bytes, noted_pixels = note.value(_MAX_BYTES), note.value(_MAX_PIXELS)
         most_bytes = _DEFAULT_BYTES if noted_bytes is None else noted_bytes
         most_pixels = _DEFAULT_PIXELS if noted_pixels is None else noted_pixels
@@ -89,8 +85,8 @@ class ImageField(FieldBase):
                 "bypass", ", ".join(bypass), "`required: false` beside it: it says what happens without the image"
             )
             good = False
-        if not formats or any(name not in _FORMAT_NAMES for name in formats):
-            draft.bad("formats", ", ".join(formats), f"some of {', '.join(_FORMAT_NAMES)}")
+        if not formats or any(name not in IMAGE_FORMATS for name in formats):
+            draft.bad("formats", ", ".join(formats), f"some of {', '.join(IMAGE_FORMATS)}")
             good = False
         if not 0 < most_bytes <= _MOST_BYTES:
             draft.bad("max_bytes", most_bytes, f"1 to {_MOST_BYTES:,} bytes")
@@ -105,7 +101,7 @@ class ImageField(FieldBase):
             max_bytes=most_bytes,
             max_pixels=most_pixels,
             max_aspect=_aspect(draft),
-            formats=tuple(name for name in _FORMAT_NAMES if name in formats),
+            formats=tuple(name for name in IMAGE_FORMATS if name in formats),
         )
 
     def value_schema(self) -> JsonObject:
@@ -145,7 +141,7 @@ class ImageField(FieldBase):
 
     def allowed(self) -> str:
         """`PNG, JPEG or WebP, at most 20 MB, 32 megapixels and sides of 50:1`."""
-        names = [_FORMAT_NAMES[name] for name in self.formats]
+        names = [IMAGE_FORMATS[name].label for name in self.formats]
         formats = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
         size = self.max_bytes
         most = f"{size // 10**6} MB" if size % 10**6 == 0 else f"{size:,} bytes"

@@ -1,6 +1,6 @@
 """interface -> emit: what the endpoint takes and gives, and what it needs to run.
 
-What a field is, its own module says (`comfy2runpod.fields`), so that no template decides anything.
+What a field or an output is, its kind's own module says (`fields/`, `outputs/`), so that no template decides anything.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from comfy2runpod.fields import Field
 from comfy2runpod.for_people import ForPeople
 from comfy2runpod.ir.json import Json
-from comfy2runpod.ir.media import MediaKind
+from comfy2runpod.outputs import Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +45,6 @@ class Variant:
     fields: tuple[str, ...]
     rewrites: tuple[Rewrite, ...]
     removals: tuple[Removal, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Output(ForPeople):
-    """A named result, and the node that saves it. `prefix_input` is the node's file name prefix input, if it has one.
-
-    `many` says that the node may save several files (a batch of images).
-    """
-
-    name: str
-    title: str
-    description: str
-    kind: MediaKind
-    media_type: str
-    node_id: str
-    class_type: str
-    prefix_input: str | None
-    many: bool
 
 
 @dataclass(frozen=True, slots=True)

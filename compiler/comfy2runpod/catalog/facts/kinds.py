@@ -8,7 +8,7 @@ from enum import Enum, StrEnum
 from typing import TypeAlias
 
 from comfy2runpod.ir.json import Json
-from comfy2runpod.ir.media import MediaKind
+from comfy2runpod_contract.media import MediaKind
 
 
 @dataclass(frozen=True, slots=True)

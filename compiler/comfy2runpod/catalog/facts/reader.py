@@ -18,7 +18,7 @@ from comfy2runpod.catalog.facts.kinds import CheckKind, Fact, Virtual
 from comfy2runpod.catalog.facts.releases import Releases
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.ir.json import Json, JsonObject, json_type
-from comfy2runpod.ir.media import MediaKind
+from comfy2runpod_contract.media import MediaKind
 from comfy2runpod_contract.texts import is_plain
 
 MOST_ROWS = 5_000

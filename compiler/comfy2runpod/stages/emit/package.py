@@ -158,8 +158,8 @@ def _first_output(interface: Interface) -> dict[str, object]:
     """The first output, and where in a job's answer its file or text, and its URL, stand."""
     first = output_view(interface.outputs[0])
     inside = f".output.{first.name}" + ("[0]" if first.many else "")
-    key = "text" if first.kind == "text" else "data"
-    media_type = "image/webp" if first.kind == "image" and _carried(interface) else first.media_type
+    key = first.data_key
+    media_type = "image/webp" if interface.outputs[0].encodings and _carried(interface) else first.media_type
     return {
         "first": first,
         "first_value": inside if is_flat(interface) else f"{inside}.{key}",
@@ -217,7 +217,7 @@ def _context(interface: Interface) -> dict[str, object]:
         "client_name": f"{interface.name.replace('_', '-')}-client",
         "client_package": f"{interface.name}_client",
         "client_description": f"A typed client of the endpoint {interface.name}",
-        "flat_description": f"The {outputs[0].kind} ({outputs[0].media_type}), base64.",
+        "flat_description": outputs[0].data_text,
         "client_exact": {"input": list(exact_names(takes)), "output": list(exact_names(gives))},
         "input_schema_text": json.dumps(takes, ensure_ascii=True, separators=(",", ":")),
         "facts": {output.name: file_facts(output) for output in interface.outputs},

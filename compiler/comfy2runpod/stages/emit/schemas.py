@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from comfy2runpod.ir.interface import Interface, Output
-from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod.ir.media import MediaKind
+from comfy2runpod.ir.interface import Interface
+from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.stages.emit.template_models import (
-    IMAGE_TYPES,
-    file_facts,
     gives_files,
     is_flat,
     takes_choice,
@@ -43,14 +40,6 @@ _IMAGES: JsonObject = {
         "maximum": 100,
         "default": None,
     },
-}
-
-_JSON_TYPES = {"Int": "integer", "Float": "number", "Str": "string"}
-
-# What stands in the place of a file that is delivered by URL.
-_ADDRESS: JsonObject = {
-    "url": {"type": "string", "format": "uri", "description": "Where the file is, for a GET without a log-in."},
-    "expires_at": {"type": "string", "format": "date-time", "description": "Until when the URL works (UTC)."},
 }
 
 
@@ -109,29 +98,28 @@ def _reserved(interface: Interface) -> JsonObject:
 
 def output_schema(interface: Interface) -> JsonObject:
     """The schema of a job's `output`."""
-    properties: JsonObject = {}
+    forms: JsonObject = {}
     if is_flat(interface):
         (output,) = interface.outputs
-        properties |= {output.name: _data(output), **_address(output), **_measured(output)}
+        properties, forms = output.keys(output.name), output.forms(output.name)
+        always = {*output.always(output.name)}
     else:
-        properties |= {output.name: _media(output) for output in interface.outputs}
-    # Of several outputs, a request may want some, and some may fail.
-    omitted = set(properties) if takes_choice(interface) else set()
-    one_form = _one_form(interface.outputs[0], interface.outputs[0].name) if is_flat(interface) else {}
-    omitted |= {interface.outputs[0].name, *_ADDRESS} if one_form else set()
+        properties = {output.name: output.object_schema() for output in interface.outputs}
+        # Of several outputs, a request may want some, and some may fail.
+        always = set() if takes_choice(interface) else {*properties}
     if takes_choice(interface):
         properties["failed"] = _failed(interface)
-        omitted.add("failed")
     for field in interface.fields:
         if field.in_answer:
             properties[field.name] = field.answer_schema()
+            always.add(field.name)
     properties["prompt_id"] = {"type": "string", "description": "The run's id in ComfyUI, for questions about it."}
     properties["timings"] = {
         "type": "object",
         "additionalProperties": {"type": "number", "minimum": 0},
         "description": "Seconds of each part of the job on the worker, if the request asks for them.",
     }
-    omitted.add("timings")
+    always.add("prompt_id")
     return {
         "$schema": DIALECT,
         "$id": f"urn:comfy2runpod:{interface.name}:output",
@@ -139,8 +127,8 @@ def output_schema(interface: Interface) -> JsonObject:
         "description": f"What {interface.title} gives back.",
         "type": "object",
         "properties": properties,
-        "required": [name for name in properties if name not in omitted],
-        **one_form,
+        "required": [name for name in properties if name in always],
+        **forms,
         "additionalProperties": False,
     }
 
@@ -159,52 +147,3 @@ def _failed(interface: Interface) -> JsonObject:
     }
     description = "Outputs that failed, where the request allows that."
     return {"type": "array", "items": one, "minItems": 1, "description": description}
-
-
-def _data(output: Output) -> JsonObject:
-    if output.kind is MediaKind.TEXT:
-        return {"type": "string", "description": output.description or "The text."}
-    return {
-        "type": "string",
-        "contentEncoding": "base64",
-        "contentMediaType": output.media_type,
-        "description": output.description or f"The {output.kind.value}, base64.",
-    }
-
-
-def _measured(output: Output) -> JsonObject:
-    facts: JsonObject = {
-        fact.name: {"type": _JSON_TYPES[fact.python_type], "description": fact.description}
-        for fact in file_facts(output)
-    }
-    if output.kind is not MediaKind.TEXT:
-        types: list[Json] = [*IMAGE_TYPES] if output.kind is MediaKind.IMAGE else [output.media_type]
-        facts["media_type"] = {"type": "string", "enum": types, "description": "The file's media type."}
-        facts["sha256"] = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The file's sha256."}
-    return facts
-
-
-def _media(output: Output) -> JsonObject:
-    data = "text" if output.kind is MediaKind.TEXT else "data"
-    one_form = _one_form(output, data)
-    properties: JsonObject = {data: _data(output), **_address(output), **_measured(output)}
-    alternatives = {data, *_ADDRESS} if one_form else set()
-    one: JsonObject = {
-        "type": "object",
-        "properties": properties,
-        "required": [name for name in properties if name not in alternatives],
-        **one_form,
-        "additionalProperties": False,
-    }
-    return {"type": "array", "items": one, "minItems": 1} if output.many else one
-
-
-def _address(output: Output) -> JsonObject:
-    return {} if output.kind is MediaKind.TEXT else {**_ADDRESS}
-
-
-def _one_form(output: Output, data: str) -> JsonObject:
-    """A file comes in one of two forms, a text only in one."""
-    if output.kind is MediaKind.TEXT:
-        return {}
-    return {"oneOf": [{"required": [data]}, {"required": [*_ADDRESS]}]}

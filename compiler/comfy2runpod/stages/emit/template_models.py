@@ -9,22 +9,13 @@ from itertools import groupby
 from comfy2runpod.expressions.expression import python_over, read_again, rounding_of
 from comfy2runpod.fields import Field, Target
 from comfy2runpod.fields.base import Marker
-from comfy2runpod.ir.interface import Interface, Output, Removal, Rewrite
-from comfy2runpod.ir.media import MediaKind
+from comfy2runpod.ir.interface import Interface, Removal, Rewrite
+from comfy2runpod.outputs import Output
 from comfy2runpod.quoting import Python, name, python_list, python_source, python_text
+from comfy2runpod_contract.media import media_facts
 
-# The runtime's class for a kind of output, and the media type that it expects unless it is told another.
-_HANDLERS = {
-    MediaKind.VIDEO: ("Video", "video/mp4"),
-    MediaKind.IMAGE: ("Image", "image/png"),
-    MediaKind.AUDIO: ("Audio", "audio/flac"),
-    MediaKind.ANIMATION: ("Animation", "image/webp"),
-    MediaKind.MODEL3D: ("Model3D", "model/gltf-binary"),
-    MediaKind.DRAWING: ("Drawing", "image/svg+xml"),
-    MediaKind.TEXT: ("Text", "text/plain"),
-}
-# What an image output may be encoded as on request.
-IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
+# What schema.py calls the type of a measure.
+_MEASURED = {"integer": "Int", "number": "Float", "string": "Str"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +55,10 @@ class OutputView:
     arguments: Python
     media_type: str
     kind: str
+    is_file: bool
+    data_key: str
+    data_text: str
     many: bool
-
-
-_MEASURES = {
-    MediaKind.VIDEO: (
-        MeasureView("width", "Int", "Width in pixels, measured on the decoded frames."),
-        MeasureView("height", "Int", "Height in pixels, measured on the decoded frames."),
-        MeasureView("frame_count", "Int", "Number of frames, counted while decoding."),
-        MeasureView("duration_seconds", "Float", "Frames by frame rate, in seconds, to two decimals."),
-    ),
-    MediaKind.ANIMATION: (
-        MeasureView("width", "Int", "Width in pixels, measured on the decoded frames."),
-        MeasureView("height", "Int", "Height in pixels, measured on the decoded frames."),
-        MeasureView("frame_count", "Int", "Number of frames, counted while decoding."),
-        MeasureView("duration_seconds", "Float", "The frames' own durations together, in seconds."),
-    ),
-    MediaKind.MODEL3D: (),
-    MediaKind.DRAWING: (),
-    MediaKind.TEXT: (),
-    MediaKind.IMAGE: (
-        MeasureView("width", "Int", "Width in pixels, measured on the decoded image."),
-        MeasureView("height", "Int", "Height in pixels, measured on the decoded image."),
-    ),
-    MediaKind.AUDIO: (MeasureView("duration_seconds", "Float", "Length in seconds, measured on the decoded samples."),),
-}
 
 
 def is_flat(interface: Interface) -> bool:
@@ -98,18 +68,18 @@ def is_flat(interface: Interface) -> bool:
 
 def takes_image_options(interface: Interface) -> bool:
     """Whether a request may say how images are encoded."""
-    return any(output.kind is MediaKind.IMAGE for output in interface.outputs)
+    return any(output.encodings for output in interface.outputs)
 
 
 def gives_many_images(interface: Interface) -> bool:
     """Whether an answer may hold several images."""
-    images = [output for output in interface.outputs if output.kind is MediaKind.IMAGE]
+    images = [output for output in interface.outputs if output.encodings]
     return len(images) > 1 or any(output.many for output in images)
 
 
 def gives_files(interface: Interface) -> bool:
     """Whether a request may say how files are given back."""
-    return any(output.kind is not MediaKind.TEXT for output in interface.outputs)
+    return any(output.is_file for output in interface.outputs)
 
 
 def takes_choice(interface: Interface) -> bool:
@@ -119,20 +89,13 @@ def takes_choice(interface: Interface) -> bool:
 
 def early_outputs(interface: Interface) -> tuple[str, ...]:
     """The names of outputs whose files may be told of before the job ends."""
-    files = tuple(output.name for output in interface.outputs if output.kind is not MediaKind.TEXT)
+    files = tuple(output.name for output in interface.outputs if output.is_file)
     return files if len(interface.outputs) > 1 else ()
 
 
 def file_facts(output: Output) -> tuple[MeasureView, ...]:
-    """What an answer says of a file: what is known of every one, and what is measured on one of its kind."""
-    if output.kind is MediaKind.TEXT:
-        return ()
-    return (
-        MeasureView("media_type", "Str", "The file's media type, told by its content."),
-        MeasureView("bytes", "Int", "The file's size in bytes."),
-        MeasureView("sha256", "Str", "The file's sha256, in hexadecimal."),
-        *_MEASURES[output.kind],
-    )
+    """What an answer says of an output."""
+    return tuple(MeasureView(one.name, _MEASURED[one.json_type], one.description) for one in output.measures())
 
 
 def seed_names(interface: Interface) -> tuple[str, ...]:
@@ -163,20 +126,17 @@ def field_view(field: Field) -> FieldView:
 
 def output_view(output: Output) -> OutputView:
     """One output."""
-    handler, media_type = _HANDLERS[output.kind]
-    arguments = [python_source("name={}", output.name), python_source("node={}", output.node_id)]
-    if output.media_type != media_type:
-        arguments.append(python_source("media_type={}", output.media_type))
-    if output.many:
-        arguments.append(Python("many=True"))
     return OutputView(
         name=output.name,
         title=output.title,
         description=output.description,
-        handler_class=handler,
-        arguments=python_list(arguments),
+        handler_class=media_facts(output.kind).output_class,
+        arguments=output.runtime_arguments(),
         media_type=output.media_type,
         kind=output.kind.value,
+        is_file=output.is_file,
+        data_key=output.data_key,
+        data_text=output.data_text(),
         many=output.many,
     )
 

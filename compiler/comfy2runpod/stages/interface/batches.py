@@ -14,9 +14,8 @@ from comfy2runpod.expressions.expression import Expression, read_again
 from comfy2runpod.expressions.intervals import TooLarge
 from comfy2runpod.fields import Field, ImageField, Target, kind_of
 from comfy2runpod.ir.bound import BoundGraph
-from comfy2runpod.ir.interface import Output
-from comfy2runpod.ir.media import MediaKind
 from comfy2runpod.ir.prompt import Prompt, as_link
+from comfy2runpod.outputs import Output
 from comfy2runpod.shapes.evaluate import Told
 from comfy2runpod.shapes.trace import in_order, trace
 from comfy2runpod.shapes.values import Images, Latent, NodeError
@@ -36,7 +35,7 @@ def check_batches(
     Each field is looked at alone, then all together: at their largest and smallest, and where expressions over them
     have their ends.
     """
-    single = [output for output in outputs if output.kind is MediaKind.IMAGE and not output.many]
+    single = [output for output in outputs if output.batch_input is not None and not output.many]
     numbers = [(field, allowed) for field in fields if (allowed := field.whole_values()) is not None]
     ends = {field.name: _Ends.of(field.targets, allowed) for field, allowed in numbers}
     alone = [{name: value} for name, end in ends.items() for value in dict.fromkeys(end.values)]
@@ -128,8 +127,9 @@ def _counts(prompt: Prompt, outputs: Sequence[Output], catalog: Catalog) -> Mapp
     listed = _listed(prompt, ends, catalog, given)
     counts: dict[str, int | None] = {}
     for output in outputs:
-        told = given[output.node_id].get("images")
-        link = as_link(prompt[output.node_id].inputs.get("images"))
+        batch = output.batch_input or ""
+        told = given[output.node_id].get(batch)
+        link = as_link(prompt[output.node_id].inputs.get(batch))
         if link is not None and (link.node_id, link.slot) in listed:
             counts[output.name] = None
         elif told is not None and told.doubt is None and isinstance(told.value, Images):
@@ -166,5 +166,5 @@ def _is_one(told: Told | None) -> bool:
 
 def _report(graph: BoundGraph, output: Output, count: int | None, values: Mapping[str, int], found: Collector) -> None:
     node = graph.nodes[output.node_id]
-    at = Locus(graph.file, node.id, node.title, node.node_class.name, "images", node.json_path)
+    at = Locus(graph.file, node.id, node.title, node.node_class.name, output.batch_input, node.json_path)
     found.add(SeveralImages(at=at, output=output.name, count=count, values=tuple(values.items())))

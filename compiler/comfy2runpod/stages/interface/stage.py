@@ -23,9 +23,10 @@ from comfy2runpod.fields.note import InputAnnotation, Source
 from comfy2runpod.ir.annotation import Annotation, OutputAnnotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.flat import Exposed
-from comfy2runpod.ir.interface import Interface, Output, RunpodSettings
+from comfy2runpod.ir.interface import Interface, RunpodSettings
 from comfy2runpod.ir.json import Json, json_type
 from comfy2runpod.ir.prompt import as_link
+from comfy2runpod.outputs import Output, output_class
 from comfy2runpod.stages.annotate.annotation import MOST_NAMES
 from comfy2runpod.stages.annotate.plain_text import plain_text
 from comfy2runpod.stages.interface.aspect import aspect_limit
@@ -308,11 +309,10 @@ class _Maker:
                 yield note.name
 
     def _output(self, note: OutputAnnotation, node: BoundNode, saves: Saves) -> Output:
-        return Output(
+        return output_class(saves.kind)(
             name=note.name,
             title=note.title or note.name.replace("_", " ").capitalize(),
             description=plain_text(note.description or ""),
-            kind=saves.kind,
             media_type=saves.media_type,
             node_id=node.id,
             class_type=node.node_class.name,

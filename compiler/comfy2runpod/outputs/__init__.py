@@ -1,0 +1,56 @@
+"""What an answer may hold: one module a kind of output, with all that the kind is.
+
+A new kind is a module here, a member of `Output` and a case below; a module of the runtime's `outputs/`, which
+measures its files, and its name in the runtime's face; and what compiler and worker agree on about it, in the contract
+(`media.py`). Which nodes save it is a fact of each node.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from comfy2runpod.outputs.animation import AnimationOutput
+from comfy2runpod.outputs.audio import AudioOutput
+from comfy2runpod.outputs.base import OutputBase
+from comfy2runpod.outputs.drawing import DrawingOutput
+from comfy2runpod.outputs.image import ImageOutput
+from comfy2runpod.outputs.model3d import Model3DOutput
+from comfy2runpod.outputs.text import TextOutput
+from comfy2runpod.outputs.video import VideoOutput
+from comfy2runpod_contract.media import MediaKind
+
+__all__ = [
+    "AnimationOutput",
+    "AudioOutput",
+    "DrawingOutput",
+    "ImageOutput",
+    "Model3DOutput",
+    "Output",
+    "OutputBase",
+    "TextOutput",
+    "VideoOutput",
+    "output_class",
+]
+
+Output: TypeAlias = (
+    VideoOutput | ImageOutput | AudioOutput | AnimationOutput | Model3DOutput | DrawingOutput | TextOutput
+)
+
+
+def output_class(kind: MediaKind) -> type[Output]:
+    """The type of outputs of a kind."""
+    match kind:
+        case MediaKind.VIDEO:
+            return VideoOutput
+        case MediaKind.IMAGE:
+            return ImageOutput
+        case MediaKind.AUDIO:
+            return AudioOutput
+        case MediaKind.ANIMATION:
+            return AnimationOutput
+        case MediaKind.MODEL3D:
+            return Model3DOutput
+        case MediaKind.DRAWING:
+            return DrawingOutput
+        case MediaKind.TEXT:
+            return TextOutput

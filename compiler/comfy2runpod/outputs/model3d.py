@@ -1,0 +1,16 @@
+"""A 3D model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from comfy2runpod.outputs.base import FileOutput
+from comfy2runpod_contract.media import MediaKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model3DOutput(FileOutput):
+    """A 3D model, of which nothing is measured."""
+
+    kind: ClassVar[MediaKind] = MediaKind.MODEL3D

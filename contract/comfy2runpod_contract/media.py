@@ -1,0 +1,136 @@
+"""Kinds of media in an answer: the type that each has, what is measured on it, and how files are named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+# What a file's name ends in, by the type that its content has: in the worker's bucket, and wherever a result is saved.
+FILE_ENDINGS: Mapping[str, str] = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "image/gif": ".gif",
+    "image/svg+xml": ".svg",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+    "video/ogg": ".ogv",
+    "audio/flac": ".flac",
+    "audio/mp4": ".m4a",
+    "audio/mpeg": ".mp3",
+    "audio/ogg": ".ogg",
+    "audio/opus": ".opus",
+    "audio/wav": ".wav",
+    "audio/webm": ".weba",
+    "model/gltf-binary": ".glb",
+    "application/json": ".json",
+    "text/plain": ".txt",
+}
+OTHER_ENDING = ".bin"
+# Of a file whose content is none of these.
+OTHER_TYPE = "application/octet-stream"
+
+
+def file_ending(media_type: str) -> str:
+    """What the name of a file of this type ends in, with the dot; parameters and case do not count."""
+    return FILE_ENDINGS.get(media_type.partition(";")[0].strip().lower(), OTHER_ENDING)
+
+
+class MediaKind(StrEnum):
+    """What a Save node leaves behind."""
+
+    VIDEO = "video"
+    IMAGE = "image"
+    AUDIO = "audio"
+    ANIMATION = "animation"
+    MODEL3D = "model3d"
+    DRAWING = "drawing"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A key of an answer that says something of a file: its name, its JSON type, and a sentence on it."""
+
+    name: str
+    json_type: Literal["integer", "number", "string"]
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFacts:
+    """What is known of a kind.
+
+    Attributes:
+        output_class: the worker's class for an output of this kind, by which packages name it.
+        media_type: what its files are, unless the node that saves them writes another type.
+        measures: what is measured on a file of this kind.
+    """
+
+    output_class: str
+    media_type: str
+    measures: tuple[Measure, ...] = ()
+
+
+# Of every file, whatever it is.
+FILE_MEASURES = (
+    Measure("media_type", "string", "The file's media type, told by its content."),
+    Measure("bytes", "integer", "The file's size in bytes."),
+    Measure("sha256", "string", "The file's sha256, in hexadecimal."),
+)
+_FRAMES = (
+    Measure("width", "integer", "Width in pixels, measured on the decoded frames."),
+    Measure("height", "integer", "Height in pixels, measured on the decoded frames."),
+    Measure("frame_count", "integer", "Number of frames, counted while decoding."),
+)
+
+
+def media_facts(kind: MediaKind) -> MediaFacts:
+    """What is known of a kind."""
+    match kind:
+        case MediaKind.VIDEO:
+            seconds = Measure("duration_seconds", "number", "Frames by frame rate, in seconds, to two decimals.")
+            return MediaFacts(output_class="Video", media_type="video/mp4", measures=(*_FRAMES, seconds))
+        case MediaKind.IMAGE:
+            sides = (
+                Measure("width", "integer", "Width in pixels, measured on the decoded image."),
+                Measure("height", "integer", "Height in pixels, measured on the decoded image."),
+            )
+            return MediaFacts(output_class="Image", media_type="image/png", measures=sides)
+        case MediaKind.AUDIO:
+            seconds = Measure("duration_seconds", "number", "Length in seconds, measured on the decoded samples.")
+            return MediaFacts(output_class="Audio", media_type="audio/flac", measures=(seconds,))
+        case MediaKind.ANIMATION:
+            seconds = Measure("duration_seconds", "number", "The frames' own durations together, in seconds.")
+            return MediaFacts(output_class="Animation", media_type="image/webp", measures=(*_FRAMES, seconds))
+        case MediaKind.MODEL3D:
+            return MediaFacts(output_class="Model3D", media_type="model/gltf-binary")
+        case MediaKind.DRAWING:
+            return MediaFacts(output_class="Drawing", media_type="image/svg+xml")
+        case MediaKind.TEXT:
+            return MediaFacts(output_class="Text", media_type="text/plain")
+
+
+# What an image of an input may be, and what an image of an answer is encoded as on request.
+ImageFormat: TypeAlias = Literal["png", "jpeg", "webp"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFormatFacts:
+    """A format of images: its name in requests and notes, in sentences, and as a media type."""
+
+    name: ImageFormat
+    label: str
+    media_type: str
+
+
+IMAGE_FORMATS: Mapping[str, ImageFormatFacts] = {
+    facts.name: facts
+    for facts in (
+        ImageFormatFacts("png", "PNG", "image/png"),
+        ImageFormatFacts("jpeg", "JPEG", "image/jpeg"),
+        ImageFormatFacts("webp", "WebP", "image/webp"),
+    )
+}
