@@ -20,7 +20,7 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.cli.app import run
 from tests.kills.dying import Steps
 
-_USED = ("cli.compile", "cli.annotate", "cli.docs", "cli.batch", "operate.batch", "operate.caller", "operate.journal")
+_USED = ("cli.compile", "cli.annotate", "cli.docs", "cli.batch", "batch.batch", "batch.caller", "batch.journal")
 
 
 def main() -> None:
