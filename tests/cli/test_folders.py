@@ -97,7 +97,7 @@ def test_a_disk_without_room_for_models_of_unknown_size_is_told(graphs: Path, tm
     done = comfy2runpod("compile", graph, "-o", tmp_path / "out")
     assert done.returncode == 0
     assert "warning[model-size-unknown]" in done.stderr
-    assert "Nothing says how large qwen_3_4b.safetensors is" in done.stderr
+    assert "The size of qwen_3_4b.safetensors is not known" in done.stderr
     assert "19 GB a worker: 10 GB and the models, but 1 of them not counted: size not known" in done.stdout
     hub = json.loads((tmp_path / "out" / "t2i_klein_4b" / ".runpod" / "hub.json").read_text("utf-8"))
     assert hub["config"]["containerDiskInGb"] == 19

@@ -77,7 +77,7 @@ def test_without_a_network_the_hub_is_named(impatient: Impatient, tmp_path: Path
     # A name that no resolver knows (RFC 6761).
     done = impatient("lock", graph, HF_ENDPOINT="https://hub.invalid", HF_HUB_DISABLE_TELEMETRY="1")
     assert done.returncode == 3
-    assert "The hub hub.invalid cannot be asked for the file: ConnectError" in done.stderr
+    assert "The hub hub.invalid could not be queried for the file: ConnectError" in done.stderr
 
 
 def test_a_token_with_a_line_end_is_named_and_not_shown(impatient: Impatient, tmp_path: Path) -> None:

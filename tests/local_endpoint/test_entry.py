@@ -93,7 +93,7 @@ def test_an_address_that_is_taken_is_said_as_one(package: Path) -> None:
         with serve(str(package), "--port", port) as process:
             _, said = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 3
-    assert "cannot be listened on" in said
+    assert "Cannot listen on" in said
     assert "--port" in said
 
 

@@ -6,7 +6,7 @@ from comfy2runpod.diagnostics import Diagnostic, Text
 
 
 class NothingToRemove(Diagnostic):
-    """A key that is to go and is not in the note."""
+    """A key that is to be removed and is not in the note."""
 
     code = "nothing-to-remove"
     key: str
@@ -15,21 +15,19 @@ class NothingToRemove(Diagnostic):
 
     @Text
     def reason(self) -> str:
-        return f"The note has no {self.key}; there it has: {', '.join(self.known) or 'nothing'}."
+        return f"The note has no {self.key}; it has: {', '.join(self.known) or 'nothing'}."
 
-    remedy = Text("{near:did_you_mean}Name what is to go as the note has it, such as inputs.prompt.")
+    remedy = Text("{near:did_you_mean}Name the key as the note has it, such as inputs.prompt.")
 
 
 class CannotChangeNote(Diagnostic):
-    """A note that is written in a way that cannot be changed in place."""
+    """A note whose YAML cannot be changed in place."""
 
     code = "cannot-change-note"
     problem: str
 
     reason = Text("The note cannot be changed: {problem}.")
-    remedy = Text(
-        "Change the note in ComfyUI, or take out what is unusual about its YAML (anchors, tags, one-line blocks)."
-    )
+    remedy = Text("Change the note in ComfyUI, or remove unusual YAML from it (anchors, tags, one-line blocks).")
 
 
 class NothingToAnnotate(Diagnostic):
@@ -37,5 +35,5 @@ class NothingToAnnotate(Diagnostic):
 
     code = "nothing-to-annotate"
 
-    reason = Text("The graph has no nodes: there is nothing that a note could speak of.")
-    remedy = Text("Give the graph as ComfyUI saves it (Workflow > Save).")
+    reason = Text("The graph has no nodes, so there is nothing to annotate.")
+    remedy = Text("Use the graph as ComfyUI saves it (Workflow > Save).")

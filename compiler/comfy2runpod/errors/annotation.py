@@ -6,36 +6,36 @@ from comfy2runpod.diagnostics import Diagnostic, Locus, Text, also
 
 
 class SeveralAnnotations(Diagnostic):
-    """More than one note carries the title."""
+    """More than one note has the title comfy2runpod."""
 
     code = "several-annotations"
     nodes: tuple[str, ...]
     others: tuple[Locus, ...] = also("has the same title")
 
     reason = Text("Nodes {nodes:list} are all notes titled comfy2runpod; one is expected.")
-    remedy = Text("Put everything into one of them and retitle or remove the others.")
+    remedy = Text("Put everything into one of them and rename or remove the others.")
 
 
 class NotYaml(Diagnostic):
-    """A note that cannot be read."""
+    """A note that is not YAML."""
 
     code = "annotation-not-yaml"
     line: int
     problem: str
 
     reason = Text("The note is not YAML; line {line}: {problem}.")
-    remedy = Text("Mend the line; a text that holds `: ` or starts with a special character needs quotes.")
+    remedy = Text("Correct the line; a text that contains `: ` or starts with a special character needs quotes.")
 
 
 class UnknownKey(Diagnostic):
-    """A key that means nothing."""
+    """A key that is not known at its place."""
 
     code = "unknown-annotation-key"
     key: str
     allowed: tuple[str, ...]
     near: tuple[str, ...]
 
-    reason = Text("{key} is not a key here; known are {allowed:list}.")
+    reason = Text("{key} is not a known key here; known keys are {allowed:list}.")
     remedy = Text("{near:did_you_mean}Correct or remove the key.")
 
 
@@ -56,5 +56,5 @@ class NothingFed(Diagnostic):
     code = "field-feeds-nothing"
     field: str
 
-    reason = Text("The field {field} has no `from`: it would feed no input.")
-    remedy = Text("Say which input it feeds, such as `from: 92.text`.")
+    reason = Text("The field {field} has no `from`, so it would feed no input.")
+    remedy = Text("Name the input that it feeds, such as `from: 92.text`.")

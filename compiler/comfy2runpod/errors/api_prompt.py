@@ -6,9 +6,9 @@ from comfy2runpod.diagnostics import Diagnostic, Text
 
 
 class NodeWithoutClass(Diagnostic):
-    """A node that does not say what it is."""
+    """A node without a class."""
 
     code = "node-without-class"
 
-    reason = Text("The node has no class_type. The editor leaves it out where it does not know a node's class.")
-    remedy = Text("Export the prompt again from a ComfyUI that has the node's class, or without the node.")
+    reason = Text("The node has no class_type. The editor omits it if it does not know the class of a node.")
+    remedy = Text("Export the prompt again from a ComfyUI that has the class of the node, or without the node.")

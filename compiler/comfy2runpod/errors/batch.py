@@ -6,27 +6,27 @@ from comfy2runpod.diagnostics import Diagnostic, Locus, Text, also, shorten
 
 
 class BadLine(Diagnostic):
-    """A line that is no input."""
+    """A line that is not an input."""
 
     code = "bad-line"
     problem: str
 
-    reason = Text("The line is no input: {problem}. Nothing was sent.")
+    reason = Text("The line is not an input: {problem}. Nothing was sent.")
     remedy = Text(
-        'Give one JSON object a line: an input, such as {{"prompt": "a cat"}}, or {{"id": "cat-1", "input": '
-        '{{"prompt": "a cat"}}}}, and nothing beside these two keys.'
+        'Write one JSON object on each line: an input, such as {{"prompt": "a cat"}}, or {{"id": "cat-1", "input": '
+        '{{"prompt": "a cat"}}}} with only these two keys.'
     )
 
 
 class UnsafeId(Diagnostic):
-    """An id that cannot be a folder's name everywhere."""
+    """An id that is not a valid folder name on every system."""
 
     code = "unsafe-id"
     id: str
 
     @Text
     def reason(self) -> str:
-        return f"The id {shorten(self.id)!r} cannot be the name of a folder everywhere. Nothing was sent."
+        return f"The id {shorten(self.id)!r} is not a valid folder name on every system. Nothing was sent."
 
     remedy = Text(
         "Use at most 100 letters, digits, dots, hyphens and underscores of ASCII, with a letter or digit first and no "
@@ -35,28 +35,28 @@ class UnsafeId(Diagnostic):
 
 
 class DuplicateId(Diagnostic):
-    """Two lines with one id."""
+    """Two lines with the same id."""
 
     code = "duplicate-id"
     id: str
     first: int
     first_at: Locus = also("has this id already")
 
-    reason = Text("The id {id} is that of line {first:,} already, letters' case aside. Nothing was sent.")
-    remedy = Text("Give every line an id of its own. A line without one has its number as its id.")
+    reason = Text("The id {id} is already that of line {first:,} (letter case is ignored). Nothing was sent.")
+    remedy = Text("Give each line its own id. A line without an id has its line number as its id.")
 
 
 class NoInputs(Diagnostic):
-    """A file without a line."""
+    """A file without inputs."""
 
     code = "no-inputs"
 
-    reason = Text("The file holds no input.")
-    remedy = Text("Give one JSON object a line.")
+    reason = Text("The file contains no inputs.")
+    remedy = Text("Write one JSON object on each line.")
 
 
 class InputsChanged(Diagnostic):
-    """A file that changed while its inputs were sent."""
+    """A file that changed while its inputs were being sent."""
 
     code = "inputs-changed"
 
@@ -67,65 +67,70 @@ class InputsChanged(Diagnostic):
 
 
 class PlaceTaken(Diagnostic):
-    """A folder that holds something where a result would go."""
+    """A folder that already has an entry where a result would be written."""
 
     code = "place-taken"
     id: str
 
-    reason = Text("{id} is there already, and no journal says that a batch made it. Nothing was sent.")
+    reason = Text("{id} already exists, and no journal shows that a batch made it. Nothing was sent.")
     remedy = Text("Choose another output folder (-o), or another id for the input.")
 
 
 class OtherJournal(Diagnostic):
-    """A journal of another batch."""
+    """The journal of another batch."""
 
     code = "other-journal"
     what: str
     theirs: str
     ours: str
 
-    reason = Text("The journal is of another batch: its {what} is {theirs}, not {ours}. Nothing was sent.")
-    remedy = Text("To go on, give what was given before, unchanged; to begin anew, choose another output folder (-o).")
+    reason = Text("The journal belongs to another batch: its {what} is {theirs}, not {ours}. Nothing was sent.")
+    remedy = Text(
+        "To continue that batch, use its inputs and its endpoint unchanged; to start a new one, choose another output "
+        "folder (-o)."
+    )
 
 
 class BrokenJournal(Diagnostic):
-    """A journal that cannot be understood."""
+    """A journal that cannot be read."""
 
     code = "broken-journal"
     problem: str
 
-    reason = Text("The journal cannot be understood: {problem}. Nothing was sent.")
-    remedy = Text("Restore the file as a batch wrote it, or choose another output folder (-o) for a batch of its own.")
+    reason = Text("The journal cannot be read: {problem}. Nothing was sent.")
+    remedy = Text("Restore the file as it was written, or choose another output folder (-o) for a new batch.")
 
 
 class BatchRunning(Diagnostic):
-    """A folder that another process works in."""
+    """An output folder that another process is using."""
 
     code = "batch-running"
 
-    reason = Text("Another process is at work on this batch.")
-    remedy = Text("Wait for its end or stop it, then run the same command again; or choose another output folder (-o).")
+    reason = Text("Another process is running this batch.")
+    remedy = Text(
+        "Wait until it ends or stop it, then run the same command again; or choose another output folder (-o)."
+    )
 
 
 class CannotKeep(Diagnostic):
-    """A result or a line of the journal that could not be written."""
+    """A result or a journal entry that could not be written."""
 
     code = "cannot-keep"
     problem: str
 
-    reason = Text("The batch's folder cannot be written: {problem}. Nothing more was sent.")
+    reason = Text("The batch's folder cannot be written to: {problem}. Nothing more was sent.")
     remedy = Text(
-        "Make room, or mend the folder's permissions; then run the same command again, within 30 minutes if you can: "
-        "so long RunPod keeps the results of jobs that have ended."
+        "Free some disk space, or correct the folder's permissions; then run the same command again, within 30 minutes "
+        "if possible: RunPod keeps the results of finished jobs for that long."
     )
 
 
 class EndpointRefused(Diagnostic):
-    """An endpoint that takes no calls of ours."""
+    """An endpoint that does not accept our calls."""
 
     code = "endpoint-refused"
     problem: str
     what_to_do: str
 
-    reason = Text("The batch was stopped: {problem}. What was queued is in the journal, the rest stays unsent.")
-    remedy = Text("{what_to_do}; then run the same command again: it goes on where it stopped.")
+    reason = Text("The batch was stopped: {problem}. Queued jobs are in the journal; the other inputs were not sent.")
+    remedy = Text("{what_to_do}; then run the same command again: it continues where it stopped.")

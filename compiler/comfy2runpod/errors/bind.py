@@ -31,7 +31,7 @@ class UnknownNodeClass(Diagnostic):
         text = f"ComfyUI {self.comfyui} has no node class {shorten(self.class_type)}."
         if self._of_a_pack:
             version = f", saved with version {self.pack_version}" if self.pack_version else ""
-            text += f" It comes from the node pack {self.pack}{version}, of which no catalog is given."
+            text += f" It comes from the node pack {self.pack}{version}, for which there is no catalog."
         elif self._of_comfyui:
             version = f" {self.pack_version}" if self.pack_version else ""
             text += f" The node was saved with ComfyUI{version}; packages are made for {self.comfyui}."
@@ -46,15 +46,15 @@ class UnknownNodeClass(Diagnostic):
             return (
                 f"Start a ComfyUI {self.comfyui} that has the pack and run\n"
                 f"comfy2runpod catalog refresh --from http://127.0.0.1:8188 --pack {quote(name)} -o {quote(place)}\n"
-                "or replace the node by one of ComfyUI's own."
+                "or replace the node with one of ComfyUI's own."
             )
         near = did_you_mean(self.near(self.class_type))
         if self._of_comfyui:
-            return f"{near}Replace the node by those that ComfyUI {self.comfyui} has."
+            return f"{near}Replace the node with nodes that ComfyUI {self.comfyui} has."
         place = (folder / "packs.json").as_posix()
         return (
-            f"{near}Replace the node; or, if it is a node pack's, start a ComfyUI {self.comfyui} that has the pack and "
-            f"run\ncomfy2runpod catalog refresh --from http://127.0.0.1:8188 --packs-only -o {quote(place)}"
+            f"{near}Replace the node; or, if it belongs to a node pack, start a ComfyUI {self.comfyui} with the pack "
+            f"and run\ncomfy2runpod catalog refresh --from http://127.0.0.1:8188 --packs-only -o {quote(place)}"
         )
 
     @property
@@ -67,19 +67,19 @@ class UnknownNodeClass(Diagnostic):
 
 
 class PaidApiNode(Diagnostic):
-    """A node that calls a paid service, which a worker has no account for."""
+    """A node that calls a paid service, for which a worker has no account."""
 
     code = "paid-api-node"
 
-    reason = Text("This node calls a paid service in the name of a Comfy.org account.")
+    reason = Text("This node calls a paid service with a Comfy.org account.")
     remedy = Text(
-        "Replace it by a node that runs on the worker, or allow it by name: --allow-api-node {at.class_type} "
+        "Replace it with a node that runs on the worker, or allow it by name: --allow-api-node {at.class_type} "
         "(--allow-api-nodes allows all of them)."
     )
 
 
 class WidgetValuesShifted(Diagnostic):
-    """A list of widget values that another version of the class saved: from some place on they go to wrong widgets."""
+    """Widget values that another version of the class saved: from some position on they go to the wrong widgets."""
 
     code = "widget-values-shifted"
     widget: str
@@ -96,8 +96,8 @@ class WidgetValuesShifted(Diagnostic):
     def reason(self) -> str:
         version = f"saved with version {self.saved_with}" if self.saved_with else "saved with another version"
         text = (
-            f"{self.widget} would get {show(self.value)}, where {self.expected} belongs: the node was {version} of its "
-            f"class and holds {self.found} widget values for {len(self.widgets)} widgets ({', '.join(self.widgets)})."
+            f"{self.widget} would get {show(self.value)}, but takes {self.expected}: the node was {version} of its "
+            f"class and has {self.found} widget values for {len(self.widgets)} widgets ({', '.join(self.widgets)})."
         )
         if self.added:
             inputs, they = ("input", "it") if len(self.added) == 1 else ("inputs", "them")
@@ -112,7 +112,7 @@ class WidgetValuesShifted(Diagnostic):
 
 
 class WrongWidgetType(Diagnostic):
-    """A saved value that is not of its widget's type, and no other version of the class explains it."""
+    """A saved value that is not of its widget's type, where no other version of the class explains it."""
 
     code = "wrong-type"
     value: Json
@@ -123,7 +123,7 @@ class WrongWidgetType(Diagnostic):
 
 
 class ExtraWidgetValues(Diagnostic):
-    """More saved values than the class has widgets, all of which fit: the editor passes over the last ones."""
+    """More saved values than the class has widgets, all of which fit: the editor ignores the last ones."""
 
     severity = Severity.WARNING
     code = "extra-widget-values"
@@ -138,39 +138,39 @@ class ExtraWidgetValues(Diagnostic):
         if not self.widgets:
             count = "a widget value" if len(self.extra) == 1 else f"{len(self.extra)} widget values"
             return (
-                f"The node{version} holds {count}, its class has no widgets. They are passed over, as in the editor: "
+                f"The node{version} has {count}, but its class has no widgets. Ignored, as in the editor: "
                 f"{shorten(values)}."
             )
         places = ", ".join(self.widgets)
         return (
-            f"The node{version} holds {len(self.widgets) + len(self.extra)} widget values, its class has "
-            f"{len(self.widgets)} widgets: {places}. All of these get a value that fits; what is left over at the end "
-            f"is passed over, as in the editor: {shorten(values)}."
+            f"The node{version} has {len(self.widgets) + len(self.extra)} widget values, but its class has "
+            f"{len(self.widgets)} widgets: {places}. Each of them gets a value that fits; the remaining values are "
+            f"ignored, as in the editor: {shorten(values)}."
         )
 
-    remedy = Text("Look at the node's values in ComfyUI and save the graph there: the warning goes away.")
+    remedy = Text("Check the node's values in ComfyUI and save the graph there: then the warning disappears.")
 
 
 class InstanceValueMisfits(Diagnostic):
-    """A value that a subgraph's instance holds for a widget of another type: its list no longer fits its inputs."""
+    """A value that a subgraph's instance holds for a widget of another type: its values no longer match its inputs."""
 
     code = "instance-values-shifted"
-    giver: str
+    instance: str
     value: Json
     expected: str
 
     reason = Text(
-        "The instance {giver} of the subgraph holds {value:json} for this widget, where {expected} belongs: its list "
-        "of values no longer fits the subgraph's inputs."
+        "The instance {instance} of the subgraph has {value:json} for this widget, which takes {expected}: its list of "
+        "values no longer matches the subgraph's inputs."
     )
     remedy = Text(
-        "Set the widgets of node {giver} anew in ComfyUI and save, or take the values of the nodes inside with "
+        "Set the widgets of node {instance} again in ComfyUI and save, or use the values of the nodes inside with "
         "--editor 1.43."
     )
 
 
 class PromotedChoiceLost(Diagnostic):
-    """A dynamic combo linked to a subgraph's input: the editor loses its choice on load, and what came with it."""
+    """A dynamic combo linked to a subgraph's input: the editor loses its choice on load, with its inputs."""
 
     severity = Severity.WARNING
     code = "promoted-choice-lost"
@@ -178,13 +178,13 @@ class PromotedChoiceLost(Diagnostic):
 
     reason = Text(
         "The input is linked to an input of its subgraph: editor {editor} falls back to the first choice when it opens "
-        "the graph, drops what is linked to the others' inputs, and queues that. The compiled prompt does the same."
+        "the graph, drops the links to the inputs of other choices, and queues that. The compiled prompt does the same."
     )
-    remedy = Text("Take the input out of the subgraph's inputs, or compile with --editor 1.58, which keeps the choice.")
+    remedy = Text("Remove the input from the subgraph's inputs, or compile with --editor 1.58, which keeps the choice.")
 
 
 class EditorsDisagree(Diagnostic):
-    """A graph of which editor versions make different prompts, and nothing tells which one counts."""
+    """A graph of which editor versions make different prompts, and nothing says which one is meant."""
 
     code = "editors-disagree"
     first: str
@@ -195,26 +195,26 @@ class EditorsDisagree(Diagnostic):
 
     @Text
     def reason(self) -> str:
-        by = f"editor {self.version}, which is neither" if self.version else "an editor that left no version"
+        by = f"editor {self.version}, which is neither" if self.version else "an editor that recorded no version"
         return (
             f"Editor {self.first} queues {self.first_value} here, editor {self.second} {self.second_value}; "
             f"the file was saved by {by}."
         )
 
     remedy = Text(
-        "Say whose rule to follow: --editor {first} or --editor {second}. If this is a subgraph's widget, giving the "
-        "instance and the node inside the same value settles it too."
+        "Choose one: --editor {first} or --editor {second}. If this is a subgraph's widget, setting the same value on "
+        "the instance and on the node inside avoids the choice."
     )
 
 
 class DynamicPromptChoice(Diagnostic):
-    """A text with alternatives in braces, of which the editor would draw one at random."""
+    """A text with alternatives in braces, of which the editor chooses one at random."""
 
     code = "dynamic-prompt"
     text: str
 
-    reason = Text("The text {text:json} holds alternatives in braces: the editor draws one of them for each run.")
-    remedy = Text("Write out the one that is meant, or escape the braces as \\{{ and \\}}.")
+    reason = Text("The text {text:json} has alternatives in braces: the editor chooses one of them for each run.")
+    remedy = Text("Write only the one that is meant, or escape the braces as \\{{ and \\}}.")
 
 
 class UndeclaredInput(Diagnostic):
@@ -226,5 +226,5 @@ class UndeclaredInput(Diagnostic):
 
     reason = Text("The class has no such input (it has: {declared:list}); the link has no effect.")
     remedy = Text(
-        "Link an input that the class has; to be rid of the old one, add a new node of this class and delete this."
+        "Link an input that the class has; to remove the old one, add a new node of this class and delete this one."
     )

@@ -6,37 +6,37 @@ from comfy2runpod.diagnostics import Diagnostic, Severity, Text
 
 
 class BadCatalog(Diagnostic):
-    """A catalog file that is not one."""
+    """A file that is not a catalog."""
 
     code = "bad-catalog"
     problem: str
 
     reason = Text("The file is not a catalog of node classes: {problem}.")
     remedy = Text(
-        "Make it again: comfy2runpod catalog refresh --from URL|FILE -o FILE. In a folder `catalog` beside a graph "
-        "there may be catalogs, and facts about node classes, only."
+        "Create it again: comfy2runpod catalog refresh --from URL|FILE -o FILE. A folder named `catalog` beside a "
+        "graph may contain only catalogs and files of facts about node classes."
     )
 
 
 class BadNodeFacts(Diagnostic):
-    """Facts about a node pack's classes that cannot be read, or are about what is not the pack's."""
+    """Facts about the classes of a node pack that cannot be read, or are about other classes."""
 
     code = "bad-node-facts"
     problem: str
 
     reason = Text("The file's facts about node classes cannot be used: {problem}.")
-    remedy = Text("Correct the file: docs/node-facts.md says which facts there are, and what each of them holds.")
+    remedy = Text("Correct the file: docs/node-facts.md describes each kind of fact.")
 
 
 class BadObjectInfo(Diagnostic):
-    """What should be a server's /object_info and is not."""
+    """Data that is not a ComfyUI server's answer to /object_info."""
 
     code = "bad-object-info"
     problem: str
 
     reason = Text("This is not a ComfyUI server's answer to /object_info: {problem}.")
     remedy = Text(
-        "Give the URL of a running ComfyUI (http://127.0.0.1:8188), or its saved answer (curl URL/object_info)."
+        "Use the URL of a running ComfyUI (http://127.0.0.1:8188), or its saved answer (curl URL/object_info)."
     )
 
 
@@ -47,7 +47,7 @@ class ServerUnreachable(Diagnostic):
     problem: str
 
     reason = Text("The server does not answer: {problem}.")
-    remedy = Text("Start ComfyUI, and check the address with a browser.")
+    remedy = Text("Start ComfyUI, and open the address in a browser to check it.")
 
 
 class NoSuchPack(Diagnostic):
@@ -61,11 +61,11 @@ class NoSuchPack(Diagnostic):
     @Text
     def reason(self) -> str:
         there = ", ".join(self.known) or "none"
-        return f"No node class comes from a pack {self.pack}; packs that are there: {there}."
+        return f"No node class comes from a pack {self.pack}; it has these packs: {there}."
 
     remedy = Text(
-        "{near:did_you_mean}A pack is named by its folder under custom_nodes. Install it in that ComfyUI, and look at "
-        "its log: a pack that fails to load brings no classes."
+        "{near:did_you_mean}A pack is named by its folder under custom_nodes. Install it in that ComfyUI and check its "
+        "log: a pack that fails to load adds no classes."
     )
 
 
@@ -77,8 +77,11 @@ class NoSuchClass(Diagnostic):
     comfyui: str
     near: tuple[str, ...]
 
-    reason = Text("Neither ComfyUI {comfyui} nor a catalog that was given has a node class {class_type}.")
-    remedy = Text("{near:did_you_mean}Name a class, not a title; for a node pack's, give its catalog with --catalog.")
+    reason = Text("Neither ComfyUI {comfyui} nor any given catalog has a node class {class_type}.")
+    remedy = Text(
+        "{near:did_you_mean}Use the name of a class, not a title; for a class of a node pack, pass its catalog with "
+        "--catalog."
+    )
 
 
 class PackNotInImage(Diagnostic):
@@ -95,10 +98,10 @@ class PackNotInImage(Diagnostic):
         version = f" {self.version}" if self.version else ""
         return (
             f"{', '.join(self.classes)} {'come' if len(self.classes) > 1 else 'comes'} from the node pack "
-            f"{self.pack}{version}, which the package's image does not have."
+            f"{self.pack}{version}, which the package's image does not install."
         )
 
     remedy = Text(
-        "Build an image from the package's own that adds the pack (FROM it), at the version that the graph was made "
-        "with."
+        "Build an image on top of the package's own (FROM it) that adds the pack, in the version with which the graph "
+        "was made."
     )

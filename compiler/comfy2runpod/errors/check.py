@@ -1,4 +1,4 @@
-"""What the server itself would refuse, said with the node's path, its title and what to do."""
+"""What the server itself would refuse, with the path and title of the node and what to do."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from comfy2runpod.diagnostics import Diagnostic, Locus, Related, Text, also, did
 from comfy2runpod.ir.flat import Cut, CutBy
 from comfy2runpod.ir.json import Json
 
-_WAY_ENDS = {
+_LINK_ENDS = {
     CutBy.MUTED: "what it is linked to, {node}, is muted",
-    CutBy.BYPASSED: "its link ends at {node}: it is bypassed and has no input of this type to pass on",
-    CutBy.OPEN_INPUT: "its link leads to {node}, to whose input{slot} nothing is linked",
-    CutBy.EMPTY_SUBGRAPH: "its link leads to {node}, inside which nothing feeds the output{slot}",
+    CutBy.BYPASSED: "its link ends at {node}, which is bypassed and has no input of this type to pass on",
+    CutBy.OPEN_INPUT: "its link leads to {node}, whose input{slot} has no link",
+    CutBy.EMPTY_SUBGRAPH: "its link leads to {node}, inside which nothing is linked to the output{slot}",
 }
-_MEND_WAY = {
+_REPAIRS = {
     CutBy.MUTED: "In ComfyUI, select that node and press Ctrl+M to unmute it, or link another.",
     CutBy.BYPASSED: "In ComfyUI, select that node and press Ctrl+B to end the bypass, or link another.",
     CutBy.OPEN_INPUT: "Link that input, or link this one to another node.",
@@ -24,7 +24,7 @@ _MEND_WAY = {
 
 
 class RequiredInputMissing(Diagnostic):
-    """A required input with neither a link nor a value, or with a link that `cut` ends on the way."""
+    """A required input with neither a link nor a value, or whose link ends at `cut`, before any node that runs."""
 
     code = "required-input-missing"
     type: str
@@ -45,12 +45,12 @@ class RequiredInputMissing(Diagnostic):
         if self.cut is None:
             return f"{required} and has neither a link nor a value."
         end = self.cut.at
-        way = _WAY_ENDS[self.cut.by].format(node=end.node_name, slot=f" {end.input}" if end.input else "")
-        return f"{required}, and {way}."
+        ending = _LINK_ENDS[self.cut.by].format(node=end.node_name, slot=f" {end.input}" if end.input else "")
+        return f"{required}, and {ending}."
 
     @Text
     def remedy(self) -> str:
-        return "Link it." if self.cut is None else _MEND_WAY[self.cut.by]
+        return "Link it." if self.cut is None else _REPAIRS[self.cut.by]
 
 
 class ValueOutOfBounds(Diagnostic):
@@ -79,7 +79,7 @@ class ValueNotInList(Diagnostic):
     @Text
     def reason(self) -> str:
         if self.folders and not self.choices:
-            return f"{show(self.value)} is not the name of a file for the folder {' or '.join(self.folders)}."
+            return f"{show(self.value)} is not a valid file name for the folder {' or '.join(self.folders)}."
         offered = shorten(", ".join(str(choice) for choice in self.choices), 200) or "nothing"
         return f"{show(self.value)} is not among the choices: {offered}."
 
@@ -98,8 +98,8 @@ class WrongType(Diagnostic):
 
     reason = Text("{value:json} is not of the type {expected}.")
     remedy = Text(
-        "Set a value of that type. If the node's values look shifted, it was saved under another version of its class: "
-        "add a new one in its place."
+        "Set a value of that type. If the values of the node look shifted, it was saved with another version of its "
+        "class: add a new one in its place."
     )
 
 
@@ -111,18 +111,18 @@ class LinkOfWrongType(Diagnostic):
     given: str
     expected: str
 
-    reason = Text("The link brings {given} from node {origin.node} ({origin.class_type}); the input takes {expected}.")
+    reason = Text("The link carries {given} from node {origin.node} ({origin.class_type}); the input takes {expected}.")
     remedy = Text("Link an output of the right type.")
 
 
 class MalformedLink(Diagnostic):
-    """A list that is not a link, where the server takes every list for one."""
+    """A list that is not a link; the server reads every list as a link."""
 
     code = "malformed-link"
     value: Json
 
     reason = Text('Expected a link, ["node id", output number]; found {value:json}.')
-    remedy = Text('Name a node and the number of its output. To give a list as a value, wrap it: {{"__value__": […]}}.')
+    remedy = Text('Name a node and the number of its output. To use a list as a value, wrap it: {{"__value__": […]}}.')
 
 
 class LinkFromAbsentNode(Diagnostic):
@@ -136,7 +136,7 @@ class LinkFromAbsentNode(Diagnostic):
 
     @Text
     def remedy(self) -> str:
-        return f"{did_you_mean(self.near(self.origin))}Put that node back, or link the output of another."
+        return f"{did_you_mean(self.near(self.origin))}Restore that node, or link the output of another."
 
 
 class LinkFromNoOutput(Diagnostic):
@@ -158,7 +158,7 @@ class LinkFromNoOutput(Diagnostic):
 
 
 class GraphCycle(Diagnostic):
-    """Nodes that wait for one another. `others` are those of the cycle beside the first."""
+    """Nodes that wait for one another. `others` are all of them but the first."""
 
     code = "graph-cycle"
     nodes: tuple[str, ...]
@@ -173,12 +173,12 @@ class GraphCycle(Diagnostic):
 
 
 class NoOutputNode(Diagnostic):
-    """A prompt that would compute nothing."""
+    """A prompt without an output node."""
 
     code = "no-output-node"
 
     reason = Text("No node that runs saves or shows a result: the server refuses a prompt without outputs.")
-    remedy = Text("Add a Save node, or switch the one that is muted or bypassed back on.")
+    remedy = Text("Add a Save node, or enable one that is muted or bypassed.")
 
 
 class RefusedByServer(Diagnostic):

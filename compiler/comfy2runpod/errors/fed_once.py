@@ -1,4 +1,4 @@
-"""What can be wrong where two write one input of the prompt."""
+"""What can be wrong if two things set one input of the prompt."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class FedTwice(Diagnostic):
     @Text
     def reason(self) -> str:
         if self.field == self.other:
-            return f"{self.field} feeds {self.path} twice, each time otherwise: only the last value would count."
+            return f"{self.field} feeds {self.path} twice with different values: only the last one would count."
         return (
-            f"{self.field} feeds {self.path}, which {self.other} feeds already: one of the two values would be dropped "
-            "without a word."
+            f"{self.field} feeds {self.path}, which {self.other} already feeds: one of the two values would be dropped "
+            "silently."
         )
 
     @Text
@@ -29,12 +29,12 @@ class FedTwice(Diagnostic):
         if self.field == self.other:
             return f"Name {self.path} once under `from`."
         return (
-            f"Take {self.path} out of one of the two; one field may feed several inputs (`from: [92.width, 5.width]`)."
+            f"Remove {self.path} from one of the two; one field may feed several inputs (`from: [92.width, 5.width]`)."
         )
 
 
 class FeedsAFileName(Diagnostic):
-    """A field of which nothing is left but a file's name, which the worker chooses."""
+    """A field that would only feed the name of an output file, which the worker chooses."""
 
     code = "feeds-a-file-name"
     field: str
@@ -42,14 +42,14 @@ class FeedsAFileName(Diagnostic):
     output: str
 
     reason = Text(
-        "{field} feeds {path}, which only names the file of {output}. The worker gives every job's files names of "
-        "their own: the value would be dropped without a word."
+        "{field} feeds {path}, which only names the file of {output}. The worker chooses the file names of each job, "
+        "so the value would be ignored silently."
     )
-    remedy = Text("Remove this field (or this path of it): a caller names the file where it is kept.")
+    remedy = Text("Remove this field (or this path from it): callers name files when they save them.")
 
 
 class FieldLostWithout(Diagnostic):
-    """A field in whose place a saved value stands where an image is omitted."""
+    """A field whose value is replaced by a saved one if an image is omitted."""
 
     code = "field-lost-without"
     field: str
@@ -63,8 +63,8 @@ class FieldLostWithout(Diagnostic):
         reader = f"{self.reader.node}.{self.reader.input}"
         kept = "nothing" if self.value is None else f"the saved {show(self.value)}"
         return (
-            f"{self.field} feeds {self.path}, which is bypassed where {all_of(self.fields)} is omitted: {reader} then "
-            f"takes {kept}, and the field's value would be dropped without a word."
+            f"{self.field} feeds {self.path}, which is bypassed if {all_of(self.fields)} is omitted: {reader} then "
+            f"takes {kept}, and the field's value would be dropped silently."
         )
 
-    remedy = Text("Take the node that holds the value out of `bypass`, or bypass the node that reads it too.")
+    remedy = Text("Remove the node that holds the value from `bypass`, or bypass the node that reads it as well.")

@@ -26,7 +26,7 @@ class CannotRead(Diagnostic):
 
 
 class CannotUse(Diagnostic):
-    """A path that the system does not take: too long a name, links that lead round, a closed folder."""
+    """A path that the system does not accept: a name that is too long, a cycle of links, a folder without access."""
 
     code = "cannot-use-path"
     problem: str
@@ -40,7 +40,7 @@ class CannotWrite(Diagnostic):
 
     code = "cannot-write"
     problem: str
-    # Something stands where a file or folder would be made; other rights would not help.
+    # Something exists where a file or folder would be made; other permissions would not help.
     taken: bool = False
 
     reason = Text("The place cannot be written: {problem}. Nothing was changed.")
@@ -48,7 +48,7 @@ class CannotWrite(Diagnostic):
     @Text
     def remedy(self) -> str:
         return (
-            f"Choose another output (-o), or {'move away what is there' if self.taken else 'change its permissions'}."
+            f"Choose another output (-o), or {'move away what is there' if self.taken else 'change the permissions'}."
         )
 
 
@@ -57,25 +57,25 @@ _MOST_NAMED = 20
 
 
 class NotOurs(Diagnostic):
-    """Something that stands where a folder of ours is to go, and that we did not write."""
+    """Something that exists where our output would be written, and that we did not write."""
 
     code = "not-ours"
     what: str
     # Whether even --force lets it alone.
     remains: bool = False
 
-    reason = Text("The place is taken: {what}. Nothing was changed.")
+    reason = Text("The output path is taken: {what}. Nothing was changed.")
 
     @Text
     def remedy(self) -> str:
         other = "Choose another output (-o), or move away what is there."
         if self.remains:
             return other
-        return f"{other} Or --force, which keeps every file but those that are written."
+        return f"{other} Or use --force, which replaces only the files that are written and keeps all others."
 
 
 class ChangedByHand(Diagnostic):
-    """Files that would be replaced and are not as we wrote them."""
+    """Files that would be replaced, and that were changed since we wrote them."""
 
     code = "changed-by-hand"
     changed: tuple[str, ...] = ()
@@ -86,26 +86,26 @@ class ChangedByHand(Diagnostic):
     def reason(self) -> str:
         parts = [f"changed since they were written: {_named(self.changed)}"] if self.changed else []
         parts += [f"not written by comfy2runpod: {_named(self.foreign)}"] if self.foreign else []
-        return f"Files would be lost that new ones replace; {'; '.join(parts)}. Nothing was changed."
+        return f"Files would be replaced and lost: {'; '.join(parts)}. Nothing was changed."
 
     remedy = Text(
-        "Move what you want to keep into files of other names, which always stay; then --force replaces these."
+        "Move what you want to keep to files with other names, which are never replaced; then --force replaces these."
     )
 
 
 class NotCleared(Diagnostic):
-    """What was there before, which could not be taken apart when the new folder was in its place."""
+    """Old files that could not be removed after the new folder was put in their place."""
 
     code = "old-files-not-cleared"
     problem: str
     place: str
 
-    reason = Text("The new files are in place, but the old ones could not all be cleared away: {problem}.")
-    remedy = Text("Run it again: it does the rest. Files of yours that are missing are in {place} until then.")
+    reason = Text("The new files are in place, but the old ones could not all be removed: {problem}.")
+    remedy = Text("Run it again to finish. Until then, files of yours that are missing are in {place}.")
 
 
 class StillThere(Diagnostic):
-    """Files that are made no longer, and were changed by hand."""
+    """Files that are no longer generated, and were changed by hand."""
 
     severity = Severity.WARNING
     code = "changed-file-kept"
@@ -113,7 +113,7 @@ class StillThere(Diagnostic):
 
     @Text
     def reason(self) -> str:
-        return f"Made no longer, but changed by hand, and so kept: {_named(self.files)}."
+        return f"No longer generated, but kept because they were changed by hand: {_named(self.files)}."
 
     remedy = Text("Remove them if they are not needed.")
 
@@ -129,7 +129,7 @@ class Overwritten(Diagnostic):
     def reason(self) -> str:
         return f"--force replaced files that were changed by hand or not written by comfy2runpod: {_named(self.files)}."
 
-    remedy = Text("If one was wanted, take it from your version control or backup.")
+    remedy = Text("If you still need one, restore it from version control or a backup.")
 
 
 class SameName(Diagnostic):
@@ -155,7 +155,9 @@ class CannotRun(Diagnostic):
     problem: str
 
     reason = Text("The package cannot be run: {problem}.")
-    remedy = Text("Name the folder of a compiled package, as `compile` tells it; compile its graph again if need be.")
+    remedy = Text(
+        "Name the folder of a compiled package, as `compile` prints it; compile its graph again if necessary."
+    )
 
 
 class BadInputArgument(Diagnostic):
@@ -169,32 +171,36 @@ class BadInputArgument(Diagnostic):
     def reason(self) -> str:
         return f"The input is not JSON: {self.problem}." if self.problem else "The input is empty."
 
-    remedy = Text('Give the job\'s input as JSON text, such as \'{{"prompt": "a cat"}}\', or as a file, @request.json.')
+    remedy = Text(
+        'Give the input of the job as JSON text, such as \'{{"prompt": "a cat"}}\', or as a file, @request.json.'
+    )
 
 
 class NoGraphs(Diagnostic):
-    """A folder without a graph."""
+    """A folder without graphs."""
 
     code = "no-graphs"
 
-    reason = Text("The folder holds no graph: no .json file stands in it but locks and what comfy2runpod wrote.")
+    reason = Text(
+        "The folder contains no graphs: it has no .json files except locks and files that comfy2runpod wrote."
+    )
     remedy = Text(
-        "Name graphs, or a folder that holds graphs itself, such as graphs/; folders in it are not looked into."
+        "Name graphs, or a folder that directly contains graphs, such as graphs/; subfolders are not searched."
     )
 
 
 class NoInputFile(Diagnostic):
-    """An --input that is neither JSON nor a file that is there."""
+    """An --input that is neither JSON nor an existing file."""
 
     code = "no-input-file"
     problem: str
 
-    reason = Text("The file of the input cannot be read: {problem}.")
+    reason = Text("The input file cannot be read: {problem}.")
     remedy = Text('Check the path, or give the input itself as JSON text, such as \'{{"prompt": "a cat"}}\'.')
 
 
 class JobFailed(Diagnostic):
-    """A job that its worker answered with an error."""
+    """A job that the worker answered with an error."""
 
     code = "job-failed"
     fault: str
@@ -213,10 +219,10 @@ class JobFailed(Diagnostic):
         if self.fault == "invalid_input" and self.files:
             return " ".join(f'To send the file, write "{field}": "@{file}".' for field, file in self.files)
         if self.fault == "invalid_input":
-            return f"{self.api_page} lists the fields and what each takes."
+            return f"{self.api_page} lists the fields and their values."
         if self.fault == "comfyui_unavailable":
-            return "Check that the ComfyUI of --comfyui runs and can be reached from here."
-        return f"{self.api_page} tells what the code means; --verbose shows the worker's log."
+            return "Check that the ComfyUI given by --comfyui is running and can be reached."
+        return f"{self.api_page} explains the code; --verbose shows the worker's log."
 
 
 class NotAPackage(Diagnostic):
@@ -225,29 +231,29 @@ class NotAPackage(Diagnostic):
     code = "not-a-package"
     problem: str
 
-    reason = Text("This is not a package that was compiled: {problem}.")
+    reason = Text("This is not a compiled package: {problem}.")
     remedy = Text(
-        "Name the folder of a compiled package, or one that holds packages (diff takes graphs too); compile it again "
-        "if need be."
+        "Name the folder of a compiled package, or a folder that contains packages (`diff` takes graphs too); compile "
+        "the graph again if necessary."
     )
 
 
 class OtherVersion(Diagnostic):
-    """A package of another version of the compiler."""
+    """A package that another version of the compiler made."""
 
     code = "package-of-another-version"
     found: str
     ours: str
 
     reason = Text("This package was compiled by {found}; this is {ours}.")
-    remedy = Text("Compile its graph again, or leave the package out.")
+    remedy = Text("Compile its graph again, or omit the package.")
 
 
 class CannotListen(Diagnostic):
-    """An address that cannot be listened on."""
+    """An address that the server cannot listen on."""
 
     code = "cannot-listen"
     problem: str
 
-    reason = Text("The address cannot be listened on: {problem}.")
-    remedy = Text("Choose another --port (0 takes any free one) or --host, or end what uses it.")
+    reason = Text("Cannot listen on the address: {problem}.")
+    remedy = Text("Choose another --port (0 takes any free one) or --host, or stop the process that uses it.")

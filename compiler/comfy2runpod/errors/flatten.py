@@ -12,31 +12,27 @@ class MissingSubgraphDefinition(Diagnostic):
     definition: str
     defined: tuple[str, ...]
 
-    @Text
-    def reason(self) -> str:
-        there = ", ".join(self.defined) if self.defined else "none"
-        return (
-            f"The node is an instance of subgraph {self.definition}, which the file does not define (it has: {there})."
-        )
-
+    reason = Text(
+        "The node is an instance of subgraph {definition}, which the file does not define (it defines: {defined:list})."
+    )
     remedy = Text(
-        "Open the graph in ComfyUI, where the node shows as broken; unpack or recreate the subgraph, and save."
+        "Open the graph in ComfyUI, which shows the node as broken; unpack or recreate the subgraph, and save."
     )
 
 
 class SubgraphInsideItself(Diagnostic):
-    """A subgraph that holds an instance of itself, directly or through others."""
+    """A subgraph that contains an instance of itself, directly or through others."""
 
     code = "subgraph-cycle"
     names: tuple[str, ...]
     outer: Locus | None = also("the instance that it is inside")
 
-    reason = Text("The subgraph holds itself: {names:chain}.")
+    reason = Text("The subgraph contains itself: {names:chain}.")
     remedy = Text("Remove the inner instance, or unpack one of the subgraphs.")
 
 
 class BrokenLink(Diagnostic):
-    """An input that names a link, or a link that names a node, that is not there."""
+    """An input that names a link that does not exist, or a link that names a node that does not exist."""
 
     code = "broken-link"
     link: int
@@ -47,7 +43,7 @@ class BrokenLink(Diagnostic):
 
 
 class LinkCycle(Diagnostic):
-    """Links through reroutes, bypassed nodes or subgraphs that end where they began."""
+    """Links through reroutes, bypassed nodes or subgraphs that lead back to where they began."""
 
     code = "link-cycle"
 
@@ -66,40 +62,40 @@ class NothingToRun(Diagnostic):
         off = f"; {self.muted} nodes are muted or bypassed" if self.muted else ""
         return f"No node of the graph would run{off}."
 
-    remedy = Text("Switch the nodes that are to run back to `Always` (Ctrl+M, Ctrl+B) and save.")
+    remedy = Text("Set the nodes that should run back to `Always` (Ctrl+M, Ctrl+B) and save.")
 
 
 class TooManyNodes(Diagnostic):
-    """Nested subgraphs that multiply beyond any real workflow."""
+    """Nested subgraphs that expand to more nodes than any real workflow has."""
 
     code = "too-many-nodes"
     limit: int
     written: int
 
     reason = Text(
-        "The graph has more than {limit:,} nodes once its subgraphs are unfolded; the file holds {written:,}."
+        "The graph has more than {limit:,} nodes once its subgraphs are expanded; the file itself has {written:,}."
     )
     remedy = Text(
-        "Check for subgraphs nested in one another many times over, or compile parts of the graph by themselves."
+        "Check for subgraphs that are nested in one another many times, or compile parts of the graph separately."
     )
 
 
 class InnerNodesStillRun(Diagnostic):
-    """A muted or bypassed subgraph inside another: the editor leaves its inner nodes in the prompt."""
+    """A muted or bypassed subgraph inside another one: the editor keeps its inner nodes in the prompt."""
 
     severity = Severity.WARNING
     code = "inner-nodes-still-run"
     state: str
 
     reason = Text(
-        "This subgraph is {state}, but it stands inside another one: the editor keeps its inner nodes in the prompt "
-        "and only cuts or bridges its links. The compiled prompt does the same."
+        "This subgraph is {state}, but it is inside another one: the editor keeps its inner nodes in the prompt and "
+        "only cuts or bridges its links. The compiled prompt does the same."
     )
-    remedy = Text("To switch it off, mute or bypass the nodes inside it, or remove it.")
+    remedy = Text("To disable it, mute or bypass the nodes inside it, or remove it.")
 
 
 class EditorCannotOpen(Diagnostic):
-    """A subgraph's instance that shows a curve or a box: the editor to be followed fails to open such a graph."""
+    """A subgraph's instance that shows a curve or a box, which the chosen editor fails to open."""
 
     code = "editor-cannot-open"
     editor: str
@@ -107,20 +103,20 @@ class EditorCannotOpen(Diagnostic):
 
     reason = Text(
         "The subgraph shows {widget}, whose value is an object (a curve or a box), on its instance: editor {editor} "
-        "fails to open such a graph, so there is no prompt of its to follow."
+        "fails to open such a graph, so it has no prompt for it."
     )
-    remedy = Text("Compile with --editor 1.43, or take {widget} out of the subgraph's inputs and promoted widgets.")
+    remedy = Text("Compile with --editor 1.43, or remove {widget} from the subgraph's inputs and promoted widgets.")
 
 
 class SubgraphPassesThrough(Diagnostic):
-    """A subgraph that leads one of its inputs straight to an output: the editor fails to make a prompt of it."""
+    """A subgraph that links one of its inputs directly to an output: the editor fails to make a prompt of it."""
 
     code = "subgraph-passes-through"
     subgraph: str
     output: str
 
     reason = Text(
-        'The subgraph "{subgraph}" leads an input straight to its output {output}, with no node between: the editor '
+        'The subgraph "{subgraph}" links an input directly to its output {output}, with no node between: the editor '
         "fails to make a prompt of it."
     )
-    remedy = Text("Link what feeds the subgraph directly to what its output {output} goes to.")
+    remedy = Text("Link the source of the subgraph input directly to the target of its output {output}.")

@@ -20,10 +20,12 @@ class MissingGroupDefinition(Diagnostic):
 
     @Text
     def reason(self) -> str:
-        others = f" (it does define {', '.join(self.defined)})" if self.defined else ""
+        others = f" (it defines {', '.join(self.defined)})" if self.defined else ""
         return f'The node is a group node named "{self.name}", which the file does not define{others}.'
 
-    remedy = Text("Open the file it was copied from, take the group node apart there, and copy the nodes themselves.")
+    remedy = Text(
+        "Open the file from which it was copied, convert the group node to nodes there, and copy those nodes."
+    )
 
 
 class GroupNodeInside(Diagnostic):
@@ -32,12 +34,12 @@ class GroupNodeInside(Diagnostic):
     code = "group-node-inside"
     inside: str
 
-    reason = Text("The group node stands inside a {inside}: the editor makes no prompt of it there.")
+    reason = Text("The group node is inside a {inside}: the editor cannot make a prompt of it there.")
     remedy = Text(_CONVERT)
 
 
 class SecondGroupInstance(Diagnostic):
-    """A group node that stands on the canvas more than once, in an editor that cannot copy it."""
+    """A group node that is on the canvas more than once, with an editor that fails on the second."""
 
     code = "second-group-node"
     editor: str
@@ -46,22 +48,22 @@ class SecondGroupInstance(Diagnostic):
     missing: str
 
     reason = Text(
-        "It is the same group node as node {first.node}. Editor {editor} fails on the second, because the file does "
-        "not list the {missing} of the {inner} inside, as newer files do."
+        "It is the same group node as node {first.node}. Editor {editor} fails on the second one, because the file "
+        "does not list the {missing} of the {inner} inside, as newer files do."
     )
     remedy = Text(
-        "Take one of them apart (right-click it, `Convert to nodes`) and save, or compile with --editor 1.58."
+        "Convert one of them to nodes (right-click it, `Convert to nodes`) and save, or compile with --editor 1.58."
     )
 
 
 class GroupNodeUnmade(Diagnostic):
-    """A group node that the editor cannot make a node of."""
+    """A group node that the editor fails to create."""
 
     code = "group-node-unmade"
     editor: str
     detail: str
 
-    reason = Text("Editor {editor} cannot make this group node: {detail}.")
+    reason = Text("Editor {editor} cannot create this group node: {detail}.")
     remedy = Text(_CONVERT)
 
 
@@ -72,12 +74,12 @@ class GroupOutputBroken(Diagnostic):
     editor: str
     detail: str
 
-    reason = Text("Editor {editor} makes no prompt of the graph: {detail}.")
+    reason = Text("Editor {editor} cannot make a prompt of the graph: {detail}.")
     remedy = Text(_CONVERT)
 
 
 class GroupValuesShifted(Diagnostic):
-    """A group node's saved values that go to widgets that they were not made for."""
+    """Saved values of a group node that would go to other widgets than those that they were saved for."""
 
     code = "group-values-shifted"
     widget: str
@@ -87,14 +89,14 @@ class GroupValuesShifted(Diagnostic):
     widgets: tuple[str, ...]
 
     reason = Text(
-        "{widget} would get {value:json}, where {expected} belongs: the group node holds {found} widget values, and "
-        "the editor gives them to {widgets:list}, in this order."
+        "{widget} would get {value:json}, but takes {expected}: the group node has {found} widget values, and the "
+        "editor assigns them to {widgets:list}, in this order."
     )
     remedy = Text(_CONVERT)
 
 
 class GroupValueIgnored(Diagnostic):
-    """A value that a group node shows, where the editor queues another one."""
+    """A value that a group node shows, while the editor queues another one."""
 
     severity = Severity.WARNING
     code = "group-value-ignored"
@@ -106,11 +108,13 @@ class GroupValueIgnored(Diagnostic):
         "The group node shows {shown:json}, but editor {editor} queues {queued:json}, which is saved inside it. The "
         "compiled prompt does the same."
     )
-    remedy = Text("Take the group node apart (right-click it, `Convert to nodes`), set the value there, and save.")
+    remedy = Text(
+        "Convert the group node to nodes (right-click it, `Convert to nodes`), set the value there, and save."
+    )
 
 
 class GroupLinkLost(Diagnostic):
-    """A link into a group node, or inside it, that the editor drops in silence."""
+    """A link into a group node, or inside it, that the editor drops silently."""
 
     severity = Severity.WARNING
     code = "group-link-lost"
@@ -123,11 +127,11 @@ class GroupLinkLost(Diagnostic):
         "The link comes from node {origin.node} ({state}{origin.class_type}), which editor {editor} does not follow "
         "for group nodes: it drops the link. The compiled prompt does the same."
     )
-    remedy = Text("Link the input directly to the node that makes the value, or take the group node apart.")
+    remedy = Text("Link the input directly to the node that makes the value, or convert the group node to nodes.")
 
 
 class GroupNodeStillRuns(Diagnostic):
-    """A muted or bypassed group node whose state the editor loses when it turns it into a subgraph."""
+    """A muted or bypassed group node that the editor turns into a subgraph that runs."""
 
     severity = Severity.WARNING
     code = "group-node-still-runs"

@@ -1,4 +1,4 @@
-"""What can be wrong between the annotation and the graph that it speaks of."""
+"""What can be wrong between the annotation and its graph."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ def show_path(at: Locus) -> str:
 
 
 class NothingThere(Diagnostic):
-    """A path that names no input."""
+    """A path that does not name an input."""
 
     code = "annotation-names-nothing"
     path: str
     detail: str
     near: tuple[str, ...]
 
-    reason = Text("{path} names nothing in this graph: {detail}.")
+    reason = Text("{path} does not name anything in this graph: {detail}.")
     remedy = Text("{near:did_you_mean}A path is NODE.input (92:11.noise_seed) or a subgraph's own input (92.text).")
 
 
 class InputIsLinked(Diagnostic):
-    """A path to an input whose value comes over a link: writing it would cut the link."""
+    """A path to an input whose value comes over a link: feeding it would cut the link."""
 
     code = "annotated-input-is-linked"
     path: str
     origin: Locus = also("the link comes from here")
 
-    reason = Text("{path} takes its value over a link from {origin.node}; a field cannot feed it.")
-    remedy = Text("Feed the node that the link comes from ({origin.node}), or remove the link.")
+    reason = Text("{path} gets its value over a link from node {origin.node}, so a field cannot feed it.")
+    remedy = Text("Feed an input of the node that the link comes from ({origin.node}), or remove the link.")
 
 
 class UnsuitableInput(Diagnostic):
@@ -46,15 +46,15 @@ class UnsuitableInput(Diagnostic):
 
 
 class ExposedInputOmitted(Diagnostic):
-    """An input that the author exposed, without a note that makes a field of it, and no field can be made of."""
+    """An exposed input that cannot be a field, in a graph without a note."""
 
     severity = Severity.WARNING
     code = "exposed-input-omitted"
     path: str
     why: str
 
-    reason = Text("{path} is exposed, but {why}: the endpoint has no such field, the saved value stays.")
-    remedy = Text("Name the fields that are wanted in a note (comfy2runpod annotate): then only those are made.")
+    reason = Text("{path} is exposed, but {why}: the endpoint has no such field, and the saved value stays.")
+    remedy = Text("List the wanted fields in a note (comfy2runpod annotate): then only those are made.")
 
 
 class DifferentKinds(Diagnostic):
@@ -68,11 +68,11 @@ class DifferentKinds(Diagnostic):
     def reason(self) -> str:
         return f"The field {self.field} feeds inputs of different kinds: {'; '.join(self.kinds)}."
 
-    remedy = Text("Make a field of each kind.")
+    remedy = Text("Make a separate field for each kind.")
 
 
 class BadExpression(Diagnostic):
-    """An `as:` that is not the arithmetic it may be."""
+    """An `as:` that is not an allowed arithmetic expression."""
 
     code = "bad-expression"
     text: str
@@ -86,7 +86,7 @@ class BadExpression(Diagnostic):
 
 
 class BoundWidened(Diagnostic):
-    """A bound in the note that goes beyond what an input allows."""
+    """A bound in the note that allows more than an input does."""
 
     code = "bound-widened"
     field: str
@@ -96,11 +96,11 @@ class BoundWidened(Diagnostic):
     input_path: str
 
     reason = Text("{field}: {bound} {value:json} goes beyond {allowed:json}, which {input_path} allows.")
-    remedy = Text("Set {bound} to {allowed:json} or within: a note narrows what a node allows, never widens it.")
+    remedy = Text("Set {bound} to {allowed:json} or within: a note can narrow what a node allows, but not widen it.")
 
 
 class ExpressionOutOfBounds(Diagnostic):
-    """An allowed value of the field whose transformation an input does not allow."""
+    """An allowed value of the field for which the expression gives a value that the input does not allow."""
 
     code = "expression-out-of-bounds"
     field: str
@@ -114,12 +114,12 @@ class ExpressionOutOfBounds(Diagnostic):
 
     @Text
     def remedy(self) -> str:
-        few = "" if self.proved else " so far that its values can be tried one by one"
+        few = "" if self.proved else " until its values can be checked one by one"
         return f"Narrow the field by min and max{few}, or change the expression."
 
 
 class UnsuitableKey(Diagnostic):
-    """A key in the note that says nothing of a field of that kind."""
+    """A key in the note that does not apply to a field of this kind."""
 
     code = "unsuitable-key"
     field: str
@@ -127,19 +127,19 @@ class UnsuitableKey(Diagnostic):
     kind: str
     allowed: tuple[str, ...]
 
-    reason = Text("{field}: {key} says nothing of a field of the kind {kind}.")
-    remedy = Text("Remove it. Beside title, description and required, there are {allowed:list}.")
+    reason = Text("{field}: {key} does not apply to a field of the kind {kind}.")
+    remedy = Text("Remove it. Besides title, description and required, such a field has {allowed:list}.")
 
 
 class ImageNotFed(Diagnostic):
-    """An image of the author's that no field replaces: no worker has it."""
+    """An image on the author's machine that no field replaces: no worker has it."""
 
     code = "image-not-fed"
     value: Json
 
     reason = Text(
-        "It reads the image {value:json}, which is only on the author's machine, and no field of the note feeds it: "
-        "every job would fail."
+        "It reads the image {value:json}, which exists only on the author's machine, and no field in the note replaces "
+        "it: every job would fail."
     )
 
     @Text
@@ -151,7 +151,7 @@ class ImageNotFed(Diagnostic):
 
 
 class FileNotInPackage(Diagnostic):
-    """A file of the author's, of a kind that no field can feed yet."""
+    """A file on the author's machine, of a kind that no field can feed yet."""
 
     severity = Severity.WARNING
     code = "file-not-in-package"
@@ -160,16 +160,16 @@ class FileNotInPackage(Diagnostic):
 
     reason = Text(
         "It reads the file {value:json} from ComfyUI's {folder} folder. No field can feed it yet, and the package does "
-        "not hold it."
+        "not contain it."
     )
     remedy = Text(
-        "Bypass or remove the node, or build an image from the package's own that adds the file (FROM it, COPY into "
-        "/opt/comfyui/{folder}/)."
+        "Bypass or remove the node, or build an image on top of the package's own that adds the file (FROM it, COPY "
+        "into /opt/comfyui/{folder}/)."
     )
 
 
 class BadFieldValue(Diagnostic):
-    """A default, a bound or a choice that does not suit the field."""
+    """A default, a bound or a choice that is not valid for the field."""
 
     code = "bad-field-value"
     field: str
@@ -178,37 +178,37 @@ class BadFieldValue(Diagnostic):
     expected: str
 
     reason = Text("{field}: {key} is {value:json}; expected {expected}.")
-    remedy = Text("Correct `{key}` of this field in the note, or the value in the graph that it stands for.")
+    remedy = Text("Correct `{key}` of this field in the note, or the value in the graph from which it is taken.")
 
 
 class BadName(Diagnostic):
-    """A name that cannot be one in the generated code."""
+    """A name that cannot be used in the generated code."""
 
     code = "bad-name"
     name: str
     what: str
 
     reason = Text(
-        "{name:json} cannot be the name of {what}: lower case letters, digits and _, a letter first, 100 characters at "
-        "most, no word that Python, pydantic or JavaScript keeps for itself, none that every request or answer has, "
-        "and each name once."
+        "{name:json} cannot be the name of {what}. A name has lower case letters, digits and _, a letter first, and "
+        "100 characters at most; it is not a reserved word of Python, pydantic or JavaScript, is not one that every "
+        "request or answer has, and is used once."
     )
     remedy = Text("Choose another name.")
 
 
 class TooManyNames(Diagnostic):
-    """More fields or outputs than anybody calls an endpoint with."""
+    """More fields or outputs than an interface can have."""
 
     code = "too-many-names"
     what: str
     limit: int
 
     reason = Text("There would be more than {limit:,} {what}, which is more than an interface can have.")
-    remedy = Text("List those that callers need under `{what}` in the note; it names {limit:,} at most.")
+    remedy = Text("List those that callers need under `{what}` in the note, {limit:,} at most.")
 
 
-# To an output node of a pack.
-_TELL_IT = "If a node pack's class saves files, say so in a file of facts beside the graph: docs/node-facts.md."
+# For an output node of a pack.
+_DECLARE = "If a class of a node pack saves files, declare it in a file of facts beside the graph: docs/node-facts.md."
 
 
 class NotASaveNode(Diagnostic):
@@ -223,12 +223,12 @@ class NotASaveNode(Diagnostic):
     @Text
     def reason(self) -> str:
         there = ", ".join(self.save_nodes) or "none"
-        return f"The output {self.output} names {self.found}, which saves no media. Nodes that do: {there}."
+        return f"The output {self.output} names {self.found}, which saves no media. Nodes that save media: {there}."
 
     @Text
     def remedy(self) -> str:
-        more = f" {_TELL_IT}" if self.may_save else ""
-        return f"Name one of these nodes, or put a Save node behind the result.{more}"
+        more = f" {_DECLARE}" if self.may_save else ""
+        return f"Name one of these nodes, or add a Save node after the result.{more}"
 
 
 class NoOutput(Diagnostic):
@@ -241,12 +241,12 @@ class NoOutput(Diagnostic):
     @Text
     def reason(self) -> str:
         known = ", ".join(self.save_classes)
-        return f"No node that runs saves media, so the endpoint would answer nothing. Nodes that save: {known}."
+        return f"No node that runs saves media, so the endpoint would return nothing. Classes that save: {known}."
 
     @Text
     def remedy(self) -> str:
-        more = f" Of {', '.join(self.may_save)} nothing tells what they save. {_TELL_IT}" if self.may_save else ""
-        return f"Add a Save node, or switch the one that is muted or bypassed back on.{more}"
+        more = f" It is not known what {', '.join(self.may_save)} save. {_DECLARE}" if self.may_save else ""
+        return f"Add a Save node, or enable one that is muted or bypassed.{more}"
 
 
 class UnknownGpuPool(Diagnostic):

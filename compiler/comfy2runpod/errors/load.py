@@ -8,14 +8,14 @@ _SAVE_AGAIN = "Save the workflow in ComfyUI (Workflow > Save) and use that file.
 
 
 class FileTooLarge(Diagnostic):
-    """A file so large that it cannot be a graph that somebody drew."""
+    """A file that is too large to be a graph that somebody drew."""
 
     code = "file-too-large"
     size: int
     limit: int
 
-    reason = Text("The file has {size:,} bytes or more; {limit:,} are read at most.")
-    remedy = Text("Check that this is the workflow's JSON file, not a checkpoint, an image or a log.")
+    reason = Text("The file has {size:,} bytes or more; at most {limit:,} are read.")
+    remedy = Text("Check that this is the workflow's JSON file, and not a checkpoint, an image or a log.")
 
 
 class NotText(Diagnostic):
@@ -26,8 +26,8 @@ class NotText(Diagnostic):
 
     reason = Text("Expected UTF-8 text; byte {offset} is not.")
     remedy = Text(
-        "Give the workflow's .json file. A PNG or video that ComfyUI made holds its workflow inside: open it in "
-        "ComfyUI and save it as JSON."
+        "Use the workflow's .json file. A PNG or video that ComfyUI made contains its workflow: open it in ComfyUI and "
+        "save it as JSON."
     )
 
 
@@ -49,13 +49,13 @@ class NotJson(Diagnostic):
 
 
 class HalfOfAPair(Diagnostic):
-    """A text that is none: half of a surrogate pair, as a cut emoji leaves it."""
+    """A text with half of a surrogate pair, as a truncated emoji leaves it."""
 
     code = "half-of-a-pair"
 
     reason = Text(
-        "The text at {at.json_path} holds half of a surrogate pair (\\ud800 to \\udfff), as an emoji that was cut in "
-        "two leaves behind. It is no Unicode text and cannot be sent."
+        "The text at {at.json_path} contains half of a surrogate pair (\\ud800 to \\udfff), as left by an emoji that "
+        "was cut in two. It is not valid Unicode and cannot be sent."
     )
     remedy = Text(
         "Open the workflow in ComfyUI, delete the broken character in that text (often shown as �), and save."
@@ -63,13 +63,13 @@ class HalfOfAPair(Diagnostic):
 
 
 class TruncatedFile(Diagnostic):
-    """JSON that ends in the middle: a copy or download that was cut off."""
+    """JSON that ends in the middle: an incomplete copy or download."""
 
     code = "truncated-file"
     size: int
 
     reason = Text("The JSON ends in the middle, after {size:,} bytes: the file was cut off.")
-    remedy = Text("Copy or download the file again, or save it anew in ComfyUI.")
+    remedy = Text("Copy or download the file again, or save it again in ComfyUI.")
 
 
 class NotAGraph(Diagnostic):
@@ -83,23 +83,23 @@ class NotAGraph(Diagnostic):
 
 
 class ApiPromptGiven(Diagnostic):
-    """An API prompt, which has lost titles, subgraphs, models and the annotation."""
+    """An API prompt, which has no titles, subgraphs, models or annotation."""
 
     code = "api-prompt"
     nodes: int
 
     reason = Text(
-        "This is an API prompt ({nodes} nodes), as `Export (API)` writes it. It holds no annotation, no subgraphs and "
-        "no model list, so no interface can be made of it."
+        "This is an API prompt ({nodes} nodes), as `Export (API)` writes it. It has no annotation, no subgraphs and no "
+        "model list, so no interface can be made of it."
     )
     remedy = Text(
-        "Save the workflow itself: in ComfyUI, Workflow > Save or Export, not Export (API). If this file is all there "
-        "is, open it in ComfyUI and save it from there. `comfy2runpod check` and `prompt` take it as it is."
+        "Save the workflow itself: in ComfyUI, Workflow > Save or Export, not Export (API). If this file is all you "
+        "have, open it in ComfyUI and save it from there. `comfy2runpod check` and `prompt` accept it as it is."
     )
 
 
 class MalformedGraph(Diagnostic):
-    """A graph with a part that is not what the format says."""
+    """A part of a graph that does not follow the file format."""
 
     code = "malformed-graph"
     expected: str
@@ -109,4 +109,4 @@ class MalformedGraph(Diagnostic):
 
     @Text
     def remedy(self) -> str:
-        return f"The file was not written by ComfyUI as it stands, or was edited by hand. {_SAVE_AGAIN}"
+        return f"ComfyUI did not write the file like this; it may have been edited by hand. {_SAVE_AGAIN}"

@@ -6,12 +6,12 @@ from comfy2runpod.diagnostics import Diagnostic, Text
 
 
 class GatedModel(Diagnostic):
-    """A repository that wants its licence accepted."""
+    """A repository that requires its licence to be accepted."""
 
     code = "gated-model"
     repo: str
 
-    reason = Text("The repository {repo} is gated: it gives its files only to accounts that accepted its licence.")
+    reason = Text("The repository {repo} is gated: only accounts that accepted its licence can download its files.")
     remedy = Text("Accept the licence at https://huggingface.co/{repo} and set HF_TOKEN.")
 
 
@@ -28,29 +28,29 @@ class MissingModel(Diagnostic):
 
 
 class HubUnreachable(Diagnostic):
-    """The hub does not answer."""
+    """A hub that does not answer."""
 
     code = "hub-unreachable"
     hub: str
     problem: str
 
-    reason = Text("The hub {hub} cannot be asked for the file: {problem}.")
+    reason = Text("The hub {hub} could not be queried for the file: {problem}.")
     remedy = Text("Check the network (and HF_ENDPOINT, if it is set) and run it again.")
 
 
 class BadHubAnswer(Diagnostic):
-    """A hub that answers something else than what a hub does."""
+    """An answer that is not one of a hub."""
 
     code = "bad-hub-answer"
     hub: str
     problem: str
 
-    reason = Text("What {hub} answers to the question for the file is of no use: {problem}.")
-    remedy = Text("Check HF_ENDPOINT, if it is set, and whether a proxy or a log-in page answers in the hub's place.")
+    reason = Text("The answer of {hub} about the file cannot be used: {problem}.")
+    remedy = Text("Check HF_ENDPOINT, if it is set, and whether a proxy or a log-in page answers instead of the hub.")
 
 
 class BadLock(Diagnostic):
-    """A lock file that is none."""
+    """A file that is not a model lock."""
 
     code = "bad-lock"
     problem: str

@@ -19,34 +19,34 @@ class UnknownModel(Diagnostic):
 
 
 class BadModelHash(Diagnostic):
-    """A hash in a loader's model list that is none."""
+    """A value in a loader's model list that is not a hash."""
 
     code = "bad-model-hash"
     file: str
     found: str
 
     reason = Text("The sha256 of {file} in `properties.models` is {found:json}; expected 64 hex digits.")
-    remedy = Text("Correct `hash` there, or remove it: `comfy2runpod lock` asks the hub for the file's own.")
+    remedy = Text("Correct `hash` there, or remove it: `comfy2runpod lock` gets it from the hub.")
 
 
 class ModelWithoutUrl(Diagnostic):
-    """A model file that nothing says where to get."""
+    """A model file without a known source."""
 
     severity = Severity.WARNING
     code = "model-without-url"
     file: str
     folder: str
 
-    reason = Text("Nothing says where {file} comes from: the worker will not download it.")
+    reason = Text("The source of {file} is not known: the worker will not download it.")
 
     @Text
     def remedy(self) -> str:
         folder = self.folder or "…"
-        return f"Say `models: {{{self.file}: {{url: …}}}}` in the note, or put the file in models/{folder} yourself."
+        return f"Set `models: {{{self.file}: {{url: …}}}}` in the note, or put the file in models/{folder} yourself."
 
 
 class ModelSizeUnknown(Diagnostic):
-    """Model files of which nothing says how large they are, so that the worker's disk has no room for them."""
+    """Model files of unknown size, for which the worker's disk has no room."""
 
     severity = Severity.WARNING
     code = "model-size-unknown"
@@ -58,8 +58,8 @@ class ModelSizeUnknown(Diagnostic):
         named, one = ", ".join(self.files[:_MOST_NAMES]), len(self.files) == 1
         more = f" and {len(self.files) - _MOST_NAMES} more" if len(self.files) > _MOST_NAMES else ""
         return (
-            f"Nothing says how large {named}{more} {'is' if one else 'are'}: the disk that the package asks for, "
-            f"{self.disk_gb} GB a worker, has no room for {'it' if one else 'them'}."
+            f"The size of {named}{more} is not known: the disk that the package asks for, {self.disk_gb} GB for each "
+            f"worker, has no room for {'it' if one else 'them'}."
         )
 
     remedy = Text(
@@ -69,13 +69,15 @@ class ModelSizeUnknown(Diagnostic):
 
 
 class ModelWithoutFolder(Diagnostic):
-    """A model file that nothing says where to put: its class comes from a catalog that does not know the folder."""
+    """A model file without a known folder: its class comes from a catalog that does not know it."""
 
     code = "model-without-folder"
     file: str
 
-    reason = Text("Nothing says which folder under ComfyUI's models {file} belongs in: the node would not find it.")
-    remedy = Text("Say `models: {{{file}: {{directory: …}}}}` in the note.")
+    reason = Text(
+        "The folder under ComfyUI's models that {file} belongs in is not known: the node would not find the file."
+    )
+    remedy = Text("Set it in the note: `models: {{{file}: {{directory: …}}}}`.")
 
 
 class BadModelPlace(Diagnostic):
@@ -89,7 +91,7 @@ class BadModelPlace(Diagnostic):
     @Text
     def reason(self) -> str:
         file = shorten(self.file) or "A file without a name"
-        return f"{file} cannot lie in models/{shorten(self.folder)}. {self.problem}"
+        return f"{file} cannot be in models/{shorten(self.folder)}. {self.problem}"
 
     remedy = Text(
         "Let the loader name a plain file, with folders before it if there are any (SDXL/base.safetensors), and let "
@@ -98,7 +100,7 @@ class BadModelPlace(Diagnostic):
 
 
 class ModelInOtherFolder(Diagnostic):
-    """A model file in a model folder that its loader does not look in."""
+    """A model file in a folder in which its loader does not look."""
 
     code = "model-in-other-folder"
     file: str
@@ -108,17 +110,17 @@ class ModelInOtherFolder(Diagnostic):
     @Text
     def reason(self) -> str:
         return (
-            f"{shorten(self.file)} would lie in models/{shorten(self.folder)}, and this loader looks in "
-            f"models/{' and models/'.join(self.looked)}: it would not find it."
+            f"{shorten(self.file)} would be in models/{shorten(self.folder)}, but this loader looks in "
+            f"models/{' and models/'.join(self.looked)}: it would not find the file."
         )
 
     @Text
     def remedy(self) -> str:
-        return f"Say `directory: {''.join(self.looked[-1:])}`, or a folder below it, where the directory is said."
+        return f"Set `directory: {''.join(self.looked[-1:])}`, or a folder below it, in the loader or the note."
 
 
 class BadModelUrl(Diagnostic):
-    """A model's URL that is none, leads to a page, or carries somebody's secret. The URL is not repeated: it may."""
+    """A model URL that is invalid, leads to a web page, or contains a secret, and is therefore not quoted."""
 
     code = "bad-model-url"
     file: str
@@ -126,11 +128,11 @@ class BadModelUrl(Diagnostic):
     what_to_do: str
 
     reason = Text("The URL of {file:short} cannot be used. {problem}")
-    remedy = Text("{what_to_do} It stands in `properties.models` of the loader, or under `models` in the note.")
+    remedy = Text("{what_to_do} The URL is in `properties.models` of the loader, or under `models` in the note.")
 
 
 class ModelsAtOnePlace(Diagnostic):
-    """Two model files that cannot both lie on one disk: at one place, or one where the other needs a folder."""
+    """Two model files that cannot be on one disk: at the same path, or one where the other needs a folder."""
 
     code = "models-at-one-place"
     place: str
@@ -138,17 +140,17 @@ class ModelsAtOnePlace(Diagnostic):
     loader: Locus = also("the other loader")
 
     reason = Text(
-        "It would lie in models/{place:short}, and what {loader.node_name} loads in models/{other:short}: the two "
-        "cannot both be there."
+        "It would be at models/{place:short}, and the model of {loader.node_name} at models/{other:short}: both cannot "
+        "exist."
     )
     remedy = Text(
-        "Give one of them another name or `directory`, in its loader and where its URL stands; names that differ in "
-        "nothing but capitals are one on some disks."
+        "Give one of them another name or `directory`, in its loader and where its URL is given; some disks ignore the "
+        "case of letters in names."
     )
 
 
 class ModelOfTwoUrls(Diagnostic):
-    """One model file that two loaders have from two places."""
+    """One model file for which two loaders have different sources."""
 
     code = "model-of-two-urls"
     file: str
@@ -168,5 +170,6 @@ class ModelOfTwoUrls(Diagnostic):
         )
 
     remedy = Text(
-        "Say `models: {{{file:short}: {{url: …}}}}` in the note if they are one file, or give one of them another name."
+        "If they are one file, set its URL in the note: `models: {{{file:short}: {{url: …}}}}`; if not, give one of "
+        "them another name."
     )

@@ -6,23 +6,23 @@ from comfy2runpod.diagnostics import Diagnostic, Locus, Text, all_of, also
 
 
 class ImageNotRequired(Diagnostic):
-    """An image that a caller may leave out, and nothing said of what then happens."""
+    """An image that callers may omit, without instructions for that case."""
 
     code = "image-not-required"
     field: str
 
     reason = Text(
         "{field} is an image with `required: false`, and the note does not say what happens without it: the file that "
-        "the graph names is only on its author's machine."
+        "the graph names exists only on its author's machine."
     )
     remedy = Text(
-        "Name the nodes to bypass where it is omitted, as Ctrl+B would (`bypass: [12, 30:5]`), or remove `required: "
+        "Name the nodes to bypass if it is omitted, as Ctrl+B would (`bypass: [12, 30:5]`), or remove `required: "
         "false`."
     )
 
 
 class BypassNamesNothing(Diagnostic):
-    """A path in `bypass` that is no node that runs."""
+    """A path in `bypass` that is not a node that runs."""
 
     code = "bypass-names-nothing"
     path: str
@@ -33,7 +33,7 @@ class BypassNamesNothing(Diagnostic):
 
 
 class BypassedTwice(Diagnostic):
-    """A node that two images bypass, or that stands inside a subgraph which is bypassed as a whole."""
+    """A node that two images bypass, or that is inside a subgraph which is bypassed itself."""
 
     code = "bypassed-twice"
     path: str
@@ -45,8 +45,8 @@ class BypassedTwice(Diagnostic):
     def reason(self) -> str:
         what = "it" if self.path == self.other else f"node {self.other}, which it belongs to,"
         return (
-            f"Node {self.path} is to be bypassed, and {what} stands in the `bypass` of {self.other_field} already: "
-            "whether it runs where only one of the two is omitted would be a guess."
+            f"Node {self.path} is to be bypassed, and {what} is already in the `bypass` of {self.other_field}: "
+            "it is not clear whether it runs if only one of the two is omitted."
         )
 
     remedy = Text("Name each node once, under the one image that it cannot run without.")
@@ -60,17 +60,17 @@ class BypassShared(Diagnostic):
     others: tuple[str, ...]
 
     reason = Text(
-        "Node {path} stands in a subgraph with several instances. To bypass it in ComfyUI bypasses {others:list} too, "
+        "Node {path} is in a subgraph with several instances. Bypassing it in ComfyUI bypasses {others:list} too, "
         "which the note does not name."
     )
     remedy = Text(
-        "Name those as well, bypass the instance as a whole, or make a subgraph of its own of it (unpack the instance "
-        "and convert its nodes to a subgraph)."
+        "Name those as well, bypass the instance as a whole, or give the instance a subgraph of its own (unpack it and "
+        "convert its nodes to a subgraph)."
     )
 
 
 class ImageStillNeeded(Diagnostic):
-    """An image whose loader runs also without it."""
+    """An image whose loader would run even though the image is omitted."""
 
     code = "image-still-needed"
     fields: tuple[str, ...]
@@ -82,22 +82,22 @@ class ImageStillNeeded(Diagnostic):
         readers = f" It is read by {', '.join(reader.node_name for reader in self.readers)}." if self.readers else ""
         return (
             f"Without {all_of(self.fields)}, with the nodes of `bypass` bypassed, an output still needs "
-            f"{self.loader.node_name}, which has no file to read then.{readers}"
+            f"{self.loader.node_name}, which then has no file to read.{readers}"
         )
 
-    remedy = Text("Bypass what still reads it as well, or the loader itself, or remove `required: false`.")
+    remedy = Text("Bypass the nodes that still read it as well, or the loader itself, or remove `required: false`.")
 
 
 class OutputGoesToo(Diagnostic):
-    """An output that is not made without an image."""
+    """An output that is not made if an image is omitted."""
 
     code = "output-goes-too"
     fields: tuple[str, ...]
     output: str
     node: Locus = also("saves the output")
 
-    reason = Text("Without {fields:and}, {node.node_name} does not run: the output {output} is not made then.")
-    remedy = Text("Bypass nodes before the one that saves, or make a graph of its own for jobs without the image.")
+    reason = Text("Without {fields:and}, {node.node_name} does not run: the output {output} would be missing.")
+    remedy = Text("Bypass only nodes before the one that saves, or make a separate graph for jobs without the image.")
 
 
 class RefusedWithout(Diagnostic):
@@ -116,13 +116,13 @@ class RefusedWithout(Diagnostic):
         return f"Without {all_of(self.fields)}, with the nodes of `bypass` bypassed: {where}: {self.why}"
 
     remedy = Text(
-        "Bypass this node too, or others than those named: a bypassed node passes on an input of the type that is "
-        "asked for, and nothing if it has none. Press Ctrl+B on them in ComfyUI to see what remains."
+        "Bypass this node too, or other nodes than those named: a bypassed node passes on an input of the type that is "
+        "needed, and nothing if it has none. Press Ctrl+B on them in ComfyUI to see what remains."
     )
 
 
 class TooMuchToLeaveOut(Diagnostic):
-    """Optional images of a graph so large that its prompt without them is not made for every combination."""
+    """Optional images in a graph that is too large to make and check its prompt for every combination."""
 
     code = "too-much-to-leave-out"
     count: int
@@ -133,23 +133,23 @@ class TooMuchToLeaveOut(Diagnostic):
     def reason(self) -> str:
         made = 2**self.count - 1
         return (
-            f"{self.count} {'image' if self.count == 1 else 'images'} may be omitted of a graph of "
-            f"{self.nodes:,} nodes: the prompt of every combination is made and checked, {made * self.nodes:,} nodes "
-            f"for {made}, and {self.limit:,} are at most."
+            f"{self.count} {'image' if self.count == 1 else 'images'} may be omitted in a graph of "
+            f"{self.nodes:,} nodes: a prompt is made and checked for each of the {made} combinations, "
+            f"{made * self.nodes:,} nodes in all; the limit is {self.limit:,}."
         )
 
-    remedy = Text("Remove `required: false` from some of them, or take out of the graph what no output needs.")
+    remedy = Text("Remove `required: false` from some of them, or remove nodes that no output needs.")
 
 
 class TooManyOptional(Diagnostic):
-    """More optional images than there are combinations to look through."""
+    """More optional images than combinations that can be checked."""
 
     code = "too-many-optional"
     count: int
     limit: int
 
     reason = Text(
-        "{count} images may be omitted; at most {limit} may, because the prompt of every combination is made and "
+        "{count} images may be omitted; the limit is {limit}, because the prompt of every combination is made and "
         "checked."
     )
     remedy = Text("Remove `required: false` from some of them.")

@@ -7,14 +7,14 @@ from comfy2runpod.ir.json import Json
 
 
 class ExtensionDecides(Diagnostic):
-    """A node of a pack whose extension of the editor does to the prompt what we do not do."""
+    """A node of a pack whose editor extension changes the prompt in a way that we do not reproduce."""
 
     code = "pack-extension"
     pack: str
     does: str
     instead: str
 
-    reason = Text("The extension that the node pack {pack} brings into the editor {does}.")
+    reason = Text("The extension that the node pack {pack} adds to the editor {does}.")
 
     @Text
     def remedy(self) -> str:
@@ -22,7 +22,7 @@ class ExtensionDecides(Diagnostic):
 
 
 class NoSetNode(Diagnostic):
-    """A GetNode without a SetNode of its name on its canvas."""
+    """A GetNode without a SetNode of the same name on its canvas."""
 
     code = "no-set-node"
     name: str
@@ -33,27 +33,29 @@ class NoSetNode(Diagnostic):
     def reason(self) -> str:
         if self.elsewhere:
             return (
-                f"The SetNode named {show(self.name)} stands on another canvas, outside or inside of a subgraph; only "
-                "those of the same canvas are followed."
+                f"The SetNode named {show(self.name)} is on another canvas, outside or inside a subgraph; only "
+                "those on the same canvas are used."
             )
-        return f"No SetNode is named {show(self.name)}, so that nothing feeds what this node is linked to."
+        return (
+            f"No SetNode is named {show(self.name)}, so nothing provides the value for the inputs linked to this node."
+        )
 
     @Text
     def remedy(self) -> str:
         near = "" if self.elsewhere else did_you_mean(nearest(self.name, self.known))
-        return f"{near}Draw the link itself, and delete the GetNode."
+        return f"{near}Draw the link directly, and delete the GetNode."
 
 
 class ValueDrawnByExtension(Diagnostic):
-    """A number that stands for one which the pack's extension draws when the graph is queued."""
+    """A placeholder that the pack's extension replaces with a random number when the graph is queued."""
 
     code = "value-drawn-by-extension"
     pack: str
     value: Json
 
     reason = Text(
-        "{value:json} is no number to run with: the extension of the node pack {pack} draws one in its place each time "
-        "that the graph is queued."
+        "{value:json} cannot be used as it is: the extension of the node pack {pack} replaces it with a random number "
+        "each time the graph is queued."
     )
     remedy = Text(
         "Make it a field, `inputs: {{seed: {{from: {at.node}.{at.input}}}}}` in the note, or set a number of your own "
@@ -62,7 +64,7 @@ class ValueDrawnByExtension(Diagnostic):
 
 
 class ValuesSavedByName(Diagnostic):
-    """Widget values saved as an object, of a class whose editor reads them in order: none of them is queued."""
+    """Widget values saved as an object, of a class whose values the editor reads in order: none is queued."""
 
     code = "values-by-name"
     names: tuple[str, ...]
@@ -70,17 +72,17 @@ class ValuesSavedByName(Diagnostic):
     @Text
     def reason(self) -> str:
         return (
-            f"The node's values are saved by name ({_listed(self.names)}), where this class's are read in order: the "
-            "editor would queue none of them."
+            f"The node's values are saved by name ({_listed(self.names)}), but the values of this class are read in "
+            "order: the editor would queue none of them."
         )
 
     remedy = Text(
-        "In ComfyUI, add a new node of this class, set its values, move the links over, and delete the old one."
+        "In ComfyUI, add a new node of this class, set its values, move the links to it, and delete the old one."
     )
 
 
 class WidgetsOfExtension(Diagnostic):
-    """Values of widgets that the pack's extension makes, of which the class itself says nothing."""
+    """Values of widgets that the pack's extension makes and the class does not declare."""
 
     code = "widgets-of-extension"
     pack: str | None
@@ -92,15 +94,15 @@ class WidgetsOfExtension(Diagnostic):
         held = _listed(self.names) if self.names else ", ".join(show(value) for value in self.values[:3])
         whose = f"the node pack {self.pack}" if self.pack else "its node pack"
         return (
-            f"The node holds values of widgets that its class does not declare ({held}): the extension of {whose} "
-            "makes them, and decides what of them is queued."
+            f"The node has values of widgets that its class does not declare ({held}): the extension of {whose} "
+            "makes them, and decides which of them are queued."
         )
 
-    remedy = Text("Replace the node by ones that declare all their inputs, such as ComfyUI's own.")
+    remedy = Text("Replace the node with nodes that declare all their inputs, such as ComfyUI's own.")
 
 
 class ChoicesNotKnown(Diagnostic):
-    """A value of an input whose list was empty on the server that the catalog was made of."""
+    """A value of an input whose list of choices was empty on the server from which the catalog was made."""
 
     severity = Severity.WARNING
     code = "choices-not-known"
@@ -110,19 +112,19 @@ class ChoicesNotKnown(Diagnostic):
     @Text
     def reason(self) -> str:
         text = (
-            f"The catalog has no choices for this input, because the server that it was made of had none: whether a "
-            f"worker has {show(self.value)} cannot be told."
+            f"The catalog has no choices for this input, because the server that it was made from had none: it is "
+            f"not known whether a worker has {show(self.value)}."
         )
-        return text + " Its name is one of a model file, and so it stands in the model lock." * self.is_file
+        return text + " It has the name of a model file, so it is in the model lock." * self.is_file
 
     @Text
     def remedy(self) -> str:
         if self.is_file:
             return (
-                f"Say `models: {{{shorten(str(self.value))}: {{url: …, directory: …}}}}` in the note, with the folder "
+                f"Set `models: {{{shorten(str(self.value))}: {{url: …, directory: …}}}}` in the note, with the folder "
                 "that the pack reads."
             )
-        return "Make the catalog anew from a ComfyUI that offers the choice."
+        return "Create the catalog again from a ComfyUI that offers the choice."
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -15,12 +15,12 @@ class WindowsSeparator(Diagnostic):
     value: str
 
     reason = Text(
-        "{value:json} is written with Windows' separator. Workers run on Linux, whose ComfyUI lists the file as "
+        "{value:json} is written with the separator of Windows. Workers run on Linux, where ComfyUI lists the file as "
         "{_plain:json} and refuses every other name."
     )
     remedy = Text(
-        "Write {_plain:short}: choose it in a ComfyUI that runs on Linux and save, or put / in place of each \\\\ in "
-        "the graph's file, in the node's value and wherever else the name stands."
+        "Write {_plain:short}: choose it in a ComfyUI that runs on Linux and save, or replace each \\\\ with / in the "
+        "graph's file, in the value of the node and everywhere else that the name is used."
     )
 
     @property
@@ -29,14 +29,14 @@ class WindowsSeparator(Diagnostic):
 
 
 class FileOfTheAuthors(Diagnostic):
-    """A file that ComfyUI itself has made on the author's machine, in a folder that no field can feed."""
+    """A file that ComfyUI made on the author's machine, in a folder that no field can feed."""
 
     code = "file-of-the-authors"
     value: str
 
-    reason = Text("It reads {value:json}, a file that ComfyUI has made on your machine: no worker has it.")
+    reason = Text("It reads {value:json}, a file that ComfyUI made on your machine: no worker has it.")
     remedy = Text(
-        "Load it with Load Image instead, which becomes a field that callers send an image for, or take it out."
+        "Load it with Load Image instead, which becomes a field for which callers send an image, or remove the node."
     )
 
 
@@ -49,17 +49,17 @@ class ValueStaysAsSaved(Diagnostic):
     control: str
 
     reason = Text(
-        "In the editor its control says {control}: each run has another value. No field feeds it, so that every call "
+        "In the editor its control is set to {control}: each run has another value. No field feeds it, so every call "
         "runs with {value:json}, and equal calls get equal answers."
     )
     remedy = Text(
-        "Say `inputs: {{seed: {{from: {at.node}.{at.input}}}}}` in the note, or set the control to fixed if that is "
-        "meant."
+        "Make it a field in the note, `inputs: {{seed: {{from: {at.node}.{at.input}}}}}`, or set the control to fixed "
+        "if this is intended."
     )
 
 
 class MaskFromTransparency(Diagnostic):
-    """The mask of a caller's image: what is transparent in it."""
+    """A mask that is taken from the transparency of a caller's image."""
 
     severity = Severity.WARNING
     code = "mask-from-transparency"
@@ -69,19 +69,19 @@ class MaskFromTransparency(Diagnostic):
     @Text
     def reason(self) -> str:
         text = (
-            "Its mask is used. Of a caller's image that is what is transparent in it: an image without "
-            "transparency, as every JPEG, gives an empty mask."
+            "Its mask output is used. For a caller's image, the mask is the transparency of the image: one without "
+            "transparency, such as any JPEG, gives an empty mask."
         )
-        return text + " The mask that was painted in the editor stays on your machine." * self.painted
+        return text + " The mask painted in the editor remains on your machine." * self.painted
 
     remedy = Text(
-        "Tell callers so in the field's description, `inputs: {{{field}: {{description: …}}}}`, or load the mask with "
-        "a node of its own, Load Image (as Mask) by a colour, which becomes a field."
+        "Describe this in the field's description, `inputs: {{{field}: {{description: …}}}}`, or load the mask with a "
+        "separate node, Load Image (as Mask) by a colour, which becomes a field."
     )
 
 
 class EmbeddingNotInPackage(Diagnostic):
-    """A text that names an embedding, a file that the package knows nothing of."""
+    """A text that names an embedding, a file that the package does not provide."""
 
     severity = Severity.WARNING
     code = "embedding-not-in-package"
@@ -92,14 +92,14 @@ class EmbeddingNotInPackage(Diagnostic):
         shown = ", ".join(shorten(name) for name in self.names)
         return (
             f"The text names {'an embedding' if len(self.names) == 1 else 'embeddings'} ({shown}). The worker does not "
-            "download it, and ComfyUI leaves out what it does not find, with no more than a line in its log."
+            "download embeddings, and ComfyUI ignores a missing one, with only a line in its log."
         )
 
-    remedy = Text("Put the file into models/embeddings of the network volume, or take the words out of the text.")
+    remedy = Text("Put the file into models/embeddings of the network volume, or remove the words from the text.")
 
 
 class ImageLacks(Diagnostic):
-    """A node that needs what the worker's image does not have."""
+    """A node that needs something that the worker's image does not have."""
 
     code = "image-lacks"
     what: str
@@ -113,7 +113,7 @@ class ImageLacks(Diagnostic):
 
 
 class SeveralImages(Diagnostic):
-    """An output that stands for one image, of a node that saves several."""
+    """An output for one image, of a node that saves several."""
 
     code = "several-images"
     output: str
@@ -124,15 +124,15 @@ class SeveralImages(Diagnostic):
 
     @Text
     def reason(self) -> str:
-        told = " and ".join(f"{name} is {value}" for name, value in self.values[:_MOST_FIELDS])
-        more = f" and {len(self.values) - _MOST_FIELDS} more so" if len(self.values) > _MOST_FIELDS else ""
-        when = f", where {told}{more}" if told else ""
-        saved = "the images of a list, one by one" if self.count is None else f"{self.count} images"
-        return f"It saves {saved}{when}; the output {self.output} stands for one, and the job would fail."
+        described = " and ".join(f"{name} is {value}" for name, value in self.values[:_MOST_FIELDS])
+        more = f" and {len(self.values) - _MOST_FIELDS} more" if len(self.values) > _MOST_FIELDS else ""
+        when = f" if {described}{more}" if described else ""
+        saved = "each image of a list" if self.count is None else f"{self.count} images"
+        return f"It saves {saved}{when}; the output {self.output} takes only one, so the job would fail."
 
     @Text
     def remedy(self) -> str:
         bounds = "{min: …, max: …}"
         named = ", ".join(f"{name}: {bounds}" for name, _ in self.values[:_MOST_FIELDS])
         less = f"`inputs: {{{named}}}`" if named else "make one: a batch of 1"
-        return f"Say `outputs: {{images: {{from: {self.at.node}, many: true}}}}` in the note for a list, or {less}."
+        return f"Set `outputs: {{images: {{from: {self.at.node}, many: true}}}}` in the note for a list, or {less}."

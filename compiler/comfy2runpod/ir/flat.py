@@ -30,9 +30,9 @@ class FromWidget:
 
 @dataclass(frozen=True, slots=True)
 class FromInstance:
-    """A value that a subgraph's instance holds of its own, for a widget that it shows; `giver` is its path."""
+    """A value that a subgraph's instance holds of its own, for a widget that it shows; `instance` is its path."""
 
-    giver: str
+    instance: str
     value: Json
 
 

@@ -157,10 +157,12 @@ class _Binder:
                     inputs[name] = [node_id, output]
                 else:
                     inputs.pop(name, None)
-            case FromInstance(giver, value):
+            case FromInstance(instance, value):
                 if spec is not None and spec.is_widget and not of_type(spec, value):
                     at = self._locus(flat, name)
-                    self.found.add(errors.InstanceValueMisfits(at=at, giver=giver, value=value, expected=spec.type))
+                    self.found.add(
+                        errors.InstanceValueMisfits(at=at, instance=instance, value=value, expected=spec.type)
+                    )
                 inputs[name] = as_prompt_value(value, spec, self._profile)
             case FromWidget(node, widget):
                 held = self._widget(node, widget)

@@ -158,7 +158,7 @@ class _Maker:
         """The field under its name; nothing if it cannot be made."""
         field, name = plan.make(), plan.draft.note.name
         if field is not None and field.in_answer and name in ANSWER_NAMES:
-            what = "a seed, which the answer tells"
+            what = "a seed, which every answer contains under this name"
             self.found.add(errors.BadName(at=plan.draft.at, name=name, what=what))
             return {}
         return {} if field is None else {name: field}
