@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from comfy2runpod_runtime.inputs.field_types import ImageInput, Stepped
     from comfy2runpod_runtime.inputs.request_options import ImageOptions, OutputOptions
     from comfy2runpod_runtime.job.prompt import Prompt, PromptNode, Run, set_member
+    from comfy2runpod_runtime.outputs.animation import Animation
     from comfy2runpod_runtime.outputs.answer_models import AnswerFile, inline_or_url
-    from comfy2runpod_runtime.outputs.outputs import Animation, Audio, Drawing, Image, Model3D, Output, Text, Video
+    from comfy2runpod_runtime.outputs.audio import Audio
+    from comfy2runpod_runtime.outputs.base import Output
+    from comfy2runpod_runtime.outputs.drawing import Drawing
+    from comfy2runpod_runtime.outputs.image import Image
+    from comfy2runpod_runtime.outputs.model3d import Model3D
+    from comfy2runpod_runtime.outputs.text import Text
+    from comfy2runpod_runtime.outputs.video import Video
 
 _MODULES: Mapping[str, tuple[str, ...]] = {
     "comfy2runpod_contract.rounding": ("round_down", "round_up"),
@@ -26,16 +33,14 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "comfy2runpod_runtime.endpoint": ("CONTRACT", "Endpoint"),
     "comfy2runpod_runtime.errors": ("JobError", "PackageError", "SettingsError"),
     "comfy2runpod_runtime.inputs.field_types": ("ImageInput", "Stepped"),
-    "comfy2runpod_runtime.outputs.outputs": (
-        "Animation",
-        "Audio",
-        "Drawing",
-        "Image",
-        "Model3D",
-        "Output",
-        "Text",
-        "Video",
-    ),
+    "comfy2runpod_runtime.outputs.animation": ("Animation",),
+    "comfy2runpod_runtime.outputs.audio": ("Audio",),
+    "comfy2runpod_runtime.outputs.base": ("Output",),
+    "comfy2runpod_runtime.outputs.drawing": ("Drawing",),
+    "comfy2runpod_runtime.outputs.image": ("Image",),
+    "comfy2runpod_runtime.outputs.model3d": ("Model3D",),
+    "comfy2runpod_runtime.outputs.text": ("Text",),
+    "comfy2runpod_runtime.outputs.video": ("Video",),
     "comfy2runpod_runtime.job.prompt": ("Prompt", "PromptNode", "Run", "set_member"),
     "comfy2runpod_runtime.inputs.request_options": ("ImageOptions", "OutputOptions"),
 }

@@ -38,7 +38,7 @@ from comfy2runpod_runtime.operations.child_processes import end_forks_with_us
 from comfy2runpod_runtime.operations.failure_reports import Evidence, Reports
 from comfy2runpod_runtime.operations.logs import about, fields, set_up
 from comfy2runpod_runtime.operations.stop_notice import StopNotice
-from comfy2runpod_runtime.outputs.outputs import Output
+from comfy2runpod_runtime.outputs.base import Output
 from comfy2runpod_runtime.settings import Settings
 
 # What a package and this runtime agree on; a package says which it was made for.

@@ -16,7 +16,8 @@ from comfy2runpod_runtime.errors import JobError
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
 from comfy2runpod_runtime.job.collect import Downloads, finished
 from comfy2runpod_runtime.json_types import Json, JsonObject
-from comfy2runpod_runtime.outputs.outputs import Output, Result, Text
+from comfy2runpod_runtime.outputs.answer import Result
+from comfy2runpod_runtime.outputs.base import Output
 
 
 class EarlyFiles:
@@ -31,7 +32,7 @@ class EarlyFiles:
         downloads: Downloads,
     ) -> None:
         early = outgoing.early and len(outputs) > 1
-        self._outputs = {output.node: output for output in outputs if early and not isinstance(output, Text)}
+        self._outputs = {output.node: output for output in outputs if early and output.is_file}
         self._wanted = wanted
         self._outgoing = outgoing
         self._prompt_id = prompt_id

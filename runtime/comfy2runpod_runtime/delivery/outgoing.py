@@ -9,7 +9,7 @@ from comfy2runpod_runtime.delivery.bucket import Bucket, BucketAccess, Stored
 from comfy2runpod_runtime.delivery.s3_config import job_bucket
 from comfy2runpod_runtime.errors import DeliveryFailed, FieldFault, InvalidInput, OutputTooLarge
 from comfy2runpod_runtime.inputs.request_options import Delivery
-from comfy2runpod_runtime.outputs.outputs import Collected, Part, Result
+from comfy2runpod_runtime.outputs.answer import Collected, Part, Result
 from comfy2runpod_runtime.settings import Settings
 
 _UPLOADS_AT_ONCE = 3

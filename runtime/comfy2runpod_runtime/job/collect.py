@@ -6,11 +6,11 @@ import asyncio
 from pathlib import Path
 from types import TracebackType
 
+from comfy2runpod_contract.media import file_ending
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History, SavedFile
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
-from comfy2runpod_runtime.outputs.media import ImageMeasures, extension_of, reencoded, sha256_of
-from comfy2runpod_runtime.outputs.outputs import Collected, Image, Output, Result, Shown, Text
-from comfy2runpod_runtime.outputs.strip_metadata import stripped
+from comfy2runpod_runtime.outputs.answer import Collected, Result, Shown, sha256_of
+from comfy2runpod_runtime.outputs.base import Output
 
 
 class Downloads:
@@ -39,10 +39,8 @@ class Downloads:
             OutputMissing: the node saved nothing, or too much.
             ComfyUIUnavailable: ComfyUI does not answer.
         """
-        if isinstance(output, Text):
-            return output.texts(history, title)
-        saved = output.wanted(history, title)
-        return tuple([await self._one(output, index, file) for index, file in enumerate(saved)])
+        found = enumerate(output.saved(history, title))
+        return tuple([one if isinstance(one, str) else await self._one(output, at, one) for at, one in found])
 
     async def _one(self, output: Output, index: int, file: SavedFile) -> Path:
         path = self._folder / f"{output.name}-{index}{Path(file.filename).suffix}"
@@ -67,13 +65,7 @@ async def finished(output: Output, found: tuple[Path | str, ...], wanted: Reques
 
 
 def _finished(output: Output, index: int, path: Path, wanted: RequestOptions) -> Collected:
-    measures = output.measure(path)
-    if isinstance(output, Image) and isinstance(measures, ImageMeasures) and wanted.format is not None:
-        # A PNG that is wanted as a PNG too: what ComfyUI writes into it is not for callers.
-        path = reencoded(path, wanted.format, wanted.quality)
-        measures = ImageMeasures(measures.width, measures.height, f"image/{wanted.format}")
-    elif (clean := stripped(path, measures.media_type)) != path:
-        path, measures = clean, output.measure(clean)
+    path, measures = output.prepared(path, wanted)
     place = f"_{index + 1:02d}" if output.many else ""
-    name = f"{output.name}{place}{extension_of(measures.media_type)}"
+    name = f"{output.name}{place}{file_ending(measures.media_type)}"
     return Collected(output, path, name, path.stat().st_size, sha256_of(path), measures)

@@ -35,7 +35,8 @@ from comfy2runpod_runtime.job.job_states import Life, State
 from comfy2runpod_runtime.job.prompt import Prompt, Run, ancestors, pruned, title_of
 from comfy2runpod_runtime.job.wait import follow
 from comfy2runpod_runtime.json_types import JsonObject
-from comfy2runpod_runtime.outputs.outputs import Output, Result, answer_of
+from comfy2runpod_runtime.outputs.answer import Result, answer_of
+from comfy2runpod_runtime.outputs.base import Output
 from comfy2runpod_runtime.settings import Settings
 
 # How long telling ComfyUI to stop may take: the caller has long gone, the next job waits.

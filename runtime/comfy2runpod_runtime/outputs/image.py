@@ -1,0 +1,66 @@
+"""An image, decoded whole, and encoded as the request says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image as Images
+from PIL import UnidentifiedImageError
+
+from comfy2runpod_contract.media import IMAGE_FORMATS, OTHER_TYPE
+from comfy2runpod_runtime.errors import OutputInvalid
+from comfy2runpod_runtime.inputs.request_options import RequestOptions
+from comfy2runpod_runtime.outputs.base import FileOutput
+from comfy2runpod_runtime.outputs.measures import ImageMeasures, Measures
+
+# What is taken for good enough by most: smaller than PNG by far, and hardly told from it.
+_QUALITY = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Image(FileOutput):
+    """An image."""
+
+    media_type: str = "image/png"
+
+    def decode(self, path: Path) -> ImageMeasures:
+        """Decodes the whole image.
+
+        Raises:
+            OutputInvalid: it is no image, or not whole.
+        """
+        try:
+            with Images.open(path) as image:
+                image.load()
+                media_type = Images.MIME.get(image.format or "", OTHER_TYPE)
+                return ImageMeasures(image.width, image.height, media_type)
+        except (UnidentifiedImageError, OSError, SyntaxError, Images.DecompressionBombError) as error:
+            raise OutputInvalid(f"{path.name} is not a whole image ({type(error).__name__}).") from error
+
+    def prepared(self, path: Path, options: RequestOptions) -> tuple[Path, Measures]:
+        """The image as the request wants it encoded, from PNG to PNG too, which removes ComfyUI's metadata."""
+        if options.format is None:
+            return FileOutput.prepared(self, path, options)
+        measures = self.promised(self.decode(path))
+        encoded = _encoded(path, options.format, options.quality)
+        return encoded, ImageMeasures(measures.width, measures.height, IMAGE_FORMATS[options.format].media_type)
+
+
+def _encoded(path: Path, kind: str, quality: int | None) -> Path:
+    """An image as `png`, `jpeg` or `webp`, beside the file; without metadata.
+
+    JPEG has no alpha: what is transparent is laid over white.
+    """
+    target = path.with_suffix(f".as-{kind}")
+    with Images.open(path) as image:
+        pixels = image.convert("RGBA" if "A" in image.getbands() or "transparency" in image.info else "RGB")
+    if kind == "jpeg" and pixels.mode == "RGBA":
+        white = Images.new("RGBA", pixels.size, "white")
+        pixels = Images.alpha_composite(white, pixels).convert("RGB")
+    # Nothing of the file's own goes along: ComfyUI writes the whole prompt into its images.
+    if kind == "png":
+        pixels.save(target, "PNG")
+    else:
+        pixels.save(target, kind.upper(), quality=_QUALITY if quality is None else quality)
+    return target
