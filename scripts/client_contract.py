@@ -1,6 +1,6 @@
 """Writes what both clients know of the contract, in their languages.
 
-python scripts/client_contract.py     compiler/comfy2runpod/client/faults.py and client_ts/faults.ts
+python scripts/client_contract.py     contract and faults, in compiler/comfy2runpod/client/ and in client_ts/
 
 Clients are copied into every package and stand alone there, so they cannot import the contract. A test compares what is
 committed with what this makes.
@@ -12,16 +12,74 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from comfy2runpod_contract import limits
 from comfy2runpod_contract.faults import FAULTS, FaultFacts
+from comfy2runpod_contract.media import FILE_ENDINGS, IMAGE_FORMATS, OTHER_ENDING
 
 ROOT = Path(__file__).parent.parent
 CLIENT, CLIENT_TS = Path("compiler/comfy2runpod/client"), Path("compiler/comfy2runpod/client_ts")
-_MADE = "Made from the contract by scripts/client_contract.py; change comfy2runpod_contract.{}, not this file."
+_MADE = "Made from the contract by scripts/client_contract.py; change comfy2runpod_contract{}, not this file."
+_ABOUT = "What endpoints and clients agree on: limits of requests, file endings, image formats."
+# Each with what it says.
+_NUMBERS = {
+    "RUN_BYTES": (limits.RUN_BYTES, "The largest request to /run, in bytes."),
+    "RUNSYNC_BYTES": (limits.RUNSYNC_BYTES, "The largest request to /runsync, and the largest answer, in bytes."),
+    "LONGEST_IMAGE_SIDE": (limits.LONGEST_IMAGE_SIDE, "What ComfyUI's nodes take as a width or height at most."),
+}
+_BOUNDS = {
+    "EXECUTION_MS": (
+        (limits.SHORTEST_EXECUTION_MS, limits.LONGEST_EXECUTION_MS),
+        "How long a job may be let run at RunPod, in milliseconds.",
+    ),
+    "TTL_MS": (
+        (limits.SHORTEST_TTL_MS, limits.LONGEST_TTL_MS),
+        "After how long a job may be dropped, counted from its sending, in milliseconds.",
+    ),
+}
+_TABLES = {
+    "FILE_ENDINGS": (FILE_ENDINGS, "What a file's name ends in, by its media type."),
+    "IMAGE_LABELS": (
+        {name: facts.label for name, facts in IMAGE_FORMATS.items()},
+        "What a format of images is called in sentences.",
+    ),
+}
+_OTHER_ENDING = "What the name of a file of any other type ends in."
 
 
 def client_files() -> Mapping[Path, str]:
     """Each file, by its path from the repository's root."""
-    return {CLIENT / "faults.py": _faults_python(), CLIENT_TS / "faults.ts": _faults_typescript()}
+    return {
+        CLIENT / "contract.py": _contract_python(),
+        CLIENT / "faults.py": _faults_python(),
+        CLIENT_TS / "contract.ts": _contract_typescript(),
+        CLIENT_TS / "faults.ts": _faults_typescript(),
+    }
+
+
+def _contract_python() -> str:
+    lines = [f'"""{_ABOUT}', "", _MADE.format(""), '"""', "", "from __future__ import annotations", ""]
+    lines += ["from collections.abc import Mapping", ""]
+    for name, (number, about) in _NUMBERS.items():
+        lines += [f"# {about}", f"{name} = {number:_}"]
+    for name, ((least, most), about) in _BOUNDS.items():
+        lines += [f"# {about}", f"{name} = ({least:_}, {most:_})"]
+    for name, (table, about) in _TABLES.items():
+        entries = [f"    {_quoted(key)}: {_quoted(value)}," for key, value in table.items()]
+        lines += [f"# {about}", f"{name}: Mapping[str, str] = {{", *entries, "}"]
+    return "\n".join([*lines, f"# {_OTHER_ENDING}", f"OTHER_ENDING = {_quoted(OTHER_ENDING)}", ""])
+
+
+def _contract_typescript() -> str:
+    lines = ["/**", f" * {_ABOUT}", " *", f" * {_MADE.format('')}", " */", ""]
+    for name, (number, about) in _NUMBERS.items():
+        lines += [f"/** {about} */", f"export const {name} = {number:_};"]
+    for name, ((least, most), about) in _BOUNDS.items():
+        lines += [f"/** {about} */", f"export const {name} = [{least:_}, {most:_}] as const;"]
+    for name, (table, about) in _TABLES.items():
+        entries = [f"  [{_quoted(key)}, {_quoted(value)}]," for key, value in table.items()]
+        kind = "ReadonlyMap<string, string>"
+        lines += [f"/** {about} */", f"export const {name}: {kind} = new Map([", *entries, "]);"]
+    return "\n".join([*lines, f"/** {_OTHER_ENDING} */", f"export const OTHER_ENDING = {_quoted(OTHER_ENDING)};", ""])
 
 
 def _faults_python() -> str:
@@ -30,7 +88,7 @@ def _faults_python() -> str:
         [
             '"""Why a job fails: an exception a code.',
             "",
-            _MADE.format("faults"),
+            _MADE.format(".faults"),
             '"""',
             "",
             "from __future__ import annotations",
@@ -69,7 +127,7 @@ def _faults_typescript() -> str:
             "/**",
             " * Why a job fails: a class a code.",
             " *",
-            f" * {_MADE.format('faults')}",
+            f" * {_MADE.format('.faults')}",
             " */",
             "",
             'import { JobFailed } from "./call_errors.js";',

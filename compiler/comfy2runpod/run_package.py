@@ -21,20 +21,8 @@ from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.errors.files import CannotRun
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.job_process import Listener, run_job
+from comfy2runpod_contract.media import file_ending
 from comfy2runpod_contract.scratch import scratch_folder
-
-_SUFFIXES = {
-    "video/mp4": "mp4",
-    "video/webm": "webm",
-    "image/png": "png",
-    "audio/flac": "flac",
-    "audio/mpeg": "mp3",
-    "audio/ogg": "opus",
-    "image/jpeg": "jpg",
-    "image/webp": "webp",
-    "image/svg+xml": "svg",
-    "model/gltf-binary": "glb",
-}
 
 _FETCH_SECONDS = 60
 _MOST_NAMES = 10
@@ -173,7 +161,7 @@ def _with_file(media: dict[str, bytes], name: str, value: Json) -> Json:
 
 
 def _saved(media: dict[str, bytes], name: str, file: JsonObject) -> str:
-    target = f"{name}.{_SUFFIXES.get(str(file.get('media_type')), 'bin')}"
+    target = f"{name}{file_ending(str(file.get('media_type')))}"
     try:
         if isinstance(data := file.get("data"), str):
             media[target] = base64.b64decode(data, validate=True)

@@ -1,4 +1,4 @@
-"""How long a job may take, as RunPod has it (the clients, which import nothing of ours, repeat it); a file's size."""
+"""How long a job may take and how large a request, an answer and an input may be: RunPod's limits, and ours."""
 
 from __future__ import annotations
 
@@ -13,6 +13,32 @@ DEFAULT_EXECUTION_MS = 600_000
 SHORTEST_TTL_MS = 10_000
 LONGEST_TTL_MS = 7 * _DAY_MS
 DEFAULT_TTL_MS = _DAY_MS
+
+# The largest request, in bytes: to /run, and to /runsync, whose answer has no more either.
+RUN_BYTES = 10_000_000
+RUNSYNC_BYTES = 20_000_000
+
+# `wait` of /runsync: after how many milliseconds a job that has not ended is answered as it is then.
+DEFAULT_WAIT_MS = 90_000
+LONGEST_WAIT_MS = 300_000
+
+# How long RunPod keeps the result of a job that has ended.
+RUN_KEPT_SECONDS = 30 * 60
+RUNSYNC_KEPT_SECONDS = 60
+
+# What an answer carries before base64, which makes 4 bytes of 3, and with room for what stands beside the file.
+DEFAULT_INLINE_BYTES = 7_400_000
+
+# Of a file of an input: what a worker takes if its operator sets nothing, and so the most that a note may allow.
+MOST_INPUT_BYTES = 50_000_000
+
+# Of an image of an input: what a note that says nothing means (a photograph of a telephone, with room), and the most
+# that it may say: ComfyUI holds an image as 12 or 16 bytes a pixel, which is 1.6 GB.
+DEFAULT_IMAGE_BYTES = 20_000_000
+DEFAULT_IMAGE_PIXELS = 32_000_000
+MOST_IMAGE_PIXELS = 100_000_000
+# What ComfyUI's nodes take as a width or height at most (MAX_RESOLUTION).
+LONGEST_IMAGE_SIDE = 16_384
 
 # Of a file that a lock lists: a petabyte.
 LARGEST_FILE_BYTES = 10**15

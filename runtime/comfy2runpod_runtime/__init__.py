@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from comfy2runpod_contract.rounding import round_down, round_up
-    from comfy2runpod_runtime.endpoint import CONTRACT, Endpoint
+    from comfy2runpod_contract.version import CONTRACT
+    from comfy2runpod_runtime.endpoint import Endpoint
     from comfy2runpod_runtime.errors import JobError, PackageError, SettingsError
     from comfy2runpod_runtime.inputs.field_types import ImageInput, Stepped
     from comfy2runpod_runtime.inputs.request_options import ImageOptions, OutputOptions
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 _MODULES: Mapping[str, tuple[str, ...]] = {
     "comfy2runpod_contract.rounding": ("round_down", "round_up"),
     "comfy2runpod_runtime.outputs.answer_models": ("AnswerFile", "inline_or_url"),
-    "comfy2runpod_runtime.endpoint": ("CONTRACT", "Endpoint"),
+    "comfy2runpod_contract.version": ("CONTRACT",),
+    "comfy2runpod_runtime.endpoint": ("Endpoint",),
     "comfy2runpod_runtime.errors": ("JobError", "PackageError", "SettingsError"),
     "comfy2runpod_runtime.inputs.field_types": ("ImageInput", "Stepped"),
     "comfy2runpod_runtime.outputs.animation": ("Animation",),

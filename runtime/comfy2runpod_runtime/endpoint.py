@@ -16,6 +16,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from comfy2runpod_contract.version import CONTRACT
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.failures import disk_full
 from comfy2runpod_runtime.comfyui.keeper import Keeper
@@ -41,8 +42,6 @@ from comfy2runpod_runtime.operations.stop_notice import StopNotice
 from comfy2runpod_runtime.outputs.base import Output
 from comfy2runpod_runtime.settings import Settings
 
-# What a package and this runtime agree on; a package says which it was made for.
-CONTRACT = 3
 _OURS = "The worker failed for a reason of its own; its log says more."
 # How long removing a job's input files may hold up the next job.
 _EMPTY_SECONDS = 5

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from comfy2runpod_contract.limits import DEFAULT_INLINE_BYTES, MOST_INPUT_BYTES, RUN_BYTES
+from comfy2runpod_contract.media import ImageFormat
 from comfy2runpod_runtime.errors import SettingsError
-from comfy2runpod_runtime.inputs.request_options import Delivery, ImageFormat
+from comfy2runpod_runtime.inputs.request_options import Delivery
 from comfy2runpod_runtime.json_types import shorten
 from comfy2runpod_runtime.operations.logs import LogFormat
 
-# RunPod carries 10 MB for /run; base64 makes 4 bytes of 3, and the JSON around it takes a little.
-_INLINE_BYTES = 7_400_000
 # The longest that a URL signed by SigV4 may work.
 _WEEK_SECONDS = 7 * 24 * 3600
 
@@ -84,8 +84,9 @@ class Settings(BaseSettings):
         1, description="The least time between two progress updates: each is an HTTP request of its own.", ge=0
     )
     max_inline_bytes: int = Field(
-        _INLINE_BYTES,
-        description="The largest result that is answered inline, before base64. The default fits /run's 10 MB.",
+        DEFAULT_INLINE_BYTES,
+        description="The largest result that is answered inline, before base64. The default fits "
+        f"/run's {RUN_BYTES // 10**6} MB.",
         gt=0,
     )
     output_format: ImageFormat | None = Field(
@@ -117,7 +118,7 @@ class Settings(BaseSettings):
     )
     bucket_timeout_seconds: float = Field(600, description="How long the upload of one file may take.", gt=0)
     max_input_bytes: int = Field(
-        50_000_000,
+        MOST_INPUT_BYTES,
         description="The largest file of an input, given or fetched; a field's own limit counts if it is smaller.",
         gt=0,
     )

@@ -9,7 +9,8 @@ from typing import Any
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.fields import SeedField
 from comfy2runpod.pipeline import CompileResult, Options, compile_graph
-from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, good_name
+from comfy2runpod.stages.interface.names import good_name
+from comfy2runpod_contract.messages import ANSWER_KEYS, REQUEST_KEYS
 
 SUBGRAPH = "00000000-1111-4111-8111-111111111111"
 # Words that an answer, a request, Python, pydantic or JavaScript has for itself, and some twice.
@@ -108,9 +109,9 @@ def _check(made: CompileResult) -> tuple[list[str], list[str]]:
     seeds = {field.name for field in interface.fields if isinstance(field, SeedField)}
     assert all(map(good_name, (*fields, *outputs)))
     assert len({*fields}) == len(fields)
-    assert not {*fields} & REQUEST_NAMES
+    assert not {*fields} & {*REQUEST_KEYS}
     assert len(seeds | {*outputs}) == len(seeds) + len(outputs)
-    assert not (seeds | {*outputs}) & ANSWER_NAMES
+    assert not (seeds | {*outputs}) & ANSWER_KEYS
     for path, data in made.files.items():
         if path.endswith(".py") and isinstance(data, str):
             ast.parse(data)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from comfy2runpod.client import job_options
 from comfy2runpod.local_endpoint.requests import BadRequest, read_request
 from comfy2runpod_contract.limits import (
     DEFAULT_EXECUTION_MS,
@@ -23,16 +21,6 @@ from comfy2runpod_contract.limits import (
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted(path.parent for path in ROOT.glob("generated/*/handler.py"))
 EXECUTION, TTL = (SHORTEST_EXECUTION_MS, LONGEST_EXECUTION_MS), (SHORTEST_TTL_MS, LONGEST_TTL_MS)
-
-
-def test_both_clients_have_the_bounds() -> None:
-    assert (job_options._EXECUTION_MS, job_options._TTL_MS) == (EXECUTION, TTL)
-    text = (resources.files("comfy2runpod") / "client_ts/job_options.ts").read_text("utf-8")
-    found = {
-        name: tuple(int(number.replace("_", "")) for number in numbers.split(","))
-        for name, numbers in re.findall(r"const (\w+_MS) = \[([0-9_, ]+)\]", text)
-    }
-    assert found == {"EXECUTION_MS": EXECUTION, "TTL_MS": TTL}
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)

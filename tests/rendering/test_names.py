@@ -26,9 +26,10 @@ from comfy2runpod.ir.interface import Interface
 from comfy2runpod.outputs import Output
 from comfy2runpod.stages.emit import emit
 from comfy2runpod.stages.emit.python_types import file_classes
-from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, good_name
+from comfy2runpod.stages.interface.names import good_name
 from comfy2runpod.write import write_package
 from comfy2runpod_contract.media import MediaKind
+from comfy2runpod_contract.messages import ANSWER_KEYS, REQUEST_KEYS
 
 from .interfaces import PROMPT, interfaces, several, single
 
@@ -100,7 +101,7 @@ def _words() -> Iterator[str]:
 
 
 # What the front of the compiler lets through.
-NAMES = sorted({word for word in _words() if good_name(word)} - ANSWER_NAMES - REQUEST_NAMES)
+NAMES = sorted({word for word in _words() if good_name(word)} - ANSWER_KEYS - {*REQUEST_KEYS})
 
 
 def _hostile(touched: Path) -> str:

@@ -12,7 +12,7 @@ from comfy2runpod.cli.graphs import read_file, shown
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError
 from comfy2runpod.docs_site import ASSETS, NEEDED, PackageDocs, package_docs
 from comfy2runpod.errors.files import CannotRead, NotAPackage, OtherVersion
-from comfy2runpod.stages.emit.package import CONTRACT
+from comfy2runpod_contract.version import CONTRACT
 
 # The file that tells a package from other folders, for who reads them. It does not make a folder ours to write.
 MARKER = "workflow_api.json"

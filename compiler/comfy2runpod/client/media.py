@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .contract import FILE_ENDINGS, OTHER_ENDING
 from .errors import CannotSave, MediaBroken
 
 # What a double holds exactly, which is what the other clients count with.
@@ -181,23 +182,4 @@ def is_part(name: str) -> bool:
 
 def _extension(media_type: str) -> str:
     """By a table alone: what a file is called is not for an answer to choose."""
-    return _EXTENSIONS.get(media_type.partition(";")[0].strip().lower(), ".bin")
-
-
-_EXTENSIONS = {
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/webp": ".webp",
-    "image/gif": ".gif",
-    "image/svg+xml": ".svg",
-    "video/mp4": ".mp4",
-    "video/webm": ".webm",
-    "audio/flac": ".flac",
-    "audio/mpeg": ".mp3",
-    "audio/ogg": ".ogg",
-    "audio/opus": ".opus",
-    "audio/wav": ".wav",
-    "model/gltf-binary": ".glb",
-    "application/json": ".json",
-    "text/plain": ".txt",
-}
+    return FILE_ENDINGS.get(media_type.partition(";")[0].strip().lower(), OTHER_ENDING)

@@ -7,6 +7,7 @@
  */
 
 import { jobIdIn, jobPath } from "./addresses.js";
+import { RUN_BYTES } from "./contract.js";
 import {
   CallError,
   CallTimeout,
@@ -63,7 +64,7 @@ export const OPTIONS: Options = {
   pollSeconds: [0.5, 10],
   retries: 4,
   retrySeconds: 30,
-  maxRequestBytes: 10_000_000,
+  maxRequestBytes: RUN_BYTES,
   maxAnswerBytes: 32_000_000,
   maxDownloadBytes: 2_000_000_000,
   checkInput: true,

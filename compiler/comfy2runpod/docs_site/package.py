@@ -16,6 +16,7 @@ from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import NotAPackage
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import plain
+from comfy2runpod_contract.messages import REQUEST_KEYS
 
 DOCS = "docs/"
 MODELS, OPENAPI = "models.lock.json", "docs/openapi.json"
@@ -26,7 +27,6 @@ NEEDED = (OPENAPI, INPUT, OUTPUT, "docs/API.md", "docs/index.html", MODELS, _HAN
 
 _CONTRACT = re.compile(rb"^    contract=(\d+),$", re.MULTILINE)
 # What a request or an answer holds beside a package's own fields.
-_REQUEST_KEYS = ("output", "outputs", "allow_partial", "timings")
 _ANSWER_TEXTS = ("prompt_id", "media_type", "sha256", "url", "expires_at")
 _PLURALS = {"switch": "switches"}
 _GIGABYTE, _MEGABYTE = 1e9, 1e6
@@ -116,7 +116,7 @@ def package_docs(files: Mapping[str, bytes], name: str, place: str) -> PackageDo
             description=plain(str(info["description"])),
             version=str(info["version"]),
             contract=int(contract[1]),
-            inputs=tuple(Counter(_kind(field) for key, field in fields.items() if key not in _REQUEST_KEYS).items()),
+            inputs=tuple(Counter(_kind(field) for key, field in fields.items() if key not in REQUEST_KEYS).items()),
             required=tuple(cast("list[str]", parsed[INPUT]["required"])),
             outputs=tuple(_outputs(cast("dict[str, JsonObject]", parsed[OUTPUT]["properties"]))),
             models=_models(cast("list[JsonObject]", parsed[MODELS]["models"])),

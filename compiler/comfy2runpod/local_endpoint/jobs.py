@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod_contract.limits import DEFAULT_TTL_MS
+from comfy2runpod_contract.limits import DEFAULT_TTL_MS, RUN_KEPT_SECONDS, RUNSYNC_KEPT_SECONDS
 
 # RunPod's own: how long a result can be asked for, by the operation that queued the job.
-RUN_KEPT_SECONDS = 30 * 60
-RUNSYNC_KEPT_SECONDS = 60
 TTL_SECONDS = DEFAULT_TTL_MS / 1000
 # Above so many waiting jobs, or bytes of them, new ones are answered 429.
 MOST_WAITING = 1000

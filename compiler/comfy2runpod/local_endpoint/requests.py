@@ -9,20 +9,17 @@ from comfy2runpod.client.text import read_json
 from comfy2runpod.ir.json import Json, JsonObject, json_type
 from comfy2runpod.local_endpoint.jobs import Request
 from comfy2runpod_contract.limits import (
+    DEFAULT_WAIT_MS,
     LONGEST_EXECUTION_MS,
     LONGEST_TTL_MS,
+    LONGEST_WAIT_MS,
     SHORTEST_EXECUTION_MS,
     SHORTEST_TTL_MS,
     WEBHOOK_PATTERN,
 )
+from comfy2runpod_contract.messages import S3_CONFIG, S3_CONFIG_KEYS
 
-# RunPod's own limits of a request's size.
-RUN_BYTES = 10_000_000
-RUNSYNC_BYTES = 20_000_000
-WAIT_DEFAULT_MS = 90_000
-WAIT_MOST_MS = 300_000
 _WEBHOOK = re.compile(WEBHOOK_PATTERN)
-S3_KEYS = ("accessId", "accessSecret", "bucketName", "endpointUrl")
 
 
 class BadRequest(Exception):
@@ -44,16 +41,16 @@ def read_request(body: bytes, *, sync: bool) -> Request:
     if "webhook" in value and not (isinstance(webhook, str) and _WEBHOOK.fullmatch(webhook)):
         raise BadRequest("`webhook` must be an http or https URL with a host, and a port up to 65535 if any.")
     policy = _object(value, "policy")
-    s3 = _object(value, "s3Config")
+    s3 = _object(value, S3_CONFIG)
     for key, text in s3.items():
-        if key in S3_KEYS and not isinstance(text, str):
-            raise BadRequest(f"`s3Config.{key}` must be a text, not {json_type(text)}.")
+        if key in S3_CONFIG_KEYS and not isinstance(text, str):
+            raise BadRequest(f"`{S3_CONFIG}.{key}` must be a text, not {json_type(text)}.")
     low = policy.get("lowPriority", False)
     if not isinstance(low, bool):
         raise BadRequest(f"`policy.lowPriority` must be a boolean, not {json_type(low)}.")
     return Request(
         input=value["input"],
-        extras={"s3Config": s3} if s3 else {},
+        extras={S3_CONFIG: s3} if s3 else {},
         webhook=webhook if isinstance(webhook, str) else None,
         execution_seconds=_seconds(policy, "executionTimeout", SHORTEST_EXECUTION_MS, LONGEST_EXECUTION_MS),
         ttl_seconds=_seconds(policy, "ttl", SHORTEST_TTL_MS, LONGEST_TTL_MS),
@@ -70,10 +67,10 @@ def read_wait(text: str | None) -> float:
         BadRequest: it is no number of milliseconds that RunPod takes.
     """
     if text is None:
-        return WAIT_DEFAULT_MS / 1000
-    short = text.isascii() and text.isdigit() and len(text) <= len(str(WAIT_MOST_MS))
-    if not short or not 1 <= int(text) <= WAIT_MOST_MS:
-        raise BadRequest(f"`wait` must be from 1 to {WAIT_MOST_MS} milliseconds.")
+        return DEFAULT_WAIT_MS / 1000
+    short = text.isascii() and text.isdigit() and len(text) <= len(str(LONGEST_WAIT_MS))
+    if not short or not 1 <= int(text) <= LONGEST_WAIT_MS:
+        raise BadRequest(f"`wait` must be from 1 to {LONGEST_WAIT_MS} milliseconds.")
     return int(text) / 1000
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from comfy2runpod_contract.limits import RUNSYNC_BYTES
+from comfy2runpod_contract.messages import S3_CONFIG
 from comfy2runpod_runtime.delivery.bucket import Bucket, BucketAccess, Stored
 from comfy2runpod_runtime.delivery.s3_config import job_bucket
 from comfy2runpod_runtime.errors import DeliveryFailed, FieldFault, InvalidInput, OutputTooLarge
@@ -103,7 +105,7 @@ class Outgoing:
             "or for delivery by url"
             if self._bucket is not None
             else "or have a bucket set up for the endpoint (BUCKET_ENDPOINT_URL), or its MAX_INLINE_BYTES raised if it "
-            "is called with /runsync, which carries 20 MB"
+            f"is called with /runsync, which carries {RUNSYNC_BYTES // 10**6} MB"
         )
         text = ", ".join(ways)
         return OutputTooLarge(
@@ -125,7 +127,7 @@ class Deliveries:
         Raises:
             InvalidInput: its bucket cannot be used, or there is none for the URLs that it asks for.
         """
-        raw = job.get("s3Config")
+        raw = job.get(S3_CONFIG)
         bucket = self._bucket if raw is None else Bucket(await job_bucket(raw, self._settings))
         if asked == "url" and bucket is None:
             field, why = "output.delivery", "this endpoint has no bucket; leave it out, or send s3Config along"

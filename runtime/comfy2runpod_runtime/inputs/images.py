@@ -18,11 +18,10 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from comfy2runpod_contract.limits import LONGEST_IMAGE_SIDE
 from comfy2runpod_runtime.inputs.input_errors import InputRefused, megabytes
 from comfy2runpod_runtime.inputs.limits import ImageLimits
 
-# The largest width or height that ComfyUI's nodes accept (MAX_RESOLUTION).
-_LONGEST_SIDE = 16384
 _ORIENTATION = 0x0112
 _PNG = b"\x89PNG\r\n\x1a\n"
 # A PNG's colour types that may have a key colour.
@@ -203,8 +202,8 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
         if float(has) <= float(most):
             has, most = f"{width * height / 1e6}", f"{limits.max_pixels / 1e6}"
         raise InputRefused(f"{width}x{height} has {has} megapixels; at most {most} are allowed")
-    if max(width, height) > _LONGEST_SIDE:
-        raise InputRefused(f"{width}x{height} is longer than {_LONGEST_SIDE:,} pixels on a side")
+    if max(width, height) > LONGEST_IMAGE_SIDE:
+        raise InputRefused(f"{width}x{height} is longer than {LONGEST_IMAGE_SIDE:,} pixels on a side")
     if max(width, height) > limits.max_aspect * min(width, height):
         most = f"{limits.max_aspect:g}"
         raise InputRefused(f"{width}x{height} is too long and thin; a side may be {most} times as long as the other")

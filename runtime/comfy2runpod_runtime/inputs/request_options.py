@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from comfy2runpod_contract.media import ImageFormat
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
 
-ImageFormat = Literal["png", "jpeg", "webp"]
 Delivery = Literal["inline", "url"]
 
 

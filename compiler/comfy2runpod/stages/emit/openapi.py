@@ -12,12 +12,19 @@ from comfy2runpod.quoting import markdown
 from comfy2runpod.stages.emit.schemas import input_schema, output_schema
 from comfy2runpod_contract.faults import FAULTS
 from comfy2runpod_contract.limits import (
+    DEFAULT_WAIT_MS,
     LONGEST_EXECUTION_MS,
     LONGEST_TTL_MS,
+    LONGEST_WAIT_MS,
+    RUN_BYTES,
+    RUN_KEPT_SECONDS,
+    RUNSYNC_BYTES,
+    RUNSYNC_KEPT_SECONDS,
     SHORTEST_EXECUTION_MS,
     SHORTEST_TTL_MS,
     WEBHOOK_PATTERN,
 )
+from comfy2runpod_contract.messages import S3_CONFIG, S3_CONFIG_KEYS
 
 _JOB_ID = "c80ffee4-f315-4e25-a146-0f3d98cf024b-u1"
 # A job's states, and the schema of the job in that state.
@@ -79,12 +86,14 @@ def _paths(example: JsonObject) -> JsonObject:
         "name": "wait",
         "in": "query",
         "description": "Milliseconds after which the job is answered as far as it is then.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 300_000, "default": 90_000},
+        "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_WAIT_MS, "default": DEFAULT_WAIT_MS},
     }
     return {
         "/run": {
             "post": _operation(
-                "run", "Queue a job", "Takes requests of up to 10 MB. Its result is kept for 30 minutes.",
+                "run", "Queue a job",
+                f"Takes requests of up to {RUN_BYTES // 10**6} MB. "
+                f"Its result is kept for {RUN_KEPT_SECONDS // 60} minutes.",
                 "The job waits.", _ref("Queued"), {"id": _JOB_ID, "status": "IN_QUEUE"},
                 (400, 413, 429), requestBody=body,
             )
@@ -92,8 +101,9 @@ def _paths(example: JsonObject) -> JsonObject:
         "/runsync": {
             "post": _operation(
                 "runsync", "Run a job and wait for it",
-                "Takes requests of up to 20 MB. A job that has not ended after `wait` is answered as it is then: ask "
-                "for its status. Its result is kept for one minute.",
+                f"Takes requests of up to {RUNSYNC_BYTES // 10**6} MB. A job that has not ended after `wait` is "
+                "answered as it is then: ask for its status. "
+                f"Its result is kept for {RUNSYNC_KEPT_SECONDS // 60} minute.",
                 "The job.", _ref("Job"), None, (400, 413, 429), requestBody=body, parameters=[wait],
             )
         },
@@ -300,12 +310,10 @@ def _request() -> JsonObject:
                     "lowPriority": {"type": "boolean", "description": "Waits behind all others."},
                 },
             },
-            "s3Config": {
+            S3_CONFIG: {
                 "type": "object",
                 "description": "A bucket for large results, where the endpoint uses one.",
-                "properties": {
-                    name: {"type": "string"} for name in ("accessId", "accessSecret", "bucketName", "endpointUrl")
-                },
+                "properties": {name: {"type": "string"} for name in S3_CONFIG_KEYS},
             },
         },
         "required": ["input"],

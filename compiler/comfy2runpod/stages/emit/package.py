@@ -37,14 +37,12 @@ from comfy2runpod.stages.emit.template_models import (
 )
 from comfy2runpod_contract import limits
 from comfy2runpod_contract.faults import FAULTS
+from comfy2runpod_contract.media import file_ending
 from comfy2runpod_contract.model_files import MODEL_FOLDERS
+from comfy2runpod_contract.version import CONTRACT
 
-# The agreement between a package and the runtime; the runtime refuses a package of another one.
-CONTRACT = 3
 LOCK_VERSION = 1
 _GIGABYTE = 1e9
-# Of media types whose second half is no file's extension.
-_EXTENSIONS = {"audio/mpeg": "mp3", "image/jpeg": "jpg", "image/svg+xml": "svg", "model/gltf-binary": "glb"}
 
 # What the image gets of a package: the one list that its Dockerfile copies and its .dockerignore lets in.
 _APP = (
@@ -75,12 +73,12 @@ _TEMPLATES = {
 
 # What every package's clients share.
 _CLIENT_MODULES = (
-    "addresses.py", "call_errors.py", "checks.py", "errors.py", "faults.py", "flow.py", "http.py", "job_options.py",
-    "loop.py", "media.py", "images.py", "text.py", "transport.py",
+    "addresses.py", "call_errors.py", "checks.py", "contract.py", "errors.py", "faults.py", "flow.py", "http.py",
+    "images.py", "job_options.py", "loop.py", "media.py", "text.py", "transport.py",
 )  # fmt: skip
 _CLIENT_TS_MODULES = (
-    "addresses.ts", "call_errors.ts", "checks.ts", "errors.ts", "faults.ts", "flow.ts", "http.ts", "job_options.ts",
-    "json.ts", "media.ts", "node.ts", "images.ts", "text.ts", "transport.ts",
+    "addresses.ts", "call_errors.ts", "checks.ts", "contract.ts", "errors.ts", "faults.ts", "flow.ts", "http.ts",
+    "images.ts", "job_options.ts", "json.ts", "media.ts", "node.ts", "text.ts", "transport.ts",
 )  # fmt: skip
 
 
@@ -165,7 +163,7 @@ def _first_output(interface: Interface) -> dict[str, object]:
         "first_value": inside if is_flat(interface) else f"{inside}.{key}",
         "first_field": inside.removeprefix(".") if is_flat(interface) else f"{inside}.{key}".removeprefix("."),
         "first_url": ".output.url" if is_flat(interface) else f"{inside}.url",
-        "first_extension": _EXTENSIONS.get(media_type) or media_type.partition("/")[2],
+        "first_extension": file_ending(media_type).removeprefix("."),
     }
 
 
@@ -181,6 +179,13 @@ def _field_documents(interface: Interface) -> list[tuple[str, list[Field]]]:
 
 
 _LIMITS = {
+    "run_megabytes": limits.RUN_BYTES // 10**6,
+    "runsync_megabytes": limits.RUNSYNC_BYTES // 10**6,
+    "run_kept_minutes": limits.RUN_KEPT_SECONDS // 60,
+    "runsync_kept_minutes": limits.RUNSYNC_KEPT_SECONDS // 60,
+    "default_wait_ms": limits.DEFAULT_WAIT_MS,
+    "longest_wait_ms": limits.LONGEST_WAIT_MS,
+    "longest_image_side": limits.LONGEST_IMAGE_SIDE,
     "shortest_execution_ms": limits.SHORTEST_EXECUTION_MS,
     "longest_execution_ms": limits.LONGEST_EXECUTION_MS,
     "default_execution_ms": limits.DEFAULT_EXECUTION_MS,

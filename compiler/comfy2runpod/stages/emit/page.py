@@ -20,15 +20,12 @@ from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.stages.emit.schemas import input_schema, output_schema
 from comfy2runpod.stages.emit.template_models import is_flat, output_view, seed_names
 from comfy2runpod_contract.faults import FAULTS
-
-# RunPod's own limits of a request, in bytes.
-RUN_BYTES = 10_000_000
-RUNSYNC_BYTES = 20_000_000
+from comfy2runpod_contract.limits import RUN_BYTES, RUNSYNC_BYTES
+from comfy2runpod_contract.messages import REQUEST_KEYS
 
 # main.js last: it begins.
 _SCRIPTS = ("exact", "elements", "image", "schema", "controls", "form", "calls", "job", "result", "target", "main")
 _STYLES = ("base", "form", "result", "print")
-_RESERVED = ("output", "outputs", "allow_partial", "timings")
 _INLINE = {"data": "The file, base64.", "text": "The text."}
 
 
@@ -59,8 +56,6 @@ class Page:
     data: JsonObject
     reserved: tuple[Key, ...]
     shapes: tuple[Shape, ...]
-    run_megabytes: int = RUN_BYTES // 10**6
-    runsync_megabytes: int = RUNSYNC_BYTES // 10**6
 
 
 def page(interface: Interface, example: JsonObject) -> Page:
@@ -99,7 +94,7 @@ def _data(interface: Interface, example: JsonObject) -> JsonObject:
 
 def _reserved(schema: JsonObject) -> Iterator[Key]:
     properties = _objects(schema.get("properties"))
-    for name in _RESERVED:
+    for name in REQUEST_KEYS:
         if name not in properties:
             continue
         inner = _objects(properties[name].get("properties"))

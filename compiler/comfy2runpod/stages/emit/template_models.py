@@ -12,6 +12,7 @@ from comfy2runpod.fields.base import Marker
 from comfy2runpod.ir.interface import Interface, Removal, Rewrite
 from comfy2runpod.outputs import Output
 from comfy2runpod.quoting import Python, name, python_list, python_source, python_text
+from comfy2runpod_contract import messages
 from comfy2runpod_contract.media import media_facts
 
 # What schema.py calls the type of a measure.
@@ -37,7 +38,7 @@ class FieldView:
 
 @dataclass(frozen=True, slots=True)
 class MeasureView:
-    """A measured field of the answer."""
+    """A measured field of the answer, as templates need it."""
 
     name: str
     python_type: str
@@ -63,7 +64,7 @@ class OutputView:
 
 def is_flat(interface: Interface) -> bool:
     """Whether the answer holds its single output's fields side by side, rather than an object for each output."""
-    return len(interface.outputs) == 1 and not interface.outputs[0].many
+    return messages.is_flat([output.many for output in interface.outputs])
 
 
 def takes_image_options(interface: Interface) -> bool:

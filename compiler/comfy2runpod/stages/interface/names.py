@@ -16,28 +16,6 @@ _LONGEST_SLUG = 80
 _LONGEST_TITLE = 1000
 # What every object of JavaScript has: its types take no member of another kind.
 _OF_JAVASCRIPT = frozenset({"constructor"})
-# What an answer holds beside its outputs and seeds; one of that name would hide it. By the last two, RunPod's SDK knows
-# a failed job and a worker that leaves.
-ANSWER_NAMES = frozenset(
-    {
-        "prompt_id",
-        "width",
-        "height",
-        "frame_count",
-        "duration_seconds",
-        "media_type",
-        "bytes",
-        "sha256",
-        "url",
-        "expires_at",
-        "failed",
-        "timings",
-        "error",
-        "refresh_worker",
-    }
-)
-# What every request may say beside its fields.
-REQUEST_NAMES = frozenset({"output", "outputs", "allow_partial", "timings"})
 
 
 def good_name(name: str) -> bool:

@@ -36,9 +36,10 @@ from comfy2runpod.stages.interface.fields import Planned, consumers_of, planned,
 from comfy2runpod.stages.interface.gpu_pools import GPU_POOLS
 from comfy2runpod.stages.interface.input_files import check_files, unfed_images
 from comfy2runpod.stages.interface.models import find_models
-from comfy2runpod.stages.interface.names import ANSWER_NAMES, REQUEST_NAMES, FreeNames, good_name, slug
+from comfy2runpod.stages.interface.names import FreeNames, good_name, slug
 from comfy2runpod.stages.interface.surprises import look_for_surprises, separators
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
+from comfy2runpod_contract.messages import ANSWER_KEYS, REQUEST_KEYS
 
 _DEFAULT_GPU = ("ADA_24",)
 _DEFAULT_DISK_GB = 20
@@ -157,7 +158,7 @@ class _Maker:
     def _made(self, plan: Planned) -> Mapping[str, Field]:
         """The field under its name; nothing if it cannot be made."""
         field, name = plan.make(), plan.draft.note.name
-        if field is not None and field.in_answer and name in ANSWER_NAMES:
+        if field is not None and field.in_answer and name in ANSWER_KEYS:
             what = "a seed, which every answer contains under this name"
             self.found.add(errors.BadName(at=plan.draft.at, name=name, what=what))
             return {}
@@ -172,7 +173,7 @@ class _Maker:
                 self.found.add(errors.TooManyNames(at=self._at("inputs"), what="inputs", limit=MOST_NAMES))
                 return
             at = self._at(f"inputs.{note.name}")
-            if not good_name(note.name) or note.name in seen or note.name in REQUEST_NAMES:
+            if not good_name(note.name) or note.name in seen or note.name in REQUEST_KEYS:
                 self.found.add(errors.BadName(at=at, name=note.name, what="a field"))
                 continue
             seen.add(note.name)
@@ -197,7 +198,7 @@ class _Maker:
             return
         for note in notes:
             at = self._at(f"outputs.{note.name}")
-            if not good_name(note.name) or note.name in taken or note.name in ANSWER_NAMES:
+            if not good_name(note.name) or note.name in taken or note.name in ANSWER_KEYS:
                 self.found.add(errors.BadName(at=at, name=note.name, what="an output"))
                 continue
             taken.add(note.name)
@@ -232,8 +233,8 @@ class _Maker:
 
     def _derived_inputs(self) -> Iterator[InputAnnotation]:
         """Fields for what the author exposed without a note: subgraph inputs and App mode's choice, models aside."""
-        free = FreeNames(REQUEST_NAMES)
-        in_answer = ANSWER_NAMES | {note.name for note in self._output_notes}
+        free = FreeNames(REQUEST_KEYS)
+        in_answer = ANSWER_KEYS | {note.name for note in self._output_notes}
         shown = (item for path, items in self._exposed.items() if ":" not in path for item in items)
         sources = [(item.label or item.name, f"{item.path}.{item.name}") for item in shown]
         sources += [(name, f"{node_id}.{name}") for node_id, name in self._annotation.app_inputs]
@@ -293,7 +294,7 @@ class _Maker:
         # A text that is only shown is meant for the canvas, unless there is nothing else.
         saved = [(node, saves) for node, saves in self._saving() if not saves.shown] or self._saving()
         notes: list[OutputAnnotation] = []
-        free = FreeNames(ANSWER_NAMES | set(self._noted_seeds()))
+        free = FreeNames(ANSWER_KEYS | set(self._noted_seeds()))
         for node, saves in saved:
             kind = saves.kind.value
             titled = node.title != node.node_class.title

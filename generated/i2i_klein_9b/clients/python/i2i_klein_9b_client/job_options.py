@@ -7,11 +7,9 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from .contract import EXECUTION_MS, TTL_MS
 from .errors import InputRefused
 
-# RunPod's shortest and longest.
-_EXECUTION_MS = (5_000, 604_800_000)
-_TTL_MS = (10_000, 604_800_000)
 _URL = re.compile(r"https?://[!-~]+")
 
 
@@ -51,8 +49,8 @@ def beside_input(job: JobOptions | None) -> dict[str, object]:
     if job is None:
         return {}
     policy = {
-        "executionTimeout": _milliseconds("execution_seconds", job.execution_seconds, _EXECUTION_MS),
-        "ttl": _milliseconds("ttl_seconds", job.ttl_seconds, _TTL_MS),
+        "executionTimeout": _milliseconds("execution_seconds", job.execution_seconds, EXECUTION_MS),
+        "ttl": _milliseconds("ttl_seconds", job.ttl_seconds, TTL_MS),
         "lowPriority": job.low_priority or None,
     }
     said = {name: value for name, value in policy.items() if value is not None}

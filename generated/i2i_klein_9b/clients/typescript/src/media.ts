@@ -1,6 +1,7 @@
 /** Media in an answer: which files it holds, how they are named, and how they are brought and checked. */
 
 import { fileUrl } from "./addresses.js";
+import { FILE_ENDINGS, OTHER_ENDING } from "./contract.js";
 import { MediaBroken, isRecord } from "./errors.js";
 import type { Options } from "./flow.js";
 import { type Fetch, Limit, chunks, joined, pause, reasonOf } from "./http.js";
@@ -247,23 +248,5 @@ export function fromBase64(text: string): Bytes | undefined {
 
 function extension(mediaType: string): string {
   const kind = (mediaType.split(";")[0] ?? "").trim().toLowerCase();
-  return EXTENSIONS.get(kind) ?? ".bin";
+  return FILE_ENDINGS.get(kind) ?? OTHER_ENDING;
 }
-
-const EXTENSIONS = new Map([
-  ["image/png", ".png"],
-  ["image/jpeg", ".jpg"],
-  ["image/webp", ".webp"],
-  ["image/gif", ".gif"],
-  ["image/svg+xml", ".svg"],
-  ["video/mp4", ".mp4"],
-  ["video/webm", ".webm"],
-  ["audio/flac", ".flac"],
-  ["audio/mpeg", ".mp3"],
-  ["audio/ogg", ".ogg"],
-  ["audio/opus", ".opus"],
-  ["audio/wav", ".wav"],
-  ["model/gltf-binary", ".glb"],
-  ["application/json", ".json"],
-  ["text/plain", ".txt"],
-]);

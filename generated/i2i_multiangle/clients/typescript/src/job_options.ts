@@ -1,10 +1,8 @@
 /** What a request may say beside its input: whom to tell of the job's end, how long it may take, where its files go. */
 
+import { EXECUTION_MS, TTL_MS } from "./contract.js";
 import { InputRefused } from "./errors.js";
 
-// RunPod's shortest and longest.
-const EXECUTION_MS = [5_000, 604_800_000] as const;
-const TTL_MS = [10_000, 604_800_000] as const;
 
 /** S3-compatible storage that one job brings along for its files. */
 export interface Bucket {

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeAlias, TypeGuard, TypeVar
 
 from .addresses import job_id_in, job_path
+from .contract import RUN_BYTES
 from .errors import (
     CallError,
     CallTimeout,
@@ -60,7 +61,7 @@ class Options:
     retries: int = 4
     retry_seconds: float = 30.0
     # RunPod's own limit of a request to /run.
-    max_request_bytes: int = 10_000_000
+    max_request_bytes: int = RUN_BYTES
     # Of an answer, unpacked; RunPod's own are at most 20 MB.
     max_answer_bytes: int = 32_000_000
     max_download_bytes: int = 2_000_000_000

@@ -1,0 +1,45 @@
+/**
+ * What endpoints and clients agree on: limits of requests, file endings, image formats.
+ *
+ * Made from the contract by scripts/client_contract.py; change comfy2runpod_contract, not this file.
+ */
+
+/** The largest request to /run, in bytes. */
+export const RUN_BYTES = 10_000_000;
+/** The largest request to /runsync, and the largest answer, in bytes. */
+export const RUNSYNC_BYTES = 20_000_000;
+/** What ComfyUI's nodes take as a width or height at most. */
+export const LONGEST_IMAGE_SIDE = 16_384;
+/** How long a job may be let run at RunPod, in milliseconds. */
+export const EXECUTION_MS = [5_000, 604_800_000] as const;
+/** After how long a job may be dropped, counted from its sending, in milliseconds. */
+export const TTL_MS = [10_000, 604_800_000] as const;
+/** What a file's name ends in, by its media type. */
+export const FILE_ENDINGS: ReadonlyMap<string, string> = new Map([
+  ["image/png", ".png"],
+  ["image/jpeg", ".jpg"],
+  ["image/webp", ".webp"],
+  ["image/gif", ".gif"],
+  ["image/svg+xml", ".svg"],
+  ["video/mp4", ".mp4"],
+  ["video/webm", ".webm"],
+  ["video/ogg", ".ogv"],
+  ["audio/flac", ".flac"],
+  ["audio/mp4", ".m4a"],
+  ["audio/mpeg", ".mp3"],
+  ["audio/ogg", ".ogg"],
+  ["audio/opus", ".opus"],
+  ["audio/wav", ".wav"],
+  ["audio/webm", ".weba"],
+  ["model/gltf-binary", ".glb"],
+  ["application/json", ".json"],
+  ["text/plain", ".txt"],
+]);
+/** What a format of images is called in sentences. */
+export const IMAGE_LABELS: ReadonlyMap<string, string> = new Map([
+  ["png", "PNG"],
+  ["jpeg", "JPEG"],
+  ["webp", "WebP"],
+]);
+/** What the name of a file of any other type ends in. */
+export const OTHER_ENDING = ".bin";

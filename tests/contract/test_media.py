@@ -1,0 +1,81 @@
+"""Kinds of media and reserved names: the worker measures what the contract declares, and names files by its table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib import resources
+
+import pytest
+
+import comfy2runpod_runtime
+from comfy2runpod_contract.media import FILE_ENDINGS, FILE_MEASURES, OTHER_ENDING, MediaKind, file_ending, media_facts
+from comfy2runpod_contract.messages import ADDRESS_KEYS, ANSWER_KEYS, REQUEST_KEYS, is_flat
+from comfy2runpod_runtime.outputs.answer_models import AnswerFile
+from comfy2runpod_runtime.outputs.media import AudioMeasures, ImageMeasures, Measures, MovingMeasures, NoMeasures
+from comfy2runpod_runtime.outputs.outputs import Output
+
+MEASURED: Mapping[MediaKind, Measures] = {
+    MediaKind.VIDEO: MovingMeasures(1, 1, 1, 1.5, "video/mp4"),
+    MediaKind.IMAGE: ImageMeasures(1, 1, "image/png"),
+    MediaKind.AUDIO: AudioMeasures(1.5, "audio/flac"),
+    MediaKind.ANIMATION: MovingMeasures(1, 1, 1, 1.5, "image/webp"),
+    MediaKind.MODEL3D: NoMeasures("model/gltf-binary"),
+    MediaKind.DRAWING: NoMeasures("image/svg+xml"),
+}
+_TYPES = {int: "integer", float: "number"}
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+def test_the_worker_has_a_class_for_each_kind(kind: MediaKind) -> None:
+    facts = media_facts(kind)
+    made = getattr(comfy2runpod_runtime, facts.output_class)(name="n", node="1")
+    assert isinstance(made, Output)
+    assert made.media_type == facts.media_type
+
+
+def test_the_worker_has_no_class_for_another_kind() -> None:
+    kinds = {kind.__name__ for kind in Output.__subclasses__()}
+    assert kinds == {media_facts(kind).output_class for kind in MediaKind}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MediaKind if kind is not MediaKind.TEXT])
+def test_the_worker_measures_what_is_declared(kind: MediaKind) -> None:
+    said = {name: _TYPES[type(value)] for name, value in MEASURED[kind].to_json().items()}
+    assert said == {measure.name: measure.json_type for measure in media_facts(kind).measures}
+
+
+def test_every_file_of_an_answer_has_its_facts() -> None:
+    declared = {measure.name for measure in FILE_MEASURES} | {*ADDRESS_KEYS, "data"}
+    assert set(AnswerFile.model_fields) == declared
+
+
+def test_every_type_that_a_node_saves_has_an_ending() -> None:
+    rows = (resources.files("comfy2runpod") / "catalog/data/facts/comfy-core.json").read_text("utf-8")
+    saved = set(re.findall(r'"fact": "saves".*"media_type": "([^"]+)"', rows))
+    assert len(saved) > 5
+    types = saved | {media_facts(kind).media_type for kind in MediaKind}
+    assert types <= FILE_ENDINGS.keys()
+    assert len(set(FILE_ENDINGS.values())) == len(FILE_ENDINGS)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "ending"),
+    [("image/png", ".png"), ("Text/Plain; charset=utf-8", ".txt"), ("../../etc", OTHER_ENDING), ("", OTHER_ENDING)],
+)
+def test_a_file_is_named_by_the_table_alone(media_type: str, ending: str) -> None:
+    assert file_ending(media_type) == ending
+
+
+def test_no_output_or_seed_hides_what_an_answer_says() -> None:
+    measured = {measure.name for kind in MediaKind for measure in media_facts(kind).measures}
+    # By `error` and `refresh_worker`, RunPod's SDK knows what is no result.
+    assert measured | {
+        "media_type", "bytes", "sha256", "url", "expires_at", "prompt_id", "failed", "timings", "error",
+        "refresh_worker",
+    } == ANSWER_KEYS  # fmt: skip
+    assert set(REQUEST_KEYS) == {"output", "outputs", "allow_partial", "timings"}
+
+
+def test_an_answer_is_flat_for_one_output_of_one_file() -> None:
+    assert [is_flat(many) for many in ([False], [True], [False, False], [])] == [True, False, False, False]
