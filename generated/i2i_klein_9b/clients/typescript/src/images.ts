@@ -5,6 +5,7 @@
  */
 
 import { type Schema, refuse } from "./checks.js";
+import { IMAGE_LABELS, LONGEST_IMAGE_SIDE } from "./contract.js";
 import { InputRefused } from "./errors.js";
 import { fromBase64 } from "./media.js";
 import { count } from "./text.js";
@@ -21,9 +22,6 @@ interface ImageLimits {
   readonly formats: readonly string[];
 }
 
-// What ComfyUI's nodes take as a side at most.
-const LONGEST_SIDE = 16384;
-const NAMES: Readonly<Record<string, string>> = { png: "PNG", jpeg: "JPEG", webp: "WebP" };
 const DATA_URL = /^\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,/i;
 
 /** What is wrong with an image, in the worker's words. */
@@ -120,9 +118,9 @@ function check(bytes: Uint8Array, limits: ImageLimits): void {
   if (bytes.length > limits.maxBytes) throw tooLarge(bytes.length, limits.maxBytes);
   const format = formatOf(bytes);
   if (format === undefined || !limits.formats.includes(format)) {
-    const names = limits.formats.map((one) => NAMES[one] ?? one);
+    const names = limits.formats.map((one) => IMAGE_LABELS.get(one) ?? one);
     const takes = names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names.join("");
-    const what = format === undefined ? "not an image of a known format" : `a ${NAMES[format]}`;
+    const what = format === undefined ? "not an image of a known format" : `a ${IMAGE_LABELS.get(format)}`;
     throw new Fault(`is ${bytes.length === 0 ? "empty" : what}; it must be a ${takes} image`);
   }
   checkSize(...sizeOf(format, bytes), limits);
@@ -135,8 +133,8 @@ function checkSize(width: number, height: number, limits: ImageLimits): void {
     const has = Number(pixels.toFixed(1)) > most ? pixels.toFixed(1) : pixels;
     throw new Fault(`${width}x${height} has ${has} megapixels; at most ${most} are allowed`);
   }
-  if (Math.max(width, height) > LONGEST_SIDE) {
-    throw new Fault(`${width}x${height} is longer than ${count(LONGEST_SIDE)} pixels on a side`);
+  if (Math.max(width, height) > LONGEST_IMAGE_SIDE) {
+    throw new Fault(`${width}x${height} is longer than ${count(LONGEST_IMAGE_SIDE)} pixels on a side`);
   }
   if (Math.max(width, height) > limits.maxAspect * Math.min(width, height)) {
     const most = limits.maxAspect;

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from .checks import refuse
+from .contract import IMAGE_LABELS, LONGEST_IMAGE_SIDE
 from .errors import Detail, InputRefused
 
 # A path, the file's bytes, or a text: an https URL, a data URL, or base64.
@@ -24,9 +25,6 @@ Image: TypeAlias = str | bytes | os.PathLike[str]
 
 # Of a file that is not checked: more than any request takes.
 _MOST = 100_000_000
-# What ComfyUI's nodes take as a side at most.
-_LONGEST_SIDE = 16384
-_NAMES = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)
 _NOT_BASE64 = "is neither base64 nor a URL; send base64, a data URL or an https URL, or a file as a pathlib.Path"
@@ -132,9 +130,11 @@ def _check(data: bytes, limits: ImageLimits) -> None:
         raise _too_large(len(data), limits.max_bytes)
     form = _format(data)
     if form is None or form not in limits.formats:
-        names = [_NAMES.get(one, one) for one in limits.formats]
+        names = [IMAGE_LABELS.get(one, one) for one in limits.formats]
         takes = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-        what = "empty" if not data else f"a {_NAMES[form]}" if form is not None else "not an image of a known format"
+        what = (
+            "empty" if not data else f"a {IMAGE_LABELS[form]}" if form is not None else "not an image of a known format"
+        )
         raise _Fault(f"is {what}; it must be a {takes} image")
     _check_size(*_size(form, data), limits)
 
@@ -145,8 +145,8 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
         if float(has) <= float(most):
             has, most = f"{width * height / 1e6}", f"{limits.max_pixels / 1e6}"
         raise _Fault(f"{width}x{height} has {has} megapixels; at most {most} are allowed")
-    if max(width, height) > _LONGEST_SIDE:
-        raise _Fault(f"{width}x{height} is longer than {_LONGEST_SIDE:,} pixels on a side")
+    if max(width, height) > LONGEST_IMAGE_SIDE:
+        raise _Fault(f"{width}x{height} is longer than {LONGEST_IMAGE_SIDE:,} pixels on a side")
     if max(width, height) > limits.max_aspect * min(width, height):
         most = f"{limits.max_aspect:g}"
         raise _Fault(f"{width}x{height} is too long and thin; a side may be {most} times as long as the other")
