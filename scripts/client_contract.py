@@ -12,12 +12,16 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from comfy2runpod_contract import limits
+from comfy2runpod_contract import limits, wording
 from comfy2runpod_contract.faults import FAULTS, FaultFacts
+from comfy2runpod_contract.json_types import JSON_WORDS
 from comfy2runpod_contract.media import FILE_ENDINGS, IMAGE_FORMATS, OTHER_ENDING
 
 ROOT = Path(__file__).parent.parent
 CLIENT, CLIENT_TS = Path("compiler/comfy2runpod/client"), Path("compiler/comfy2runpod/client_ts")
+CONTRACT = ROOT / "contract/comfy2runpod_contract"
+# Modules that the Python client has as they are.
+_COPIED = ("json_types.py", "wording.py")
 _MADE = "Made from the contract by scripts/client_contract.py; change comfy2runpod_contract{}, not this file."
 _ABOUT = "What endpoints and clients agree on: limits of requests, file endings, image formats."
 # Each with what it says.
@@ -26,6 +30,13 @@ _NUMBERS = {
     "RUNSYNC_BYTES": (limits.RUNSYNC_BYTES, "The largest request to /runsync, and the largest answer, in bytes."),
     "LONGEST_IMAGE_SIDE": (limits.LONGEST_IMAGE_SIDE, "What ComfyUI's nodes take as a width or height at most."),
 }
+# What Python's clients have in a copied module.
+_WORDING = {
+    "MOST_FAULTS": (wording.MOST_FAULTS, "How many faults of an input are told one by one."),
+    "FAULTS_IN_MESSAGE": (wording.FAULTS_IN_MESSAGE, "How many of them the error's message names."),
+}
+_NAMES = {"JSON_WORDS": (JSON_WORDS, "What JSON's types are called in messages.")}
+_LARGEST = "Integers from here on are not printed."
 _BOUNDS = {
     "EXECUTION_MS": (
         (limits.SHORTEST_EXECUTION_MS, limits.LONGEST_EXECUTION_MS),
@@ -51,6 +62,7 @@ def client_files() -> Mapping[Path, str]:
     return {
         CLIENT / "contract.py": _contract_python(),
         CLIENT / "faults.py": _faults_python(),
+        **{CLIENT / name: (CONTRACT / name).read_text("utf-8") for name in _COPIED},
         CLIENT_TS / "contract.ts": _contract_typescript(),
         CLIENT_TS / "faults.ts": _faults_typescript(),
     }
@@ -71,11 +83,12 @@ def _contract_python() -> str:
 
 def _contract_typescript() -> str:
     lines = ["/**", f" * {_ABOUT}", " *", f" * {_MADE.format('')}", " */", ""]
-    for name, (number, about) in _NUMBERS.items():
+    for name, (number, about) in {**_NUMBERS, **_WORDING}.items():
         lines += [f"/** {about} */", f"export const {name} = {number:_};"]
     for name, ((least, most), about) in _BOUNDS.items():
         lines += [f"/** {about} */", f"export const {name} = [{least:_}, {most:_}] as const;"]
-    for name, (table, about) in _TABLES.items():
+    lines += [f"/** {_LARGEST} */", f"export const LARGEST_SHOWN = {wording.LARGEST_SHOWN}n;"]
+    for name, (table, about) in {**_TABLES, **_NAMES}.items():
         entries = [f"  [{_quoted(key)}, {_quoted(value)}]," for key, value in table.items()]
         kind = "ReadonlyMap<string, string>"
         lines += [f"/** {about} */", f"export const {name}: {kind} = new Map([", *entries, "]);"]

@@ -16,6 +16,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.version import CONTRACT
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.failures import disk_full
@@ -34,7 +35,6 @@ from comfy2runpod_runtime.job.progress import ProgressUpdates
 from comfy2runpod_runtime.job.prompt import Prompt, PromptTemplate, Run
 from comfy2runpod_runtime.job.redelivery import Delivered
 from comfy2runpod_runtime.job.retries import run_attempts
-from comfy2runpod_runtime.json_types import JsonObject
 from comfy2runpod_runtime.operations.child_processes import end_forks_with_us
 from comfy2runpod_runtime.operations.failure_reports import Evidence, Reports
 from comfy2runpod_runtime.operations.logs import about, fields, set_up

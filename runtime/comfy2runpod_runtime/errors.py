@@ -35,7 +35,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from comfy2runpod_contract.faults import Fault
-from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
+from comfy2runpod_contract.json_types import Json, JsonObject
+from comfy2runpod_contract.wording import shorten
 
 # An absolute path: `/a/b` or `C:\\a\\b`; a URL, or a path that begins with a name, is none. The last part says enough.
 _ABSOLUTE_PATH = re.compile(r"""(?<![\w.:/])/(?:[^\s/'"`:;,()\[\]{}<>]+/)+|\b[A-Za-z]:\\(?:[^\s\\'"]+\\)*""")

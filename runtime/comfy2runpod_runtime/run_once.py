@@ -22,9 +22,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_runtime.endpoint import Endpoint
 from comfy2runpod_runtime.errors import PackageError, SettingsError
-from comfy2runpod_runtime.json_types import JsonObject
 
 _INTERRUPTED = 130
 # What of an update is told: of files, none.

@@ -12,8 +12,8 @@ import comfy2runpod_runtime
 from comfy2runpod_contract.media import FILE_ENDINGS, FILE_MEASURES, OTHER_ENDING, MediaKind, file_ending, media_facts
 from comfy2runpod_contract.messages import ADDRESS_KEYS, ANSWER_KEYS, REQUEST_KEYS, is_flat
 from comfy2runpod_runtime.outputs.answer_models import AnswerFile
-from comfy2runpod_runtime.outputs.media import AudioMeasures, ImageMeasures, Measures, MovingMeasures, NoMeasures
-from comfy2runpod_runtime.outputs.outputs import Output
+from comfy2runpod_runtime.outputs.base import Output
+from comfy2runpod_runtime.outputs.measures import AudioMeasures, ImageMeasures, Measures, MovingMeasures, NoMeasures
 
 MEASURED: Mapping[MediaKind, Measures] = {
     MediaKind.VIDEO: MovingMeasures(1, 1, 1, 1.5, "video/mp4"),

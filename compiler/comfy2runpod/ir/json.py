@@ -1,36 +1,14 @@
-"""What JSON holds, as a type: the only open type that crosses stages, for values that nodes keep to themselves."""
+"""JSON values, the only open type that crosses stages, for what nodes keep to themselves; and their texts."""
 
 from __future__ import annotations
 
 import json
 from itertools import islice
-from typing import TypeAlias
 
+from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 from comfy2runpod_contract.texts import visible
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-JsonObject: TypeAlias = "dict[str, Json]"
-
-
-def json_type(value: object) -> str:
-    """The JSON name of a value's type, as messages say it."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int():
-            return "integer"
-        case float():
-            return "number"
-        case str():
-            return "string"
-        case list() | tuple():
-            return "array"
-        case dict():
-            return "object"
-        case _:
-            return type(value).__name__
+__all__ = ["Json", "JsonObject", "glimpse", "json_document", "json_type"]
 
 
 def json_document(value: Json) -> str:

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import ClientResponse
 
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.comfyui.events import EventStream
 from comfy2runpod_runtime.errors import ComfyUIError, ComfyUISilent, ComfyUIUnavailable, OutputMissing, caller_safe
 from comfy2runpod_runtime.job.prompt import Prompt, title_of
-from comfy2runpod_runtime.json_types import Json, JsonObject
 
 # How many of a refused prompt's faults a message holds.
 _REASONS = 5

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import websocket
 
-from comfy2runpod_runtime.json_types import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 _CONNECT_SECONDS = 5.0
 # How long a job waits for its first connection: events from before it are not repeated, but only hints are lost.

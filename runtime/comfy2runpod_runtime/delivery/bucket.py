@@ -17,8 +17,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from comfy2runpod_contract.json_types import JsonObject
+from comfy2runpod_contract.wording import shorten
 from comfy2runpod_runtime.errors import DeliveryFailed
-from comfy2runpod_runtime.json_types import JsonObject, shorten
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.comfyui.client import History, saved_files
 from comfy2runpod_runtime.comfyui.events import NodeSaved
 from comfy2runpod_runtime.delivery.outgoing import Outgoing
 from comfy2runpod_runtime.errors import JobError
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
 from comfy2runpod_runtime.job.collect import Downloads, finished
-from comfy2runpod_runtime.json_types import Json, JsonObject
 from comfy2runpod_runtime.outputs.answer import Result
 from comfy2runpod_runtime.outputs.base import Output
 

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from comfy2runpod_contract.wording import megabytes
 from comfy2runpod_runtime.inputs.decoder_process import LENGTH, OUT_OF_MEMORY, PNG, READY, REFUSED, DecodeRequest
-from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, InputRefused, megabytes
+from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, InputRefused
 from comfy2runpod_runtime.inputs.limits import ImageLimits
 from comfy2runpod_runtime.inputs.oom_kills import oom_kill_count
 

@@ -17,8 +17,9 @@ from functools import lru_cache
 import httpcore
 import httpx
 
+from comfy2runpod_contract.wording import megabytes
 from comfy2runpod_runtime.inputs.addresses import is_public
-from comfy2runpod_runtime.inputs.input_errors import InputRefused, megabytes
+from comfy2runpod_runtime.inputs.input_errors import InputRefused
 
 _REDIRECTS = 5
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})

@@ -19,7 +19,8 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from comfy2runpod_contract.limits import LONGEST_IMAGE_SIDE
-from comfy2runpod_runtime.inputs.input_errors import InputRefused, megabytes
+from comfy2runpod_contract.wording import megabytes
+from comfy2runpod_runtime.inputs.input_errors import InputRefused
 from comfy2runpod_runtime.inputs.limits import ImageLimits
 
 _ORIENTATION = 0x0112

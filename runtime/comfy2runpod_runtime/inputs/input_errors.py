@@ -9,8 +9,3 @@ class InputRefused(Exception):
 
 class DecodeLimitExceeded(InputRefused):
     """An image that exceeded a resource limit while it was decoded, or crashed its decoder."""
-
-
-def megabytes(count: int) -> str:
-    """Formats a number of bytes for a message: `20 MB` if it is a whole number of MB, else the exact count."""
-    return f"{count // 1_000_000} MB" if count % 1_000_000 == 0 else f"{count:,} bytes"

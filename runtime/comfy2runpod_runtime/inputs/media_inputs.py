@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from comfy2runpod_contract.wording import megabytes
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
 from comfy2runpod_runtime.inputs.decoder_pool import DecoderPool
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy, fetch
 from comfy2runpod_runtime.inputs.field_types import ImageInput
-from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, InputRefused, megabytes
+from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, InputRefused
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from comfy2runpod_contract.json_types import json_words
+from comfy2runpod_contract.wording import FAULTS_IN_MESSAGE, LARGEST_SHOWN, MOST_FAULTS, shorten
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
 from comfy2runpod_runtime.inputs.field_types import nearest_steps
-from comfy2runpod_runtime.json_types import json_type, shorten
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -35,11 +36,6 @@ _ONE_SIDED = {
     "greater_than": "must be more than {gt}",
     "less_than": "must be less than {lt}",
 }
-# Bounds the size of the answer to a request with a thousand wrong fields.
-_MAX_FAULTS = 20
-_MAX_FAULTS_IN_MESSAGE = 5
-# Larger integers are not printed: formatting a million digits is slow.
-_LARGEST_SHOWN = 10**30
 
 
 def validate_request(model: type[Request], raw: object) -> Request:
@@ -53,17 +49,17 @@ def validate_request(model: type[Request], raw: object) -> Request:
         InvalidInput: the input is invalid; `details` has an entry for each fault.
     """
     if not isinstance(raw, dict):
-        what = f"must be an object with the fields of this endpoint, not {json_type(raw)}"
+        what = f"must be an object with the fields of this endpoint, not {json_words(raw)}"
         raise InvalidInput(f"The input was refused. input: {what}.", [FieldFault("input", what)])
     try:
         return model.model_validate(raw)
     except ValidationError as error:
         found = error.errors(include_url=False)
-    faults = [_fault(model, detail) for detail in found[:_MAX_FAULTS]]
+    faults = [_fault(model, detail) for detail in found[:MOST_FAULTS]]
     if len(found) > len(faults):
         faults.append(FieldFault("input", f"has {len(found) - len(faults)} more faults"))
-    text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:_MAX_FAULTS_IN_MESSAGE])
-    more = f" (and {len(found) - _MAX_FAULTS_IN_MESSAGE} more)" if len(found) > _MAX_FAULTS_IN_MESSAGE else ""
+    text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:FAULTS_IN_MESSAGE])
+    more = f" (and {len(found) - FAULTS_IN_MESSAGE} more)" if len(found) > FAULTS_IN_MESSAGE else ""
     end = "" if f"{text}{more}".endswith("?") else "."
     raise InvalidInput(f"The input was refused. {text}{more}{end}", faults)
 
@@ -127,7 +123,7 @@ def _steps(model: type[BaseModel], name: str, value: int, multiple_of: int, offs
     if low is not None and high is not None and not low <= value <= high:
         # pydantic reports only the first violated constraint of a field; the message states all.
         return f"must be from {low} to {high}, {form}, not {_shown(value)}"
-    near = nearest_steps(value, multiple_of, offset, low, high) if abs(value) < _LARGEST_SHOWN else ()
+    near = nearest_steps(value, multiple_of, offset, low, high) if abs(value) < LARGEST_SHOWN else ()
     if not near:
         return f"must be {form}, not {_shown(value)}"
     nearest = " and ".join(str(step) for step in near)
@@ -158,9 +154,9 @@ def _shown(value: object) -> str:
         case bool():
             return f"the boolean {str(value).lower()}"
         case int():
-            return str(value) if abs(value) < _LARGEST_SHOWN else "a number of over 30 digits"
+            return str(value) if abs(value) < LARGEST_SHOWN else "a number of over 30 digits"
         case float():
             return f"the number {value}" if math.isfinite(value) else str(value)
         case str():
             return f"the text {shorten(value, 40)!r}"
-    return json_type(value)
+    return json_words(value)

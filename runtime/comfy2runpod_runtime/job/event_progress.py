@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_runtime.comfyui.events import (
     Event,
     NodeSaved,
@@ -17,7 +18,6 @@ from comfy2runpod_runtime.comfyui.events import (
 )
 from comfy2runpod_runtime.delivery.early_uploads import EarlyFiles
 from comfy2runpod_runtime.job.prompt import Prompt, title_of
-from comfy2runpod_runtime.json_types import JsonObject
 
 Progress: TypeAlias = Callable[[JsonObject], None]
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History
 from comfy2runpod_runtime.comfyui.events import EventStream
 from comfy2runpod_runtime.comfyui.failures import failure_error
@@ -34,7 +35,6 @@ from comfy2runpod_runtime.job.event_progress import Progress, Reporter
 from comfy2runpod_runtime.job.job_states import Life, State
 from comfy2runpod_runtime.job.prompt import Prompt, Run, ancestors, pruned, title_of
 from comfy2runpod_runtime.job.wait import follow
-from comfy2runpod_runtime.json_types import JsonObject
 from comfy2runpod_runtime.outputs.answer import Result, answer_of
 from comfy2runpod_runtime.outputs.base import Output
 from comfy2runpod_runtime.settings import Settings

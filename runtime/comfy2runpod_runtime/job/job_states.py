@@ -16,9 +16,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
+from comfy2runpod_contract.json_types import Json, JsonObject
+from comfy2runpod_contract.wording import shorten
 from comfy2runpod_runtime.errors import InternalError, JobTimeout
 from comfy2runpod_runtime.job.prompt import Prompt
-from comfy2runpod_runtime.json_types import Json, JsonObject, shorten
 
 
 class State(StrEnum):

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from comfy2runpod_runtime.json_types import JsonObject
+from comfy2runpod_contract.json_types import JsonObject
 
 _DRAIN_SECONDS = 5.0
 # An update costs a thread, a session and a request of the SDK's, and the result waits for it: a job that is over by

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NotRequired, TypeAlias, TypedDict, cast
 
+from comfy2runpod_contract.json_types import Json
 from comfy2runpod_runtime.errors import PackageError
-from comfy2runpod_runtime.json_types import Json
 
 
 class PromptNode(TypedDict):

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
-from comfy2runpod_runtime.json_types import JsonObject
+from comfy2runpod_contract.json_types import JsonObject
 
 RawJob: TypeAlias = Mapping[str, object]
 

@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.keeper import Keeper
 from comfy2runpod_runtime.errors import ComfyUILost, ComfyUIUnavailable, JobError, JobStalled, JobTimeout, OutOfMemory
 from comfy2runpod_runtime.job.event_progress import Progress
 from comfy2runpod_runtime.job.job import Job, run_job
 from comfy2runpod_runtime.job.job_states import Life, State
-from comfy2runpod_runtime.json_types import JsonObject
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.errors import JobError
 from comfy2runpod_runtime.job.job_states import Life
 from comfy2runpod_runtime.job.prompt import Prompt
-from comfy2runpod_runtime.json_types import Json, JsonObject
 from comfy2runpod_runtime.operations.redaction import Redactor
 
 log = logging.getLogger(__name__)

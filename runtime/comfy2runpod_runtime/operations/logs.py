@@ -17,8 +17,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal, TextIO, TypeAlias
 
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.job.job_states import Life
-from comfy2runpod_runtime.json_types import Json, JsonObject
 from comfy2runpod_runtime.operations.redaction import Redactor
 
 LogFormat: TypeAlias = Literal["auto", "json", "text"]

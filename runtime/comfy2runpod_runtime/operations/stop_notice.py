@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
-from comfy2runpod_runtime.json_types import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.operations.logs import fields
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image as Images
 from PIL import UnidentifiedImageError
 
-from comfy2runpod_contract.media import OTHER_TYPE
+from comfy2runpod_contract.media import OTHER_TYPE, MediaKind, media_facts
 from comfy2runpod_runtime.errors import OutputInvalid
 from comfy2runpod_runtime.outputs.base import FileOutput
 from comfy2runpod_runtime.outputs.measures import MovingMeasures
@@ -18,7 +18,7 @@ from comfy2runpod_runtime.outputs.measures import MovingMeasures
 class Animation(FileOutput):
     """An image of several frames."""
 
-    media_type: str = "image/webp"
+    media_type: str = media_facts(MediaKind.ANIMATION).media_type
 
     def decode(self, path: Path) -> MovingMeasures:
         """Decodes every frame of an animated image; duration is that of its frames together.

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from comfy2runpod_contract.json_types import Json, JsonObject
+from comfy2runpod_contract.messages import DATA, TEXT, is_flat
 from comfy2runpod_runtime.errors import JobError
-from comfy2runpod_runtime.json_types import Json, JsonObject
 from comfy2runpod_runtime.outputs.base import Output
 from comfy2runpod_runtime.outputs.measures import Measures
 
@@ -38,7 +39,7 @@ class Collected:
 
     def inline(self) -> Part:
         """The file itself, and what is known of it."""
-        return Part(self.output, {"data": _encoded(self.path), **self._facts()})
+        return Part(self.output, {DATA: _encoded(self.path), **self._facts()})
 
     def elsewhere(self, where: JsonObject) -> Part:
         """Where the file is, and what is known of it."""
@@ -67,15 +68,10 @@ class Shown:
 
     def inline(self) -> Part:
         """The text."""
-        return Part(self.output, {"text": self.text})
+        return Part(self.output, {TEXT: self.text})
 
 
 Result: TypeAlias = Collected | Shown
-
-
-def is_flat(outputs: Sequence[Output]) -> bool:
-    """Whether an answer holds its only output's fields side by side."""
-    return len(outputs) == 1 and not outputs[0].many
 
 
 def answer_of(declared: Sequence[Output], parts: Sequence[Part], failed: Mapping[str, JobError]) -> JsonObject:
@@ -86,9 +82,9 @@ def answer_of(declared: Sequence[Output], parts: Sequence[Part], failed: Mapping
         parts: what was made of those that were wanted.
         failed: why others were not, where the caller takes what there is.
     """
-    if is_flat(declared):
+    if is_flat([output.many for output in declared]):
         (part,) = parts
-        return {part.output.name if key in ("data", "text") else key: value for key, value in part.fields.items()}
+        return {part.output.name if key in (DATA, TEXT) else key: value for key, value in part.fields.items()}
     answer: JsonObject = {}
     for output in declared:
         objects: list[Json] = [part.fields for part in parts if part.output is output]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 
+from comfy2runpod_contract.media import MediaKind, media_facts
 from comfy2runpod_runtime.errors import OutputInvalid
 from comfy2runpod_runtime.outputs.base import FileOutput
 from comfy2runpod_runtime.outputs.containers import sound_type
@@ -17,7 +18,7 @@ from comfy2runpod_runtime.outputs.measures import AudioMeasures
 class Audio(FileOutput):
     """A sound."""
 
-    media_type: str = "audio/flac"
+    media_type: str = media_facts(MediaKind.AUDIO).media_type
 
     def decode(self, path: Path) -> AudioMeasures:
         """Decodes every sample.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 from xml.parsers import expat
 
+from comfy2runpod_contract.media import MediaKind, media_facts
 from comfy2runpod_runtime.errors import OutputInvalid
 from comfy2runpod_runtime.outputs.base import FileOutput
 from comfy2runpod_runtime.outputs.measures import NoMeasures
@@ -18,7 +19,7 @@ _SVG = "http://www.w3.org/2000/svg"
 class Drawing(FileOutput):
     """A drawing made of lines."""
 
-    media_type: str = "image/svg+xml"
+    media_type: str = media_facts(MediaKind.DRAWING).media_type
 
     def decode(self, path: Path) -> NoMeasures:
         """Checks that a file is well-formed XML with an SVG at its root, and without a document type.

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image as Images
 from PIL import UnidentifiedImageError
 
-from comfy2runpod_contract.media import IMAGE_FORMATS, OTHER_TYPE
+from comfy2runpod_contract.media import IMAGE_FORMATS, OTHER_TYPE, MediaKind, media_facts
 from comfy2runpod_runtime.errors import OutputInvalid
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
 from comfy2runpod_runtime.outputs.base import FileOutput
@@ -22,7 +22,7 @@ _QUALITY = 90
 class Image(FileOutput):
     """An image."""
 
-    media_type: str = "image/png"
+    media_type: str = media_facts(MediaKind.IMAGE).media_type
 
     def decode(self, path: Path) -> ImageMeasures:
         """Decodes the whole image.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from comfy2runpod_runtime.json_types import JsonObject
+from comfy2runpod_contract.json_types import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

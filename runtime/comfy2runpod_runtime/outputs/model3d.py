@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from comfy2runpod_contract.media import MediaKind, media_facts
 from comfy2runpod_runtime.errors import OutputInvalid
 from comfy2runpod_runtime.outputs.base import FileOutput
 from comfy2runpod_runtime.outputs.measures import NoMeasures
@@ -20,7 +21,7 @@ _VERSION = 2
 class Model3D(FileOutput):
     """A 3D model."""
 
-    media_type: str = "model/gltf-binary"
+    media_type: str = media_facts(MediaKind.MODEL3D).media_type
 
     def decode(self, path: Path) -> NoMeasures:
         """Checks a GLB: its header, that its chunks fill it, and that it says which glTF it is.

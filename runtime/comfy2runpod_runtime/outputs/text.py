@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from comfy2runpod_contract.media import MediaKind, media_facts
 from comfy2runpod_runtime.comfyui.client import History
 from comfy2runpod_runtime.errors import OutputInvalid
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
@@ -19,7 +20,7 @@ class Text(Output):
 
     is_file: ClassVar[bool] = False
 
-    media_type: str = "text/plain"
+    media_type: str = media_facts(MediaKind.TEXT).media_type
 
     def is_saved(self, history: History) -> bool:
         """Whether the node showed a text."""

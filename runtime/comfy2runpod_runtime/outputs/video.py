@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 
+from comfy2runpod_contract.media import MediaKind, media_facts
 from comfy2runpod_runtime.errors import OutputInvalid
 from comfy2runpod_runtime.outputs.base import FileOutput
 from comfy2runpod_runtime.outputs.containers import video_type
@@ -18,7 +19,7 @@ from comfy2runpod_runtime.outputs.measures import MovingMeasures
 class Video(FileOutput):
     """A video, with sound or without."""
 
-    media_type: str = "video/mp4"
+    media_type: str = media_facts(MediaKind.VIDEO).media_type
 
     def decode(self, path: Path) -> MovingMeasures:
         """Decodes every frame and sample; duration is frames by rate.
