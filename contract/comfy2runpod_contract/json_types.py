@@ -37,7 +37,8 @@ def json_type(value: object) -> str:
             return "array"
         case Mapping():
             return "object"
-    return type(value).__name__
+        case _:
+            return type(value).__name__
 
 
 def json_words(value: object) -> str:

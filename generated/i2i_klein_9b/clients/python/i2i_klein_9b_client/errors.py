@@ -23,9 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .call_errors import *
+from .call_errors import *  # noqa: F403 - by this module callers name all of them
 from .call_errors import Detail, JobFailed
-from .faults import *
+from .faults import *  # noqa: F403
 from .faults import BY_CODE, ErrorCode
 from .text import plain, read_json
 

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias, cast
 from .checks import refuse
 from .contract import IMAGE_LABELS, LONGEST_IMAGE_SIDE
 from .errors import Detail, InputRefused
+from .wording import megabytes
 
 # A path, the file's bytes, or a text: an https URL, a data URL, or base64.
 Image: TypeAlias = str | bytes | os.PathLike[str]
@@ -111,7 +112,7 @@ def _check_text(text: str, limits: ImageLimits) -> None:
         raise _Fault("is a URL with an unsupported scheme; send base64, a data URL or an https URL")
     # Three bytes are four characters; line breaks add a little. Longer texts are not even read.
     if len(text) > limits.max_bytes // 3 * 4 * 1.1 + 100:
-        raise _Fault(f"has more than {_megabytes(limits.max_bytes)}, the largest size that is allowed")
+        raise _Fault(f"has more than {megabytes(limits.max_bytes)}, the largest size that is allowed")
     _check(_decoded(text), limits)
 
 
@@ -153,11 +154,7 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
 
 
 def _too_large(size: int, most: int) -> _Fault:
-    return _Fault(f"has {size:,} bytes; at most {_megabytes(most)} are allowed")
-
-
-def _megabytes(count: int) -> str:
-    return f"{count // 1_000_000} MB" if count % 1_000_000 == 0 else f"{count:,} bytes"
+    return _Fault(f"has {size:,} bytes; at most {megabytes(most)} are allowed")
 
 
 def _format(data: bytes) -> str | None:

@@ -13,13 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from .errors import Detail, InvalidInput
+from .json_types import json_words
+from .wording import FAULTS_IN_MESSAGE, LARGEST_SHOWN, MOST_FAULTS, shorten
 
 Schema: TypeAlias = Mapping[str, object]
-
-# As the worker: an answer of a bounded size.
-_MOST_FAULTS = 20
-_IN_MESSAGE = 5
-_LARGEST_SHOWN = 10**30
 
 
 def check_input(schema: Schema, request: object) -> None:
@@ -29,7 +26,7 @@ def check_input(schema: Schema, request: object) -> None:
         InvalidInput: it does not fit; `details` has an entry for each fault, as the worker's answer would.
     """
     if not isinstance(request, Mapping):
-        found = [Detail(f"must be an object with the fields of this endpoint, not {_json_type(request)}", "input")]
+        found = [Detail(f"must be an object with the fields of this endpoint, not {json_words(request)}", "input")]
     else:
         found = list(_object_faults(schema, schema, request, ""))
     if not found and isinstance(request, Mapping):
@@ -45,11 +42,11 @@ def refuse(found: Sequence[Detail]) -> None:
     """
     if not found:
         return
-    faults = list(found[:_MOST_FAULTS])
+    faults = list(found[:MOST_FAULTS])
     if len(found) > len(faults):
         faults.append(Detail(f"has {len(found) - len(faults)} more faults", "input"))
-    text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:_IN_MESSAGE])
-    more = f" (and {len(found) - _IN_MESSAGE} more)" if len(found) > _IN_MESSAGE else ""
+    text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:FAULTS_IN_MESSAGE])
+    more = f" (and {len(found) - FAULTS_IN_MESSAGE} more)" if len(found) > FAULTS_IN_MESSAGE else ""
     end = "" if f"{text}{more}".endswith("?") else "."
     raise InvalidInput("invalid_input", f"The input was refused. {text}{more}{end}", tuple(faults))
 
@@ -64,7 +61,7 @@ def _object_faults(root: Schema, schema: Schema, value: Mapping[object, object],
             yield _fault(path + name, "is required")
     for key in value:
         if key not in properties:
-            name = _shorten(f"{path}{key}", 60)
+            name = shorten(f"{path}{key}", 60)
             near = _nearest(name.casefold(), list(_properties(root)))
             hint = f"did you mean {near}?" if near else f"the fields are {', '.join(_properties(root))}"
             yield _fault(name, f"is not a field of this endpoint; {hint}")
@@ -149,7 +146,7 @@ def _integer_problem(schema: Schema, value: object, *, whole: bool) -> str | Non
         return None
     below = value - (value - offset) % step
     near = [one for one in (below, below + step) if (low is None or one >= low) and (high is None or one <= high)]
-    if not near or abs(value) >= _LARGEST_SHOWN:
+    if not near or abs(value) >= LARGEST_SHOWN:
         return f"must be {form}, not {_shown(value)}"
     are = "are" if len(near) > 1 else "is"
     return f"must be {form}; the nearest to {value} {are} {' and '.join(map(str, near))}"
@@ -181,9 +178,9 @@ def _choice_problem(schema: Schema, value: object, *, hinted: bool) -> str | Non
     expected = " or ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
     near: list[str] = []
     if hinted and isinstance(value, str):
-        near = difflib.get_close_matches(_shorten(value, 100), choices, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(shorten(value, 100), choices, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"must be one of {_shorten(expected, 300)}, not {_shown(value)}{hint}"
+    return f"must be one of {shorten(expected, 300)}, not {_shown(value)}{hint}"
 
 
 def _nearest(name: str, fields: Sequence[str]) -> str | None:
@@ -203,7 +200,7 @@ def _kinds(schema: Schema) -> list[str]:
 
 
 def _fault(path: str, message: str) -> Detail:
-    return Detail(message, _shorten(path, 60) or "input")
+    return Detail(message, shorten(path, 60) or "input")
 
 
 def _shown(value: object) -> str:
@@ -212,35 +209,9 @@ def _shown(value: object) -> str:
         case bool():
             return f"the boolean {str(value).lower()}"
         case int():
-            return str(value) if abs(value) < _LARGEST_SHOWN else "a number of over 30 digits"
+            return str(value) if abs(value) < LARGEST_SHOWN else "a number of over 30 digits"
         case float():
             return f"the number {value}" if math.isfinite(value) else str(value)
         case str():
-            return f"the text {_shorten(value, 40)!r}"
-    return _json_type(value)
-
-
-def _json_type(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int():
-            return "an integer"
-        case float():
-            return "a number"
-        case str():
-            return "a text"
-        case list() | tuple():
-            return "an array"
-        case Mapping():
-            return "an object"
-    return type(value).__name__
-
-
-def _shorten(text: str, limit: int) -> str:
-    """The text on one line, cut to `limit` characters."""
-    flat = " ".join(text[: limit * 4].split())
-    cut = flat if len(flat) <= limit and len(text) <= limit * 4 else flat[: limit - 1] + "…"
-    return cut.encode("utf-8", "backslashreplace").decode("utf-8")
+            return f"the text {shorten(value, 40)!r}"
+    return json_words(value)

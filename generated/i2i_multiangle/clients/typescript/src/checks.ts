@@ -5,6 +5,7 @@
  * be decoded, and how much less its operator lets it take.
  */
 
+import { FAULTS_IN_MESSAGE, JSON_WORDS, LARGEST_SHOWN, MOST_FAULTS } from "./contract.js";
 import { type Detail, InvalidInput, isRecord } from "./errors.js";
 import type { Json } from "./json.js";
 import { count, decimal, nearestOf, quoted, shorten } from "./text.js";
@@ -13,10 +14,6 @@ export type Schema = { readonly [key: string]: Json };
 type Found = Detail & { readonly field: string };
 type Given = Readonly<Record<string, unknown>>;
 
-// As the worker: an answer of a bounded size.
-const MOST_FAULTS = 20;
-const IN_MESSAGE = 5;
-const LARGEST_SHOWN = 10n ** 30n;
 
 /**
  * Checks an input; images may be texts, bytes or Blobs.
@@ -42,8 +39,8 @@ export function refuse(found: readonly Found[]): void {
   const faults = found.slice(0, MOST_FAULTS);
   const left = found.length - faults.length;
   if (left > 0) faults.push({ field: "input", message: `has ${left} more faults` });
-  const text = faults.slice(0, IN_MESSAGE).map(({ field, message }) => `${field}: ${message}`);
-  const more = found.length > IN_MESSAGE ? ` (and ${found.length - IN_MESSAGE} more)` : "";
+  const text = faults.slice(0, FAULTS_IN_MESSAGE).map(({ field, message }) => `${field}: ${message}`);
+  const more = found.length > FAULTS_IN_MESSAGE ? ` (and ${found.length - FAULTS_IN_MESSAGE} more)` : "";
   const said = text.join("; ") + more;
   throw new InvalidInput("invalid_input", `The input was refused. ${said}${said.endsWith("?") ? "" : "."}`, faults);
 }
@@ -220,14 +217,13 @@ function shown(value: unknown): string {
 }
 
 function jsonType(value: unknown): string {
+  return JSON_WORDS.get(jsonName(value)) ?? typeof value;
+}
+
+/** JSON Schema's name of a value's type. */
+function jsonName(value: unknown): string {
   if (value === null || value === undefined) return "null";
-  if (Array.isArray(value)) return "an array";
-  const names: Readonly<Record<string, string>> = {
-    boolean: "a boolean",
-    bigint: "an integer",
-    string: "a text",
-    object: "an object",
-  };
-  if (typeof value === "number") return Number.isInteger(value) ? "an integer" : "a number";
-  return names[typeof value] ?? typeof value;
+  if (Array.isArray(value)) return "array";
+  if (typeof value === "bigint") return "integer";
+  return typeof value === "number" && Number.isInteger(value) ? "integer" : typeof value;
 }

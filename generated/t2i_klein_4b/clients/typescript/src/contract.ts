@@ -10,10 +10,16 @@ export const RUN_BYTES = 10_000_000;
 export const RUNSYNC_BYTES = 20_000_000;
 /** What ComfyUI's nodes take as a width or height at most. */
 export const LONGEST_IMAGE_SIDE = 16_384;
+/** How many faults of an input are told one by one. */
+export const MOST_FAULTS = 20;
+/** How many of them the error's message names. */
+export const FAULTS_IN_MESSAGE = 5;
 /** How long a job may be let run at RunPod, in milliseconds. */
 export const EXECUTION_MS = [5_000, 604_800_000] as const;
 /** After how long a job may be dropped, counted from its sending, in milliseconds. */
 export const TTL_MS = [10_000, 604_800_000] as const;
+/** Integers from here on are not printed. */
+export const LARGEST_SHOWN = 1000000000000000000000000000000n;
 /** What a file's name ends in, by its media type. */
 export const FILE_ENDINGS: ReadonlyMap<string, string> = new Map([
   ["image/png", ".png"],
@@ -40,6 +46,16 @@ export const IMAGE_LABELS: ReadonlyMap<string, string> = new Map([
   ["png", "PNG"],
   ["jpeg", "JPEG"],
   ["webp", "WebP"],
+]);
+/** What JSON's types are called in messages. */
+export const JSON_WORDS: ReadonlyMap<string, string> = new Map([
+  ["null", "null"],
+  ["boolean", "a boolean"],
+  ["integer", "an integer"],
+  ["number", "a number"],
+  ["string", "a text"],
+  ["array", "an array"],
+  ["object", "an object"],
 ]);
 /** What the name of a file of any other type ends in. */
 export const OTHER_ENDING = ".bin";
