@@ -16,22 +16,22 @@ from comfy2runpod.fields.example_image import example_image
 from comfy2runpod.fields.note import BYPASS, NoteKey
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import Python, Word, python_source
+from comfy2runpod_contract.limits import (
+    DEFAULT_IMAGE_BYTES,
+    DEFAULT_IMAGE_PIXELS,
+    MOST_IMAGE_PIXELS,
+    MOST_INPUT_BYTES,
+)
 from comfy2runpod_contract.media import IMAGE_FORMATS
+from comfy2runpod_contract.wording import megabytes
 
 _MAX_BYTES = NoteKey("max_bytes", note_forms.size)
 _MAX_PIXELS = NoteKey("max_pixels", note_forms.pixels)
 _MAX_ASPECT = NoteKey("max_aspect", note_forms.aspect)
 _FORMATS = NoteKey("formats", note_forms.texts)
 
-# A photograph of a telephone, with room.
-_DEFAULT_BYTES = 20_000_000
-_DEFAULT_PIXELS = 32_000_000
 # Where no node sets a bound; an image beyond it is a mistake.
 _DEFAULT_ASPECT = 1000
-# ComfyUI holds an image as 12 or 16 bytes a pixel: this is 1.6 GB.
-_MOST_PIXELS = 100_000_000
-# What a worker takes if nobody sets MAX_INPUT_BYTES.
-_MOST_BYTES = 50_000_000
 
 _GIVEN = "Base64, a data URL, or an https URL at a public address."
 _EXAMPLE_URL = "https://example.com/image.png"
@@ -74,8 +74,8 @@ class ImageField(FieldBase):
         formats, bypass = note.value(_FORMATS), note.value(BYPASS)
         formats = tuple(IMAGE_FORMATS) if formats is None else formats
         noted_bytes, noted_pixels = note.value(_MAX_BYTES), note.value(_MAX_PIXELS)
-        most_bytes = _DEFAULT_BYTES if noted_bytes is None else noted_bytes
-        most_pixels = _DEFAULT_PIXELS if noted_pixels is None else noted_pixels
+        most_bytes = DEFAULT_IMAGE_BYTES if noted_bytes is None else noted_bytes
+        most_pixels = DEFAULT_IMAGE_PIXELS if noted_pixels is None else noted_pixels
         good = True
         if note.required is False and not bypass:
             draft.found.add(ImageNotRequired(at=draft.at, field=note.name))
@@ -88,11 +88,11 @@ class ImageField(FieldBase):
         if not formats or any(name not in IMAGE_FORMATS for name in formats):
             draft.bad("formats", ", ".join(formats), f"some of {', '.join(IMAGE_FORMATS)}")
             good = False
-        if not 0 < most_bytes <= _MOST_BYTES:
-            draft.bad("max_bytes", most_bytes, f"1 to {_MOST_BYTES:,} bytes")
+        if not 0 < most_bytes <= MOST_INPUT_BYTES:
+            draft.bad("max_bytes", most_bytes, f"1 to {MOST_INPUT_BYTES:,} bytes")
             good = False
-        if not 0 < most_pixels <= _MOST_PIXELS:
-            draft.bad("max_pixels", most_pixels, f"1 to {_MOST_PIXELS:,} pixels")
+        if not 0 < most_pixels <= MOST_IMAGE_PIXELS:
+            draft.bad("max_pixels", most_pixels, f"1 to {MOST_IMAGE_PIXELS:,} pixels")
             good = False
         if not good:
             return None
@@ -143,8 +143,7 @@ class ImageField(FieldBase):
         """`PNG, JPEG or WebP, at most 20 MB, 32 megapixels and sides of 50:1`."""
         names = [IMAGE_FORMATS[name].label for name in self.formats]
         formats = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-        size = self.max_bytes
-        most = f"{size // 10**6} MB" if size % 10**6 == 0 else f"{size:,} bytes"
+        most = megabytes(self.max_bytes)
         return f"{formats}, at most {most}, {self.max_pixels / 1e6:g} megapixels and sides of {self.max_aspect:g}:1"
 
     def default_text(self) -> str:
