@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Mapping
 from importlib import resources
@@ -11,6 +13,7 @@ import pytest
 import comfy2runpod_runtime
 from comfy2runpod_contract.media import FILE_ENDINGS, FILE_MEASURES, OTHER_ENDING, MediaKind, file_ending, media_facts
 from comfy2runpod_contract.messages import ADDRESS_KEYS, ANSWER_KEYS, REQUEST_KEYS, is_flat
+from comfy2runpod_runtime import outputs
 from comfy2runpod_runtime.outputs.answer_models import AnswerFile
 from comfy2runpod_runtime.outputs.base import Output
 from comfy2runpod_runtime.outputs.measures import AudioMeasures, ImageMeasures, Measures, MovingMeasures, NoMeasures
@@ -35,6 +38,8 @@ def test_the_worker_has_a_class_for_each_kind(kind: MediaKind) -> None:
 
 
 def test_the_worker_has_no_class_for_another_kind() -> None:
+    for module in pkgutil.iter_modules(outputs.__path__, f"{outputs.__name__}."):
+        importlib.import_module(module.name)
     kinds = {kind.__name__ for kind in Output.__subclasses__()}
     assert kinds == {media_facts(kind).output_class for kind in MediaKind}
 
