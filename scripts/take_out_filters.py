@@ -23,6 +23,8 @@ from tests.rendering.test_templates import RENDERING, missed
 # What stands in for a function, and what it is a function of.
 FUNCTIONS: dict[str, Callable[..., object]] = {
     "comfy2runpod.quoting._escaped": lambda text, **_: text,
+    "comfy2runpod.fields.base.name": Word,
+    "comfy2runpod.fields.base.python_text": lambda text, *_: Python(f'"{text}"'),
     "comfy2runpod.stages.emit.template_models.name": Word,
     "comfy2runpod.stages.emit.client_types.script": lambda value: Script(f'"{value}"'),
     "comfy2runpod.stages.emit.template_models.python_text": lambda text, *_: Python(f'"{text}"'),
