@@ -9,10 +9,12 @@ GRAPHS := $(filter-out %.lock.json,$(sort $(wildcard graphs/*.json)))
 EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
 TEMPLATES := compiler/comfy2runpod/templates
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header
+# Folders of fast tests: without browsers, Node, and servers that take a second to start. What else they hold is marked `slow`.
+FAST := $(addprefix tests/,cli compiler contract errors package parity properties rendering runtime write)
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc test lint types imports unit install-test dist drift generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real hostile-media images soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc test check fast mutants lint types imports unit install-test dist drift generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real hostile-media images soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -60,6 +62,14 @@ redoc: setup ## Bring Redoc anew from npm, checked by its hash.
 	$(BIN)/python scripts/bring_redoc.py
 
 test: setup lint types imports drift unit ## Everything that CI checks.
+
+check: setup lint types imports fast ## What to run while you work: lint, types and the fast tests; three minutes.
+
+fast: setup ## The fast tests.
+	$(BIN)/pytest -q -n 2 -m "not slow and not editor" $(FAST)
+
+mutants: setup ## Remove each member of the contract, method of a kind and reader of facts in turn: all is noticed (ONLY=, SAMPLE=).
+	$(BIN)/python scripts/mutants.py $(if $(ONLY),--only "$(ONLY)") $(if $(SAMPLE),--sample $(SAMPLE) --seed $(SEED))
 
 lint: setup ## Style and formatting, and no binaries or large files.
 	$(BIN)/python scripts/check_files.py

@@ -1,0 +1,357 @@
+"""Removes one thing at a time in a copy of the tree, and tells which removals neither types nor fast tests notice.
+
+    python scripts/mutants.py [--only TEXT] [--sample COUNT --seed SEED] [--list]
+
+A thing is a member of the contract, the class or function on a side that stands for it, a method of a kind, or a part
+of what reads facts: `TARGETS` says where they are, and which tests are related to them. Each removal is judged by
+importing every module, by mypy, and by the related tests without those that are slow, until one of them fails. What
+survives all three is printed, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ("compiler", "contract", "runtime")
+# For one set of tests; it stands for a hang, and a hang is noticed.
+_TEST_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Target:
+    """Files, which kinds of things in them are removed, and the tests that are to notice.
+
+    `parts` are names of `_PARTS`; `files` are patterns below the root.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    parts: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+TARGETS = (
+    Target(
+        "contract",
+        ("contract/comfy2runpod_contract/*.py",),
+        ("members", "methods", "functions", "classes", "constants", "entries", "cases"),
+        ("tests/contract", "tests/package", "tests/errors/test_errors.py", "tests/runtime/test_provision.py"),
+    ),
+    Target(
+        "worker's side",
+        ("runtime/comfy2runpod_runtime/errors.py",),
+        ("members", "methods", "functions", "classes"),
+        ("tests/contract", "tests/runtime/test_job.py", "tests/runtime/test_failure_reports.py"),
+    ),
+    Target(
+        "clients' side",
+        ("compiler/comfy2runpod/client/faults.py", "compiler/comfy2runpod/client_ts/faults.ts"),
+        ("members", "methods", "functions", "classes", "entries", "blocks", "lines"),
+        ("tests/contract",),
+    ),
+    Target(
+        "kinds",
+        ("compiler/comfy2runpod/fields/*.py", "compiler/comfy2runpod/outputs/*.py"),
+        ("methods", "cases"),
+        ("tests/package", "tests/errors/test_errors.py", "tests/compiler", "tests/rendering/test_packages.py"),
+    ),
+    Target(
+        "facts",
+        (
+            "compiler/comfy2runpod/catalog/node_facts.py",
+            "compiler/comfy2runpod/catalog/pack_facts.py",
+            "compiler/comfy2runpod/catalog/facts/*.py",
+        ),
+        ("members", "methods", "functions"),
+        ("tests/errors/test_errors.py", "tests/compiler", "tests/cli/test_catalog.py"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One thing that can be removed: where it is, its name, and the file's bytes without it."""
+
+    target: Target
+    path: str
+    name: str
+    start: int
+    end: int
+    instead: bytes = b""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.name}"
+
+    def applied(self, source: bytes) -> bytes:
+        return source[: self.start] + self.instead + source[self.end :]
+
+
+class _Source:
+    """A module's tree, and the bytes of its parts."""
+
+    def __init__(self, source: bytes) -> None:
+        self.bytes = source
+        self.tree = ast.parse(source)
+        self._starts = [0]
+        for line in source.splitlines(keepends=True):
+            self._starts.append(self._starts[-1] + len(line))
+
+    def lines(self, node: ast.stmt) -> tuple[int, int]:
+        """Whole lines, with decorators."""
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+        first = min([node.lineno, *(one.lineno for one in decorators)])
+        return self._starts[first - 1], self._starts[(node.end_lineno or node.lineno)]
+
+    def case(self, case: ast.match_case) -> tuple[int, int]:
+        return self._starts[case.pattern.lineno - 1], self._starts[case.body[-1].end_lineno or 0]
+
+    def element(self, first: ast.expr, last: ast.expr) -> tuple[int, int]:
+        """An element of a table with the comma after it."""
+        start = self._starts[first.lineno - 1] + first.col_offset
+        end = self._starts[(last.end_lineno or 0) - 1] + (last.end_col_offset or 0)
+        rest = self.bytes[end:]
+        comma = len(rest) - len(rest.lstrip())
+        return start, end + comma + 1 if rest[comma : comma + 1] == b"," else end
+
+
+Part = tuple[str, int, int, bytes]
+# Of TypeScript: a declaration of several lines at the margin, and a line of a table.
+_BLOCK = re.compile(
+    rb"^(?:export )?(?:abstract )?(?:class|function|interface|const|type) (\w+)[^\n]*\n(?:[ \n][^\n]*\n)*[}\])].*\n",
+    re.MULTILINE,
+)
+_LINE = re.compile(rb"^  (\w+): \w+,\n", re.MULTILINE)
+
+
+def _in_classes(module: _Source, wanted: tuple[type[ast.stmt], ...]) -> Iterator[Part]:
+    for owner in ast.walk(module.tree):
+        if not isinstance(owner, ast.ClassDef):
+            continue
+        for node in owner.body:
+            if isinstance(node, wanted):
+                start, end = module.lines(node)
+                alone = b" " * node.col_offset + b"pass\n" if len(owner.body) == 1 else b""
+                yield f"{owner.name}.{_name(node)}", start, end, alone
+
+
+def _at_top(module: _Source, wanted: tuple[type[ast.stmt], ...]) -> Iterator[Part]:
+    for node in module.tree.body:
+        if isinstance(node, wanted) and _name(node) not in ("__all__", "?"):
+            yield _name(node), *module.lines(node), b""
+
+
+def _entries(module: _Source) -> Iterator[Part]:
+    for node in module.tree.body:
+        table = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+        if isinstance(table, ast.Call) and len(table.args) == 1:
+            table = table.args[0]
+        pairs: list[tuple[ast.expr, ast.expr]] = []
+        if isinstance(table, ast.Dict):
+            pairs = [(key, value) for key, value in zip(table.keys, table.values, strict=True) if key is not None]
+        elif isinstance(table, (ast.Tuple, ast.List, ast.Set)):
+            pairs = [(one, one) for one in table.elts]
+        for first, last in pairs if len(pairs) > 1 else []:
+            yield f"{_name(node)}[{ast.unparse(first)[:40]}]", *module.element(first, last), b""
+
+
+def _cases(module: _Source) -> Iterator[Part]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Match) and len(node.cases) > 1:
+            for case in node.cases:
+                yield f"case {ast.unparse(case.pattern)[:60]}", *module.case(case), b""
+
+
+def _name(node: ast.stmt) -> str:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return node.name
+    target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+    return target.id if isinstance(target, ast.Name) else "?"
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_VALUES = (ast.Assign, ast.AnnAssign)
+_PARTS: dict[str, Callable[[_Source], Iterator[Part]]] = {
+    "members": lambda module: _in_classes(module, _VALUES),
+    "methods": lambda module: _in_classes(module, _FUNCTIONS),
+    "functions": lambda module: _at_top(module, _FUNCTIONS),
+    "classes": lambda module: _at_top(module, (ast.ClassDef,)),
+    "constants": lambda module: _at_top(module, _VALUES),
+    "entries": _entries,
+    "cases": _cases,
+}
+
+
+def _typescript(source: bytes, parts: Sequence[str]) -> Iterator[Part]:
+    for part, pattern in (("blocks", _BLOCK), ("lines", _LINE)):
+        if part in parts:
+            for found in pattern.finditer(source):
+                yield found[1].decode(), found.start(), found.end(), b""
+
+
+def removals(targets: Sequence[Target] = TARGETS, root: Path = ROOT) -> list[Removal]:
+    """Every thing that can be removed; what cannot without breaking the syntax is none."""
+    found = []
+    for target in targets:
+        for path in sorted(path for pattern in target.files for path in root.glob(pattern)):
+            source, name = path.read_bytes(), path.relative_to(root).as_posix()
+            if path.suffix == ".ts":
+                found += [Removal(target, name, *one) for one in _typescript(source, target.parts)]
+                continue
+            module = _Source(source)
+            parts = [one for part in target.parts if part in _PARTS for one in _PARTS[part](module)]
+            whole = [Removal(target, name, *one) for one in parts]
+            found += [one for one in whole if _parses(one.applied(source))]
+    return found
+
+
+def _parses(source: bytes) -> bool:
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
+
+
+class Judge:
+    """A copy of the tree, in which one removal after another is tried."""
+
+    def __init__(self, judges: Sequence[str] = ("imports", "types", "tests")) -> None:
+        self._judges = judges
+        self._before: Removal | None = None
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="mutants-")
+        self.root = Path(self._folder.name) / "tree"
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+        for name in listed.decode().split("\0"):
+            source = ROOT / name
+            if name and source.is_file():
+                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, self.root / name)
+        cache = ROOT / ".mypy_cache"
+        if cache.is_dir():
+            shutil.copytree(cache, self.root / ".mypy_cache")
+        paths = [str(self.root / folder) for folder in SOURCES]
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(self.root), *paths]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._mypy("stop")
+        self._folder.cleanup()
+
+    def noticed(self, removal: Removal) -> str:
+        """Which judge fails without it; empty if none does."""
+        path = self.root / removal.path
+        source = path.read_bytes()
+        path.write_bytes(removal.applied(source))
+        try:
+            return next((judge for judge in self._judges if not self.passes(judge, removal.target.tests)), "")
+        finally:
+            path.write_bytes(source)
+
+    def passes(self, judge: str, tests: Sequence[str]) -> bool:
+        """Whether a judge has nothing to say against the tree as it is."""
+        match judge:
+            case "imports":
+                return self._python("-c", _IMPORT_ALL, *(str(self.root / folder) for folder in SOURCES)) == 0
+            case "types":
+                return self._mypy("run", "--", "--config-file", "pyproject.toml") == 0
+            case _:
+                there = [name for name in tests if (self.root / name).exists()]
+                quick = ("-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not editor")
+                # 5: no test was selected.
+                return self._python("-m", "pytest", *quick, *there) in (0, 5)
+
+    def _mypy(self, *arguments: str) -> int:
+        status = Path(self._folder.name) / "dmypy.json"
+        return self._python("-m", "mypy.dmypy", "--status-file", str(status), *arguments)
+
+    def _python(self, *arguments: str) -> int:
+        try:
+            return subprocess.run(
+                [sys.executable, *arguments],
+                cwd=self.root,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+                timeout=_TEST_SECONDS,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return -1
+
+
+# Modules that are run, and not imported, begin with two underscores.
+_IMPORT_ALL = """
+import importlib, pathlib, sys
+for folder in map(pathlib.Path, sys.argv[1:]):
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(folder).with_suffix("").parts
+        if "templates" in parts or parts[-1].startswith("__") and parts[-1] != "__init__":
+            continue
+        importlib.import_module(".".join(part for part in parts if part != "__init__"))
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="removals whose path or name has this text")
+    parser.add_argument("--sample", type=int, default=0, help="so many of them, drawn by the seed")
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--list", action="store_true", help="say what would be removed")
+    options = parser.parse_args()
+    chosen = [one for one in removals() if options.only in str(one) or options.only == one.target.name]
+    if options.sample:
+        chosen = random.Random(options.seed).sample(chosen, min(options.sample, len(chosen)))
+    if options.list:
+        print(*chosen, sep="\n")
+    else:
+        sys.exit(_judge(chosen))
+
+
+def _judge(chosen: Sequence[Removal]) -> int:
+    by: Counter[str] = Counter()
+    survivors = []
+    with Judge() as judge:
+        for kind in ("imports", "types"):
+            if not judge.passes(kind, ()):
+                print(f"{kind} fail without any removal")
+                return 2
+        for number, removal in enumerate(chosen, 1):
+            began = time.monotonic()
+            noticed = judge.noticed(removal)
+            by[noticed or "nobody"] += 1
+            if not noticed:
+                survivors.append(removal)
+            print(
+                f"{number}/{len(chosen)} {removal}: {noticed or 'NOT NOTICED'}, {time.monotonic() - began:.1f} s",
+                flush=True,
+            )
+    print(f"{len(chosen)} removals, noticed by " + ", ".join(f"{judge}: {count}" for judge, count in by.items()))
+    for removal in survivors:
+        print(f"not noticed: {removal}")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    main()
