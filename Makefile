@@ -10,7 +10,7 @@ EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
 TEMPLATES := compiler/comfy2runpod/templates
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header
 # Folders of fast tests: without browsers, Node, and servers that take a second to start. What else they hold is marked `slow`.
-FAST := $(addprefix tests/,cli compiler contract errors package parity properties rendering runtime write)
+FAST := $(addprefix tests/,cli compiler contract errors mutants package parity rendering runtime write)
 SEED ?= 1
 COUNT ?= 100
 

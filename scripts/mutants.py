@@ -67,18 +67,20 @@ TARGETS = (
     Target(
         "kinds",
         ("compiler/comfy2runpod/fields/*.py", "compiler/comfy2runpod/outputs/*.py"),
-        ("methods", "cases"),
+        ("members", "methods", "cases"),
         ("tests/package", "tests/errors/test_errors.py", "tests/compiler", "tests/rendering/test_packages.py"),
     ),
     Target(
+        "worker's kinds",
+        ("runtime/comfy2runpod_runtime/outputs/outputs.py", "runtime/comfy2runpod_runtime/outputs/media.py"),
+        ("members", "methods", "cases"),
+        ("tests/runtime/test_job.py", "tests/runtime/test_strip_metadata.py", "tests/end_to_end/test_outputs.py"),
+    ),
+    Target(
         "facts",
-        (
-            "compiler/comfy2runpod/catalog/node_facts.py",
-            "compiler/comfy2runpod/catalog/pack_facts.py",
-            "compiler/comfy2runpod/catalog/facts/*.py",
-        ),
-        ("members", "methods", "functions"),
-        ("tests/errors/test_errors.py", "tests/compiler", "tests/cli/test_catalog.py"),
+        ("compiler/comfy2runpod/catalog/facts/*.py",),
+        ("members", "methods", "functions", "cases"),
+        ("tests/errors/test_errors.py", "tests/compiler", "tests/cli/test_node_facts.py", "tests/cli/test_catalog.py"),
     ),
 )
 

@@ -18,6 +18,8 @@ import pytest
 
 from .command import GRAPH, ROOT
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = ROOT / "generated" / "t2i_klein_4b"
 SMALL = '{"prompt": "a cat", "width": 64, "height": 64}'
 # Where each command is interrupted: moments drawn from the time that it takes at rest.

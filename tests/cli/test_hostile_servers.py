@@ -43,6 +43,7 @@ def impatient(forks: ForkServer) -> Impatient:
     return running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_a_catalog_is_not_made_of_what_is_none(impatient: Impatient, way: str, tmp_path: Path) -> None:
     target = tmp_path / "c.json"
@@ -56,6 +57,7 @@ def test_a_catalog_is_not_made_of_what_is_none(impatient: Impatient, way: str, t
     assert ("error[server-unreachable]" in done.stderr) is unreachable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_nothing_is_locked_by_what_is_no_hub(impatient: Impatient, way: str, tmp_path: Path) -> None:
     graph = tmp_path / "graph.json"
@@ -71,6 +73,7 @@ def test_nothing_is_locked_by_what_is_no_hub(impatient: Impatient, way: str, tmp
         assert "The hub 127.0.0.1 cannot be asked" in done.stderr
 
 
+@pytest.mark.slow
 def test_without_a_network_the_hub_is_named(impatient: Impatient, tmp_path: Path) -> None:
     graph = tmp_path / "graph.json"
     graph.write_bytes(GRAPH.read_bytes())
@@ -80,6 +83,7 @@ def test_without_a_network_the_hub_is_named(impatient: Impatient, tmp_path: Path
     assert "The hub hub.invalid could not be queried for the file: ConnectError" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_token_with_a_line_end_is_named_and_not_shown(impatient: Impatient, tmp_path: Path) -> None:
     graph = tmp_path / "graph.json"
     graph.write_bytes(GRAPH.read_bytes())

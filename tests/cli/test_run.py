@@ -9,6 +9,8 @@ import pytest
 
 from .command import ROOT, Done, comfy2runpod
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = ROOT / "generated" / "t2i_klein_4b"
 SMALL = {"prompt": "a cat", "width": 64, "height": 64, "seed": 0}
 

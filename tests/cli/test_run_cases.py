@@ -12,6 +12,8 @@ import pytest
 
 from .command import ERRORS, ROOT
 
+pytestmark = pytest.mark.slow
+
 EDITOR_CASES = ROOT / "tests" / "compiler" / "editor_cases"
 
 

@@ -23,6 +23,8 @@ from comfy2runpod.cli.terminal import Terminal
 
 from .command import ERRORS, GRAPH, ROOT, comfy2runpod
 
+pytestmark = pytest.mark.slow
+
 BAD = ERRORS / "check" / "value_out_of_bounds.json"
 PACKAGE = ROOT / "generated" / "t2i_klein_4b"
 RUN = ["run", PACKAGE, "--input", '{"prompt": "a cat", "width": 64, "height": 64}']

@@ -18,6 +18,8 @@ from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, convert
 from comfy2runpod.server_check.inputs import unwrapped
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parent.parent
 TEMPLATES = files("comfyui_workflow_templates_json") / "templates"
 

@@ -11,6 +11,8 @@ from benchmarks.shapes import SHAPES
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.pipeline import Options, convert
 
+pytestmark = pytest.mark.slow
+
 SMALL, TIMES = 500, 16
 # Larger graphs fill caches and wake the collector of garbage: twice the time of a node. The square would be 256.
 MOST = 5 * TIMES

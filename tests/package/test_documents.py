@@ -149,6 +149,7 @@ def simulator() -> Iterator[Simulator]:
 SMALL = {"t2v_ltx2": {"width": 64, "height": 64, "frame_count": 9}, "t2i_klein_4b": {"width": 64, "height": 64}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PACKAGES)
 def test_what_a_package_answers_is_what_it_declares(name: str, simulator: Simulator, tmp_path: Path) -> None:
     folder = ROOT / "generated" / name
@@ -165,6 +166,7 @@ def test_what_a_package_answers_is_what_it_declares(name: str, simulator: Simula
     assert not within(document, "/components/schemas/Job").is_valid({**job, "output": lacking})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PACKAGES)
 def test_what_a_package_refuses_is_refused_as_it_declares(name: str, simulator: Simulator, tmp_path: Path) -> None:
     folder = ROOT / "generated" / name

@@ -166,6 +166,7 @@ def test_python_is_formatted_and_lints_clean(package: Path) -> None:
         tool("ruff", "format", "--isolated", "--no-cache", "--line-length", "120", "--check", ".", folder=package)
 
 
+@pytest.mark.slow
 def test_python_is_strictly_typed(package: Path) -> None:
     tool("python", ROOT / "scripts" / "check_generated.py", package, folder=ROOT)
 

@@ -25,6 +25,8 @@ from .hostile import HOSTILE, POLYGLOT
 from .interfaces import PROMPT, several
 from .structure import docker_word
 
+pytestmark = pytest.mark.slow
+
 TITLE = 'Costs $5 in "gold" & $(touch pwned-1) `touch pwned-2` \\'
 SAID = (
     '"""); import os; os.system("touch pwned-3"); ("""\n*/ evil(); /* </script><form action=https://evil.example>'

@@ -29,6 +29,8 @@ from comfy2runpod_runtime.inputs.limits import ImageLimits
 from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_images
 from tests.processes import below, left_of
 
+pytestmark = pytest.mark.slow
+
 LIMITS = ImageLimits(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))
 RULES = DecodeLimits(cpu_seconds=20, seconds=120, memory_bytes=1_000_000_000)
 

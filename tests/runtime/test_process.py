@@ -19,6 +19,8 @@ from tests.standins.serving import free_port
 
 from .conftest import Load, error_of
 
+pytestmark = pytest.mark.slow
+
 ASK = {"id": "job-1", "input": {"prompt": "a cat"}}
 
 

@@ -16,6 +16,8 @@ from tests.standins.comfyui import ComfyUI
 
 from .conftest import PACKAGE, error_of
 
+pytestmark = pytest.mark.slow
+
 
 async def once(
     tmp_path: Path, job_input: str, package: Path = PACKAGE, **environment: str

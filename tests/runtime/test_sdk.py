@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import pytest
 
 from tests.patience import HANG_SECONDS
 from tests.standins.comfyui import ComfyUI
@@ -18,6 +19,8 @@ from tests.standins.runpod_queue import RunPodQueue
 from tests.standins.serving import free_port
 
 from .conftest import PACKAGE
+
+pytestmark = pytest.mark.slow
 
 ASK = {"prompt": "a cat", "frame_count": 25}
 

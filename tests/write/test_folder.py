@@ -333,6 +333,7 @@ def _write_again_and_again(folder: Path, times: int) -> None:
         write_package({**NEW, "handler.py": f"{os.getpid()} {number}", "docs/a.md": f"{os.getpid()} {number}"}, folder)
 
 
+@pytest.mark.slow
 def test_many_at_once_and_whoever_reads_sees_one_of_them_whole(package: Path) -> None:
     put_users_things(package)
     spawn = multiprocessing.get_context("spawn")

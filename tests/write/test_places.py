@@ -19,6 +19,8 @@ from tests.limited import with_largest_file
 
 from .place import Tree, names, put_users_things, tree
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 KIB = 1024
