@@ -94,9 +94,9 @@ def overhead() -> list[str]:
     ]
     code = (
         "import asyncio, json, sys\n"
-        "from comfy2runpod_runtime.operations.logs import set_up\n"
+        "from comfy2runpod_runtime.operations.logs import configure_logging\n"
         "from handler import handler\n"
-        "set_up('json', sys.stdout)\n"
+        "configure_logging('json', sys.stdout)\n"
         "async def all():\n"
         "    for job in json.load(sys.stdin): await handler({'id': 'bench', 'input': job})\n"
         "asyncio.run(all())\n"

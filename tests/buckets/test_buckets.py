@@ -245,7 +245,7 @@ async def test_a_file_of_many_parts(swift: Swift, bucket: str, tmp_path: Path) -
             url_seconds=60,
             upload_seconds=60,
         )
-    ).put(path, "long.mp4", "video/mp4", sha256)
+    ).upload(path, "long.mp4", "video/mp4", sha256)
     there = httpx.get(stored.url)
     assert hashlib.sha256(there.content).hexdigest() == sha256
     assert there.headers["etag"].endswith('-3"')

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from comfy2runpod.simulator import Simulator
-from comfy2runpod_runtime.delivery.outgoing import Deliveries
+from comfy2runpod_runtime.delivery.job_delivery import DeliveryFactory
 
 from .conftest import failure, measure
 
@@ -138,9 +138,9 @@ async def test_all_faults_are_named_at_once(handler: ModuleType) -> None:
 async def test_a_prompt_that_comfyui_refuses_names_the_node(
     handler: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prompt = handler.endpoint._template.copy()
+    prompt = handler.endpoint._package.template.copy()
     prompt["92:47"]["inputs"]["cfg"] = 1000
-    monkeypatch.setattr(handler.endpoint._template, "copy", lambda: prompt)
+    monkeypatch.setattr(handler.endpoint._package.template, "copy", lambda: prompt)
     error = failure(await run(handler, **SMALL))
     assert error["code"] == "comfyui_error"
     assert "CFGGuider (node 92:47)" in str(error["message"])
@@ -149,7 +149,7 @@ async def test_a_prompt_that_comfyui_refuses_names_the_node(
 
 async def test_a_result_too_large_to_answer_says_so(handler: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = handler.endpoint._settings.model_copy(update={"max_inline_bytes": 1000})
-    monkeypatch.setattr(handler.endpoint, "_deliveries", Deliveries(settings))
+    monkeypatch.setattr(handler.endpoint._runner, "_deliveries", DeliveryFactory(settings))
     error = failure(await run(handler, **SMALL))
     assert error["code"] == "output_too_large"
     assert "the answer can carry 1,000" in str(error["message"])
@@ -159,5 +159,5 @@ async def test_a_comfyui_that_is_not_there_is_said_to_be_unavailable(
     handler: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = handler.endpoint._settings.model_copy(update={"comfyui_url": "http://127.0.0.1:9"})
-    monkeypatch.setattr(handler.endpoint._keeper, "_settings", settings)
+    monkeypatch.setattr(handler.endpoint._comfyui, "_settings", settings)
     assert failure(await run(handler, **SMALL))["code"] == "comfyui_unavailable"

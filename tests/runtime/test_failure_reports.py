@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,12 @@ async def test_a_failure_is_told_whole_and_without_secrets(failing: Any, tmp_pat
     assert "not-to-be-read" not in path.read_text("utf-8")
 
 
-async def test_a_bug_is_told_with_its_traceback(failing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_is_told_with_its_traceback(failing: Any, tmp_path: Path) -> None:
     def broken(*_: object) -> None:
         raise KeyError("what was looked for")
 
     endpoint = failing()
-    monkeypatch.setattr(endpoint, "_patch", broken)
+    _set_patch(endpoint, broken)
     await endpoint.handle({"id": "job-1", "input": ASK})
     (path,) = (tmp_path / "reports").iterdir()
     assert "what was looked for" in json.loads(path.read_text("utf-8"))["traceback"]
@@ -74,18 +75,22 @@ async def test_a_report_that_cannot_be_written_changes_nothing(
 ) -> None:
     (tmp_path / "reports").write_text("a file where the folder is to be")
     assert error_of(await failing().handle({"id": "job-1", "input": ASK}))["code"] == "comfyui_error"
-    assert "is not written" in caplog.text
+    assert "could not be written" in caplog.text
 
 
-async def test_a_file_in_the_prompt_is_not_told(failing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_in_the_prompt_is_not_told(failing: Any, tmp_path: Path) -> None:
     endpoint = failing()
-    patch = endpoint._patch
+    patch = endpoint._package.patch
 
     def with_a_file(prompt: Any, *rest: Any) -> None:
         patch(prompt, *rest)
         prompt["1"]["inputs"]["text"] = "A" * 10_000
 
-    monkeypatch.setattr(endpoint, "_patch", with_a_file)
+    _set_patch(endpoint, with_a_file)
     await endpoint.handle({"id": "job-1", "input": ASK})
     (path,) = (tmp_path / "reports").iterdir()
     assert json.loads(path.read_text("utf-8"))["prompt"]["1"]["inputs"]["text"] == "(a text of 10,000 characters)"
+
+
+def _set_patch(endpoint: Any, patch: Any) -> None:
+    endpoint._runner._package = dataclasses.replace(endpoint._package, patch=patch)

@@ -159,7 +159,7 @@ async def test_a_job_that_takes_too_long_is_interrupted(handle: Handle, comfyui:
     assert error == {"code": "timeout", "message": "The job took longer than 2 s and was stopped while ComfyUI ran it."}
     assert comfyui.interrupted == list(comfyui.prompts)
     comfyui.behave()
-    assert "video" in await handle(ASK)
+    assert "video" in await handle(ASK, JOB_TIMEOUT_SECONDS=60)
 
 
 @pytest.mark.parametrize("state", ["queueing", "running"])
@@ -268,7 +268,7 @@ async def test_progress_names_the_node_and_its_step(
 ) -> None:
     updates: list[dict[str, object]] = []
     monkeypatch.setattr(
-        "comfy2runpod_runtime.endpoint.ProgressUpdates.send", lambda _self, update: updates.append(update)
+        "comfy2runpod_runtime.job.runner.ProgressSender.send", lambda _self, update: updates.append(update)
     )
     await load(COMFYUI_URL=comfyui.url, PROGRESS_SECONDS=0).handle({"id": "job-1", "input": ASK})
     assert {"node": "Sampler, first stage", "percent": 33, "step": 2, "of": 2} in updates
@@ -278,7 +278,7 @@ async def test_progress_names_the_node_and_its_step(
 async def test_progress_is_spaced(load: Load, comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch) -> None:
     updates: list[object] = []
     monkeypatch.setattr(
-        "comfy2runpod_runtime.endpoint.ProgressUpdates.send", lambda _self, update: updates.append(update)
+        "comfy2runpod_runtime.job.runner.ProgressSender.send", lambda _self, update: updates.append(update)
     )
     comfyui.behave(steps=200)
     await load(COMFYUI_URL=comfyui.url, PROGRESS_SECONDS=30).handle({"id": "job-1", "input": ASK})
@@ -290,7 +290,7 @@ async def test_progress_counts_what_comfyui_has_kept(
 ) -> None:
     updates: list[dict[str, object]] = []
     monkeypatch.setattr(
-        "comfy2runpod_runtime.endpoint.ProgressUpdates.send", lambda _self, update: updates.append(update)
+        "comfy2runpod_runtime.job.runner.ProgressSender.send", lambda _self, update: updates.append(update)
     )
     comfyui.behave(cached=("1", "2", "7:6"))
     await load(COMFYUI_URL=comfyui.url, PROGRESS_SECONDS=0).handle({"id": "job-1", "input": ASK})
@@ -302,7 +302,7 @@ async def test_an_update_that_comes_too_soon_is_sent_later(
 ) -> None:
     updates: list[dict[str, object]] = []
     monkeypatch.setattr(
-        "comfy2runpod_runtime.endpoint.ProgressUpdates.send", lambda _self, update: updates.append(update)
+        "comfy2runpod_runtime.job.runner.ProgressSender.send", lambda _self, update: updates.append(update)
     )
     comfyui.behave(run="hangs")
     settings = {"PROGRESS_SECONDS": 0.3, "POLL_SECONDS": 0.1, "JOB_TIMEOUT_SECONDS": 1}
@@ -353,7 +353,7 @@ async def test_a_bug_is_an_internal_error_without_a_traceback_for_the_caller(
     error = error_of(await _endpoint((), BaseModel, broken).handle({"id": "job-1", "input": {}}))
     assert error == {
         "code": "internal_error",
-        "message": "The worker failed for a reason of its own; its log says more.",
+        "message": "The worker failed because of an internal error; its log has more.",
     }
     assert "/secret/path" in caplog.text
 

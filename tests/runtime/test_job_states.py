@@ -18,8 +18,8 @@ import pytest
 from aiohttp import web
 
 from comfy2runpod_runtime.errors import InternalError
-from comfy2runpod_runtime.job.job_states import Life, State
-from comfy2runpod_runtime.operations.logs import about, fields, set_up
+from comfy2runpod_runtime.job.job_states import JobLifecycle, JobState
+from comfy2runpod_runtime.operations.logs import configure_logging, job_logging, log_fields
 from tests.faults.table import WELL
 from tests.patience import HANG_SECONDS
 from tests.standins.comfyui import Behaviour, ComfyUI
@@ -40,18 +40,18 @@ HOLDS = {
     "ran": Behaviour(file="slow"),
 }
 GATES = {
-    "received": "comfy2runpod_runtime.delivery.outgoing.Deliveries.of",
-    "collected": "comfy2runpod_runtime.job.job.finished",
-    "measured": "comfy2runpod_runtime.delivery.outgoing.Outgoing.hand_over",
+    "received": "comfy2runpod_runtime.delivery.job_delivery.DeliveryFactory.for_job",
+    "collected": "comfy2runpod_runtime.job.execute.prepare_results",
+    "measured": "comfy2runpod_runtime.delivery.job_delivery.JobDelivery.deliver",
 }
 WHILE = {
     "received": "its input was checked",
     "validated": "its input files were fetched",
     "fetched": "it waited for ComfyUI",
-    "ready": "it was handed to ComfyUI",
+    "ready": "it was sent to ComfyUI",
     "queued": "it waited in ComfyUI's queue",
     "running": "ComfyUI ran it",
-    "ran": "its files were collected",
+    "ran": "its files were downloaded",
     "collected": "its files were measured",
     "measured": "its files were delivered",
 }
@@ -93,7 +93,8 @@ class Held:
 
     def limit(self, seconds: float) -> None:
         """How long a job may take from now on."""
-        self.endpoint._settings = self.endpoint._settings.model_copy(update={"job_timeout_seconds": seconds})
+        runner = self.endpoint._runner
+        runner._settings = runner._settings.model_copy(update={"job_timeout_seconds": seconds})
 
     async def begin(self, state: str, seconds: float) -> asyncio.Task[dict[str, Any]]:
         """A job that has come to a state and stays there for so many seconds, or one that has ended before."""
@@ -107,7 +108,7 @@ class Held:
             self._monkeypatch.setattr(GATES[state], gate)
         image = {"image": self._url} if state == "validated" else {}
         job = asyncio.create_task(self.endpoint.handle({"id": "held", "input": {**INPUT, **image}}))
-        while [told["state"] for told in self.endpoint.doing()] != [state] or (
+        while [told["state"] for told in self.endpoint.active_jobs()] != [state] or (
             # A prompt that is not on its way yet is not to be taken back.
             state == "ready" and not self.state.seen("fault: prompt")
         ):
@@ -122,7 +123,7 @@ class Held:
         self.state.behave(WELL)
         self.limit(HANG_SECONDS)
         answer = await self.endpoint.handle({"id": "next", "input": INPUT})
-        return "error" not in answer and self.endpoint.doing() == []
+        return "error" not in answer and self.endpoint.active_jobs() == []
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ async def test_a_job_is_cancelled_in_each_state(held: Held, state: str, caplog: 
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
         await job
-    assert [_results(caplog), held.endpoint.doing()] == [["cancelled"], []]
+    assert [_results(caplog), held.endpoint.active_jobs()] == [["cancelled"], []]
     stopped = held.state.seen("deleted") or held.state.seen("interrupted")
     assert bool(stopped) == (state not in ("received", "validated", "fetched"))
     assert await held.serves()
@@ -151,7 +152,7 @@ async def test_a_job_takes_too_long_in_each_state(held: Held, state: str, caplog
         held.limit(limit)
         caplog.clear()
         error = error_of(await (await held.begin(state, 2 * limit)))
-        assert [error["code"], _results(caplog), held.endpoint.doing()] == ["timeout", ["timeout"], []]
+        assert [error["code"], _results(caplog), held.endpoint.active_jobs()] == ["timeout", ["timeout"], []]
         if WHILE[state] in error["message"]:
             break
     assert error["message"] == f"The job took longer than {limit:g} s and was stopped while {WHILE[state]}."
@@ -173,12 +174,12 @@ def _results(caplog: pytest.LogCaptureFixture) -> list[object]:
 
 
 def test_an_order_that_no_job_has_is_an_internal_error() -> None:
-    life = Life("job", "prompt")
+    job = JobLifecycle("job", "prompt")
     with pytest.raises(InternalError, match="A job that is received cannot become running"):
-        life.reach(State.RUNNING)
-    life.reach(State.FAILED)
+        job.transition_to(JobState.RUNNING)
+    job.transition_to(JobState.FAILED)
     with pytest.raises(InternalError, match="A job that is failed cannot become cancelled"):
-        life.reach(State.CANCELLED)
+        job.transition_to(JobState.CANCELLED)
 
 
 @pytest.fixture
@@ -194,12 +195,12 @@ def lines() -> Any:
 def test_a_line_has_its_job_and_no_secrets(lines: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "not-to-be-read")
     monkeypatch.setenv("RUNPOD_POD_ID", "pod")
-    set_up("auto", lines)
-    log, life = logging.getLogger("comfy2runpod.test"), Life("job-1", "prompt-1")
+    configure_logging("auto", lines)
+    log, job = logging.getLogger("comfy2runpod.test"), JobLifecycle("job-1", "prompt-1")
     log.info("not-to-be-read, hf_abcdefghij, https://me:word@host/?X-Amz-Signature=abc&b=1, Bearer abc.def")
-    with about(life):
-        log.warning("two\nlines", extra=fields(what=1))
-    log.info("from elsewhere", extra=fields(life))
+    with job_logging(job):
+        log.warning("two\nlines", extra=log_fields(what=1))
+    log.info("from elsewhere", extra=log_fields(job))
     first, second, third = map(json.loads, lines.getvalue().splitlines())
     assert first["message"] == "***, ***, https://me:***@host/?X-Amz-Signature=***&b=1, Bearer ***"
     assert "job" not in first
@@ -211,8 +212,8 @@ def test_a_line_has_its_job_and_no_secrets(lines: io.StringIO, monkeypatch: pyte
 def test_people_get_text(lines: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RUNPOD_POD_ID", "RUNPOD_WEBHOOK_GET_JOB"):
         monkeypatch.delenv(name, raising=False)
-    set_up("auto", lines)
-    with about(Life("job-1", "prompt-1")):
+    configure_logging("auto", lines)
+    with job_logging(JobLifecycle("job-1", "prompt-1")):
         try:
             raise ValueError("no")
         except ValueError:
@@ -226,15 +227,15 @@ def test_the_log_says_what_is_in_work_when_a_stop_comes() -> None:
     """In a process of its own: the handler that stands in for the SDK's is there first."""
     program = (
         "import asyncio, os, signal\n"
-        "from comfy2runpod_runtime.job.job_states import Life\n"
-        "from comfy2runpod_runtime.operations.logs import set_up\n"
-        "from comfy2runpod_runtime.operations.stop_notice import StopNotice\n"
-        "set_up('json')\n"
+        "from comfy2runpod_runtime.job.job_states import JobLifecycle\n"
+        "from comfy2runpod_runtime.operations.logs import configure_logging\n"
+        "from comfy2runpod_runtime.operations.shutdown_log import ShutdownLogger\n"
+        "configure_logging('json')\n"
         "async def main():\n"
         "    stopped = asyncio.Event()\n"
         "    signal.signal(signal.SIGTERM, lambda *_: stopped.set())\n"
-        "    notice = StopNotice(lambda: [Life('job-1', 'prompt-1').to_json()])\n"
-        "    notice.listen(); notice.listen()\n"
+        "    logger = ShutdownLogger(lambda: [JobLifecycle('job-1', 'prompt-1').to_json()])\n"
+        "    logger.install(); logger.install()\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    await stopped.wait()\n"
         "    await asyncio.sleep(0)\n"
@@ -242,5 +243,5 @@ def test_the_log_says_what_is_in_work_when_a_stop_comes() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
     (line,) = map(json.loads, done.stderr.splitlines())
-    assert line["message"] == "told to stop; job-1: received"
+    assert line["message"] == "received SIGTERM; job-1: received"
     assert line["jobs"][0]["state"] == "received"

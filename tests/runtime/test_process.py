@@ -51,7 +51,7 @@ def own(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 async def test_a_job_starts_comfyui_and_closing_ends_it(own: Callable[..., Any]) -> None:
     endpoint = own("--extra 'a value'")
     assert "video" in await endpoint.handle(ASK)
-    process: ComfyUIProcess = endpoint._process
+    process: ComfyUIProcess = endpoint._comfyui.process
     assert process.running
     async with httpx.AsyncClient(trust_env=False) as http:
         assert (await http.get(f"{process.url}/system_stats")).status_code == 200
@@ -75,8 +75,8 @@ async def test_comfyui_is_told_to_listen_here_and_to_write_no_metadata(
 async def test_a_comfyui_that_died_between_jobs_is_started_again(own: Callable[..., Any]) -> None:
     endpoint = own()
     assert "video" in await endpoint.handle(ASK)
-    endpoint._process._process.send_signal(signal.SIGKILL)
-    endpoint._process._process.wait()
+    endpoint._comfyui.process._process.send_signal(signal.SIGKILL)
+    endpoint._comfyui.process._process.wait()
     assert "video" in await endpoint.handle(ASK)
 
 
@@ -101,7 +101,7 @@ async def test_a_comfyui_that_never_answers_is_given_up_and_ended(
     endpoint = own(start="deaf")
     with pytest.raises(ComfyUIUnavailable, match=r"did not answer within 0\.5 s"):
         await endpoint.check_fitness()
-    assert not endpoint._process.running
+    assert not endpoint._comfyui.process.running
 
 
 async def test_a_comfyui_that_is_not_installed_is_said_without_its_path(own: Callable[..., Any]) -> None:
@@ -116,7 +116,7 @@ async def test_nothing_of_a_job_stays_in_the_output_folder(own: Callable[..., An
     endpoint = own()
     assert "video" in await endpoint.handle(ASK)
     # The stand-in saves there as ComfyUI does: the folder of all jobs is there, and empty.
-    assert list((endpoint._process.outputs / "comfy2runpod").iterdir()) == []
+    assert list((endpoint._comfyui.process.outputs / "comfy2runpod").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -126,5 +126,5 @@ async def test_nothing_of_a_job_stays_in_the_output_folder(own: Callable[..., An
 async def test_its_input_folder_is_known(own: Callable[..., Any], tmp_path: Path, arguments: str, folder: str) -> None:
     endpoint = own(arguments.format(tmp_path))
     await endpoint.handle(ASK)
-    assert endpoint._inputs == tmp_path / folder
+    assert endpoint._comfyui.process.inputs == tmp_path / folder
     assert (tmp_path / folder).is_dir()

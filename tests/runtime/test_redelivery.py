@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from comfy2runpod_runtime.job.redelivery import Delivered
+from comfy2runpod_runtime.job.redelivery import RedeliveryCache
 
 
 class Runs:
@@ -25,9 +25,9 @@ class Runs:
 
 
 async def test_while_it_runs_the_second_waits_for_the_first() -> None:
-    delivered, runs = Delivered(), Runs()
+    cache, runs = RedeliveryCache(), Runs()
     job = {"id": "a", "input": {"prompt": "x"}}
-    both = asyncio.gather(delivered.once(job, runs), delivered.once(dict(job), runs))
+    both = asyncio.gather(cache.run_once(job, runs), cache.run_once(dict(job), runs))
     await asyncio.sleep(0)
     runs.go.set()
     assert await both == [{"image": "…"}, {"image": "…"}]
@@ -35,22 +35,22 @@ async def test_while_it_runs_the_second_waits_for_the_first() -> None:
 
 
 async def test_after_a_failure_it_is_run_again() -> None:
-    delivered, runs = Delivered(), Runs()
+    cache, runs = RedeliveryCache(), Runs()
     runs.go.set()
     runs.answer = {"error": "{}"}
     job = {"id": "a", "input": {}}
-    assert await delivered.once(job, runs) == {"error": "{}"}
+    assert await cache.run_once(job, runs) == {"error": "{}"}
     runs.answer = {"image": "…"}
-    assert await delivered.once(job, runs) == {"image": "…"}
+    assert await cache.run_once(job, runs) == {"image": "…"}
     assert runs.ids == ["a", "a"]
 
 
 async def test_a_cancelled_first_leaves_the_second_to_run() -> None:
-    delivered, runs = Delivered(), Runs()
+    cache, runs = RedeliveryCache(), Runs()
     job = {"id": "a", "input": {}}
-    first = asyncio.create_task(delivered.once(job, runs))
+    first = asyncio.create_task(cache.run_once(job, runs))
     await asyncio.sleep(0)
-    second = asyncio.create_task(delivered.once(job, runs))
+    second = asyncio.create_task(cache.run_once(job, runs))
     await asyncio.sleep(0)
     first.cancel()
     runs.go.set()
@@ -61,19 +61,19 @@ async def test_a_cancelled_first_leaves_the_second_to_run() -> None:
 
 
 async def test_the_same_id_with_another_input_is_another_job_and_few_answers_are_kept() -> None:
-    delivered, runs = Delivered(), Runs()
+    cache, runs = RedeliveryCache(), Runs()
     runs.go.set()
-    await delivered.once({"id": "a", "input": 1}, runs)
-    await delivered.once({"id": "a", "input": 2}, runs)
+    await cache.run_once({"id": "a", "input": 1}, runs)
+    await cache.run_once({"id": "a", "input": 2}, runs)
     assert runs.ids == ["a", "a"]
     for name in "bcdefg":
-        await delivered.once({"id": name, "input": 1}, runs)
-    assert len(delivered._answers) == 2
+        await cache.run_once({"id": name, "input": 1}, runs)
+    assert len(cache._answers) == 2
 
 
 async def test_what_the_sdk_takes_out_of_an_answer_is_there_the_next_time() -> None:
-    delivered, runs = Delivered(), Runs()
+    cache, runs = RedeliveryCache(), Runs()
     runs.go.set()
     job = {"id": "a", "input": {}}
-    (await delivered.once(job, runs)).clear()
-    assert await delivered.once(job, runs) == {"image": "…"}
+    (await cache.run_once(job, runs)).clear()
+    assert await cache.run_once(job, runs) == {"image": "…"}

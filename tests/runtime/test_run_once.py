@@ -53,10 +53,10 @@ async def test_a_failed_job_is_an_answer_too(comfyui: ComfyUI, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("handler", "message"),
     [
-        (None, "handler.py gives no endpoint (ModuleNotFoundError"),
-        ("endpoint = ", "handler.py gives no endpoint (SyntaxError"),
-        ("", "handler.py gives no endpoint (AttributeError"),
-        ("endpoint = 5", "the endpoint of handler.py is no Endpoint of this runtime"),
+        (None, "handler.py has no endpoint (ModuleNotFoundError"),
+        ("endpoint = ", "handler.py has no endpoint (SyntaxError"),
+        ("", "handler.py has no endpoint (AttributeError"),
+        ("endpoint = 5", "the endpoint of handler.py is not an Endpoint of this runtime"),
     ],
 )
 async def test_a_package_that_cannot_be_run_is_said(tmp_path: Path, handler: str | None, message: str) -> None:

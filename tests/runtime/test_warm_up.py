@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from pathlib import Path
 
@@ -37,7 +38,7 @@ async def test_the_packages_own_input_is_run(
     """The package of these tests has none, so it gets one."""
     (tmp_path / "test_input.json").write_text(json.dumps({"input": ASK}))
     endpoint = load(COMFYUI_URL=comfyui.url, WARMUP="on")
-    monkeypatch.setattr(endpoint, "_package", tmp_path)
+    monkeypatch.setattr(endpoint, "_package", dataclasses.replace(endpoint._package, folder=tmp_path))
     await endpoint.check_fitness()
     assert len(comfyui.prompts) == 1
 

@@ -1,1 +1,1 @@
-"""Speaking to ComfyUI: HTTP, events, and the process itself."""
+"""ComfyUI: its process, its HTTP API and its events."""

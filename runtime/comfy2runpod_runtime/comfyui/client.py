@@ -1,230 +1,187 @@
-"""ComfyUI's HTTP interface, as far as a job needs it."""
+"""The client of ComfyUI's HTTP API, as far as a job needs it."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, TypedDict, TypeVar, Unpack, cast
-from urllib.parse import urlsplit
+from typing import Literal
 
 import aiohttp
-from aiohttp import ClientResponse
 
-from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.comfyui.events import EventStream
-from comfy2runpod_runtime.errors import ComfyUIError, ComfyUISilent, ComfyUIUnavailable, OutputMissing, caller_safe
-from comfy2runpod_runtime.job.prompt import Prompt, title_of
+from comfy2runpod_runtime.comfyui.failures import refusal_message
+from comfy2runpod_runtime.comfyui.history import History, SavedFile, parse_history
+from comfy2runpod_runtime.comfyui.http import OK, HttpConnection, Response, raise_server_error, retry
+from comfy2runpod_runtime.errors import ComfyUIError, ComfyUIUnavailable, OutputMissing
+from comfy2runpod_runtime.job.prompt import Prompt
 
-# How many of a refused prompt's faults a message holds.
-_REASONS = 5
-# A request that failed on its way, or was answered by a fault of the server's, is sent again.
-_TRIES = 3
-_AGAIN_SECONDS = 0.3
-_OK, _SERVER_FAULT = 200, 500
-_SLOWEST_BYTES_A_SECOND = 1_000_000
-
-Result = TypeVar("Result")
-
-
-class _RequestOptions(TypedDict, total=False):
-    json: object
-    data: aiohttp.FormData
-    params: dict[str, str]
-    timeout: aiohttp.ClientTimeout
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer, read whole."""
-
-    status: int
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SavedFile:
-    """A file as ComfyUI names it."""
-
-    filename: str
-    subfolder: str
-    type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A node that failed: which, and what it said."""
-
-    node_id: str
-    class_type: str
-    exception_type: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A finished prompt: the files and texts of each node, and whether it succeeded."""
-
-    succeeded: bool
-    interrupted: bool
-    failure: Failure | None
-    files: dict[str, tuple[SavedFile, ...]]
-    texts: dict[str, tuple[str, ...]]
+_MIN_UPLOAD_BYTES_PER_SECOND = 1_000_000
+_DOWNLOAD_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class SystemStats:
-    """What answers: ComfyUI's version, and the simulator's if it is one."""
+    """ComfyUI's version, and the simulator's if the simulator answers."""
 
     comfyui_version: str
     simulator: str | None
 
 
 class ComfyUIClient:
-    """One ComfyUI server: its HTTP interface, and its events. Made on the loop that uses it, and kept from job to job.
+    """One ComfyUI server: its HTTP API and its events.
 
-    An HTTP connection and the websocket outlive the job, so that the next one opens neither.
+    It belongs to the event loop that creates it. Its HTTP connection and its websocket are kept from job to job.
+
+    Args:
+        url: the server's base URL.
+        timeout_seconds: see `HttpConnection`.
     """
 
     def __init__(self, url: str, timeout_seconds: float) -> None:
         self.url = url.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._events: EventStream | None = None
-        # Not over the whole of a download, which may take long: from byte to byte.
-        bound = aiohttp.ClientTimeout(total=None, sock_connect=timeout_seconds, sock_read=timeout_seconds)
-        self._http = aiohttp.ClientSession(
-            timeout=bound,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # A proxy of the environment leads to the outside, and would not find a ComfyUI on this machine.
-            trust_env=urlsplit(self.url).hostname not in ("127.0.0.1", "localhost", "::1"),
-        )
+        self._http = HttpConnection(self.url, timeout_seconds)
 
     async def __aenter__(self) -> ComfyUIClient:
-        """Opens nothing yet; connections are made when they are needed."""
+        """Returns the client. Connections are opened on first use."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Closes the connections."""
-        await self._hang_up()
+        await self._close_events()
         await self._http.close()
 
     @property
-    def listening(self) -> bool:
-        """Whether the connection of an earlier job still tells of this ComfyUI: then it has not ended since."""
+    def has_live_events(self) -> bool:
+        """Whether the event connection of an earlier job is still open: then ComfyUI has not restarted since."""
         return self._events is not None and self._events.usable
 
     @asynccontextmanager
     async def events(self) -> AsyncIterator[EventStream]:
-        """The events of one job, over the connection of the last one if that can be trusted."""
-        if not self.listening:
-            await self._hang_up()
-        # With an id of its own: ComfyUI forgets an id when an old connection of that id ends.
+        """Opens the events of one job. Reuses the connection of the last job if it is usable."""
+        if not self.has_live_events:
+            await self._close_events()
+        # A new connection has a new client id: ComfyUI forgets an id when an old connection with it ends.
         stream = self._events = self._events or EventStream(self.url)
         try:
             await stream.start()
             yield stream
         finally:
-            stream.rest()
+            stream.pause()
             if not stream.connected:
-                await self._hang_up()
+                await self._close_events()
 
-    async def _hang_up(self) -> None:
+    async def _close_events(self) -> None:
         stream, self._events = self._events, None
         if stream is not None:
             await stream.close()
 
     async def queue(self, prompt: Prompt, prompt_id: str, client_id: str) -> None:
-        """Queues a prompt under our own id.
+        """Queues a prompt. Idempotent: a retry does not queue it again if ComfyUI knows it.
+
+        Args:
+            prompt: the API prompt.
+            prompt_id: the id to queue it under.
+            client_id: the client id of the event connection.
 
         Raises:
-            ComfyUIError: it was refused, wholly or in part.
-            ComfyUIUnavailable: no answer.
+            ComfyUIError: ComfyUI refused the prompt, or some of its outputs.
+            ComfyUIUnavailable: ComfyUI does not answer.
         """
         body = {"prompt": prompt, "prompt_id": prompt_id, "client_id": client_id}
 
-        async def post() -> Answer | None:
-            # The answer to an earlier try may be what was lost: it is not to run twice.
-            return None if tried and await self._knows(prompt_id) else await self._request("POST", "/prompt", body)
+        async def post() -> Response | None:
+            # The failed attempt may have been executed, with only its answer lost.
+            known = bool(failures) and await self._is_known(prompt_id)
+            return None if known else await self._http.request("POST", "/prompt", body)
 
-        tried: list[Exception] = []
-        response = await _again(post, tried)
+        failures: list[Exception] = []
+        response = await retry(post, failures)
         if response is None:
             return
-        answer = _json_object(response)
+        answer = response.json_object()
         node_errors = answer.get("node_errors")
-        # ComfyUI answers 200 and drops the outputs whose nodes are wrong: half a result is none.
-        if response.status == _OK and not node_errors:
+        # With node errors, ComfyUI answers 200 and silently drops the outputs of these nodes: that is a failure.
+        if response.status == OK and not node_errors:
             return
-        if response.status == _OK:
+        if response.status == OK:
             await self.cancel(prompt_id)
-        raise ComfyUIError(_refusal(prompt, answer), nodes=list(node_errors) if isinstance(node_errors, dict) else ())
+        raise ComfyUIError(
+            refusal_message(prompt, answer), nodes=list(node_errors) if isinstance(node_errors, dict) else ()
+        )
 
     async def history(self, prompt_id: str) -> History | None:
-        """What became of a prompt; None while it waits or runs."""
-        response = await self._request("GET", f"/history/{prompt_id}")
-        entry = _json_object(response).get(prompt_id)
-        return _history(entry) if isinstance(entry, dict) else None
+        """Returns the history of a finished prompt; None while it is queued or running."""
+        response = await self._http.request("GET", f"/history/{prompt_id}")
+        entry = response.json_object().get(prompt_id)
+        return parse_history(entry) if isinstance(entry, dict) else None
 
-    async def _knows(self, prompt_id: str) -> bool:
+    async def _is_known(self, prompt_id: str) -> bool:
         with suppress(ComfyUIUnavailable):
-            return await self.place(prompt_id) is not None or await self.history(prompt_id) is not None
+            return await self.queue_position(prompt_id) is not None or await self.history(prompt_id) is not None
         return False
 
-    async def place(self, prompt_id: str) -> Literal["running", "pending"] | None:
-        """Whether a prompt runs or waits; None if the queue does not know it."""
-        queue = _json_object(await self._request("GET", "/queue"))
-        for place in ("running", "pending"):
-            entries = _list(queue.get(f"queue_{place}"))
-            if any(isinstance(entry, list) and prompt_id in entry[:2] for entry in entries):
-                return place
+    async def queue_position(self, prompt_id: str) -> Literal["running", "pending"] | None:
+        """Returns whether a prompt is running or pending; None if the queue does not contain it."""
+        queue = (await self._http.request("GET", "/queue")).json_object()
+        for position in ("running", "pending"):
+            entries = queue.get(f"queue_{position}")
+            for entry in entries if isinstance(entries, list) else ():
+                if isinstance(entry, list) and prompt_id in entry[:2]:
+                    return position
         return None
 
     async def cancel(self, prompt_id: str) -> None:
-        """Takes a prompt out of the queue, or interrupts it if it runs."""
-        await self._request("POST", "/queue", {"delete": [prompt_id]})
-        await self._request("POST", "/interrupt", {"prompt_id": prompt_id})
+        """Removes a prompt from the queue, and interrupts it if it is running."""
+        await self._http.request("POST", "/queue", {"delete": [prompt_id]})
+        await self._http.request("POST", "/interrupt", {"prompt_id": prompt_id})
 
     async def free(self) -> None:
-        """Unloads the models and frees their memory, before the next prompt."""
-        await self._request("POST", "/free", {"unload_models": True, "free_memory": True})
+        """Unloads the models and frees GPU memory before the next prompt."""
+        await self._http.request("POST", "/free", {"unload_models": True, "free_memory": True})
 
     async def upload(self, content: bytes, subfolder: str, name: str) -> None:
-        """Puts a file into ComfyUI's input folder, in place of one of that name.
+        """Uploads a file to ComfyUI's input folder, and overwrites an existing one.
+
+        Args:
+            content: a PNG file.
+            subfolder: the folder below the input folder.
+            name: the file's name.
 
         Raises:
-            ComfyUIError: it does not take it.
-            ComfyUIUnavailable: no answer.
+            ComfyUIError: ComfyUI refuses the file.
+            ComfyUIUnavailable: ComfyUI does not answer.
         """
         form = {"type": "input", "subfolder": subfolder, "overwrite": "true"}
 
-        async def post() -> Answer:
+        async def post() -> Response:
             data = aiohttp.FormData(form)
             data.add_field("image", content, filename=name, content_type="image/png")
-            # A server that takes nothing is noticed by no read: the whole of it is bounded.
-            bound = self._timeout_seconds + len(content) / _SLOWEST_BYTES_A_SECOND
-            async with self._answers(
-                "POST", "/upload/image", data=data, timeout=aiohttp.ClientTimeout(bound)
-            ) as answer:
-                return Answer(answer.status, await answer.read())
+            # A read timeout does not notice a server that stops reading, so the whole upload has a time limit.
+            timeout = aiohttp.ClientTimeout(self._timeout_seconds + len(content) / _MIN_UPLOAD_BYTES_PER_SECOND)
+            async with self._http.stream("POST", "/upload/image", data=data, timeout=timeout) as answer:
+                return Response(answer.status, await answer.read())
 
-        response = await _again(post)
-        if response.status != _OK:
-            raise ComfyUIError(
-                f"ComfyUI does not take an input file of {len(content):,} bytes (HTTP {response.status})."
-            )
-        answer = _json_object(response)
+        response = await retry(post)
+        if response.status != OK:
+            raise ComfyUIError(f"ComfyUI refused an input file of {len(content):,} bytes (HTTP {response.status}).")
+        answer = response.json_object()
         if (answer.get("name"), answer.get("subfolder")) != (name, subfolder):
-            raise ComfyUIError("ComfyUI keeps an input file under another name than the one it was given.")
+            raise ComfyUIError("ComfyUI saved an input file under another name than the one it was given.")
 
     async def stats(self) -> SystemStats:
-        """Who answers."""
-        system = _json_object(await self._request("GET", "/system_stats")).get("system")
+        """Returns the version of the ComfyUI, or of the simulator, that answers.
+
+        Raises:
+            ComfyUIUnavailable: ComfyUI does not answer.
+        """
+        system = (await self._http.request("GET", "/system_stats")).json_object().get("system")
         system = system if isinstance(system, dict) else {}
         simulator = system.get("comfy2runpod_simulator")
         version = system.get("comfyui_version")
@@ -234,149 +191,31 @@ class ComfyUIClient:
         )
 
     async def download(self, file: SavedFile, target: Path) -> int:
-        """Streams a saved file to disk; its size in bytes.
+        """Downloads a saved file to disk.
+
+        Args:
+            file: the file, as the history names it.
+            target: where to write it.
+
+        Returns:
+            The file's size in bytes.
 
         Raises:
-            OutputMissing: ComfyUI does not have it.
+            OutputMissing: ComfyUI does not have the file.
+            ComfyUIUnavailable: ComfyUI does not answer.
         """
-
         params = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
 
-        async def once() -> int:
+        async def get() -> int:
             size = 0
-            async with self._answers("GET", "/view", params=params) as answer:
-                _raise_server_fault(answer.status)
-                if answer.status != _OK:
-                    raise OutputMissing(f"ComfyUI says that it saved {file.filename}, but does not give it.")
+            async with self._http.stream("GET", "/view", params=params) as answer:
+                raise_server_error(answer.status)
+                if answer.status != OK:
+                    raise OutputMissing(f"ComfyUI reports that it saved {file.filename}, but does not return it.")
                 with target.open("wb") as out:
-                    async for chunk in answer.content.iter_chunked(1 << 20):
+                    async for chunk in answer.content.iter_chunked(_DOWNLOAD_CHUNK):
                         out.write(chunk)
                         size += len(chunk)
             return size
 
-        return await _again(once)
-
-    @asynccontextmanager
-    async def _answers(
-        self, method: str, path: str, **options: Unpack[_RequestOptions]
-    ) -> AsyncIterator[ClientResponse]:
-        try:
-            async with self._http.request(method, self.url + path, allow_redirects=False, **options) as answer:
-                yield answer
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _unavailable(error) from error
-
-    async def _request(self, method: str, path: str, body: object = None) -> Answer:
-        options = _RequestOptions() if body is None else _RequestOptions(json=body)
-        async with self._answers(method, path, **options) as response:
-            answer = Answer(response.status, await response.read())
-        _raise_server_fault(answer.status)
-        return answer
-
-
-async def _again(act: Callable[[], Awaitable[Result]], tried: list[Exception] | None = None) -> Result:
-    """Does something until ComfyUI takes it, a few times. What was not answered in time may still arrive: no more."""
-    failed = [] if tried is None else tried
-    while True:
-        try:
-            return await act()
-        except ComfyUISilent:
-            raise
-        except ComfyUIUnavailable as error:
-            failed.append(error)
-            if len(failed) == _TRIES:
-                raise
-        await asyncio.sleep(_AGAIN_SECONDS)
-
-
-def _unavailable(error: aiohttp.ClientError | TimeoutError) -> ComfyUIUnavailable:
-    if isinstance(error, TimeoutError):
-        return ComfyUISilent("ComfyUI does not answer in time.")
-    what = "there is no connection" if isinstance(error, aiohttp.ClientConnectorError) else "the connection broke"
-    return ComfyUIUnavailable(f"ComfyUI does not answer: {what}.")
-
-
-def _raise_server_fault(status: int) -> None:
-    if status >= _SERVER_FAULT:
-        raise ComfyUIUnavailable(f"ComfyUI answered HTTP {status}.")
-
-
-def _json_object(response: Answer) -> JsonObject:
-    try:
-        answer = json.loads(response.body)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        raise ComfyUIUnavailable(f"ComfyUI answered HTTP {response.status} without JSON.")
-    return cast(JsonObject, answer)
-
-
-def _list(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
-
-
-def _refusal(prompt: Prompt, answer: JsonObject) -> str:
-    """Which nodes were refused and why: by title, with the input's name."""
-    reasons = []
-    errors = answer.get("node_errors")
-    for node_id, entry in (errors if isinstance(errors, dict) else {}).items():
-        faults = _list(entry.get("errors")) if isinstance(entry, dict) else []
-        reasons += [f"{title_of(prompt, node_id)} (node {node_id}): {_fault_text(fault)}" for fault in faults]
-    if not reasons:
-        reasons.append(_fault_text(answer.get("error")))
-    more = f" (and {len(reasons) - _REASONS} more)" if len(reasons) > _REASONS else ""
-    return f"ComfyUI refused the prompt. {'; '.join(reasons[:_REASONS])}{more}."
-
-
-def _fault_text(fault: Json) -> str:
-    if not isinstance(fault, dict):
-        return "it gave no reason" if fault is None else caller_safe(str(fault))
-    extra = fault.get("extra_info")
-    name = extra.get("input_name") if isinstance(extra, dict) else None
-    said = [str(fault[key]) for key in ("message", "details") if fault.get(key)]
-    where = [f"input {name}"] if isinstance(name, str) else []
-    return ": ".join([*where, *(caller_safe(text) for text in dict.fromkeys(said) if text != name)])
-
-
-def _history(entry: JsonObject) -> History:
-    status = entry.get("status")
-    status = status if isinstance(status, dict) else {}
-    failure = None
-    interrupted = False
-    for message in _list(status.get("messages")):
-        match message:
-            case ["execution_error", dict() as detail]:
-                failure = Failure(
-                    node_id=str(detail.get("node_id")),
-                    class_type=str(detail.get("node_type")),
-                    exception_type=str(detail.get("exception_type")),
-                    message=str(detail.get("exception_message")),
-                )
-            case ["execution_interrupted", _]:
-                interrupted = True
-    told = entry.get("outputs")
-    outputs = {
-        key: output for key, output in (told if isinstance(told, dict) else {}).items() if isinstance(output, dict)
-    }
-    return History(
-        succeeded=status.get("status_str") == "success" and failure is None and not interrupted,
-        interrupted=interrupted,
-        failure=failure,
-        files={node_id: saved_files(output) for node_id, output in outputs.items()},
-        texts={
-            node_id: tuple(text for text in _list(output.get("text")) if isinstance(text, str))
-            for node_id, output in outputs.items()
-        },
-    )
-
-
-def saved_files(output: JsonObject) -> tuple[SavedFile, ...]:
-    """Every file of a node's output, whatever the key: video stands under `images`, other nodes have their own."""
-    found = []
-    for value in output.values():
-        for item in _list(value):
-            if isinstance(item, dict) and item.get("type") == "output":
-                name, subfolder = item.get("filename"), item.get("subfolder")
-                if isinstance(name, str):
-                    found.append(SavedFile(name, subfolder if isinstance(subfolder, str) else "", "output"))
-    return tuple(found)
+        return await retry(get)

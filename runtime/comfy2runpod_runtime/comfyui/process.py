@@ -1,4 +1,4 @@
-"""The worker's own ComfyUI: started, watched, stopped."""
+"""The process of the worker's own ComfyUI: started, monitored, stopped."""
 
 from __future__ import annotations
 
@@ -20,26 +20,31 @@ from pathlib import Path
 from comfy2runpod_contract.tether import END_ALL, tethered
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, SystemStats
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
-from comfy2runpod_runtime.job.job_states import Life
-from comfy2runpod_runtime.operations.logs import fields
+from comfy2runpod_runtime.job.job_states import JobLifecycle
+from comfy2runpod_runtime.operations.logs import log_fields
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 10
-_LAST_WORDS_SECONDS = 1.0
+_LOG_END_SECONDS = 1.0
 _LOG_LINES = 200
-_LOOK_SECONDS = 0.25
-# How many times as long as a job may take.
-_OLD_JOBS = 24
+_POLL_SECONDS = 0.25
+# A folder is stale after so many times the job timeout.
+_STALE_TIMEOUTS = 24
 
 
 class ComfyUIProcess:
-    """One ComfyUI of ours. Its log goes to ours line by line; the tail is kept for when it fails."""
+    """The ComfyUI process. Its output is copied to the worker's log; the last lines are kept for errors.
 
-    def __init__(self, settings: Settings, life: Callable[[], Life | None]) -> None:
+    Args:
+        settings: the worker's settings.
+        current_job: returns the job that uses the GPU, to which the lines of the log belong.
+    """
+
+    def __init__(self, settings: Settings, current_job: Callable[[], JobLifecycle | None]) -> None:
         self._settings = settings
-        self._life = life
+        self._current_job = current_job
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._tail: deque[str] = deque(maxlen=_LOG_LINES)
@@ -47,17 +52,17 @@ class ComfyUIProcess:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The base URL."""
         return f"http://127.0.0.1:{self._settings.comfyui_port}"
 
     @property
     def outputs(self) -> Path:
-        """Where it saves; each job has a folder of its own in it."""
+        """The output folder; each job has a folder of its own in it."""
         return self._outputs
 
     @property
     def inputs(self) -> Path:
-        """Where it reads a job's input files: ComfyUI's own folder, or the one that COMFYUI_ARGS names."""
+        """The input folder: ComfyUI's default, or the one in COMFYUI_ARGS."""
         arguments = shlex.split(self._settings.comfyui_args)
         for index, argument in enumerate(arguments):
             if argument == "--input-directory" and index + 1 < len(arguments):
@@ -68,27 +73,33 @@ class ComfyUIProcess:
 
     @property
     def last_lines(self) -> tuple[str, ...]:
-        """The end of its log."""
-        # Its reader may add a line meanwhile.
+        """The last lines of its output."""
+        # A copy, since the reader thread may append a line at the same time.
         return tuple(self._tail.copy())
 
     @property
     def running(self) -> bool:
-        """Whether the process lives."""
+        """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
-    async def ensure(self, client: ComfyUIClient) -> SystemStats:
-        """Starts it if it does not run, and waits until it answers; what it says of itself.
+    async def ensure_running(self, client: ComfyUIClient) -> SystemStats:
+        """Starts the process if it does not run, and waits until ComfyUI answers.
+
+        Args:
+            client: sends the requests.
+
+        Returns:
+            ComfyUI's answer to `/system_stats`.
 
         Raises:
-            ComfyUIUnavailable: it ended, or did not answer in time.
+            ComfyUIUnavailable: ComfyUI ended, or did not answer within COMFYUI_START_TIMEOUT_SECONDS.
         """
         if not self.running:
             await asyncio.to_thread(self._start)
         deadline = asyncio.get_running_loop().time() + self._settings.comfyui_start_timeout_seconds
         while True:
             if not self.running:
-                await asyncio.to_thread(self._read_out)
+                await asyncio.to_thread(self._join_reader)
                 log.error("ComfyUI ended while it started:\n%s", "\n".join(self._tail))
                 raise ComfyUIUnavailable("ComfyUI ended while it started; the worker's log has its last lines.")
             try:
@@ -99,17 +110,21 @@ class ComfyUIProcess:
                     log.error("ComfyUI did not answer within %s s:\n%s", limit, "\n".join(self._tail))  # noqa: TRY400
                     await asyncio.to_thread(self.stop)
                     raise ComfyUIUnavailable(f"ComfyUI did not answer within {limit:g} s.") from None
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
 
     def kill(self, reason: str) -> None:
-        """Ends one that does not do what it is told, at once; its last words go to our log."""
-        log.error("ComfyUI is ended: %s. Its last lines:\n%s", reason, "\n".join(self._tail))
+        """Kills the process and its children, and logs its last lines.
+
+        Args:
+            reason: for the log.
+        """
+        log.error("killing ComfyUI: %s. Its last lines:\n%s", reason, "\n".join(self._tail))
         if self._process is not None:
             self._process.send_signal(END_ALL)
         self.stop()
 
     def stop(self) -> None:
-        """Ends it: asked first, then killed."""
+        """Ends the process: with SIGTERM, and after a while with SIGKILL."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -119,12 +134,12 @@ class ComfyUIProcess:
         except subprocess.TimeoutExpired:
             process.send_signal(END_ALL)
             process.wait()
-        self._read_out()
+        self._join_reader()
 
-    def _read_out(self) -> None:
-        """Waits for its last words."""
+    def _join_reader(self) -> None:
+        """Waits until the reader thread has read the last lines."""
         if self._reader is not None:
-            self._reader.join(_LAST_WORDS_SECONDS)
+            self._reader.join(_LOG_END_SECONDS)
 
     def _start(self) -> None:
         settings = self._settings
@@ -132,24 +147,24 @@ class ComfyUIProcess:
         self._outputs.mkdir(parents=True, exist_ok=True)
         self.inputs.mkdir(parents=True, exist_ok=True)
         for root in (self._outputs, self.inputs):
-            self._clear(root / "comfy2runpod")
+            self._remove_stale_folders(root / "comfy2runpod")
         command = [
             str(settings.comfyui_python),
             str(settings.comfyui_dir / "main.py"),
             *("--listen", "127.0.0.1", "--port", str(settings.comfyui_port)),
             *("--output-directory", str(self._outputs), "--input-directory", str(self.inputs)),
-            # In MB. A field's own limits count, and a large image is larger still as a PNG.
+            # In MB: enough for any image, since images are uploaded as PNG. Fields have their own limits.
             *("--max-upload-size", "1000"),
-            # Metadata would carry the whole prompt, and with it how the endpoint works, to whoever gets the file.
+            # Metadata contains the whole prompt, which would disclose to callers how the endpoint works.
             *("--preview-method", "none", "--disable-auto-launch", "--disable-metadata"),
             *shlex.split(settings.comfyui_args),
         ]
         try:
             if shutil.which(command[0]) is None:
-                # Said here, where the reason is known: what starts it is a process of its own.
+                # Checked here, since the tether process that starts the command cannot report the reason.
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            # It holds the GPU's memory, and its nodes may start processes of their own: none outlives the worker. In a
-            # session of its own, as Ctrl+C at a terminal is for the worker to hand on.
+            # The tether kills ComfyUI and all processes that its nodes start when the worker ends. In a session of its
+            # own, so that Ctrl+C at a terminal reaches only the worker.
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 tethered(command),
                 start_new_session=True,
@@ -162,22 +177,24 @@ class ComfyUIProcess:
         except OSError as error:
             log.exception("ComfyUI cannot be started: %s", shlex.join(command))
             raise ComfyUIUnavailable(f"ComfyUI cannot be started ({error.strerror}).") from error
-        self._reader = threading.Thread(target=self._follow, args=(self._process,), name="comfyui-log", daemon=True)
+        self._reader = threading.Thread(
+            target=self._read_output, args=(self._process,), name="comfyui-log", daemon=True
+        )
         self._reader.start()
 
-    def _clear(self, jobs: Path) -> None:
-        """Removes the folders of jobs whose worker was killed: older than any job, as others may share the place."""
-        old = time.time() - _OLD_JOBS * self._settings.job_timeout_seconds
+    def _remove_stale_folders(self, jobs: Path) -> None:
+        """Removes job folders that killed workers left. Only old ones: other workers may use the same folder."""
+        stale_before = time.time() - _STALE_TIMEOUTS * self._settings.job_timeout_seconds
         with suppress(OSError):
             for folder in jobs.iterdir():
-                if folder.lstat().st_mtime < old:
+                if folder.lstat().st_mtime < stale_before:
                     shutil.rmtree(folder, ignore_errors=True)
 
-    def _follow(self, process: subprocess.Popen[str]) -> None:
-        """Reads its output to the end: a full pipe would stop it."""
+    def _read_output(self, process: subprocess.Popen[str]) -> None:
+        """Reads the output to its end: a full pipe would block the process."""
         if process.stdout is None:
             return
         with process.stdout as lines:
             for line in lines:
                 self._tail.append(line.rstrip())
-                log.info("comfyui: %s", line.rstrip(), extra=fields(self._life()))
+                log.info("comfyui: %s", line.rstrip(), extra=log_fields(self._current_job()))

@@ -1,1 +1,1 @@
-"""How the files of a job reach its caller: inside the answer, or as URLs into S3-compatible storage."""
+"""Delivers the results of a job: inline in the answer, or as URLs of S3-compatible storage."""

@@ -1,7 +1,7 @@
-"""S3-compatible storage: files are uploaded, looked at, and given out by URLs that expire.
+"""Uploads files to S3-compatible storage, and makes URLs for them that expire.
 
-Uploads are read from disk in parts, so their memory does not grow with the file. Each part's sha256 is signed along
-with it, so the storage refuses what the network changed. Objects are kept under names that no caller chooses.
+Files are uploaded from disk in parts, so memory use does not depend on their size. Each part's signature covers its
+sha256, so the storage rejects data that was corrupted on the network. Callers have no influence on object keys.
 """
 
 from __future__ import annotations
@@ -26,19 +26,30 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Thing = TypeVar("Thing")
+Result = TypeVar("Result")
 
-# S3 takes 10,000 parts of an object: 160 GB of them.
+# S3 accepts 10,000 parts per object: 160 GB.
 _PART_BYTES = 16 << 20
 _CONNECT_SECONDS, _READ_SECONDS = 10, 30
-_TRIES = 4
-# How long a job that is over waits for its uploads to notice, and for its objects to be removed.
+_ATTEMPTS = 4
+# How long a job that has ended waits until its uploads stop, and until its objects are deleted.
 _STOP_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class BucketAccess:
-    """Where results go. `url_seconds`: how long a URL works; `upload_seconds`: how long one file may take."""
+    """A bucket and its access keys.
+
+    Attributes:
+        endpoint_url: the storage's URL, without the bucket's name.
+        name: the bucket's name.
+        access_key_id: the access key.
+        secret_access_key: its secret.
+        region: the bucket's region; None for us-east-1.
+        prefix: what all object keys begin with.
+        url_seconds: how long a URL is valid.
+        upload_seconds: the time limit for the upload of one file.
+    """
 
     endpoint_url: str
     name: str
@@ -51,81 +62,97 @@ class BucketAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """An uploaded file: its sha256, a URL that needs no log-in, and until when that works (RFC 3339, UTC)."""
+class StoredFile:
+    """An uploaded file.
+
+    Attributes:
+        sha256: its sha256, in hexadecimal.
+        url: a presigned URL.
+        expires_at: when the URL expires (RFC 3339, UTC).
+    """
 
     sha256: str
     url: str
     expires_at: str
 
     def to_json(self) -> JsonObject:
-        """What an answer says of it."""
+        """Returns the fields of the answer."""
         return {"url": self.url, "expires_at": self.expires_at}
 
 
 class Bucket:
-    """One bucket and the keys to it. Nothing is connected before the first upload."""
+    """A client of one bucket. It connects at the first upload.
+
+    Args:
+        access: the bucket.
+    """
 
     def __init__(self, access: BucketAccess) -> None:
         self._access = access
-        self._making = threading.Lock()
+        self._client_lock = threading.Lock()
 
     def key(self, *names: str) -> str:
-        """The key of an object: the bucket's prefix, then these names."""
+        """Returns the key of an object: the bucket's prefix and the names, joined by slashes."""
         return "/".join(part for part in (self._access.prefix.strip("/"), *names) if part)
 
-    async def put(self, path: Path, key: str, media_type: str, sha256: str) -> Stored:
-        """Uploads a file, and makes sure that it has arrived whole.
+    async def upload(self, path: Path, key: str, media_type: str, sha256: str) -> StoredFile:
+        """Uploads a file, and checks the size of the stored object.
+
+        Args:
+            path: the file.
+            key: the object's key.
+            media_type: the object's content type.
+            sha256: the file's sha256, stored as metadata.
 
         Raises:
-            DeliveryFailed: the storage cannot be reached, refuses it, or takes too long.
-            asyncio.CancelledError: the object is removed again.
+            DeliveryFailed: the storage cannot be reached, refuses the file, or takes too long.
+            asyncio.CancelledError: the upload was cancelled; the object is deleted.
         """
         stop = threading.Event()
-        work = _in_thread(lambda: self._put(path, key, media_type, sha256, stop))
+        upload = _run_in_thread(lambda: self._upload(path, key, media_type, sha256, stop))
         try:
             async with asyncio.timeout(self._access.upload_seconds):
-                return await asyncio.shield(work)
+                return await asyncio.shield(upload)
         except TimeoutError:
-            await self._give_up(work, stop, key)
+            await self._abort(upload, stop, key)
             message = f"The result could not be stored: it took longer than {self._access.upload_seconds:g} s."
             raise DeliveryFailed(message) from None
         except asyncio.CancelledError:
-            await asyncio.shield(self._give_up(work, stop, key))
+            await asyncio.shield(self._abort(upload, stop, key))
             raise
 
-    async def remove(self, keys: Iterable[str]) -> None:
-        """Removes objects; what cannot be removed stays, and the log says so."""
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Deletes objects. Failures are logged and ignored."""
 
-        def remove() -> None:
+        def delete_all() -> None:
             for key in keys:
                 try:
                     self._client.delete_object(Bucket=self._access.name, Key=key)
-                except Exception as error:  # noqa: BLE001 - the job is over: nothing may come of this
-                    log.warning("object %s stays in the bucket: %s", key, type(error).__name__)
+                except Exception as error:  # noqa: BLE001 - a failed cleanup must not change the answer
+                    log.warning("object %s could not be deleted from the bucket: %s", key, type(error).__name__)
 
         with suppress(TimeoutError):
-            await asyncio.wait_for(_in_thread(remove), _STOP_SECONDS)
+            await asyncio.wait_for(_run_in_thread(delete_all), _STOP_SECONDS)
 
-    async def _give_up(self, work: asyncio.Future[Stored], stop: threading.Event, key: str) -> None:
-        """Has an upload end, and its object removed; a thread that hangs in the network does so when it comes back."""
+    async def _abort(self, upload: asyncio.Future[StoredFile], stop: threading.Event, key: str) -> None:
+        """Stops an upload and deletes its object. A thread that hangs in a network call stops when the call returns."""
         stop.set()
-        await asyncio.wait([work], timeout=_STOP_SECONDS)
-        if not work.done():
-            # Nobody looks at how it ends.
-            work.cancel()
-        elif work.exception() is None:
-            # It had just ended, too late to see that it should not.
-            await self.remove([key])
+        await asyncio.wait([upload], timeout=_STOP_SECONDS)
+        if not upload.done():
+            # Its result is ignored.
+            upload.cancel()
+        elif upload.exception() is None:
+            # The upload had completed before it noticed the stop.
+            await self.delete([key])
 
-    def _put(self, path: Path, key: str, media_type: str, sha256: str, stop: threading.Event) -> Stored:
+    def _upload(self, path: Path, key: str, media_type: str, sha256: str, stop: threading.Event) -> StoredFile:
         import boto3.exceptions  # noqa: PLC0415 - heavy, and only a worker with a bucket needs it
         from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-        def sent(_bytes: int) -> None:
+        def check_stop(_bytes: int) -> None:
             if stop.is_set():
-                raise _Stopped
+                raise _UploadStopped
 
         access, size = self._access, path.stat().st_size
         try:
@@ -134,40 +161,40 @@ class Bucket:
                 access.name,
                 key,
                 ExtraArgs={"ContentType": media_type, "Metadata": {"sha256": sha256}},
-                Callback=sent,
+                Callback=check_stop,
                 Config=TransferConfig(
                     multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False
                 ),
             )
             if stop.is_set():
                 self._client.delete_object(Bucket=access.name, Key=key)
-                raise _Stopped
-            there = self._client.head_object(Bucket=access.name, Key=key)["ContentLength"]
-            # From before the signature's own time, so that it never says later than is true.
-            until = datetime.now(UTC) + timedelta(seconds=access.url_seconds)
+                raise _UploadStopped
+            stored_size = self._client.head_object(Bucket=access.name, Key=key)["ContentLength"]
+            # Computed before the signature, so that it is never later than the actual expiry.
+            expires_at = datetime.now(UTC) + timedelta(seconds=access.url_seconds)
             url = self._client.generate_presigned_url(
                 "get_object", Params={"Bucket": access.name, "Key": key}, ExpiresIn=access.url_seconds
             )
         except (ClientError, BotoCoreError, boto3.exceptions.Boto3Error) as error:
             log.warning("upload of %s failed: %s", key, shorten(str(error), 500))
             raise DeliveryFailed(f"The result could not be stored: {_reason(error)}.") from error
-        if there != size:
-            raise DeliveryFailed(f"The result could not be stored: {there:,} of its {size:,} bytes have arrived.")
-        return Stored(sha256, url, until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        if stored_size != size:
+            raise DeliveryFailed(f"The result could not be stored: {stored_size:,} of its {size:,} bytes have arrived.")
+        return StoredFile(sha256, url, expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     @property
     def _client(self) -> BaseClient:
-        # Several files of a job are uploaded at once, and making a client is not safe for that.
-        with self._making:
-            return self._made
+        # Several uploads run at the same time, and creating a client is not thread-safe.
+        with self._client_lock:
+            return self._cached_client
 
     @cached_property
-    def _made(self) -> BaseClient:
+    def _cached_client(self) -> BaseClient:
         import boto3  # noqa: PLC0415 - heavy, and only a worker with a bucket needs it
         from botocore.config import Config  # noqa: PLC0415
 
         access = self._access
-        # Amazon no longer takes bucket names in paths of new regions; others often know nothing else.
+        # Amazon requires the bucket name in the host for new regions; other storage often supports it only in the path.
         amazon = "amazonaws.com" in access.endpoint_url
         return boto3.session.Session().client(
             "s3",
@@ -178,39 +205,39 @@ class Bucket:
             config=Config(
                 signature_version="s3v4",
                 s3={"addressing_style": "virtual" if amazon else "path", "payload_signing_enabled": True},
-                # Checksums of newer kinds are unknown to many of those who speak S3.
+                # Many S3-compatible services do not support the newer checksums.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
-                retries={"mode": "standard", "total_max_attempts": _TRIES},
+                retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
                 connect_timeout=_CONNECT_SECONDS,
                 read_timeout=_READ_SECONDS,
             ),
         )
 
 
-class _Stopped(Exception):
-    """The job is over: its upload is given up."""
+class _UploadStopped(Exception):
+    """Ends an upload whose job has ended."""
 
 
-def _in_thread(function: Callable[[], Thing]) -> asyncio.Future[Thing]:
-    """Runs a function on a thread of its own: those of the loop's executor would keep a worker from leaving."""
+def _run_in_thread(function: Callable[[], Result]) -> asyncio.Future[Result]:
+    """Runs a function on a daemon thread: a thread of the loop's executor would keep the worker from exiting."""
     loop = asyncio.get_running_loop()
-    result: asyncio.Future[Thing] = loop.create_future()
+    result: asyncio.Future[Result] = loop.create_future()
 
-    def settle(value: Thing | None, error: BaseException | None) -> None:
+    def settle(value: Result | None, error: BaseException | None) -> None:
         if result.done():
             return
         if error is not None:
             result.set_exception(error)
         else:
-            result.set_result(cast(Thing, value))
+            result.set_result(cast(Result, value))
 
     def run() -> None:
         try:
-            outcome: tuple[Thing | None, BaseException | None] = (function(), None)
-        except BaseException as error:  # noqa: BLE001 - handed on
+            outcome: tuple[Result | None, BaseException | None] = (function(), None)
+        except BaseException as error:  # noqa: BLE001 - passed on
             outcome = (None, error)
-        # A loop that has been closed since then has nobody who waits.
+        # The loop may be closed: then nobody waits.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, *outcome)
 
@@ -219,7 +246,7 @@ def _in_thread(function: Callable[[], Thing]) -> asyncio.Future[Thing]:
 
 
 def _reason(error: Exception) -> str:
-    """Why, without the addresses and names that libraries put into their messages."""
+    """The reason of a failure, without the addresses and names in the messages of libraries."""
     cause: BaseException | None = error
     while cause is not None:
         response = getattr(cause, "response", None)

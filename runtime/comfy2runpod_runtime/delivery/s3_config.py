@@ -1,7 +1,7 @@
 """A job's own bucket: the `s3Config` that RunPod lets a caller send beside the input.
 
-The worker connects to where it says, so it is held to the rules of every address that callers give: https, and public.
-The storage has to prove its name by its certificate, which a machine inside our network cannot.
+The worker connects to the caller's URL, so the URL is checked against SSRF: it must be https, and all addresses of its
+host must be public. TLS protects against DNS rebinding: a host inside the network has no certificate for the name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ENDPOINT = "endpointUrl"
 
 
 class S3Config(BaseModel):
-    """What RunPod documents for `s3Config`."""
+    """`s3Config`, as RunPod documents it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -35,18 +35,24 @@ class S3Config(BaseModel):
 
 
 async def job_bucket(raw: object, settings: Settings) -> BucketAccess:
-    """The bucket that a job brings along.
+    """Validates a job's own bucket.
+
+    Args:
+        raw: the job's `s3Config`.
+        settings: the region, prefix and time limits of the endpoint.
 
     Raises:
-        InvalidInput: a part is missing or wrong, or it leads somewhere that is not reached from here.
+        InvalidInput: a field is missing or invalid, or the URL is not allowed.
     """
     try:
         given = validate_request(S3Config, raw)
     except InvalidInput as error:
-        faults = [FieldFault(_place(fault.field), fault.message) for fault in error.details if hasattr(fault, "field")]
+        faults = [
+            FieldFault(_field_name(fault.field), fault.message) for fault in error.details if hasattr(fault, "field")
+        ]
         text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
         raise InvalidInput(f"The input was refused. {text}.", faults) from None
-    await _check(given.endpoint_url, settings)
+    await _check_url(given.endpoint_url, settings)
     return BucketAccess(
         endpoint_url=given.endpoint_url,
         name=given.bucket_name,
@@ -59,7 +65,7 @@ async def job_bucket(raw: object, settings: Settings) -> BucketAccess:
     )
 
 
-async def _check(url: str, settings: Settings) -> None:
+async def _check_url(url: str, settings: Settings) -> None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -79,10 +85,10 @@ async def _check(url: str, settings: Settings) -> None:
         raise _refused("names a host that is not at a public address")
 
 
-def _place(field: str) -> str:
+def _field_name(field: str) -> str:
     return "s3Config" if field == "input" else f"s3Config.{field}"
 
 
-def _refused(why: str) -> InvalidInput:
-    place = _place(_ENDPOINT)
-    return InvalidInput(f"The input was refused. {place}: {why}.", [FieldFault(place, why)])
+def _refused(reason: str) -> InvalidInput:
+    field = _field_name(_ENDPOINT)
+    return InvalidInput(f"The input was refused. {field}: {reason}.", [FieldFault(field, reason)])

@@ -1,4 +1,4 @@
-"""What a prompt that has ended left behind -> an endpoint's outputs: downloaded, measured, encoded as it was asked."""
+"""Downloads the outputs of a finished prompt, measures them, removes metadata, and encodes images as requested."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ from pathlib import Path
 from types import TracebackType
 
 from comfy2runpod_contract.media import file_ending
-from comfy2runpod_runtime.comfyui.client import ComfyUIClient, History, SavedFile
+from comfy2runpod_runtime.comfyui.client import ComfyUIClient
+from comfy2runpod_runtime.comfyui.history import History, SavedFile
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
 from comfy2runpod_runtime.outputs.answer import Collected, Result, Shown, sha256_of
 from comfy2runpod_runtime.outputs.base import Output
 
 
 class Downloads:
-    """The files of one job, in a folder that no other job uses at the time; gone when the context ends."""
+    """The downloaded files of one job. They are removed when the context ends.
+
+    Args:
+        client: the ComfyUI to download from.
+        folder: where to keep the files; no other job uses it at the same time.
+    """
 
     def __init__(self, client: ComfyUIClient, folder: Path) -> None:
         self._client = client
         self._folder = folder
 
     def __enter__(self) -> Downloads:
-        """Sees to the folder: what cleans up after others may have taken it."""
+        """Creates the folder if a cleanup of temporary files removed it."""
         self._folder.mkdir(exist_ok=True)
         return self
 
@@ -33,39 +39,56 @@ class Downloads:
             path.unlink()
 
     async def fetch(self, output: Output, history: History, title: str) -> tuple[Path | str, ...]:
-        """Downloads the files of an output; the texts of one that has no files.
+        """Downloads the files of an output.
+
+        Args:
+            output: the output.
+            history: the finished prompt.
+            title: the node's title, for messages.
+
+        Returns:
+            The downloaded files, or the texts of a text output.
 
         Raises:
-            OutputMissing: the node saved nothing, or too much.
+            OutputMissing: the node saved nothing, or several files where one is expected.
             ComfyUIUnavailable: ComfyUI does not answer.
         """
-        found = enumerate(output.saved(history, title))
-        return tuple([one if isinstance(one, str) else await self._one(output, at, one) for at, one in found])
+        saved = enumerate(output.saved(history, title))
+        return tuple(
+            [item if isinstance(item, str) else await self._download(output, index, item) for index, item in saved]
+        )
 
-    async def _one(self, output: Output, index: int, file: SavedFile) -> Path:
+    async def _download(self, output: Output, index: int, file: SavedFile) -> Path:
         path = self._folder / f"{output.name}-{index}{Path(file.filename).suffix}"
         await self._client.download(file, path)
         return path
 
 
-async def finished(output: Output, found: tuple[Path | str, ...], wanted: RequestOptions) -> tuple[Result, ...]:
-    """Measures what was fetched, takes ComfyUI's prompt out of it, and encodes images as the request wants them.
+async def prepare_results(
+    output: Output, fetched: tuple[Path | str, ...], options: RequestOptions
+) -> tuple[Result, ...]:
+    """Measures the files of an output, removes ComfyUI's metadata, and encodes images as the request asks.
+
+    Args:
+        output: the output.
+        fetched: its files or texts, as `Downloads.fetch` returns them.
+        options: the request's image format and quality.
 
     Raises:
-        OutputInvalid: a file is not whole, or not what the endpoint promises.
+        OutputInvalid: a file is corrupt, or not of the type that the endpoint promises.
     """
     return tuple(
         [
             Shown(output, item)
             if isinstance(item, str)
-            else await asyncio.to_thread(_finished, output, index, item, wanted)
-            for index, item in enumerate(found)
+            else await asyncio.to_thread(_prepare_file, output, index, item, options)
+            for index, item in enumerate(fetched)
         ]
     )
 
 
-def _finished(output: Output, index: int, path: Path, wanted: RequestOptions) -> Collected:
-    path, measures = output.prepared(path, wanted)
-    place = f"_{index + 1:02d}" if output.many else ""
-    name = f"{output.name}{place}{file_ending(measures.media_type)}"
+def _prepare_file(output: Output, index: int, path: Path, options: RequestOptions) -> Collected:
+    path, measures = output.prepared(path, options)
+    suffix = f"_{index + 1:02d}" if output.many else ""
+    name = f"{output.name}{suffix}{file_ending(measures.media_type)}"
     return Collected(output, path, name, path.stat().st_size, sha256_of(path), measures)

@@ -1,28 +1,25 @@
-"""A job's life: where it stands, since when, and how long each part took.
+"""The states of a job, and how long each step took.
 
     received ─▶ validated ─▶ fetched ─▶ ready ─▶ queued ─▶ running ─▶ ran ─▶ collected ─▶ measured ─▶ delivered
 
-A second run begins at `fetched` again, what a failed branch leaves over at `ready`.
-From each but the last it may also become failed or cancelled. The endpoint owns every life, and whoever does a part of
-the job says what has been reached; an order that the image does not show is a bug, and an internal error.
+A retry goes back to `fetched`. If outputs are queued again after a node failed, the job goes back to `ready`. Every
+state but the last may also change to failed or cancelled. Any other transition is a bug, and raises an internal error.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.wording import shorten
-from comfy2runpod_runtime.errors import InternalError, JobTimeout
+from comfy2runpod_runtime.errors import InternalError
 from comfy2runpod_runtime.job.prompt import Prompt
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     """What a job has reached."""
 
     RECEIVED = "received"
@@ -40,138 +37,132 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """What is done in a state: the name of its duration, in words, and the states that may follow."""
+class _Step:
+    """What is done in a state: the name of its timing, its description, and the states that may follow."""
 
-    name: str
-    words: str
-    next: frozenset[State]
-
-
-def _part(name: str, words: str, *following: State) -> _Part:
-    return _Part(name, words, frozenset({*following, State.FAILED, State.CANCELLED}))
+    timing: str
+    activity: str
+    next: frozenset[JobState]
 
 
-_END = _Part("end", "over", frozenset())
-_PARTS: Mapping[State, _Part] = {
-    State.RECEIVED: _part("validate", "its input was checked", State.VALIDATED),
-    State.VALIDATED: _part("fetch", "its input files were fetched", State.FETCHED),
-    State.FETCHED: _part("wait", "it waited for ComfyUI", State.READY),
-    # Collected: ComfyUI refused what a failed branch had left over.
-    State.READY: _part("queue", "it was handed to ComfyUI", State.QUEUED, State.FETCHED, State.COLLECTED),
-    State.QUEUED: _part("in_queue", "it waited in ComfyUI's queue", State.RUNNING, State.FETCHED),
-    State.RUNNING: _part("run", "ComfyUI ran it", State.RAN, State.FETCHED),
-    # Without the branch that failed, where the caller takes what there is.
-    State.RAN: _part("collect", "its files were collected", State.COLLECTED, State.READY, State.FETCHED),
-    State.COLLECTED: _part("measure", "its files were measured", State.MEASURED),
-    State.MEASURED: _part("deliver", "its files were delivered", State.DELIVERED),
-    State.DELIVERED: _END,
-    State.FAILED: _END,
-    State.CANCELLED: _END,
+def _step(timing: str, activity: str, *following: JobState) -> _Step:
+    return _Step(timing, activity, frozenset({*following, JobState.FAILED, JobState.CANCELLED}))
+
+
+_END = _Step("end", "over", frozenset())
+_STEPS: Mapping[JobState, _Step] = {
+    JobState.RECEIVED: _step("validate", "its input was checked", JobState.VALIDATED),
+    JobState.VALIDATED: _step("fetch", "its input files were fetched", JobState.FETCHED),
+    JobState.FETCHED: _step("wait", "it waited for ComfyUI", JobState.READY),
+    # To COLLECTED if ComfyUI refuses the outputs that were requeued after a failed node.
+    JobState.READY: _step("queue", "it was sent to ComfyUI", JobState.QUEUED, JobState.FETCHED, JobState.COLLECTED),
+    JobState.QUEUED: _step("in_queue", "it waited in ComfyUI's queue", JobState.RUNNING, JobState.FETCHED),
+    JobState.RUNNING: _step("run", "ComfyUI ran it", JobState.RAN, JobState.FETCHED),
+    # To READY if a node failed and the caller allows partial results.
+    JobState.RAN: _step("collect", "its files were downloaded", JobState.COLLECTED, JobState.READY, JobState.FETCHED),
+    JobState.COLLECTED: _step("measure", "its files were measured", JobState.MEASURED),
+    JobState.MEASURED: _step("deliver", "its files were delivered", JobState.DELIVERED),
+    JobState.DELIVERED: _END,
+    JobState.FAILED: _END,
+    JobState.CANCELLED: _END,
 }
 
 
-class Life:
-    """One job's. Times are of the monotonic clock: a wall clock that jumps does not matter."""
+class JobLifecycle:
+    """The state machine of one job. It uses the monotonic clock, so changes of the wall clock have no effect.
+
+    Args:
+        job_id: RunPod's id of the job.
+        prompt_id: the id under which ComfyUI queues it.
+
+    Attributes:
+        states: all states so far, in order.
+        sizes: bytes of the results, by output.
+        simulator_version: set if the simulator runs the job, not a real ComfyUI.
+        on_change: called with each new state.
+        prompt: the prompt as it is queued, for failure reports.
+    """
 
     def __init__(self, job_id: str, prompt_id: str) -> None:
         self.job_id = shorten(job_id)
         self.prompt_id = prompt_id
-        self.state = State.RECEIVED
-        self.passed: list[State] = [State.RECEIVED]
+        self.state = JobState.RECEIVED
+        self.states: list[JobState] = [JobState.RECEIVED]
         self.sizes: dict[str, int] = {}
-        # The simulator's version, if no real ComfyUI answers.
-        self.simulated: str | None = None
-        # Told of each state that is reached.
-        self.watch: Callable[[State], None] | None = None
-        # As it is queued, for a report.
+        self.simulator_version: str | None = None
+        self.on_change: Callable[[JobState], None] | None = None
         self.prompt: Prompt | None = None
-        self._began = self._since = time.monotonic()
-        self._spent: dict[str, float] = {}
+        self._started = self._state_since = time.monotonic()
+        self._durations: dict[str, float] = {}
 
-    def reach(self, state: State) -> None:
-        """Notes that the job has reached a state.
+    def transition_to(self, state: JobState) -> None:
+        """Changes the state.
 
         Raises:
-            InternalError: it cannot from where it stands.
+            InternalError: the current state does not allow it.
         """
-        if state not in _PARTS[self.state].next:
+        if state not in _STEPS[self.state].next:
             raise InternalError(f"A job that is {self.state} cannot become {state}.")
         now = time.monotonic()
-        part = _PARTS[self.state].name
-        self._spent[part] = self._spent.get(part, 0.0) + now - self._since
-        self.state, self._since = state, now
-        self.passed.append(state)
-        if self.watch is not None:
-            self.watch(state)
+        timing = _STEPS[self.state].timing
+        self._durations[timing] = self._durations.get(timing, 0.0) + now - self._state_since
+        self.state, self._state_since = state, now
+        self.states.append(state)
+        if self.on_change is not None:
+            self.on_change(state)
 
-    def runs(self) -> None:
-        """ComfyUI is known to run it: told by the first that learns it, and by others after."""
-        if self.state is State.QUEUED:
-            self.reach(State.RUNNING)
+    def mark_running(self) -> None:
+        """Changes a queued job to running. Idempotent: an event, the queue or the history may show it first."""
+        if self.state is JobState.QUEUED:
+            self.transition_to(JobState.RUNNING)
 
-    def again(self) -> None:
-        """It is run once more; its inputs are there."""
-        if self.state is not State.FETCHED:
-            self.reach(State.FETCHED)
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended, however."""
-        return _PARTS[self.state] is _END
+    def restart(self) -> None:
+        """Goes back to FETCHED for a retry: the input files are loaded already."""
+        if self.state is not JobState.FETCHED:
+            self.transition_to(JobState.FETCHED)
 
     @property
-    def words(self) -> str:
-        """What was done in this state."""
-        return _PARTS[self.state].words
+    def ended(self) -> bool:
+        """Whether the job was delivered, failed or was cancelled."""
+        return _STEPS[self.state] is _END
+
+    @property
+    def activity(self) -> str:
+        """What is done in the current state, for messages."""
+        return _STEPS[self.state].activity
 
     @property
     def seconds(self) -> float:
-        """How long ago it was received."""
-        return time.monotonic() - self._began
+        """Seconds since the job was received."""
+        return time.monotonic() - self._started
 
     @property
     def timings(self) -> dict[str, float]:
-        """Seconds that each part took until now, the one in work among them."""
-        spent = dict(self._spent)
-        if not self.over:
-            part = _PARTS[self.state].name
-            spent[part] = spent.get(part, 0.0) + time.monotonic() - self._since
-        return {name: round(seconds, 4) for name, seconds in spent.items()}
+        """Seconds that each step took, including the current one until now."""
+        durations = dict(self._durations)
+        if not self.ended:
+            timing = _STEPS[self.state].timing
+            durations[timing] = durations.get(timing, 0.0) + time.monotonic() - self._state_since
+        return {name: round(seconds, 4) for name, seconds in durations.items()}
 
     def to_json(self) -> JsonObject:
-        """Where it stands."""
+        """Returns the ids and the current state, for logs and reports."""
         return {
             "job": self.job_id,
             "prompt_id": self.prompt_id,
             "state": self.state.value,
-            "seconds_in_state": round(time.monotonic() - self._since, 3),
+            "seconds_in_state": round(time.monotonic() - self._state_since, 3),
             "seconds": round(self.seconds, 3),
         }
 
     def summary(self) -> JsonObject:
-        """How it went, for the log's last line of a job."""
+        """Returns the timings and sizes, for the last log line of a job."""
         timings: dict[str, Json] = {**self.timings}
         line: JsonObject = {"timings": timings}
         if self.sizes:
             line["bytes"] = {**self.sizes}
-        if self.simulated is not None:
-            line["SIMULATED"] = f"placeholder media by the comfy2runpod simulator {self.simulated}; no model was run"
+        if self.simulator_version is not None:
+            line["SIMULATED"] = (
+                f"placeholder media by the comfy2runpod simulator {self.simulator_version}; no model was run"
+            )
         return line
-
-    @asynccontextmanager
-    async def until(self, deadline: float, limit_seconds: float) -> AsyncIterator[None]:
-        """Bounds what is done here by the job's deadline, by the loop's clock.
-
-        Raises:
-            JobTimeout: it has passed; the message says what was being done.
-        """
-        try:
-            async with asyncio.timeout_at(deadline):
-                yield
-        except TimeoutError:
-            raise self.too_late(limit_seconds) from None
-
-    def too_late(self, limit_seconds: float) -> JobTimeout:
-        """The error of a job that took too long."""
-        return JobTimeout(f"The job took longer than {limit_seconds:g} s and was stopped while {self.words}.")

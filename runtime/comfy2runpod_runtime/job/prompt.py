@@ -1,4 +1,4 @@
-"""The API prompt as a job writes into it, and what generated patch code uses."""
+"""The API prompt of a job, and the functions that generated patch code uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from comfy2runpod_runtime.errors import PackageError
 
 
 class PromptNode(TypedDict):
-    """One node of a prompt, as ComfyUI takes it."""
+    """One node of a prompt, in ComfyUI's API format."""
 
     class_type: str
     inputs: dict[str, Json]
@@ -25,19 +25,29 @@ Prompt: TypeAlias = dict[str, PromptNode]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a prompt: its id, the seeds that were drawn or given, and the names of its input files, by field."""
+    """One run of a prompt.
+
+    Attributes:
+        prompt_id: the id under which it is queued.
+        seeds: the requested or drawn seeds, by field.
+        files: the names of its input files, by field.
+    """
 
     prompt_id: str
     seeds: Mapping[str, int]
     files: Mapping[str, str] = field(default_factory=dict)
 
     def output_prefix(self, output: str) -> str:
-        """The file name prefix of an output: no two jobs share one."""
+        """Returns the file name prefix of an output, which is unique to the job."""
         return f"comfy2runpod/{self.prompt_id}/{output}"
 
 
 class PromptTemplate:
-    """A package's compiled prompt; each job gets a copy of its own."""
+    """A package's compiled prompt; each job gets a copy.
+
+    Args:
+        text: the prompt as JSON.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -47,7 +57,7 @@ class PromptTemplate:
         """Reads workflow_api.json.
 
         Raises:
-            PackageError: it is not there, or no prompt.
+            PackageError: the file cannot be read, or is not an API prompt.
         """
         try:
             text = path.read_text("utf-8")
@@ -59,12 +69,12 @@ class PromptTemplate:
         return cls(text)
 
     def copy(self) -> Prompt:
-        """A fresh prompt to write into."""
+        """Returns a copy of the prompt."""
         return cast(Prompt, json.loads(self._text))
 
 
 def ancestors(prompt: Prompt, node_id: str) -> frozenset[str]:
-    """The nodes that a node needs, itself among them."""
+    """Returns the nodes that a node depends on, and itself."""
     found: set[str] = set()
     waiting = [node_id]
     while waiting:
@@ -80,13 +90,13 @@ def ancestors(prompt: Prompt, node_id: str) -> frozenset[str]:
 
 
 def pruned(prompt: Prompt, node_ids: Iterable[str]) -> Prompt:
-    """The part of a prompt that these nodes need."""
+    """Returns the part of a prompt that the given nodes depend on."""
     kept = frozenset().union(*(ancestors(prompt, node_id) for node_id in node_ids))
     return {node_id: node for node_id, node in prompt.items() if node_id in kept}
 
 
 def title_of(prompt: Prompt, node_id: str) -> str:
-    """A node's title, for messages: the id of a node made at run time (`7.0.0.3`) leads to the one that made it."""
+    """Returns a node's title for messages. A node that was expanded at run time (`7.0.0.3`) has that of its origin."""
     node = prompt.get(node_id) or prompt.get(node_id.split(".", maxsplit=1)[0])
     if node is None:
         return node_id
@@ -94,10 +104,16 @@ def title_of(prompt: Prompt, node_id: str) -> str:
 
 
 def set_member(inputs: dict[str, Json], name: str, member: str, value: Json) -> None:
-    """Writes one member of a widget that holds an object, such as `crop_region.width`.
+    """Sets one member of a widget whose value is an object, such as `crop_region.width`.
+
+    Args:
+        inputs: the node's inputs.
+        name: the widget.
+        member: the member of its object.
+        value: the new value.
 
     Raises:
-        PackageError: the prompt holds no such object.
+        PackageError: the prompt has no such object.
     """
     holder = inputs.get(name)
     if not isinstance(holder, dict):

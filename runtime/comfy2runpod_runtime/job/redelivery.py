@@ -1,4 +1,4 @@
-"""Jobs that RunPod's queue delivers more than once: run once, answered alike."""
+"""Makes jobs idempotent: RunPod's queue may deliver a job more than once, and it must run once."""
 
 from __future__ import annotations
 
@@ -11,43 +11,49 @@ from comfy2runpod_contract.json_types import JsonObject
 
 RawJob: TypeAlias = Mapping[str, object]
 
-# Each may hold ten megabytes of text.
-_KEPT = 2
+# An answer may hold ten megabytes of text.
+_MAX_ANSWERS = 2
 
 
-class Delivered:
-    """The answers of the last jobs that succeeded, and of those in work, by job id.
+class RedeliveryCache:
+    """The answers of the last successful jobs and of the running ones, by job id.
 
-    A failure is not kept: RunPod's /retry queues a failed job again under its id, and means it.
+    Failures are not cached: RunPod's /retry queues a failed job under the same id, and it must run again.
     """
 
     def __init__(self) -> None:
         self._answers: OrderedDict[str, tuple[object, asyncio.Future[JsonObject]]] = OrderedDict()
 
-    async def once(self, job: RawJob, run: Callable[[RawJob], Awaitable[JsonObject]]) -> JsonObject:
-        """The answer of a job; run only if the same one was not run before."""
+    async def run_once(self, job: RawJob, run: Callable[[RawJob], Awaitable[JsonObject]]) -> JsonObject:
+        """Runs a job, unless one with the same id and input runs or has succeeded: then returns that one's answer.
+
+        Args:
+            job: the job.
+            run: runs it.
+        """
         job_id, job_input = str(job.get("id", "")), job.get("input")
         while (known := self._answers.get(job_id)) is not None and known[0] == job_input:
-            # Not the first's task: a cancelled second does not stop it, and a cancelled first leaves the second to run.
+            # Waits for a future, not for the first delivery's task: if this delivery is cancelled, the first goes on,
+            # and if the first is cancelled, this one runs the job.
             await asyncio.wait([known[1]])
             if not known[1].cancelled():
-                # The SDK takes keys out of what it is given.
+                # A copy, since the SDK removes keys from it.
                 return dict(known[1].result())
-        answered: asyncio.Future[JsonObject] = asyncio.get_running_loop().create_future()
-        self._answers[job_id] = (job_input, answered)
+        future: asyncio.Future[JsonObject] = asyncio.get_running_loop().create_future()
+        self._answers[job_id] = (job_input, future)
         try:
             answer = await run(job)
         except BaseException:
-            self._forget(job_id, answered)
+            self._discard(job_id, future)
             raise
-        answered.set_result(dict(answer))
+        future.set_result(dict(answer))
         if "error" in answer:
-            self._forget(job_id, answered)
-        while len(self._answers) > _KEPT and next(iter(self._answers.values()))[1].done():
+            self._discard(job_id, future)
+        while len(self._answers) > _MAX_ANSWERS and next(iter(self._answers.values()))[1].done():
             self._answers.popitem(last=False)
         return answer
 
-    def _forget(self, job_id: str, answered: asyncio.Future[JsonObject]) -> None:
-        answered.cancel()
-        if (known := self._answers.get(job_id)) is not None and known[1] is answered:
+    def _discard(self, job_id: str, future: asyncio.Future[JsonObject]) -> None:
+        future.cancel()
+        if (known := self._answers.get(job_id)) is not None and known[1] is future:
             del self._answers[job_id]

@@ -1,7 +1,7 @@
-"""A job's runs: one, and a second where it can help and nothing was delivered.
+"""Runs a job, and retries it once if that can help and nothing was delivered.
 
-A second run helps when ComfyUI died or forgot the job, and when the GPU's memory was short and can be freed. Whatever
-the end, ComfyUI is free of the job afterwards, or ended, or the worker is known to be unfit.
+A retry helps if ComfyUI ended or lost the job, or if the GPU ran out of memory that can be freed. In every case
+ComfyUI is afterwards free of the job, or was stopped, or the worker is marked unusable.
 """
 
 from __future__ import annotations
@@ -14,84 +14,73 @@ from contextlib import suppress
 from dataclasses import replace
 
 from comfy2runpod_contract.json_types import JsonObject
-from comfy2runpod_runtime.comfyui.client import ComfyUIClient
-from comfy2runpod_runtime.comfyui.keeper import Keeper
 from comfy2runpod_runtime.errors import ComfyUILost, ComfyUIUnavailable, JobError, JobStalled, JobTimeout, OutOfMemory
-from comfy2runpod_runtime.job.event_progress import Progress
-from comfy2runpod_runtime.job.job import Job, run_job
-from comfy2runpod_runtime.job.job_states import Life, State
-from comfy2runpod_runtime.settings import Settings
+from comfy2runpod_runtime.job.context import JobContext
+from comfy2runpod_runtime.job.execute import execute_job
+from comfy2runpod_runtime.job.job import Job
+from comfy2runpod_runtime.job.job_states import JobState
 
 log = logging.getLogger(__name__)
 
-_RUNS = 2
-# ComfyUI frees memory between two prompts, on its own thread, a moment after it was told.
+_ATTEMPTS = 2
+# ComfyUI frees memory between two prompts, on its own thread, shortly after the request.
 _FREE_SECONDS = 0.5
 
 
-async def run_attempts(
-    job: Job,
-    client: ComfyUIClient,
-    keeper: Keeper,
-    settings: Settings,
-    progress: Progress,
-    life: Life,
-    deadline: float,
-    prepare: Callable[[], Awaitable[None]],
+async def execute_with_retry(
+    job: Job, context: JobContext, upload_inputs: Callable[[], Awaitable[None]]
 ) -> tuple[Job, JsonObject]:
     """Runs a job on a ComfyUI that is ready, and once more if that can help.
 
-    `prepare` brings its input files to ComfyUI before each run. The job's life is at `ready`; `deadline` is by the
-    loop's clock, and holds for both runs.
+    Args:
+        job: the job.
+        context: its state, which is READY; its deadline holds for both attempts together.
+        upload_inputs: uploads the job's input files to ComfyUI; called before each attempt.
 
     Returns:
-        The job as it ran, under the id of its last run, and the media part of the answer.
+        The job with the prompt id of the last attempt, and the media part of the answer.
 
     Raises:
-        JobError: whatever went wrong, with its code.
-        asyncio.CancelledError: the job was cancelled; ComfyUI has been told.
+        JobError: the last attempt failed.
+        asyncio.CancelledError: the job was cancelled; ComfyUI was told to stop it.
     """
-    limit = settings.job_timeout_seconds
-    for number in range(1, _RUNS + 1):
-        if number > 1:
-            life.again()
-            async with life.until(deadline, limit):
-                await keeper.ready(client)
-            life.reach(State.READY)
+    comfyui, lifecycle = context.comfyui, context.lifecycle
+    for attempt in range(1, _ATTEMPTS + 1):
+        if attempt > 1:
+            lifecycle.restart()
+            async with context.time_limit():
+                await comfyui.wait_until_ready()
+            lifecycle.transition_to(JobState.READY)
         try:
-            async with life.until(deadline, limit):
-                await prepare()
-            media = await run_job(job, client, keeper.folder, settings, progress, life, lambda: keeper.alive, deadline)
+            async with context.time_limit():
+                await upload_inputs()
+            media = await execute_job(job, context)
         except (JobTimeout, JobStalled, ComfyUIUnavailable) as error:
-            await _freed(job, client, keeper)
-            # Our own is started anew by then; of another's, only one that forgot the job is worth a second try.
-            if number == _RUNS or not (isinstance(error, ComfyUILost) or not keeper.alive) or _final(error):
+            await comfyui.release(job.run.prompt_id)
+            # Our own ComfyUI was restarted by then. With another's, only a lost job is worth a retry.
+            if attempt == _ATTEMPTS or not (isinstance(error, ComfyUILost) or not comfyui.alive) or _is_final(error):
                 raise
             reason: JobError = error
         except OutOfMemory as error:
-            if number == _RUNS:
-                keeper.unfit = error.message
+            if attempt == _ATTEMPTS:
+                comfyui.fatal_error = error.message
                 raise
             with suppress(ComfyUIUnavailable):
-                await client.free()
+                await comfyui.client.free()
             await asyncio.sleep(_FREE_SECONDS)
             reason = error
         except asyncio.CancelledError:
-            await asyncio.shield(_freed(job, client, keeper))
+            await asyncio.shield(comfyui.release(job.run.prompt_id))
             raise
         else:
             return job, media
-        log.warning("run once more after %s: %s", reason.code, reason.message)
-        # ComfyUI remembers a prompt by its id, and how it ended.
-        life.prompt_id = str(uuid.uuid4())
-        job = replace(job, run=replace(job.run, prompt_id=life.prompt_id))
-    raise AssertionError("the last run returns or raises")
+        log.warning("retrying the job after %s: %s", reason.code, reason.message)
+        # ComfyUI keeps the history of a prompt by its id, so a retry needs a new one.
+        lifecycle.prompt_id = str(uuid.uuid4())
+        job = replace(job, run=replace(job.run, prompt_id=lifecycle.prompt_id))
+    raise AssertionError("the last attempt returns or raises")
 
 
-def _final(error: JobError) -> bool:
-    """Whether the job itself is at fault: it would only take as long again."""
+def _is_final(error: JobError) -> bool:
+    """Whether the job itself caused the error: a retry would take as long again."""
     return isinstance(error, JobTimeout | JobStalled)
-
-
-async def _freed(job: Job, client: ComfyUIClient, keeper: Keeper) -> None:
-    await keeper.free_of(client, job.run.prompt_id)

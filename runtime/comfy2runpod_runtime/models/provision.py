@@ -31,7 +31,7 @@ from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlace, ModelPl
 from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
 from comfy2runpod_runtime.errors import ModelUnavailable, SettingsError
 from comfy2runpod_runtime.models.hub import Expected, Hub, sha256_of
-from comfy2runpod_runtime.operations.logs import set_up
+from comfy2runpod_runtime.operations.logs import configure_logging
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -365,7 +365,7 @@ def main() -> int:
     parser.add_argument("--models-dir", type=Path, help="by default MODELS_DIR")
     parser.add_argument("--model-paths", type=Path, help="where ComfyUI is told of the folders, when all is whole")
     options = parser.parse_args()
-    set_up("auto")
+    configure_logging("auto")
     try:
         settings = Settings.read()
         models_dir = options.models_dir or settings.models_dir

@@ -1,1 +1,1 @@
-"""What whoever runs the worker sees of it: logs, failure reports, notices."""
+"""Logs, failure reports and process management."""

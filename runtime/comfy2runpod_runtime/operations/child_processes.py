@@ -1,4 +1,4 @@
-"""Processes that libraries fork off this one, such as that from which the SDK pings: they end with the worker."""
+"""Child processes that libraries fork, such as the one from which the SDK pings RunPod: killed when the worker ends."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import threading
 from comfy2runpod_contract.tether import end_with
 
 
-def end_forks_with_us() -> None:
-    """From now on, a fork of this process is killed when this process has ended, however it did. Only on Linux."""
-    forking: list[int] = []
+def kill_forks_with_parent() -> None:
+    """Makes the kernel kill future forks of this process when this process ends. Linux only."""
+    parent: list[int] = []
 
-    def before() -> None:
-        # The kernel goes by the thread that forks: one that ends earlier would take its forks along.
-        forking[:] = [os.getpid()] if threading.current_thread() is threading.main_thread() else []
+    def before_fork() -> None:
+        # The kernel watches the forking thread, not the process: a fork of another thread would die with that thread.
+        parent[:] = [os.getpid()] if threading.current_thread() is threading.main_thread() else []
 
     def in_child() -> None:
-        if forking:
-            end_with(forking[0])
+        if parent:
+            end_with(parent[0])
 
-    os.register_at_fork(before=before, after_in_child=in_child)
+    os.register_at_fork(before=before_fork, after_in_child=in_child)

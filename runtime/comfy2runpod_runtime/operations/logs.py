@@ -1,4 +1,4 @@
-"""The worker's log: JSON lines where machines read it, text elsewhere; each line with its job; secrets omitted.
+"""The worker's log: JSON lines on RunPod, text elsewhere. Each line names its job; secrets are redacted.
 
 {"at": "2026-11-28T01:02:03.456Z", "level": "info", "message": "…", "job": "…", "prompt_id": "…",
  "state": "running", "seconds_in_state": 1.2, "seconds": 3.4, …}
@@ -18,54 +18,61 @@ from datetime import UTC, datetime
 from typing import Literal, TextIO, TypeAlias
 
 from comfy2runpod_contract.json_types import Json, JsonObject
-from comfy2runpod_runtime.job.job_states import Life
+from comfy2runpod_runtime.job.job_states import JobLifecycle
 from comfy2runpod_runtime.operations.redaction import Redactor
 
 LogFormat: TypeAlias = Literal["auto", "json", "text"]
 
-_life: ContextVar[Life | None] = ContextVar("life", default=None)
+_current_job: ContextVar[JobLifecycle | None] = ContextVar("current_job", default=None)
 
 
 @contextmanager
-def about(life: Life) -> Iterator[None]:
-    """Lines that are written here, and in tasks and threads that are begun here, are about this job."""
-    token = _life.set(life)
+def job_logging(job: JobLifecycle) -> Iterator[None]:
+    """Attaches a job to all lines that are logged in this context, and in tasks and threads that are started in it."""
+    token = _current_job.set(job)
     try:
         yield
     finally:
-        _life.reset(token)
+        _current_job.reset(token)
 
 
-def fields(life: Life | None = None, /, **more: Json) -> dict[str, object]:
-    """What a line carries beside its message, for `extra`; `life` where the line is written outside of its job."""
-    return {"fields": more, "life": life}
+def log_fields(job: JobLifecycle | None = None, /, **fields: Json) -> dict[str, object]:
+    """Returns the `extra` of a log call.
 
-
-def set_up(kind: LogFormat, stream: TextIO | None = None, *, brief: bool = False) -> None:
-    """Sends everything that is logged to standard error. `auto`: JSON on RunPod, else text.
-
-    `brief`: warnings only, without a job's end, which its answer tells, and without tracebacks.
+    Args:
+        job: the job of the line, if it is logged outside of `job_logging`.
+        fields: what the line has beside its message.
     """
-    if kind == "auto":
+    return {"fields": fields, "job": job}
+
+
+def configure_logging(log_format: LogFormat, stream: TextIO | None = None, *, brief: bool = False) -> None:
+    """Sends all log records to one handler.
+
+    Args:
+        log_format: `auto` is JSON on RunPod, else text.
+        stream: where to write; None for standard error.
+        brief: warnings only, without tracebacks and without the result of a job, which its answer has.
+    """
+    if log_format == "auto":
         on_runpod = "RUNPOD_WEBHOOK_GET_JOB" in os.environ or "RUNPOD_POD_ID" in os.environ
-        kind = "json" if on_runpod else "text"
+        log_format = "json" if on_runpod else "text"
     redact = Redactor(os.environ)
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
-    handler.setFormatter(_JsonLines(redact) if kind == "json" else _Text(redact))
+    handler.setFormatter(_JsonFormatter(redact) if log_format == "json" else _TextFormatter(redact))
     if brief:
-        handler.addFilter(_untold)
+        handler.addFilter(_brief_filter)
     logging.basicConfig(level=logging.WARNING if brief else logging.INFO, handlers=[handler], force=True)
-    for talkative in ("httpx", "botocore", "boto3", "s3transfer"):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
+    for verbose in ("httpx", "botocore", "boto3", "s3transfer"):
+        logging.getLogger(verbose).setLevel(logging.WARNING)
 
 
-def _told(record: logging.LogRecord) -> tuple[Life | None, JsonObject]:
-    life = getattr(record, "life", None) or _life.get()
-    return life, getattr(record, "fields", {})
+def _job_and_fields(record: logging.LogRecord) -> tuple[JobLifecycle | None, JsonObject]:
+    return getattr(record, "job", None) or _current_job.get(), getattr(record, "fields", {})
 
 
-def _untold(record: logging.LogRecord) -> bool:
-    """Whether a line says what an answer does not; it loses its traceback."""
+def _brief_filter(record: logging.LogRecord) -> bool:
+    """Drops the result of a job, and removes tracebacks."""
     if record.exc_info:
         record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]!r}", None
         record.exc_info = record.exc_text = None
@@ -76,34 +83,34 @@ def _traceback(record: logging.LogRecord) -> str:
     return "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
 
 
-class _JsonLines(logging.Formatter):
+class _JsonFormatter(logging.Formatter):
     def __init__(self, redact: Redactor) -> None:
         super().__init__()
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        life, more = _told(record)
+        job, fields = _job_and_fields(record)
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line: JsonObject = {"at": at, "level": record.levelname.lower(), "message": record.getMessage()}
-        line.update({} if life is None else life.to_json())
-        line.update(more)
+        line.update({} if job is None else job.to_json())
+        line.update(fields)
         if record.exc_info:
             line["exception"] = _traceback(record)
         return self._redact(json.dumps(line, ensure_ascii=False, default=str))
 
 
-class _Text(logging.Formatter):
+class _TextFormatter(logging.Formatter):
     def __init__(self, redact: Redactor) -> None:
         super().__init__()
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        life, more = _told(record)
+        job, fields = _job_and_fields(record)
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         level = "" if record.levelno == logging.INFO else f"{record.levelname}: "
         text = f"{at} {level}{record.getMessage()}"
-        if life is not None:
-            text += f" [{life.job_id or 'a job'} {life.state} {life.seconds:.1f} s]"
-        if more:
-            text += f" {json.dumps(more, ensure_ascii=False, default=str)}"
+        if job is not None:
+            text += f" [{job.job_id or 'a job'} {job.state} {job.seconds:.1f} s]"
+        if fields:
+            text += f" {json.dumps(fields, ensure_ascii=False, default=str)}"
         return self._redact("\n".join(part.rstrip() for part in (text, _traceback(record)) if part))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from comfy2runpod_runtime.comfyui.client import History, SavedFile
+from comfy2runpod_runtime.comfyui.history import History, SavedFile
 from comfy2runpod_runtime.errors import OutputInvalid, OutputMissing
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
 from comfy2runpod_runtime.outputs.measures import Measures

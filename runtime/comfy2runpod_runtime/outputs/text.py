@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from comfy2runpod_contract.media import MediaKind, media_facts
-from comfy2runpod_runtime.comfyui.client import History
+from comfy2runpod_runtime.comfyui.history import History
 from comfy2runpod_runtime.errors import OutputInvalid
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
 from comfy2runpod_runtime.outputs.base import Output

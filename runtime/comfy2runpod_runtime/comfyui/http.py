@@ -1,0 +1,144 @@
+"""HTTP requests to ComfyUI, with retries and typed errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypedDict, TypeVar, Unpack, cast
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import ClientResponse
+
+from comfy2runpod_contract.json_types import JsonObject
+from comfy2runpod_runtime.errors import ComfyUISilent, ComfyUIUnavailable
+
+OK = 200
+_SERVER_ERROR = 500
+_ATTEMPTS = 3
+_RETRY_SECONDS = 0.3
+
+Result = TypeVar("Result")
+
+
+class RequestArguments(TypedDict, total=False):
+    """The arguments of `aiohttp`'s request that are used."""
+
+    json: object
+    data: aiohttp.FormData
+    params: dict[str, str]
+    timeout: aiohttp.ClientTimeout
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response whose body was read completely."""
+
+    status: int
+    body: bytes
+
+    def json_object(self) -> JsonObject:
+        """Parses the body.
+
+        Raises:
+            ComfyUIUnavailable: the body is not a JSON object.
+        """
+        try:
+            parsed = json.loads(self.body)
+        except (ValueError, RecursionError):
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise ComfyUIUnavailable(f"ComfyUI answered HTTP {self.status} without JSON.")
+        return cast(JsonObject, parsed)
+
+
+class HttpConnection:
+    """A pool of HTTP connections to one ComfyUI.
+
+    Args:
+        url: the base URL, without a slash at its end.
+        timeout_seconds: to connect, and between two chunks. It does not bound a whole download, which may take long.
+    """
+
+    def __init__(self, url: str, timeout_seconds: float) -> None:
+        self._url = url
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeout_seconds, sock_read=timeout_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # A proxy from the environment cannot reach a ComfyUI on this machine.
+            trust_env=urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"),
+        )
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._session.close()
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, path: str, **arguments: Unpack[RequestArguments]
+    ) -> AsyncIterator[ClientResponse]:
+        """Sends a request, without following redirects; the body can be streamed.
+
+        Raises:
+            ComfyUISilent: no answer within the timeout.
+            ComfyUIUnavailable: the connection failed.
+        """
+        try:
+            async with self._session.request(method, self._url + path, allow_redirects=False, **arguments) as response:
+                yield response
+        except TimeoutError as error:
+            raise ComfyUISilent("ComfyUI does not answer in time.") from error
+        except aiohttp.ClientError as error:
+            refused = isinstance(error, aiohttp.ClientConnectorError)
+            reason = "there is no connection" if refused else "the connection broke"
+            raise ComfyUIUnavailable(f"ComfyUI does not answer: {reason}.") from error
+
+    async def request(self, method: str, path: str, body: object = None) -> Response:
+        """Sends a request, with `body` as JSON, and reads the response.
+
+        Raises:
+            ComfyUISilent: no answer within the timeout.
+            ComfyUIUnavailable: the connection failed, or ComfyUI answered 5xx.
+        """
+        arguments = RequestArguments() if body is None else RequestArguments(json=body)
+        async with self.stream(method, path, **arguments) as answer:
+            response = Response(answer.status, await answer.read())
+        raise_server_error(response.status)
+        return response
+
+
+async def retry(action: Callable[[], Awaitable[Result]], failures: list[Exception] | None = None) -> Result:
+    """Calls an action up to three times, until it succeeds.
+
+    Args:
+        action: what to do.
+        failures: receives the errors of failed attempts, for an action that depends on them.
+
+    Raises:
+        ComfyUISilent: the action timed out. It is not retried, since the request may still be executed.
+        ComfyUIUnavailable: the last attempt failed.
+    """
+    failed = [] if failures is None else failures
+    while True:
+        try:
+            return await action()
+        except ComfyUISilent:
+            raise
+        except ComfyUIUnavailable as error:
+            failed.append(error)
+            if len(failed) == _ATTEMPTS:
+                raise
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+def raise_server_error(status: int) -> None:
+    """Raises for a 5xx status.
+
+    Raises:
+        ComfyUIUnavailable: the status is 500 or above.
+    """
+    if status >= _SERVER_ERROR:
+        raise ComfyUIUnavailable(f"ComfyUI answered HTTP {status}.")
