@@ -14,16 +14,16 @@ from .samples import COMPLETED, QUEUED, REQUEST
 VARIABLES = ("RUNPOD_API_KEY", "RUNPOD_ENDPOINT_ID", "RUNPOD_ENDPOINT_BASE_URL")
 # What is given as endpoint and key, the environment, and what the error says.
 REFUSED: list[tuple[list[str | None], dict[str, str], str]] = [
-    ([None, "key"], {}, "no endpoint: give its id or its address, or set RUNPOD_ENDPOINT_ID"),
+    ([None, "key"], {}, "no endpoint: pass its id or URL, or set RUNPOD_ENDPOINT_ID"),
     (["", "key"], {}, "no endpoint"),
     (["abc", None], {}, "set RUNPOD_API_KEY"),
     (["abc", None], {"RUNPOD_API_KEY": " \n"}, "set RUNPOD_API_KEY"),
     (["abc", ""], {"RUNPOD_API_KEY": "key"}, "set RUNPOD_API_KEY"),
-    (["abc", "secret key"], {}, "the API key holds characters that no key has"),
-    (["abc", "secret\nkey"], {}, "the API key holds characters"),
-    (["abc", "secr\u00e9t"], {}, "the API key holds characters"),
-    (["abc", "secret\u2026"], {}, "the API key holds characters"),
-    (["abc", None], {"RUNPOD_API_KEY": "secr\u00e9t"}, "the API key holds characters"),
+    (["abc", "secret key"], {}, "the API key contains invalid characters"),
+    (["abc", "secret\nkey"], {}, "the API key contains invalid characters"),
+    (["abc", "secr\u00e9t"], {}, "the API key contains invalid characters"),
+    (["abc", "secret\u2026"], {}, "the API key contains invalid characters"),
+    (["abc", None], {"RUNPOD_API_KEY": "secr\u00e9t"}, "the API key contains invalid characters"),
     (["a/b", "key"], {}, "an id has letters"),
     (["../a", "key"], {}, "an id has letters"),
     (["a b", "key"], {}, "an id has letters"),

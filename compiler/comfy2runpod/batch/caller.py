@@ -35,7 +35,7 @@ class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str
 
     async def queue(self, request: Mapping[str, object]) -> str:
         """Queues a job, in one try: what to do about a refusal is the batch's to decide. Its id."""
-        job_id = await self._walk(flow.submit(request, replace(self.options, retries=0)))
+        job_id = await self._execute(flow.submit(request, replace(self.options, retries=0)))
         self.pace.well()
         return job_id
 
@@ -90,7 +90,7 @@ class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str
         if step.path == "/run":
             self.run_status = reply.status
         if reply.status == 429:  # noqa: PLR2004 - HTTP's own
-            self.pace.slow(flow.seconds_asked(reply.retry_after))
+            self.pace.slow(flow.retry_after_seconds(reply.retry_after))
         elif step.path == "/run" and (reply.status >= 500 or reply.broken is not None):  # noqa: PLR2004 - HTTP's own
             # A look that fails is tried again by the client's own rule; a submission must not be.
             self.pace.slow()

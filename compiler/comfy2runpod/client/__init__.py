@@ -1,5 +1,5 @@
-"""How an endpoint on RunPod is called: the part of every package's Python client that is the same for all.
+"""The client of a RunPod endpoint: the part that all packages' Python clients share.
 
-`emit` copies these modules into `clients/python`; `comfy2runpod batch` calls endpoints with them itself. So they import
-nothing but httpx, the standard library and each other.
+`emit` copies these modules into `clients/python`, and `comfy2runpod batch` uses them. So they import only httpx, the
+standard library and each other.
 """

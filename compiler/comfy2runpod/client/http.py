@@ -1,4 +1,4 @@
-"""Requests of an endpoint, by httpx: bounded in time however slowly they come, and in bytes however they are packed."""
+"""HTTP requests to an endpoint, by httpx. Time, also that of slow servers, and decompressed size are limited."""
 
 from __future__ import annotations
 
@@ -19,75 +19,87 @@ from .errors import CallError, CannotSave, MediaBroken
 from .flow import Options, Reply, Send
 from .media import Medium, Receiver, part_of
 
-# Bytes a second that the slowest line has. What comes more slowly is not waited for.
-_PACE = 65_536
+# Bytes per second below which a transfer times out.
+_MIN_BYTES_PER_SECOND = 65_536
 _PIECE = 1 << 20
-# Of an answer that is a refusal, only its beginning is told.
-_REFUSAL_BYTES = 16_384
+# How much of an error answer is read.
+_MAX_ERROR_BYTES = 16_384
 _REDIRECTS = 5
-# A key that is shorter stands in texts by chance.
-_SECRET = 12
+# A shorter API key could occur in a text by chance.
+_MIN_SECRET_LENGTH = 12
 
 
 class Http:
-    """The connections to one endpoint, and to where its files lie. Of one event loop; close it."""
+    """The connections to one endpoint and to its file storage. They belong to one event loop.
+
+    Args:
+        url: the endpoint's URL.
+        api_key: the API key.
+        options: the client's limits.
+    """
 
     def __init__(self, url: str, api_key: str, options: Options) -> None:
         headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json", "Accept-Encoding": "gzip"}
         self._options = options
         self._key = api_key.encode()
         self._endpoint = httpx.AsyncClient(base_url=url, headers=headers, cookies=_no_cookies())
-        # Another: the API key is RunPod's, and not for where files lie.
+        # A separate client: the API key must not be sent to the file storage.
         self._files: httpx.AsyncClient | None = None
         self._closed = False
 
     @property
     def url(self) -> str:
-        """The endpoint's address."""
+        """The endpoint's URL."""
         return str(self._endpoint.base_url).rstrip("/")
 
     async def send(self, step: Send) -> Reply:
-        """What comes of a request; nothing is raised for what the other side does.
+        """Sends a request. Failures of the server or connection are part of the reply, and not raised.
 
         Raises:
             CallError: the client is closed.
         """
         if self._closed:
             raise CallError("this client is closed")
-        known = _Known()
+        attempt = _Attempt()
         try:
-            return await self._sent(step, known)
+            return await self._send(step, attempt)
         except TimeoutError:
             reason = f"TimeoutError: not done within {step.seconds:g} seconds"
             error: Exception | None = None
-        except Exception as problem:  # noqa: BLE001 - a server can cause more kinds than httpx lists
+        except Exception as problem:  # noqa: BLE001 - a server can cause more exceptions than httpx documents
             reason, error = _reason(problem), problem
-        if known.status and known.status not in range(200, 300):
-            # A refusal counts, whatever its body does.
-            return Reply(known.status, retry_after=known.retry_after)
-        return Reply(broken="perhaps_sent" if known.begun and not _unsent(error) else "nothing_sent", reason=reason)
+        if attempt.status and attempt.status not in range(200, 300):
+            # An error status is valid even if its body cannot be read.
+            return Reply(attempt.status, retry_after=attempt.retry_after)
+        sent = attempt.started and not _failed_to_connect(error)
+        return Reply(broken="perhaps_sent" if sent else "nothing_sent", reason=reason)
 
     async def fetch(self, medium: Medium, url: str, path: Path) -> None:
-        """Brings a file from its address; tries again where the connection or the store fails.
+        """Downloads a file. Retries if the connection or the storage fails.
+
+        Args:
+            medium: the file's expected size and sha256.
+            url: its URL.
+            path: where to write it.
 
         Raises:
-            MediaBroken: it is another than the worker made, or cannot be fetched; nothing is left of it.
-            CannotSave: it cannot be written.
+            MediaBroken: the file is not the one that the worker made, or cannot be downloaded; no file is left.
+            CannotSave: the file cannot be written.
         """
         part = part_of(path)
         for left in reversed(range(self._options.retries + 1)):
             try:
-                with _written(part) as file:
-                    await self._fetched(medium, file_url(medium.output, url), file)
+                with _new_file(part) as file:
+                    await self._download(medium, file_url(medium.output, url), file)
                 with _saving():
                     part.replace(path)
             except CallError:
                 raise
             except Exception as problem:  # noqa: BLE001 - as in `send`
-                # Without the address: a signed one is a key.
-                again, said = not isinstance(problem, _Refused) or problem.status >= 500, _kind(problem)
-                if not left or not again:
-                    raise MediaBroken(f"{medium.output}: the file cannot be fetched: {said}") from None
+                # Without the URL: a presigned URL is a secret.
+                retryable = not isinstance(problem, _ErrorStatus) or problem.status >= 500
+                if not left or not retryable:
+                    raise MediaBroken(f"{medium.output}: the file cannot be downloaded: {_kind(problem)}") from None
             else:
                 return
             finally:
@@ -102,15 +114,15 @@ class Http:
         if self._files is not None:
             await self._files.aclose()
 
-    async def _sent(self, step: Send, known: _Known) -> Reply:
+    async def _send(self, step: Send, attempt: _Attempt) -> Reply:
         async with _Limit(step.seconds, step.most_seconds) as limit:
-            limit.came(len(step.body or b""))
+            limit.extend(len(step.body or b""))
             async with self._endpoint.stream(
-                step.method, step.path, content=step.body, timeout=step.seconds, extensions={"trace": known.note}
+                step.method, step.path, content=step.body, timeout=step.seconds, extensions={"trace": attempt.trace}
             ) as response:
-                known.status, known.retry_after = response.status_code, response.headers.get("Retry-After")
+                attempt.status, attempt.retry_after = response.status_code, response.headers.get("Retry-After")
                 good = response.is_success
-                most = self._options.max_answer_bytes if good else _REFUSAL_BYTES
+                most = self._options.max_answer_bytes if good else _MAX_ERROR_BYTES
                 body = bytearray()
                 try:
                     async with contextlib.aclosing(_pieces(response, limit)) as pieces:
@@ -118,16 +130,16 @@ class Http:
                             body += piece
                             if len(body) > most:
                                 break
-                except _NotReadable as problem:
-                    return Reply(known.status, b"", known.retry_after, unusable=str(problem))
+                except _UnreadableBody as problem:
+                    return Reply(attempt.status, b"", attempt.retry_after, unusable=str(problem))
         if good and len(body) > most:
-            return Reply(known.status, b"", known.retry_after, unusable=f"an answer of more than {most:,} bytes")
-        told = bytes(body[:most])
-        if not good and len(self._key) >= _SECRET:
-            told = told.replace(self._key, b"...")
-        return Reply(known.status, told, known.retry_after)
+            return Reply(attempt.status, b"", attempt.retry_after, unusable=f"the answer has more than {most:,} bytes")
+        content = bytes(body[:most])
+        if not good and len(self._key) >= _MIN_SECRET_LENGTH:
+            content = content.replace(self._key, b"...")
+        return Reply(attempt.status, content, attempt.retry_after)
 
-    async def _fetched(self, medium: Medium, url: str, file: BinaryIO) -> None:
+    async def _download(self, medium: Medium, url: str, file: BinaryIO) -> None:
         if self._closed:
             raise CallError("this client is closed")
         if self._files is None:
@@ -138,10 +150,10 @@ class Http:
             for _ in range(_REDIRECTS + 1):
                 async with self._files.stream("GET", url, timeout=seconds) as response:
                     if response.has_redirect_location:
-                        url = _moved(medium, url, response.headers["Location"])
+                        url = _redirect_url(medium, url, response.headers["Location"])
                         continue
                     if not response.is_success:
-                        raise _Refused(response.status_code)
+                        raise _ErrorStatus(response.status_code)
                     receiver = Receiver(medium, self._options.max_download_bytes)
                     async with contextlib.aclosing(_pieces(response, limit)) as pieces:
                         async for piece in pieces:
@@ -150,34 +162,34 @@ class Http:
                                 file.write(piece)
                     receiver.done()
                     return
-        raise MediaBroken(f"{medium.output}: the file cannot be fetched: it moves more than {_REDIRECTS} times")
+        raise MediaBroken(f"{medium.output}: the file cannot be downloaded: it redirects more than {_REDIRECTS} times")
 
 
 @dataclass
-class _Known:
-    """How far a request came."""
+class _Attempt:
+    """How far a request got."""
 
-    begun: bool = False
+    started: bool = False
     status: int = 0
     retry_after: str | None = None
 
-    async def note(self, event: str, _: object) -> None:
-        """Hears of each step from httpx: those of a connection come before those of HTTP."""
-        self.begun = self.begun or event.startswith("http")
+    async def trace(self, event: str, _: object) -> None:
+        """Is called by httpx for each step: first those of the connection, then those of HTTP."""
+        self.started = self.started or event.startswith("http")
 
 
 class _Limit:
-    """Ends what takes longer than some seconds, and one more for every 64 KiB; `most` whatever comes."""
+    """A time limit of `seconds`, plus one second for every 64 KiB transferred, up to `max_seconds` in all."""
 
-    def __init__(self, seconds: float, most: float = float("inf")) -> None:
-        self._most = asyncio.get_running_loop().time() + most
+    def __init__(self, seconds: float, max_seconds: float = float("inf")) -> None:
+        self._last = asyncio.get_running_loop().time() + max_seconds
         self._until = asyncio.get_running_loop().time() + seconds
-        self._timeout = asyncio.timeout_at(min(self._until, self._most))
+        self._timeout = asyncio.timeout_at(min(self._until, self._last))
 
-    def came(self, count: int) -> None:
-        """So many bytes were moved."""
-        self._until += count / _PACE
-        self._timeout.reschedule(min(self._until, self._most))
+    def extend(self, count: int) -> None:
+        """Extends the limit for `count` bytes that were transferred."""
+        self._until += count / _MIN_BYTES_PER_SECOND
+        self._timeout.reschedule(min(self._until, self._last))
 
     async def __aenter__(self) -> _Limit:
         await self._timeout.__aenter__()
@@ -189,12 +201,12 @@ class _Limit:
         await self._timeout.__aexit__(kind, error, trace)
 
 
-class _NotReadable(Exception):
-    """A body that is packed in a way that was not asked for, or wrongly."""
+class _UnreadableBody(Exception):
+    """A body with an unexpected or invalid compression."""
 
 
-class _Refused(Exception):
-    """A store that does not give a file."""
+class _ErrorStatus(Exception):
+    """The storage answered with an error status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"HTTP {status}")
@@ -202,8 +214,8 @@ class _Refused(Exception):
 
 
 @dataclass
-class _Unpacked:
-    """A body's bytes, piece by piece: a few packed ones may stand for a gigabyte."""
+class _Decompressor:
+    """Decompresses a body in pieces of bounded size, against decompression bombs."""
 
     encoding: str
     _zip: zlib._Decompress | None = field(default=None, init=False)
@@ -213,10 +225,10 @@ class _Unpacked:
         if kind in {"gzip", "x-gzip"}:
             self._zip = zlib.decompressobj(zlib.MAX_WBITS | 16)
         elif kind not in {"", "identity"}:
-            raise _NotReadable("an answer that is packed in a way that was not asked for")
+            raise _UnreadableBody("the answer has a compression that was not requested")
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """What a chunk stands for."""
+        """Decompresses a chunk."""
         if self._zip is None:
             yield chunk
             return
@@ -225,26 +237,26 @@ class _Unpacked:
                 yield self._zip.decompress(chunk, _PIECE)
                 chunk = self._zip.unconsumed_tail
         except zlib.error:
-            raise _NotReadable("an answer that is not packed as it says") from None
+            raise _UnreadableBody("the answer is not compressed as it says") from None
 
     def done(self) -> None:
-        """Says that no more comes."""
+        """Checks that the body is complete."""
         if self._zip is not None and not self._zip.eof:
-            raise _NotReadable("an answer that is cut off")
+            raise _UnreadableBody("the answer is truncated")
 
 
 async def _pieces(response: httpx.Response, limit: _Limit) -> AsyncGenerator[bytes, None]:
-    unpacked = _Unpacked(response.headers.get("Content-Encoding", ""))
+    decompressor = _Decompressor(response.headers.get("Content-Encoding", ""))
     async for chunk in response.aiter_raw():
-        limit.came(len(chunk))
-        for piece in unpacked.feed(chunk):
+        limit.extend(len(chunk))
+        for piece in decompressor.feed(chunk):
             yield piece
-    unpacked.done()
+    decompressor.done()
 
 
 @contextlib.contextmanager
-def _written(part: Path) -> Iterator[BinaryIO]:
-    """A new file; never through a link that somebody put in its place."""
+def _new_file(part: Path) -> Iterator[BinaryIO]:
+    """Opens a new file; fails if the path exists, also as a symbolic link."""
     with _saving():
         file = part.open("xb")
     try:
@@ -262,18 +274,18 @@ def _saving() -> Iterator[None]:
         raise CannotSave(error) from error
 
 
-def _moved(medium: Medium, url: str, location: str) -> str:
+def _redirect_url(medium: Medium, url: str, location: str) -> str:
     try:
-        moved = str(httpx.URL(url).join(location))
+        target = str(httpx.URL(url).join(location))
     except (httpx.InvalidURL, ValueError):
-        raise MediaBroken(f"{medium.output}: the file cannot be fetched: it moves to no address") from None
-    if url.lower().startswith("https:") and not moved.lower().startswith("https:"):
-        raise MediaBroken(f"{medium.output}: the file cannot be fetched: it moves from https to less")
-    return file_url(medium.output, moved)
+        raise MediaBroken(f"{medium.output}: the file cannot be downloaded: it redirects to an invalid URL") from None
+    if url.lower().startswith("https:") and not target.lower().startswith("https:"):
+        raise MediaBroken(f"{medium.output}: the file cannot be downloaded: it redirects from https to http")
+    return file_url(medium.output, target)
 
 
-def _unsent(error: Exception | None) -> bool:
-    """Whether an error says for sure that nothing has reached the other side."""
+def _failed_to_connect(error: Exception | None) -> bool:
+    """Whether an error proves that nothing was sent."""
     return isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol))
 
 
@@ -283,9 +295,9 @@ def _reason(error: Exception) -> str:
 
 
 def _kind(error: Exception) -> str:
-    return str(error) if isinstance(error, (_Refused, _NotReadable)) else type(error).__name__
+    return str(error) if isinstance(error, (_ErrorStatus, _UnreadableBody)) else type(error).__name__
 
 
 def _no_cookies() -> CookieJar:
-    """A jar that keeps none: they are for browsers."""
+    """A cookie jar that stores nothing."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))

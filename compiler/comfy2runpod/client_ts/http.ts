@@ -1,21 +1,21 @@
-/** Requests by `fetch`: bounded in time however slowly they come, and in bytes; and what is known where no answer comes. */
+/** Requests by `fetch`, with limits for time, also of slow servers, and size. */
 
 import type { Port, Reply, Send } from "./flow.js";
 import { plain } from "./text.js";
 
 export type Fetch = typeof globalThis.fetch;
 
-/** Where an endpoint is, and what opens it. */
+/** The URL and API key of an endpoint. */
 export interface Address {
   readonly url: string;
   readonly apiKey: string;
   readonly fetch: Fetch;
 }
 
-// Timers take no more milliseconds than this, and fire at once if they are given more.
+// The longest delay of a timer, in milliseconds; with a longer one it fires at once.
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-// What Node, Bun and Deno call the faults of which surely nothing reached the other side. Browsers do not tell.
+// The error codes of Node, Bun and Deno which prove that nothing was sent. Browsers have none.
 const UNSENT = new Set([
   "EAI_AGAIN",
   "ECONNREFUSED",
@@ -27,12 +27,12 @@ const UNSENT = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** Seconds on a clock that is never set. */
+/** Seconds of a monotonic clock. */
 export function now(): number {
   return performance.now() / 1000;
 }
 
-/** The requests and waits of a call. A job's submission, once begun, is not aborted: its id would be lost. */
+/** The port of a call. A submission that has started is not aborted, since the job's id would be lost. */
 export function portOf(address: Address, signal: AbortSignal | undefined): Port {
   return {
     send: (request) => send(address, request, request.path === "/run" ? undefined : signal),
@@ -40,7 +40,7 @@ export function portOf(address: Address, signal: AbortSignal | undefined): Port 
   };
 }
 
-/** Does nothing for so long; rejects with the signal's reason if that comes first. */
+/** Waits; rejects with the signal's reason if it is aborted. */
 export function pause(seconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -60,14 +60,14 @@ export function pause(seconds: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-// Bytes a second that the slowest line has. What comes more slowly is not waited for.
-const PACE = 65_536;
-// Of an answer that is a refusal, only its beginning is told.
-const REFUSAL_BYTES = 16_384;
-// A key that is shorter stands in texts by chance.
-const SECRET = 12;
+// Bytes per second below which a transfer times out.
+const MIN_BYTES_PER_SECOND = 65_536;
+// How much of an error answer is read.
+const MAX_ERROR_BYTES = 16_384;
+// A shorter API key could occur in a text by chance.
+const MIN_SECRET_LENGTH = 12;
 
-/** Ends a request that takes longer than some seconds, and one more for every 64 KiB; or whose caller aborts. */
+/** A time limit of `seconds`, plus one for every 64 KiB transferred, up to `most`; also ends if the caller aborts. */
 export class Limit {
   readonly #controller = new AbortController();
   readonly #seconds: number;
@@ -91,10 +91,10 @@ export class Limit {
     return this.#controller.signal;
   }
 
-  /** So many bytes were moved. */
+  /** Extends the limit for bytes that were transferred. */
   came(bytes: number): void {
     clearTimeout(this.#timer);
-    this.#until += bytes / PACE;
+    this.#until += bytes / MIN_BYTES_PER_SECOND;
     this.#timer = setTimeout(
       () => {
         this.#controller.abort(new DOMException(`not done within ${this.#seconds} seconds`, "TimeoutError"));
@@ -109,7 +109,7 @@ export class Limit {
   }
 }
 
-/** The parts of an answer's body as they come. */
+/** The chunks of an answer's body. */
 export async function* chunks(response: Response, limit: Limit): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   if (response.body === null) return;
   const reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> = response.body.getReader();
@@ -125,12 +125,12 @@ export async function* chunks(response: Response, limit: Limit): AsyncGenerator<
       yield value;
     }
   } finally {
-    // Whoever stops in the middle lets the connection go; that it breaks then is no news.
+    // If reading stops early, the connection is closed, and its errors are ignored.
     if (!whole) await reader.cancel().catch(() => undefined);
   }
 }
 
-/** What a fault of `fetch` is called, without the address: a signed one is a key. */
+/** The reason of an error of `fetch`, without the URL: a presigned URL is a secret. */
 export function reasonOf(error: unknown): string {
   const cause = causeOf(error);
   const code = codeOf(cause);
@@ -143,32 +143,32 @@ async function send(address: Address, request: Send, signal: AbortSignal | undef
   let refusal: { status: number; retryAfter: string | null } | undefined;
   try {
     limit.came(request.body?.length ?? 0);
-    // Not as a method: a browser's fetch wants to be called on nothing else than its window.
+    // Not called as a method: a browser's fetch must be called on its window.
     const { fetch } = address;
     const response = await fetch(address.url + request.path, {
       method: request.method,
       headers: { Authorization: `Bearer ${address.apiKey}`, "Content-Type": "application/json" },
-      // Never to another place with the key.
+      // The API key must not be sent to another host.
       redirect: "manual",
       credentials: "omit",
       signal: limit.signal,
       ...(request.body === undefined ? {} : { body: request.body }),
     });
-    const told = { status: response.status, retryAfter: response.headers.get("Retry-After") };
-    if (!response.ok) refusal = told;
-    const most = response.ok ? request.maxBytes : REFUSAL_BYTES;
+    const head = { status: response.status, retryAfter: response.headers.get("Retry-After") };
+    if (!response.ok) refusal = head;
+    const most = response.ok ? request.maxBytes : MAX_ERROR_BYTES;
     const parts: Uint8Array<ArrayBuffer>[] = [];
     let size = 0;
     for await (const chunk of chunks(response, limit)) {
       size += chunk.length;
       if (size <= most) parts.push(chunk);
-      else if (response.ok) return { ...told, body: null };
+      else if (response.ok) return { ...head, body: null };
       else break;
     }
-    return { ...told, body: response.ok ? joined(parts) : withoutKey(joined(parts), address.apiKey) };
+    return { ...head, body: response.ok ? joined(parts) : withoutKey(joined(parts), address.apiKey) };
   } catch (error) {
     signal?.throwIfAborted();
-    // A refusal counts, whatever its body does.
+    // An error status is valid even if its body cannot be read.
     if (refusal !== undefined) return { ...refusal, body: new Uint8Array() };
     const broken = UNSENT.has(codeOf(causeOf(error)) ?? "") ? "nothing_sent" : "perhaps_sent";
     return { status: 0, broken, reason: plain(reasonOf(error), 300) };
@@ -177,7 +177,7 @@ async function send(address: Address, request: Send, signal: AbortSignal | undef
   }
 }
 
-/** Bytes that came in parts, as one. */
+/** Concatenates bytes. */
 export function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
   const [first] = parts;
   if (first !== undefined && parts.length === 1) return first;
@@ -191,11 +191,11 @@ export function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<Ar
 }
 
 function withoutKey(body: Uint8Array, key: string): Uint8Array {
-  if (key.length < SECRET) return body;
+  if (key.length < MIN_SECRET_LENGTH) return body;
   return new TextEncoder().encode(new TextDecoder().decode(body).replaceAll(key, "..."));
 }
 
-/** Node's fetch says "fetch failed" and hangs the reason beneath. */
+/** Node's fetch says "fetch failed", and has the reason as its cause. */
 function causeOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? error.cause : error;
 }

@@ -1,27 +1,27 @@
 /**
- * JSON with whole numbers of any size.
+ * JSON with integers of any size.
  *
- * A seed may be any of 2^64 values, and a JavaScript number holds whole numbers exactly up to 2^53 only. JSON.parse would
- * round such a seed without a word, and JSON.stringify refuses a bigint; so both are done here. A whole number that a
- * number cannot hold becomes a bigint; all others are numbers as ever.
+ * A seed may be any of 2^64 values, and a JavaScript number represents integers exactly only up to 2^53. JSON.parse would
+ * round such a seed silently, and JSON.stringify rejects a bigint. Here, an integer that a number cannot represent is a
+ * bigint; all others are numbers.
  */
 
 export type Json = null | boolean | number | bigint | string | readonly Json[] | { readonly [key: string]: Json };
 
-// Far more than any answer has; a deeper text would only break the stack.
+// The deepest nesting; answers have far less. A deeper text would overflow the stack.
 const DEEPEST = 256;
-// A longer number takes a time that grows with the square of its length.
+// Conversion takes time quadratic in the length.
 const MOST_DIGITS = 1000;
-// Counted before any is made: of a few bytes each, those of a long text would take gigabytes.
+// Counted before parsing: small values of a long text would take gigabytes as objects.
 const MOST_VALUES = 250_000;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const WORDS: Readonly<Record<string, null | boolean>> = { null: null, true: true, false: false };
 
 /**
- * A JSON text's value; its whole numbers are exact.
+ * Parses JSON; integers are exact.
  *
- * @throws SyntaxError: it is no JSON, is nested more than 256 deep, holds more than 250,000 commas and brackets, or a
- * number of over 1,000 digits or none that a double holds.
+ * @throws SyntaxError: the text is invalid, nested more than 256 deep, has more than 250,000 commas and brackets, or a
+ * number of more than 1,000 digits or out of the range of a double.
  */
 export function parse(text: string): Json {
   if (marks(text) > MOST_VALUES) throw new SyntaxError("JSON of too many values");
@@ -32,17 +32,16 @@ export function parse(text: string): Json {
 }
 
 /**
- * A value as JSON text, bigints as the numbers that they are. Keys whose value is undefined are omitted, as
- * JSON.stringify does.
+ * Serializes a value; a bigint becomes a number. Keys whose value is undefined are omitted, as by JSON.stringify.
  *
- * @throws RangeError: a number that JSON has no word for (NaN, an infinity), or nested more than 256 deep.
- * @throws TypeError: a value that JSON has no word for, such as a function.
+ * @throws RangeError: NaN, an infinity, or nested more than 256 deep.
+ * @throws TypeError: a value that JSON cannot represent, such as a function.
  */
 export function stringify(value: unknown): string {
   return written(value, 0);
 }
 
-/** How many commas and opening brackets a text has. */
+/** Counts the commas and opening brackets of a text. */
 function marks(text: string): number {
   let count = 0;
   for (const mark of [",", "[", "{"]) {
@@ -52,7 +51,7 @@ function marks(text: string): number {
 }
 
 function written(value: unknown, depth: number): string {
-  // Also one that holds itself.
+  // Also stops at a cyclic value.
   if (depth > DEEPEST) throw new RangeError(`a value is nested more than ${DEEPEST} deep`);
   if (typeof value === "bigint") return value.toString();
   if (typeof value === "number" && !Number.isFinite(value)) throw new RangeError(`JSON has no number ${value}`);
@@ -97,7 +96,7 @@ class Reader {
       this.#at += 1;
       members.push([key, this.value(depth + 1)]);
     }
-    // Which makes a key named __proto__ a key like any other.
+    // Not by assignment: with fromEntries, __proto__ is an ordinary key.
     return Object.fromEntries(members);
   }
 
@@ -108,7 +107,7 @@ class Reader {
     return items;
   }
 
-  /** Whether a list ends here; otherwise the comma before its next item is read. */
+  /** Whether a list ends here; otherwise reads the comma before the next item. */
   #closes(end: string, count: number): boolean {
     const next = this.#peek();
     if (next === end) {
@@ -126,7 +125,7 @@ class Reader {
   #string(): string {
     const start = this.#at;
     let end = start;
-    // Files are texts of megabytes: from quote to quote, not character by character.
+    // Searches for the closing quote, since files are strings of megabytes.
     do {
       end = this.#text.indexOf('"', end + 1);
       if (end < 0) throw this.#wrong();
@@ -166,7 +165,7 @@ class Reader {
     throw this.#wrong();
   }
 
-  /** The next character that is no space; none at the end. */
+  /** The next character that is not whitespace; empty at the end. */
   #peek(): string {
     while (/^[ \t\r\n]$/.test(this.#text.charAt(this.#at))) this.#at += 1;
     return this.#text.charAt(this.#at);

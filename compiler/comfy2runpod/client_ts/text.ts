@@ -1,24 +1,24 @@
-/** Texts of the other side, bounded and harmless wherever they are shown; and a few as Python writes them, like the worker. */
+/** Makes the text of a server safe to print, and formats values as Python does in the worker's messages. */
 
-// What Python takes for space.
+// Whitespace as Python defines it.
 const SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u;
 
-/** A text for people: not endless, and without characters that steer a terminal or turn its lines. */
+/** Makes a text safe to print: shortened, with control and bidirectional characters escaped. */
 export function plain(text: string, limit = 2000): string {
   const cut = text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
   return cut.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (one) => (one === "\n" || one === "\t" ? one : escaped(one)));
 }
 
-/** The text on one line, cut to `limit` characters. */
+/** Returns the text on one line, shortened to `limit` characters. */
 export function shorten(text: string, limit: number): string {
-  // A text may be of megabytes.
+  // The text may have megabytes.
   const characters = [...text.slice(0, limit * 8 + 2)];
   const flat = [...characters.slice(0, limit * 4).join("").split(SPACE).filter((word) => word !== "").join(" ")];
   const whole = flat.length <= limit && characters.length <= limit * 4;
   return (whole ? flat.join("") : `${flat.slice(0, limit - 1).join("")}…`).replace(/\p{Cs}/gu, escaped);
 }
 
-/** A text in quotes, as the worker's messages have it. */
+/** Quotes a text as Python's repr does. */
 export function quoted(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const inner = text.replace(/[\x22\x27\x5c]|(?! )[\p{C}\p{Z}]/gu, (one) => {
@@ -33,7 +33,7 @@ export function quoted(text: string): string {
   return `${quote}${inner}${quote}`;
 }
 
-/** A number that is no whole one, as the worker's messages have it. */
+/** Formats a number that is not an integer as Python does. */
 export function decimal(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
@@ -43,14 +43,14 @@ export function decimal(value: number): string {
   return String(value);
 }
 
-/** A count as it is read: 10,000,000. */
+/** Formats a count with separators: 10,000,000. */
 export function count(number: number): string {
   return number.toLocaleString("en-US");
 }
 
 /**
- * The one of some words that is most alike another, if any is alike enough: by the length of what they have in common,
- * the longest parts first, as Python's difflib measures it.
+ * Returns the word that is most similar to another, if the similarity reaches the cutoff. The measure is that of Python's
+ * difflib.
  */
 export function nearestOf(word: string, words: readonly string[], cutoff: number): string | undefined {
   let [best, most] = [undefined as string | undefined, cutoff];

@@ -1,4 +1,4 @@
-"""Where an endpoint is and what opens it; and the ids and addresses that it answers with, before anybody uses them."""
+"""The endpoint's URL and API key, and checks of the ids and URLs in its answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 from .errors import InputRefused, MediaBroken, NotConfigured, UnexpectedAnswer
 
 _RUNPOD = "https://api.runpod.ai/v2"
-# As RunPod's own SDK reads them.
+# The variables of RunPod's SDK.
 KEY, ENDPOINT, BASE_URL = "RUNPOD_API_KEY", "RUNPOD_ENDPOINT_ID", "RUNPOD_ENDPOINT_BASE_URL"
 
 _KEY = re.compile(r"[!-~]{1,1000}")
@@ -19,74 +19,77 @@ _URL = re.compile(r"https?://[!-~]{1,8000}", re.IGNORECASE)
 
 
 def endpoint_url(endpoint: object) -> str:
-    """An endpoint's address: of its id at RunPod, of an address elsewhere, or of RUNPOD_ENDPOINT_ID.
+    """Returns an endpoint's URL.
+
+    Args:
+        endpoint: the id of a RunPod endpoint, or a URL; None for RUNPOD_ENDPOINT_ID.
 
     Raises:
-        NotConfigured: there is none, or it is none.
+        NotConfigured: the endpoint is missing or invalid.
     """
     given = os.environ.get(ENDPOINT, "").strip() if endpoint is None else endpoint
     if not given:
-        raise NotConfigured(f"no endpoint: give its id or its address, or set {ENDPOINT}")
+        raise NotConfigured(f"no endpoint: pass its id or URL, or set {ENDPOINT}")
     if isinstance(given, str) and "://" in given:
         return _base("endpoint", given)
     if not isinstance(given, str) or not _ENDPOINT.fullmatch(given):
-        raise NotConfigured("endpoint: an id has letters, digits, - and _; an address begins with https://")
+        raise NotConfigured("endpoint: an id has letters, digits, - and _; a URL begins with https://")
     return f"{_base(BASE_URL, os.environ.get(BASE_URL, '').strip() or _RUNPOD)}/{given}"
 
 
 def api_key_of(given: object) -> str:
-    """The API key that is given, or that of RUNPOD_API_KEY, without the spaces and line ends around it.
+    """Returns the given API key, or RUNPOD_API_KEY, without surrounding whitespace.
 
     Raises:
-        NotConfigured: there is none, or it holds what no key holds; the text does not repeat it.
+        NotConfigured: the key is missing, or has invalid characters; the message does not contain it.
     """
     key = os.environ.get(KEY, "") if given is None else given
     if isinstance(key, str):
         key = key.strip()
     if not key:
-        raise NotConfigured(f"no API key: give api_key, or set {KEY}")
+        raise NotConfigured(f"no API key: pass api_key, or set {KEY}")
     if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise NotConfigured("the API key holds characters that no key has: spaces, control characters or non-ASCII")
+        raise NotConfigured("the API key contains invalid characters: spaces, control characters or non-ASCII")
     return key
 
 
 def job_path(operation: str, job_id: object) -> str:
-    """The path of an operation on a job.
+    """Returns the path of an operation on a job.
 
     Raises:
-        InputRefused: the id is none of RunPod's.
+        InputRefused: the job id is invalid.
     """
     if not isinstance(job_id, str) or not is_job_id(job_id):
-        raise InputRefused("job_id: no id of a job; `submit` gives them")
+        raise InputRefused("job_id: not a job id; `submit` returns one")
     return f"/{operation}/{quote(job_id, safe='')}"
 
 
 def job_id_in(answer: dict[str, object]) -> str:
-    """The id of the job that /run queued.
+    """Returns the job id in an answer of /run.
 
     Raises:
-        UnexpectedAnswer: the answer holds none, or one that stands for something else in a path.
+        UnexpectedAnswer: the id is missing, or is not safe in a path.
     """
     job_id = answer.get("id")
     if not isinstance(job_id, str) or not is_job_id(job_id):
-        raise UnexpectedAnswer("the answer to /run holds no id of a job; it may be queued, or not")
+        raise UnexpectedAnswer("the answer to /run has no job id; the job may be queued, or not")
     return job_id
 
 
 def is_job_id(job_id: str) -> bool:
-    """Whether an id has only letters, digits and - _ . : and is no step through folders."""
+    """Returns whether an id has only letters, digits and - _ . : and is not a relative path such as `..`."""
     return bool(_JOB.fullmatch(job_id)) and bool(job_id.strip("."))
 
 
 def file_url(output: str, url: str) -> str:
-    """The address of a file in an answer.
+    """Checks the URL of a file in an answer.
 
     Raises:
-        MediaBroken: it is none that a file is fetched from; the text does not repeat it, since a signed one is a key.
+        MediaBroken: the URL is not allowed. The message does not contain it, since a presigned URL is a secret.
     """
     problem = _problem(url)
     if problem is not None:
-        raise MediaBroken(f"{output}: the answer's address is not one that files are fetched from: {problem}")
+        raise MediaBroken(f"{output}: the answer's URL is not allowed: {problem}")
     return url
 
 
@@ -98,18 +101,18 @@ def _base(name: str, url: str) -> str:
 
 
 def _problem(url: str) -> str | None:
-    """What is wrong with an address."""
+    """Returns what is wrong with a URL."""
     if not _URL.fullmatch(url):
-        return "it is no http or https URL in ASCII"
+        return "it is not an http or https URL in ASCII"
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return "it is no whole URL"
+        return "it is not a valid URL"
     if not host:
-        return "it names no host"
+        return "it has no host"
     if "@" in parts.netloc or "\\" in url:
-        return "it holds credentials or a backslash"
+        return "it contains credentials or a backslash"
     if any(step in {".", ".."} for step in unquote(parts.path).split("/")):
-        return "its path goes up or in place"
+        return "its path contains . or .."
     return None

@@ -1,4 +1,4 @@
-"""The two clients, sync and async: they walk the steps of `flow`, and bring media home."""
+"""The sync and the async client: they execute the steps of `flow`, and download media."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .flow import OnProgress, Options, Reply, Send, Wait
 from .http import Http
 from .images import encoded, image_fields
 from .job_options import JobOptions
-from .loop import Portal
+from .loop import LoopThread
 from .media import Medium, OutputSpec, decoded, media_in, write_whole
 
 _Input = TypeVar("_Input", bound=Mapping[str, object])
@@ -30,24 +30,24 @@ _T = TypeVar("_T")
 # The files of an answer, by the output's name.
 Saved: TypeAlias = dict[str, list[Path]]
 
-# How long a call that ends early waits for its job to be told to stop.
+# How long an interrupted call waits until its job is cancelled.
 _STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What a client knows of its package."""
+    """What a client knows about its package."""
 
     # The JSON Schema of an input.
     schema: Callable[[], Mapping[str, object]]
     outputs: tuple[OutputSpec, ...]
-    # What every result holds; an output without them is none.
+    # What every output contains; one without these is incomplete.
     keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Settings:
-    """Whom a client calls, with what, and how."""
+    """The endpoint, API key and options of a client."""
 
     url: str
     api_key: str = field(repr=False)
@@ -62,24 +62,39 @@ class _Settings:
 
 
 class SyncClient(Generic[_Input, _Output, _Files]):
-    """An endpoint, for one API key. May be used by several threads; `close` it, or use it in a `with`."""
+    """The client of an endpoint. It is thread-safe. Close it, or use it in a `with` statement.
+
+    Args:
+        endpoint: the id of a RunPod endpoint, or the URL of another one; by default RUNPOD_ENDPOINT_ID.
+        api_key: the API key; by default RUNPOD_API_KEY.
+        options: time and size limits.
+
+    Raises:
+        NotConfigured: the endpoint or the API key is missing or invalid.
+    """
 
     SPEC: ClassVar[Spec]
 
     def __init__(self, endpoint: str | None = None, api_key: str | None = None, options: Options | None = None) -> None:
-        """`endpoint` is an endpoint's id at RunPod, or the address of one elsewhere.
-
-        What is omitted is read from the environment: RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY.
-
-        Raises:
-            NotConfigured: one of them is nowhere, or is none.
-        """
         settings = _Settings.of(endpoint, api_key, options)
         self.options = settings.options
-        self._portal = Portal(settings.http)
+        self._thread = LoopThread(settings.http)
 
     def submit(self, request: _Input, *, job: JobOptions | None = None) -> str:
-        """Queues a job; its id."""
+        """Queues a job.
+
+        Args:
+            request: the job's input.
+            job: options of this job.
+
+        Returns:
+            The job's id.
+
+        Raises:
+            InvalidInput: the input does not fit the package's schema.
+            SubmissionUnknown: the answer was lost; the job may be queued.
+            CallError: the request failed.
+        """
         return self._submit(request, _deadline(self.options, None), job)
 
     def result(
@@ -89,7 +104,21 @@ class SyncClient(Generic[_Input, _Output, _Files]):
         on_progress: OnProgress[_Files] | None = None,
         timeout_seconds: float | None = None,
     ) -> _Output:
-        """Waits for a job's end; its output. The job is left alone if it has not ended in time (CallTimeout)."""
+        """Waits for the result of a job.
+
+        Args:
+            job_id: the job.
+            on_progress: called with each progress update.
+            timeout_seconds: how long to wait; by default `Options.call_seconds`.
+
+        Returns:
+            The job's output.
+
+        Raises:
+            JobFailed: the job failed.
+            CallTimeout: the job has not ended in time. It is not cancelled.
+            CallError: a request failed.
+        """
         return self._result(job_id, on_progress, _deadline(self.options, timeout_seconds))
 
     def run(
@@ -100,7 +129,23 @@ class SyncClient(Generic[_Input, _Output, _Files]):
         timeout_seconds: float | None = None,
         job: JobOptions | None = None,
     ) -> _Output:
-        """Queues a job and waits for its end. Whatever ends the waiting before that, stops the job too."""
+        """Queues a job and waits for its result. If waiting is interrupted or times out, the job is cancelled.
+
+        Args:
+            request: the job's input.
+            on_progress: called with each progress update.
+            timeout_seconds: the limit for the whole call; by default `Options.call_seconds`.
+            job: options of this job.
+
+        Returns:
+            The job's output.
+
+        Raises:
+            InvalidInput: the input does not fit the package's schema.
+            JobFailed: the job failed.
+            CallTimeout: the job has not ended in time.
+            CallError: a request failed.
+        """
         deadline = _deadline(self.options, timeout_seconds)
         job_id = self._submit(request, deadline, job)
         try:
@@ -109,28 +154,34 @@ class SyncClient(Generic[_Input, _Output, _Files]):
             raise
         except BaseException:
             with contextlib.suppress(Exception):
-                self._walk(flow.cancel(job_id, self.options, time.monotonic() + _STOP_SECONDS))
+                self._execute(flow.cancel(job_id, self.options, time.monotonic() + _STOP_SECONDS))
             raise
 
     def status(self, job_id: str) -> dict[str, object]:
-        """How a job is now, as RunPod's /status says it."""
-        return self._walk(flow.look(job_id, self.options))
+        """Returns the state of a job, as RunPod's /status reports it."""
+        return self._execute(flow.get_status(job_id, self.options))
 
     def cancel(self, job_id: str) -> None:
-        """Stops a job, or takes it out of the queue."""
-        self._walk(flow.cancel(job_id, self.options))
+        """Cancels a job."""
+        self._execute(flow.cancel(job_id, self.options))
 
     def save(self, output: _Output | _Files, folder: Path | str, prefix: str = "") -> Saved:
-        """Writes the media of an output, or of a progress's `files`, into a folder.
+        """Writes the media of an output to a folder, after checking their size and sha256.
 
-        Each is checked against the size and sha256 that the answer says.
+        Args:
+            output: an output, or the `files` of a progress update.
+            folder: where to write; created if it does not exist.
+            prefix: what the file names begin with.
+
+        Returns:
+            The written files, by output.
 
         Raises:
-            MediaBroken: a file is another than the worker made, or cannot be fetched; nothing is left of it.
+            MediaBroken: a file is not the one that the worker made, or cannot be downloaded; no part of it is left.
             CannotSave: a file cannot be written.
         """
         saved: Saved = {}
-        for medium, path in _places(output, self.SPEC.outputs, folder, prefix):
+        for medium, path in _paths(output, self.SPEC.outputs, folder, prefix):
             if medium.url is None:
                 write_whole(path, decoded(medium))
             else:
@@ -140,10 +191,10 @@ class SyncClient(Generic[_Input, _Output, _Files]):
 
     def close(self) -> None:
         """Closes the connections."""
-        self._portal.close()
+        self._thread.close()
 
     def __enter__(self) -> Self:
-        """The client itself."""
+        """Returns the client."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -151,14 +202,14 @@ class SyncClient(Generic[_Input, _Output, _Files]):
         self.close()
 
     def _submit(self, request: _Input, deadline: float, job: JobOptions | None) -> str:
-        return self._walk(flow.submit(_sent(request, self.SPEC, self.options), self.options, deadline, job))
+        return self._execute(flow.submit(_prepare(request, self.SPEC, self.options), self.options, deadline, job))
 
     def _result(self, job_id: str, on_progress: OnProgress[_Files] | None, deadline: float) -> _Output:
-        tell = cast("OnProgress[Mapping[str, object]] | None", on_progress)
-        answer = self._walk(flow.result(job_id, self.options, self.SPEC.keys, tell, deadline))
+        report = cast("OnProgress[Mapping[str, object]] | None", on_progress)
+        answer = self._execute(flow.result(job_id, self.options, self.SPEC.keys, report, deadline))
         return cast("_Output", answer)
 
-    def _walk(self, steps: Generator[Send | Wait, Reply, _T]) -> _T:
+    def _execute(self, steps: Generator[Send | Wait, Reply, _T]) -> _T:
         reply: Reply | None = None
         while True:
             try:
@@ -172,29 +223,46 @@ class SyncClient(Generic[_Input, _Output, _Files]):
                 reply = self._send(step)
 
     def _send(self, step: Send) -> Reply:
-        return self._portal.call(lambda http: http.send(step))
+        return self._thread.call(lambda http: http.send(step))
 
     def _fetch(self, medium: Medium, url: str, path: Path) -> None:
-        self._portal.call(lambda http: http.fetch(medium, url, path))
+        self._thread.call(lambda http: http.fetch(medium, url, path))
 
 
 class AsyncClient(Generic[_Input, _Output, _Files]):
-    """An endpoint, for one API key, on asyncio; `aclose` it, or use it in an `async with`."""
+    """The client of an endpoint for asyncio. Close it with `aclose`, or use it in an `async with` statement.
+
+    Args:
+        endpoint: as of SyncClient, like the other arguments.
+        api_key: the API key.
+        options: time and size limits.
+
+    Raises:
+        NotConfigured: the endpoint or the API key is missing or invalid.
+    """
 
     SPEC: ClassVar[Spec]
 
     def __init__(self, endpoint: str | None = None, api_key: str | None = None, options: Options | None = None) -> None:
-        """As SyncClient's.
-
-        Raises:
-            NotConfigured: no endpoint or API key is given or in the environment, or it is none.
-        """
         settings = _Settings.of(endpoint, api_key, options)
         self.options = settings.options
         self._http = settings.http()
 
     async def submit(self, request: _Input, *, job: JobOptions | None = None) -> str:
-        """Queues a job; its id."""
+        """Queues a job.
+
+        Args:
+            request: the job's input.
+            job: options of this job.
+
+        Returns:
+            The job's id.
+
+        Raises:
+            InvalidInput: the input does not fit the package's schema.
+            SubmissionUnknown: the answer was lost; the job may be queued.
+            CallError: the request failed.
+        """
         return await self._submit(request, _deadline(self.options, None), job)
 
     async def result(
@@ -204,7 +272,21 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
         on_progress: OnProgress[_Files] | None = None,
         timeout_seconds: float | None = None,
     ) -> _Output:
-        """Waits for a job's end; its output. The job is left alone if it has not ended in time (CallTimeout)."""
+        """Waits for the result of a job.
+
+        Args:
+            job_id: the job.
+            on_progress: called with each progress update.
+            timeout_seconds: how long to wait; by default `Options.call_seconds`.
+
+        Returns:
+            The job's output.
+
+        Raises:
+            JobFailed: the job failed.
+            CallTimeout: the job has not ended in time. It is not cancelled.
+            CallError: a request failed.
+        """
         return await self._result(job_id, on_progress, _deadline(self.options, timeout_seconds))
 
     async def run(
@@ -215,7 +297,23 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
         timeout_seconds: float | None = None,
         job: JobOptions | None = None,
     ) -> _Output:
-        """Queues a job and waits for its end. Whatever ends the waiting before that, stops the job too."""
+        """Queues a job and waits for its result. If waiting is interrupted or times out, the job is cancelled.
+
+        Args:
+            request: the job's input.
+            on_progress: called with each progress update.
+            timeout_seconds: the limit for the whole call; by default `Options.call_seconds`.
+            job: options of this job.
+
+        Returns:
+            The job's output.
+
+        Raises:
+            InvalidInput: the input does not fit the package's schema.
+            JobFailed: the job failed.
+            CallTimeout: the job has not ended in time.
+            CallError: a request failed.
+        """
         deadline = _deadline(self.options, timeout_seconds)
         job_id = await self._submit(request, deadline, job)
         try:
@@ -225,31 +323,31 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
         except BaseException:
             with contextlib.suppress(Exception):
                 stop = flow.cancel(job_id, self.options, time.monotonic() + _STOP_SECONDS)
-                await asyncio.shield(self._walk(stop))
+                await asyncio.shield(self._execute(stop))
             raise
 
     async def status(self, job_id: str) -> dict[str, object]:
-        """How a job is now, as RunPod's /status says it."""
-        return await self._walk(flow.look(job_id, self.options))
+        """Returns the state of a job, as RunPod's /status reports it."""
+        return await self._execute(flow.get_status(job_id, self.options))
 
     async def cancel(self, job_id: str) -> None:
-        """Stops a job, or takes it out of the queue."""
-        await self._walk(flow.cancel(job_id, self.options))
+        """Cancels a job."""
+        await self._execute(flow.cancel(job_id, self.options))
 
     async def save(self, output: _Output | _Files, folder: Path | str, prefix: str = "") -> Saved:
-        """Writes the media of an output, or of a progress's `files`, into a folder, as SyncClient.save does."""
+        """Writes the media of an output to a folder, as SyncClient.save does."""
         saved: Saved = {}
-        for medium, path in _places(output, self.SPEC.outputs, folder, prefix):
+        for medium, path in _paths(output, self.SPEC.outputs, folder, prefix):
             await self.save_one(medium, path)
             saved.setdefault(medium.output, []).append(path)
         return saved
 
     async def save_one(self, medium: Medium, path: Path) -> None:
-        """Writes one file.
+        """Writes one file, after checking its size and sha256.
 
         Raises:
-            MediaBroken: it is another than the worker made, or cannot be fetched; nothing is left of it.
-            CannotSave: it cannot be written.
+            MediaBroken: the file is not the one that the worker made, or cannot be downloaded; no part of it is left.
+            CannotSave: the file cannot be written.
         """
         if medium.url is None:
             await asyncio.to_thread(lambda: write_whole(path, decoded(medium)))
@@ -261,7 +359,7 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
         await self._http.close()
 
     async def __aenter__(self) -> Self:
-        """The client itself."""
+        """Returns the client."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -269,15 +367,15 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
         await self.aclose()
 
     async def _submit(self, request: _Input, deadline: float, job: JobOptions | None) -> str:
-        sent = await asyncio.to_thread(_sent, request, self.SPEC, self.options)
-        return await self._walk(flow.submit(sent, self.options, deadline, job))
+        prepared = await asyncio.to_thread(_prepare, request, self.SPEC, self.options)
+        return await self._execute(flow.submit(prepared, self.options, deadline, job))
 
     async def _result(self, job_id: str, on_progress: OnProgress[_Files] | None, deadline: float) -> _Output:
-        tell = cast("OnProgress[Mapping[str, object]] | None", on_progress)
-        answer = await self._walk(flow.result(job_id, self.options, self.SPEC.keys, tell, deadline))
+        report = cast("OnProgress[Mapping[str, object]] | None", on_progress)
+        answer = await self._execute(flow.result(job_id, self.options, self.SPEC.keys, report, deadline))
         return cast("_Output", answer)
 
-    async def _walk(self, steps: Generator[Send | Wait, Reply, _T]) -> _T:
+    async def _execute(self, steps: Generator[Send | Wait, Reply, _T]) -> _T:
         reply: Reply | None = None
         while True:
             try:
@@ -298,22 +396,22 @@ def _deadline(options: Options, timeout_seconds: float | None) -> float:
     return time.monotonic() + (options.call_seconds if timeout_seconds is None else timeout_seconds)
 
 
-def _sent(request: Mapping[str, object], spec: Spec, options: Options) -> Mapping[str, object]:
-    """A request as it is sent, checked before anything is."""
+def _prepare(request: Mapping[str, object], spec: Spec, options: Options) -> Mapping[str, object]:
+    """Checks a request, and encodes its images."""
     schema = spec.schema()
     if options.check_input:
         check_input(schema, request)
     if not isinstance(request, Mapping):
-        raise InputRefused("a request is a dict with the fields of this endpoint")
+        raise InputRefused("a request must be a dict with the fields of this endpoint")
     return encoded(request, image_fields(schema), check=options.check_input)
 
 
-def _places(
+def _paths(
     output: Mapping[str, object], specs: tuple[OutputSpec, ...], folder: Path | str, prefix: str
 ) -> list[tuple[Medium, Path]]:
-    place = Path(folder)
+    directory = Path(folder)
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotSave(error) from error
-    return [(medium, place / f"{prefix}{medium.name()}") for medium in media_in(output, specs)]
+    return [(medium, directory / f"{prefix}{medium.name()}") for medium in media_in(output, specs)]

@@ -1,4 +1,4 @@
-/** The client of an endpoint: it sends by `fetch` what `flow` says, and brings media home. */
+/** The client of an endpoint: it sends the requests of `flow` by `fetch`, and downloads media. */
 
 import { apiKeyOf, endpointUrl } from "./addresses.js";
 import { type Schema, checkInput } from "./checks.js";
@@ -11,44 +11,44 @@ import { parse } from "./json.js";
 import { type MediaFile, type Medium, type OutputSpec, type Sink, bring, inMemory, mediaIn } from "./media.js";
 import { encoded } from "./images.js";
 
-// How long a call that ends early waits for its job to be told to stop. The telling goes on after that.
+// How long an interrupted call waits until its job is cancelled. The request continues after that.
 const STOP_SECONDS = 5;
 
-/** What a client knows of its package. */
+/** What a client knows about its package. */
 export interface Spec {
-  /** The JSON Schema of an input, as text: a JavaScript number does not hold every bound. */
+  /** The JSON Schema of an input, as text, since a JavaScript number cannot represent every bound. */
   readonly schema: string;
   readonly outputs: readonly OutputSpec[];
-  /** What every result holds; an output without them is none. */
+  /** What every output contains; one without these is incomplete. */
   readonly keys: readonly string[];
-  /** Whole numbers that a JavaScript number may not hold: they come back as bigints. */
+  /** Integers that a JavaScript number may not represent: they are returned as bigint. */
   readonly exact: { readonly input: readonly string[]; readonly output: readonly string[] };
 }
 
-/** What a client may be told: how patient it is, and another `fetch`. */
+/** The options of a client: time and size limits, and a `fetch` to use. */
 export interface ClientOptions extends Partial<Options> {
   readonly fetch?: Fetch;
 }
 
-/** What a call may be told. */
+/** The options of a call. */
 export interface CallOptions {
-  /** Ends the call, and stops a job that the call queued; the call then rejects with the signal's reason. */
+  /** Aborts the call, and cancels a job that the call queued; the call then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** In place of the client's callSeconds. */
+  /** Replaces the client's callSeconds. */
   readonly timeoutSeconds?: number | undefined;
 }
 
-/** What a call that queues a job may be told. */
+/** The options of a call that queues a job. */
 export interface SubmitOptions extends CallOptions {
   readonly job?: JobOptions | undefined;
 }
 
-/** What a call that tells of progress may be told. */
+/** The options of a call that reports progress. */
 export interface WatchedOptions<Files> extends CallOptions {
   readonly onProgress?: ((progress: Progress<Files>) => void) | undefined;
 }
 
-/** An endpoint, for one API key. Holds nothing that must be closed, and may be used by many calls at once. */
+/** The client of an endpoint. It need not be closed, and supports concurrent calls. */
 export class EndpointClient<Input extends object, Output extends object, Files extends object> {
   readonly options: Options;
   readonly #spec: Spec;
@@ -56,10 +56,10 @@ export class EndpointClient<Input extends object, Output extends object, Files e
   #schema: Schema | undefined;
 
   /**
-   * `endpoint` is an endpoint's id at RunPod, or the address of one elsewhere. What is omitted is read from the
-   * environment: RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY.
+   * `endpoint` is the id of a RunPod endpoint, or the URL of another one. Defaults: the environment variables
+   * RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY.
    *
-   * @throws NotConfigured: one of them is nowhere, or is none.
+   * @throws NotConfigured: the endpoint or the API key is missing or invalid.
    */
   constructor(spec: Spec, endpoint: string | undefined, apiKey: string | undefined, options: ClientOptions = {}) {
     const { fetch = globalThis.fetch, ...given } = options;
@@ -68,19 +68,19 @@ export class EndpointClient<Input extends object, Output extends object, Files e
     this.#address = { url: endpointUrl(endpoint), apiKey: apiKeyOf(apiKey), fetch };
   }
 
-  /** Queues a job; its id. A signal that comes while it is sent stops the job that comes of it. */
+  /** Queues a job, and returns its id. If the signal is aborted while it is sent, the job is cancelled. */
   async submit(request: Input, call: SubmitOptions = {}): Promise<string> {
     return this.#submit(request, this.#deadline(call), call);
   }
 
-  /** Queues a job and waits for its end. Whatever ends the waiting before that, stops the job too. */
+  /** Queues a job and waits for its output. If waiting is interrupted or times out, the job is cancelled. */
   async run(request: Input, call: SubmitOptions & WatchedOptions<Files> = {}): Promise<Output> {
     return last(this.watch(request, call), call.onProgress);
   }
 
   /**
-   * Queues a job and tells of it: each progress, and at the end its result. Whatever ends the loop before that, a `break`
-   * too, stops the job.
+   * Queues a job, and yields its progress and at the end its result. If the loop ends before that, also by `break`, the
+   * job is cancelled.
    */
   async *watch(request: Input, call: SubmitOptions = {}): AsyncGenerator<Update<Output, Files>, void, undefined> {
     const deadline = this.#deadline(call);
@@ -99,45 +99,45 @@ export class EndpointClient<Input extends object, Output extends object, Files e
     }
   }
 
-  /** Waits for a job's end; its output. The job is left alone if it has not ended in time (CallTimeout). */
+  /** Waits for a job's result, and returns its output. If it has not ended in time (CallTimeout), it is not cancelled. */
   async result(jobId: string, call: WatchedOptions<Files> = {}): Promise<Output> {
     return last(this.follow(jobId, call), call.onProgress);
   }
 
-  /** Tells of a job that was queued before, as `watch` does, and leaves it alone. */
+  /** Yields the updates of a queued job, as `watch` does, without cancelling it. */
   follow(jobId: string, call: CallOptions = {}): AsyncGenerator<Update<Output, Files>, void, undefined> {
     return this.#follow(jobId, this.#deadline(call), call.signal);
   }
 
-  /** How a job is now, as RunPod's /status says it. */
+  /** Returns the state of a job, as RunPod's /status reports it. */
   async status(jobId: string, call: Pick<CallOptions, "signal"> = {}): Promise<Readonly<Record<string, unknown>>> {
     return flow.look(portOf(this.#address, call.signal), jobId, this.options);
   }
 
-  /** Stops a job, or takes it out of the queue. */
+  /** Cancels a job. */
   async cancel(jobId: string, call: Pick<CallOptions, "signal"> = {}): Promise<void> {
     await flow.cancel(portOf(this.#address, call.signal), jobId, this.options);
   }
 
-  /** The files of an output, or of a progress's `files`, as the answer describes them; nothing is fetched. */
+  /** Returns the files of an output, or of the `files` of a progress update; downloads nothing. */
   files(output: Output | Files): Medium[] {
     return mediaIn(output as Readonly<Record<string, unknown>>, this.#spec.outputs);
   }
 
   /**
-   * Brings the files of an output, or of a progress's `files`, each checked against the size and sha256 that the answer says.
+   * Downloads the files of an output, or of the `files` of a progress update, and checks their size and sha256.
    *
-   * @throws MediaBroken: a file is another than the worker made, or cannot be fetched.
+   * @throws MediaBroken: a file is not the one that the worker made, or cannot be downloaded.
    */
   async media(output: Output | Files, call: Pick<CallOptions, "signal"> = {}): Promise<MediaFile[]> {
-    const brought: MediaFile[] = [];
+    const files: MediaFile[] = [];
     for (const medium of this.files(output)) {
-      brought.push({ ...medium, bytes: await this.bring(medium, inMemory, call) });
+      files.push({ ...medium, bytes: await this.bring(medium, inMemory, call) });
     }
-    return brought;
+    return files;
   }
 
-  /** Brings one file into a sink of the caller's, checked as `media` does. */
+  /** Writes one file to a sink, checked as `media` does. */
   async bring<T>(
     medium: Medium,
     open: () => Promise<Sink<T>> | Sink<T>,
@@ -151,12 +151,12 @@ export class EndpointClient<Input extends object, Output extends object, Files e
     this.#schema ??= parse(this.#spec.schema) as Schema;
     if (isRecord(request)) checkExact(request, this.#spec.exact.input);
     if (this.options.checkInput) checkInput(this.#schema, request);
-    if (!isRecord(request)) throw new InputRefused("a request is an object with the fields of this endpoint");
+    if (!isRecord(request)) throw new InputRefused("a request must be an object with the fields of this endpoint");
     const sent = await encoded(request, this.#schema, this.options.checkInput);
     signal?.throwIfAborted();
     const queued = flow.submit(portOf(this.#address, signal), sent, this.options, deadline, job);
     if (signal === undefined) return queued;
-    // The request goes on after an abort, because only its answer says which job is to be stopped.
+    // An abort does not end the request, since its answer has the id of the job to cancel.
     const kept = queued.then(
       async (jobId) => {
         if (signal.aborted) await this.#stop(jobId);
@@ -186,11 +186,11 @@ export class EndpointClient<Input extends object, Output extends object, Files e
     }
   }
 
-  /** Stops a job that nobody waits for any more, as far as that can be done: what ended the waiting is what is said. */
+  /** Cancels a job after the call was interrupted. Errors are ignored: the interruption is what is reported. */
   async #stop(jobId: string): Promise<void> {
     const deadline = now() + this.options.requestSeconds;
-    const told = flow.cancel(portOf(this.#address, undefined), jobId, this.options, deadline).catch(() => undefined);
-    await within(told, STOP_SECONDS);
+    const cancelled = flow.cancel(portOf(this.#address, undefined), jobId, this.options, deadline).catch(() => undefined);
+    await within(cancelled, STOP_SECONDS);
   }
 
   #deadline(call: CallOptions): number {
@@ -209,7 +209,7 @@ async function last<Output, Files>(
   throw new CallError("a job's updates ended without its result");
 }
 
-/** What a promise brings; if the signal comes, it is waited for only so long as a job takes to be stopped. */
+/** Awaits a promise; after an abort, only for as long as cancelling a job may take. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let aborted = (): void => undefined;
   const late = new Promise<never>((_, reject) => {
@@ -223,7 +223,7 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-/** Waits for a promise, but only so long. */
+/** Awaits a promise with a time limit. */
 async function within(promise: Promise<unknown>, seconds: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<void>((resolve) => {
@@ -241,13 +241,13 @@ function checkExact(request: Readonly<Record<string, unknown>>, names: readonly 
     const value = request[name];
     if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) {
       throw new InputRefused(
-        `${name}: a JavaScript number cannot hold ${value} exactly; give it as a bigint, with an n behind its digits`,
+        `${name}: a JavaScript number cannot hold ${value} exactly; pass it as a bigint, with an n after its digits`,
       );
     }
   }
 }
 
-/** An output whose whole numbers of any size are bigints, whichever they are. */
+/** Converts the integers of unlimited size in an output to bigint. */
 function exactly(output: Readonly<Record<string, unknown>>, names: readonly string[]): object {
   const exact: Record<string, unknown> = { ...output };
   for (const name of names) {

@@ -1,6 +1,6 @@
-"""An event loop on a thread of its own, so that a client without asyncio has the same limits.
+"""An event loop on a thread, so that the sync client has the same time limits as the async one.
 
-A thread cannot be told to stop waiting for a socket, a task can.
+A task that waits for a socket can be cancelled, a thread cannot.
 """
 
 from __future__ import annotations
@@ -17,40 +17,44 @@ from .errors import CallError
 from .http import Http
 
 _T = TypeVar("_T")
-# Where a signal does not end the wait for another thread, it is seen between two waits.
-_LOOK_SECONDS = 0.5
-_END_SECONDS = 5.0
+# On some platforms, a signal does not interrupt the wait for another thread, so the wait is divided.
+_WAIT_SECONDS = 0.5
+_JOIN_SECONDS = 5.0
 _CLOSE_SECONDS = 0.5
 _TURNS = 3
 
 
-class Portal:
-    """Connections that any thread may use; they are made when they are first needed, and anew in a forked process."""
+class LoopThread:
+    """Runs coroutines for other threads. The thread starts at the first call, and again in a forked process.
 
-    def __init__(self, made: Callable[[], Http]) -> None:
-        self._made = made
+    Args:
+        connect: creates the connections on the thread's event loop.
+    """
+
+    def __init__(self, connect: Callable[[], Http]) -> None:
+        self._connect = connect
         self._lock = threading.Lock()
         self._process = 0
         self._closed = False
 
-    def call(self, work: Callable[[Http], Awaitable[_T]]) -> _T:
-        """What comes of some work on the loop; whatever ends the waiting ends the work.
+    def call(self, function: Callable[[Http], Awaitable[_T]]) -> _T:
+        """Runs an async function on the loop and returns its result. It is cancelled if the caller is interrupted.
 
         Raises:
-            CallError: it is closed; or what the work raises.
+            CallError: the client is closed. What the function raises is raised, too.
         """
         http, loop = self._open()
 
-        async def working() -> _T:
-            return await work(http)
+        async def run() -> _T:
+            return await function(http)
 
-        future = asyncio.run_coroutine_threadsafe(working(), loop)
+        future = asyncio.run_coroutine_threadsafe(run(), loop)
         try:
             while not future.done():
-                concurrent.futures.wait([future], timeout=_LOOK_SECONDS)
+                concurrent.futures.wait([future], timeout=_WAIT_SECONDS)
             return future.result()
         except concurrent.futures.CancelledError:
-            raise CallError("this client was closed meanwhile") from None
+            raise CallError("this client was closed during the call") from None
         finally:
             future.cancel()
 
@@ -60,7 +64,7 @@ class Portal:
             self._closed = True
             if self._process == os.getpid():
                 self._end()
-                self._thread.join(_END_SECONDS)
+                self._thread.join(_JOIN_SECONDS)
             self._process = 0
 
     def _open(self) -> tuple[Http, asyncio.AbstractEventLoop]:
@@ -68,7 +72,7 @@ class Portal:
             if self._closed:
                 raise CallError("this client is closed")
             if self._process != os.getpid():
-                self._http, self._loop = self._made(), asyncio.new_event_loop()
+                self._http, self._loop = self._connect(), asyncio.new_event_loop()
                 arguments = (self._http, self._loop)
                 self._thread = threading.Thread(target=_serve, args=arguments, name="endpoint-client", daemon=True)
                 self._thread.start()
@@ -87,11 +91,11 @@ def _serve(http: Http, loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _finish(http: Http, loop: asyncio.AbstractEventLoop) -> None:
-    """Closes the connections, and waits for what they leave behind on the loop."""
+    """Closes the connections, and waits for their tasks on the loop."""
     await _end_tasks()
     await http.close()
     await loop.shutdown_asyncgens()
-    # The body of an answer that was not read to its end is closed by a callback, which starts a task.
+    # The unread body of an answer is closed by a callback that starts a task.
     for _ in range(_TURNS):
         await asyncio.sleep(0)
         if closing := asyncio.all_tasks() - {asyncio.current_task()}:

@@ -1,4 +1,4 @@
-"""Texts and JSON of the other side: bounded, and harmless wherever they are shown."""
+"""Text and JSON from a server: limited in size, and safe to print."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import math
 import unicodedata
 from typing import NoReturn
 
-# Far more than any answer has.
+# The deepest nesting of JSON; answers have far less.
 DEEPEST = 256
 _MOST_DIGITS = 1000
-# Counted before any is made: of a few bytes each, those of a long text would take gigabytes.
+# Counted before parsing: small values of a long text would take gigabytes as Python objects.
 _MOST_VALUES = 250_000
 
 
 def plain(text: str, limit: int = 2000) -> str:
-    """A text of the other side for people: bounded, and without characters that steer a terminal or turn its lines."""
+    """Makes a server's text safe to print: shortened, with control and bidirectional characters escaped."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(map(_shown, cut))
 
 
 def read_json(text: str) -> object:
-    """A JSON text's value.
+    """Parses JSON.
 
     Raises:
-        ValueError: it is no JSON, is nested more than 256 deep, holds more than 250,000 commas and brackets, or a
-            number of over 1,000 digits or none that a double holds.
+        ValueError: it is invalid, nested more than 256 deep, has more than 250,000 commas and brackets, or a number
+            of more than 1,000 digits or out of the range of a double.
     """
     if sum(map(text.count, ",[{")) > _MOST_VALUES:
         raise ValueError("too many values")
@@ -42,14 +42,14 @@ def read_json(text: str) -> object:
 
 
 def read_object(body: bytes) -> dict[str, object]:
-    """The JSON object that a body holds.
+    """Parses a JSON object.
 
     Raises:
-        ValueError: it holds none.
+        ValueError: the body is not a JSON object.
     """
     value = read_json(body.decode("utf-8-sig"))
     if not isinstance(value, dict):
-        raise ValueError("no object")  # noqa: TRY004 - of a text, not of an argument
+        raise ValueError("not an object")  # noqa: TRY004 - of a text, not of an argument
     return value
 
 
@@ -61,17 +61,17 @@ def _shown(character: str) -> str:
 
 
 def _inside(value: object) -> list[object]:
-    """The lists and objects that stand right in a value."""
+    """The lists and objects directly inside a value."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [one for one in inner if isinstance(one, (dict, list))]
 
 
 def _refused(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _integer(digits: str) -> int:
-    # Longer ones take a time that grows with the square of their length.
+    # Conversion takes time quadratic in the length.
     if len(digits) > _MOST_DIGITS:
         raise ValueError("a number of too many digits")
     return int(digits)

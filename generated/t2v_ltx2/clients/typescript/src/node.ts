@@ -1,4 +1,4 @@
-/** What needs a file system: files of an answer saved, images read. For Node, Bun and Deno; browsers never load this. */
+/** Saves files and reads images, in Node, Bun and Deno. Browsers do not load this module. */
 
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
@@ -10,16 +10,16 @@ import type { Sink } from "./media.js";
 import type { EndpointClient } from "./transport.js";
 
 export interface SaveOptions {
-  /** What the names of the files begin with. */
+  /** What the file names begin with. */
   readonly prefix?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Writes the media of an output, or of a progress's `files`, into a folder, each checked against the size and sha256 that
- * the answer says; their paths, by the output's name. A file is there whole, or not at all.
+ * Writes the media of an output, or of the `files` of a progress update, to a folder, after checking their size and
+ * sha256. Returns the paths, by output. Files are written atomically.
  *
- * @throws MediaBroken: a file is another than the worker made, or cannot be fetched; nothing is left of it.
+ * @throws MediaBroken: a file is not the one that the worker made, or cannot be downloaded; no part of it is left.
  * @throws CannotSave: a file cannot be written.
  */
 export async function save<Input extends object, Output extends object, Files extends object>(
@@ -41,9 +41,9 @@ export async function save<Input extends object, Output extends object, Files ex
 }
 
 /**
- * An image file's bytes, as fields that take images take them.
+ * Reads an image file for an image field.
  *
- * @throws InputRefused: it cannot be read.
+ * @throws InputRefused: the file cannot be read.
  */
 export async function image(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
   try {
@@ -78,7 +78,7 @@ async function onDisk(part: string, path: string): Promise<Sink<void>> {
   };
 }
 
-/** What a step of the file system brings; its faults as ours. */
+/** Awaits a file system operation; throws CannotSave if it fails. */
 async function saving<T>(step: Promise<T>): Promise<T> {
   try {
     return await step;
