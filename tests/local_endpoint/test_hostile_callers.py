@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from comfy2runpod.local_endpoint import LocalEndpoint, front, operations, running_endpoint
+from comfy2runpod.local_endpoint import LocalEndpoint, connection_limits, operations, running_endpoint
 from tests.patience import HANG_SECONDS
 
 HOST = b"Host: 127.0.0.1\r\n"
@@ -160,7 +160,7 @@ def test_a_connection_that_breaks_at_any_point_is_no_news(url: str) -> None:
 
 @pytest.mark.parametrize("head", [b"", b"POST ", b"POST PLACE/run HTTP/1.1\r\nX: a\r\n"])
 def test_a_head_that_does_not_come_ends_the_connection(url: str, head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 0.5)
     with connected(url) as link:
         link.sendall(head.replace(b"PLACE", urlsplit(url).path.encode()))
         assert said(link) == b""
@@ -174,7 +174,7 @@ def test_a_body_that_does_not_come_is_answered(url: str, monkeypatch: pytest.Mon
 
 
 def test_connections_are_bounded_in_number(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "MOST_CONNECTIONS", 10)
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 10)
     links = [connected(url) for _ in range(10)]
     try:
         with connected(url) as one_more:

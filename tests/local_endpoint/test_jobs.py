@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from comfy2runpod.local_endpoint.jobs import (
-    MOST_KEPT_BYTES,
-    MOST_WAITING,
-    MOST_WAITING_BYTES,
+    MAX_KEPT_BYTES,
+    MAX_QUEUED,
+    MAX_QUEUED_BYTES,
     Jobs,
     QueueFull,
     Request,
@@ -47,7 +47,7 @@ def test_a_result_is_kept_as_long_as_runpod_keeps_it(jobs: Jobs, clock: Clock, s
     job = jobs.add(request(sync=sync))
     assert job.id.startswith("sync-") is sync
     jobs.take()
-    jobs.done(job.id, {"output": 1})
+    jobs.finish(job.id, {"output": 1})
     clock.now += kept
     assert jobs.get(job.id) is job
     clock.now += 1
@@ -60,14 +60,14 @@ def test_large_results_are_forgotten_earlier_the_oldest_first(jobs: Jobs, clock:
         job = jobs.add(request())
         jobs.take()
         clock.now += 1
-        jobs.done(job.id, {"output": 1}, MOST_KEPT_BYTES // 3)
+        jobs.finish(job.id, {"output": 1}, MAX_KEPT_BYTES // 3)
         ended.append(job)
     assert [jobs.get(job.id) is job for job in ended] == [False, True, True, True]
     # One that is larger than all that may be kept is there for whoever waits for it.
     job = jobs.add(request())
     jobs.take()
     clock.now += 1
-    jobs.done(job.id, {"output": 1}, 2 * MOST_KEPT_BYTES)
+    jobs.finish(job.id, {"output": 1}, 2 * MAX_KEPT_BYTES)
     assert jobs.get(job.id) is job
     assert jobs.get(ended[-1].id) is None
 
@@ -77,7 +77,7 @@ def test_only_what_can_be_retried_keeps_its_input(jobs: Jobs) -> None:
     for state, result in ((State.COMPLETED, {"output": 1}), (State.FAILED, {"error": "no"})):
         job = jobs.add(replace(request(), input={"prompt": "a cat"}, size=100))
         jobs.take()
-        jobs.done(job.id, result)
+        jobs.finish(job.id, result)
         jobs_ended[state] = job
     assert jobs_ended[State.COMPLETED].request.input is None
     assert jobs_ended[State.FAILED].request.input == {"prompt": "a cat"}
@@ -85,7 +85,7 @@ def test_only_what_can_be_retried_keeps_its_input(jobs: Jobs) -> None:
 
 
 def test_no_more_bytes_wait_than_there_is_room_for(jobs: Jobs) -> None:
-    jobs.add(replace(request(), size=MOST_WAITING_BYTES - 10))
+    jobs.add(replace(request(), size=MAX_QUEUED_BYTES - 10))
     with pytest.raises(QueueFull):
         jobs.add(replace(request(), size=11))
     jobs.add(replace(request(), size=10))
@@ -99,7 +99,7 @@ def test_a_job_is_dropped_after_its_time_to_live_and_the_worker_is_told(jobs: Jo
     clock.now += 10
     assert jobs.get(running.id) is None
     assert jobs.to_stop() == [running.id]
-    jobs.done(running.id, {"output": 1})
+    jobs.finish(running.id, {"output": 1})
 
 
 def test_a_job_that_runs_too_long_is_timed_out_and_can_be_tried_again(jobs: Jobs, clock: Clock) -> None:
@@ -111,7 +111,7 @@ def test_a_job_that_runs_too_long_is_timed_out_and_can_be_tried_again(jobs: Jobs
     assert jobs.to_stop() == []
     assert jobs.retry(job)
     assert jobs.take() is job
-    jobs.done(job.id, {"output": 2})
+    jobs.finish(job.id, {"output": 2})
     assert job.to_json() == {
         "id": job.id, "status": "COMPLETED", "delayTime": 0, "executionTime": 0, "output": 2,
     }  # fmt: skip
@@ -135,22 +135,22 @@ def test_progress_after_the_result_or_of_a_cancelled_job_changes_nothing(jobs: J
     jobs.take()
     jobs.progress(job.id, {"percent": 5})
     assert job.to_json()["output"] == {"percent": 5}
-    jobs.done(job.id, {"output": "result"})
+    jobs.finish(job.id, {"output": "result"})
     jobs.progress(job.id, {"percent": 6})
     assert job.to_json()["output"] == "result"
     jobs.take()
     jobs.cancel(cancelled)
-    jobs.done(cancelled.id, {"output": "late"})
+    jobs.finish(cancelled.id, {"output": "late"})
     assert cancelled.state is State.CANCELLED
     assert "output" not in cancelled.to_json()
 
 
 def test_too_many_waiting_jobs_are_refused(jobs: Jobs) -> None:
-    for _ in range(MOST_WAITING):
+    for _ in range(MAX_QUEUED):
         jobs.add(request())
     with pytest.raises(QueueFull):
         jobs.add(request())
-    assert jobs.purge() == MOST_WAITING
+    assert jobs.purge() == MAX_QUEUED
     jobs.add(request())
 
 

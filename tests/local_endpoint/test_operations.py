@@ -229,7 +229,7 @@ async def test_a_handler_that_cannot_start_fails_its_jobs_in_words(package: Path
     ):
         failed = (await http.post("/runsync", json={"input": {}})).json()
         assert failed["status"] == "FAILED"
-        assert "has not started" in failed["error"]
+        assert "failed to start" in failed["error"]
         assert (await http.get("/health")).json()["workers"]["unhealthy"] == 1
 
 

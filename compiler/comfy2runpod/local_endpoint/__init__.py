@@ -1,4 +1,4 @@
-"""An endpoint on loopback: RunPod's operations in front of a package's own worker, for trying and for tests."""
+"""A local endpoint: RunPod's API on loopback, with a package's own worker, for development and tests."""
 
 from comfy2runpod.local_endpoint.packages import Package, read_package
 from comfy2runpod.local_endpoint.pages import pages_of

@@ -1,6 +1,7 @@
-"""What stands before the local server's requests: so many connections, and each may say nothing only for so long.
+"""Limits the connections of the local server, and how long each may be idle.
 
-aiohttp bounds a request's head in bytes, not in time: who sends a byte a minute would keep a connection for ever.
+aiohttp limits the size of a request's headers, but not the time: a client that sends a byte per minute would keep a
+connection open forever (a slowloris attack).
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ import aiohttp
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-# How long a request's head may take, and a connection may rest; and how many there may be at once.
+# How long the headers of a request may take, and a connection may be idle; and the number of open connections.
 HEAD_SECONDS = 30.0
-MOST_CONNECTIONS = 256
+MAX_CONNECTIONS = 256
 
-# What the other side causes: a connection that breaks, a body that is not packed or parted as it says.
-OUTSIDE = (web.RequestPayloadError, aiohttp.ClientError, HttpProcessingError, ConnectionError)
+# Errors that a client causes: a broken connection, or a body with invalid compression or chunks.
+CLIENT_ERRORS = (web.RequestPayloadError, aiohttp.ClientError, HttpProcessingError, ConnectionError)
 
 
 def http_log() -> logging.Logger:
-    """The log of the HTTP side: what callers do wrong is answered, and is no news."""
+    """Returns the log of the HTTP server, without errors that clients cause."""
     log = logging.getLogger("comfy2runpod.serve.http")
     if not log.filters:
         log.addFilter(_is_ours)
@@ -32,56 +33,56 @@ def http_log() -> logging.Logger:
 
 def _is_ours(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, OUTSIDE)
+    return not isinstance(error, CLIENT_ERRORS)
 
 
-class Fronts:
-    """The connections of one server."""
+class ConnectionLimits:
+    """The open connections of one server."""
 
     def __init__(self) -> None:
-        self._open: dict[int, _Front] = {}
+        self._open: dict[int, _LimitedConnection] = {}
 
-    def before(self, runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:
-        """What makes the protocol of each new connection to a runner that is set up."""
-        return lambda: _Front(cast(web.Server, runner.server)(), self._open)
+    def protocol_factory(self, runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:
+        """Returns the protocol factory for the server of a runner, which must be set up."""
+        return lambda: _LimitedConnection(cast(web.Server, runner.server)(), self._open)
 
-    def begun(self, request: web.Request) -> None:
-        """A request's head is whole: from now on its own limits hold."""
-        front = self._open.get(id(request.protocol))
-        if front is not None:
-            front.rest(None)
+    def request_started(self, request: web.Request) -> None:
+        """Ends the idle limit: the headers of a request are complete."""
+        connection = self._open.get(id(request.protocol))
+        if connection is not None:
+            connection.limit_idle(None)
 
-    def ended(self, request: web.Request) -> None:
-        """A request is answered."""
-        front = self._open.get(id(request.protocol))
-        if front is not None:
-            front.rest(HEAD_SECONDS)
+    def request_ended(self, request: web.Request) -> None:
+        """Starts the idle limit again: a request is answered."""
+        connection = self._open.get(id(request.protocol))
+        if connection is not None:
+            connection.limit_idle(HEAD_SECONDS)
 
 
-class _Front(asyncio.Protocol):
-    """One connection: all that it hears goes to aiohttp's protocol."""
+class _LimitedConnection(asyncio.Protocol):
+    """One connection. It passes all data to aiohttp's protocol."""
 
-    def __init__(self, inner: web.RequestHandler, others: dict[int, _Front]) -> None:
+    def __init__(self, inner: web.RequestHandler, others: dict[int, _LimitedConnection]) -> None:
         self._inner = inner
         self._others = others
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._unsent = 0
 
-    def rest(self, seconds: float | None) -> None:
-        """From now on it may say nothing for so long; None: as long as it takes."""
+    def limit_idle(self, seconds: float | None) -> None:
+        """Sets how long the connection may be idle from now on; None for no limit."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
         if seconds is not None and self._transport is not None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._late)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._close_if_idle)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._others[id(self._inner)] = self
         self._inner.connection_made(transport)
-        self.rest(HEAD_SECONDS)
-        if len(self._others) > MOST_CONNECTIONS:
+        self.limit_idle(HEAD_SECONDS)
+        if len(self._others) > MAX_CONNECTIONS:
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -98,17 +99,17 @@ class _Front(asyncio.Protocol):
         self._inner.resume_writing()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.rest(None)
+        self.limit_idle(None)
         self._transport = None
         self._others.pop(id(self._inner), None)
         self._inner.connection_lost(error)
 
-    def _late(self) -> None:
+    def _close_if_idle(self) -> None:
         if self._transport is None:
             return
-        # An answer that is still being read, however slowly, is no rest.
+        # A client that still reads an answer, however slowly, is not idle.
         unsent, self._unsent = self._unsent, self._transport.get_write_buffer_size()
         if self._unsent and self._unsent != unsent:
-            self.rest(HEAD_SECONDS)
+            self.limit_idle(HEAD_SECONDS)
         else:
             self._transport.abort()

@@ -1,6 +1,6 @@
-"""The queue of one endpoint, as RunPod keeps it: jobs, their states and times, and how long results are kept.
+"""The job queue of one endpoint, with RunPod's states, time limits and retention.
 
-No I/O: the time is given by a clock, and whoever waits for a change does so on an event.
+It does no I/O: the clock is passed in, and events signal changes.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from enum import StrEnum
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod_contract.limits import DEFAULT_TTL_MS, RUN_KEPT_SECONDS, RUNSYNC_KEPT_SECONDS
 
-# RunPod's own: how long a result can be asked for, by the operation that queued the job.
+# How long RunPod keeps a result, by the operation that queued the job.
 TTL_SECONDS = DEFAULT_TTL_MS / 1000
-# Above so many waiting jobs, or bytes of them, new ones are answered 429.
-MOST_WAITING = 1000
-MOST_WAITING_BYTES = 1 << 30
-# What has ended is forgotten earlier, the oldest first, above so many bytes of inputs and outputs.
-MOST_KEPT_BYTES = 1 << 30
+# With so many queued jobs, or bytes of their inputs, a new one is refused with 429.
+MAX_QUEUED = 1000
+MAX_QUEUED_BYTES = 1 << 30
+# With more bytes of inputs and outputs of ended jobs, the oldest are removed before their time.
+MAX_KEPT_BYTES = 1 << 30
 
 
 class State(StrEnum):
@@ -39,12 +39,12 @@ LIVE = (State.IN_QUEUE, State.IN_PROGRESS)
 
 
 class QueueFull(Exception):
-    """Too many jobs wait."""
+    """Too many jobs are queued."""
 
 
 @dataclass(slots=True)
 class Request:
-    """What a caller sent: the job's input and, in seconds, the times of its policy; None takes the endpoint's.
+    """A caller's request. The time limits of its policy are in seconds; None for the endpoint's.
 
     `size` is that of the body in bytes.
     """
@@ -61,7 +61,7 @@ class Request:
 
 @dataclass(slots=True)
 class Job:
-    """One job; times are the clock's, in seconds."""
+    """One job. Times are in seconds of the clock."""
 
     id: str
     request: Request
@@ -78,16 +78,16 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether the job has ended."""
         return self.state not in LIVE
 
     @property
     def size(self) -> int:
-        """What is kept of it, in bytes as they were sent."""
+        """The size of its input and output, in bytes of JSON."""
         return self.request.size + self.output_size
 
     def to_json(self) -> JsonObject:
-        """The answer of /status."""
+        """Returns the answer of /status."""
         answer: JsonObject = {"id": self.id, "status": self.state.value}
         if self.taken_at is not None:
             answer["delayTime"] = _milliseconds(self.taken_at - self.queued_at)
@@ -102,14 +102,22 @@ class Job:
 
 @dataclass(slots=True)
 class Jobs:
-    """All jobs of one endpoint."""
+    """All jobs of one endpoint.
+
+    Attributes:
+        clock: returns the time in seconds.
+        execution_seconds: the endpoint's time limit for running a job.
+        on_end: called with each job that ends.
+        retried: how many jobs were retried.
+        counts: how many jobs ended, by state.
+        work: set when a job is queued or is to be stopped.
+    """
 
     clock: Callable[[], float]
     execution_seconds: float
     on_end: Callable[[Job], None] = lambda _job: None
     retried: int = 0
     counts: dict[State, int] = field(default_factory=dict)
-    # Set whenever a job waits or is to be stopped.
     work: asyncio.Event = field(default_factory=asyncio.Event)
     _jobs: dict[str, Job] = field(default_factory=dict)
     _waiting: deque[Job] = field(default_factory=deque)
@@ -119,7 +127,7 @@ class Jobs:
         """Queues a job.
 
         Raises:
-            QueueFull: too many wait.
+            QueueFull: too many jobs are queued.
         """
         self.sweep()
         if self._is_full(request):
@@ -130,12 +138,12 @@ class Jobs:
         return job
 
     def get(self, job_id: str) -> Job | None:
-        """A job that RunPod would still know."""
+        """Returns a job, or None if RunPod would no longer know it."""
         self.sweep()
         return self._jobs.get(job_id)
 
     def take(self) -> Job | None:
-        """The next job, for the worker; it is IN_PROGRESS from now."""
+        """Takes the next job for the worker, and sets it to IN_PROGRESS. Returns None if no job is queued."""
         self.sweep()
         if not self._waiting:
             return None
@@ -145,20 +153,20 @@ class Jobs:
         return job
 
     def progress(self, job_id: str, output: Json) -> None:
-        """A worker's progress update; one that comes after the result is dropped, as it would undo it."""
+        """Stores a progress update. One that arrives after the result is dropped, since it would overwrite it."""
         job = self._jobs.get(job_id)
         if job is not None and job.state is State.IN_PROGRESS:
             job.output, job.has_output = output, True
 
-    def part(self, job_id: str, output: Json) -> None:
-        """A part of a stream."""
+    def add_stream_part(self, job_id: str, output: Json) -> None:
+        """Stores a part of a streamed output."""
         job = self._jobs.get(job_id)
         if job is not None and job.state is State.IN_PROGRESS:
             job.stream.append(output)
             job.changed.set()
 
-    def done(self, job_id: str, result: JsonObject, size: int = 0) -> None:
-        """A worker's result of `size` bytes; that of a job which was stopped meanwhile is dropped."""
+    def finish(self, job_id: str, result: JsonObject, size: int = 0) -> None:
+        """Stores a result of `size` bytes. That of a job that was stopped is dropped."""
         job = self._jobs.get(job_id)
         if job is None or job.state is not State.IN_PROGRESS:
             return
@@ -169,12 +177,16 @@ class Jobs:
         self._end(job, State.COMPLETED if error is None else State.FAILED)
 
     def cancel(self, job: Job) -> None:
-        """Takes a job out of the queue, or has the worker stop it; one that has ended stays as it is."""
+        """Removes a job from the queue, or stops it. A job that has ended is not changed."""
         if not job.ended:
-            self._stopped(job, State.CANCELLED)
+            self._stop_job(job, State.CANCELLED)
 
     def retry(self, job: Job) -> bool:
-        """Queues a job that FAILED or TIMED_OUT again, under its id."""
+        """Queues a failed or timed out job again, with the same id; returns False for another state.
+
+        Raises:
+            QueueFull: too many jobs are queued.
+        """
         if job.state not in (State.FAILED, State.TIMED_OUT):
             return False
         if self._is_full(job.request):
@@ -189,20 +201,20 @@ class Jobs:
         return True
 
     def purge(self) -> int:
-        """Drops all that wait; how many."""
+        """Removes all queued jobs, and returns how many."""
         dropped = list(self._waiting)
         for job in dropped:
             self.cancel(job)
         return len(dropped)
 
     def to_stop(self) -> list[str]:
-        """The ids that the worker is to stop, once each."""
+        """Returns the ids of jobs that the worker must stop. Each is returned once."""
         self.sweep()
         ids, self._stop = self._stop, []
         return ids
 
-    def lost(self, reason: str) -> None:
-        """The worker is gone: what it had taken has failed."""
+    def fail_running(self, reason: str) -> None:
+        """Fails the running jobs, after the worker has ended."""
         for job in list(self._jobs.values()):
             if job.state is State.IN_PROGRESS:
                 job.error, job.has_output = reason, False
@@ -210,15 +222,15 @@ class Jobs:
         self._stop.clear()
 
     def waiting(self) -> int:
-        """How many wait."""
+        """Returns how many jobs are queued."""
         return len(self._waiting)
 
     def running(self) -> int:
-        """How many a worker has taken."""
+        """Returns how many jobs are running."""
         return sum(job.state is State.IN_PROGRESS for job in self._jobs.values())
 
     def sweep(self) -> None:
-        """Ends jobs whose time is up, and forgets what RunPod would have forgotten."""
+        """Times jobs out, and removes those that RunPod would no longer keep."""
         now = self.clock()
         for job in list(self._jobs.values()):
             request = job.request
@@ -227,26 +239,26 @@ class Jobs:
                 if now - job.ended_at > kept:
                     del self._jobs[job.id]
             elif now - job.queued_at > (TTL_SECONDS if request.ttl_seconds is None else request.ttl_seconds):
-                self._stopped(job, State.TIMED_OUT)
+                self._stop_job(job, State.TIMED_OUT)
                 del self._jobs[job.id]
             elif job.taken_at is not None and now - job.taken_at > (
                 request.execution_seconds or self.execution_seconds
             ):
                 job.error = "executionTimeout exceeded"
-                self._stopped(job, State.TIMED_OUT)
+                self._stop_job(job, State.TIMED_OUT)
 
     def _is_full(self, request: Request) -> bool:
         waiting = sum(job.request.size for job in self._waiting)
-        return len(self._waiting) >= MOST_WAITING or waiting + request.size > MOST_WAITING_BYTES
+        return len(self._waiting) >= MAX_QUEUED or waiting + request.size > MAX_QUEUED_BYTES
 
-    def _forget_oldest(self) -> None:
+    def _remove_oldest(self) -> None:
         ended = sorted(
             (job for job in self._jobs.values() if job.ended_at is not None), key=lambda job: job.ended_at or 0
         )
         size = sum(job.size for job in ended)
-        # The last one is what its caller waits for.
+        # Keeps the newest, which its caller waits for.
         for job in ended[:-1]:
-            if size <= MOST_KEPT_BYTES:
+            if size <= MAX_KEPT_BYTES:
                 return
             del self._jobs[job.id]
             size -= job.size
@@ -259,7 +271,7 @@ class Jobs:
             self._waiting.insert(behind, job)
         self.work.set()
 
-    def _stopped(self, job: Job, state: State) -> None:
+    def _stop_job(self, job: Job, state: State) -> None:
         if job.state is State.IN_PROGRESS:
             self._stop.append(job.id)
         else:
@@ -271,12 +283,12 @@ class Jobs:
     def _end(self, job: Job, state: State) -> None:
         job.state, job.ended_at = state, self.clock()
         if state not in (State.FAILED, State.TIMED_OUT):
-            # Nobody can retry it.
+            # It cannot be retried.
             job.request.input, job.request.size = None, 0
         self.counts[state] = self.counts.get(state, 0) + 1
         job.changed.set()
         self.on_end(job)
-        self._forget_oldest()
+        self._remove_oldest()
 
 
 def _milliseconds(seconds: float) -> int:

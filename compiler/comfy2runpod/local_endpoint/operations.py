@@ -1,4 +1,4 @@
-"""RunPod's operations of one endpoint, for callers: the paths, answers and refusals that openapi.json declares."""
+"""RunPod's API of one endpoint: the paths, answers and errors that openapi.json declares."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _BEARER = "bearer "
 _STREAM_SECONDS = 1.0
-# How long the largest body may take.
+# The time limit for receiving a body.
 BODY_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """The operations of one endpoint, whose callers must give the key."""
+    """The operations of one endpoint. All require the API key."""
 
     jobs: Jobs
     worker: Worker
     api_key: str
 
     def routes(self, name: str) -> list[web.RouteDef]:
-        """All routes, below /v2/<name>."""
+        """Returns all routes, below /v2/<name>."""
         base = f"/v2/{name}"
         return [
-            web.post(f"{base}/run", self._known(self._run)),
-            web.post(f"{base}/runsync", self._known(self._runsync)),
-            web.get(f"{base}/status/{{id}}", self._known(self._status), allow_head=False),
-            web.get(f"{base}/stream/{{id}}", self._known(self._stream), allow_head=False),
-            web.post(f"{base}/cancel/{{id}}", self._known(self._cancel)),
-            web.post(f"{base}/retry/{{id}}", self._known(self._retry)),
-            web.post(f"{base}/purge-queue", self._known(self._purge)),
-            web.get(f"{base}/health", self._known(self._health), allow_head=False),
+            web.post(f"{base}/run", self._authenticated(self._run)),
+            web.post(f"{base}/runsync", self._authenticated(self._runsync)),
+            web.get(f"{base}/status/{{id}}", self._authenticated(self._status), allow_head=False),
+            web.get(f"{base}/stream/{{id}}", self._authenticated(self._stream), allow_head=False),
+            web.post(f"{base}/cancel/{{id}}", self._authenticated(self._cancel)),
+            web.post(f"{base}/retry/{{id}}", self._authenticated(self._retry)),
+            web.post(f"{base}/purge-queue", self._authenticated(self._purge)),
+            web.get(f"{base}/health", self._authenticated(self._health), allow_head=False),
         ]
 
-    def _known(self, handler: Handler) -> Handler:
-        """The handler, for callers that give the key."""
+    def _authenticated(self, handler: Handler) -> Handler:
+        """Wraps a handler with a check of the API key."""
 
         async def checked(request: web.Request) -> web.StreamResponse:
             given = request.headers.get("Authorization", "")
@@ -60,7 +60,7 @@ class Operations:
         return checked
 
     async def _run(self, request: web.Request) -> web.Response:
-        job = await self._queued(request, RUN_BYTES, sync=False)
+        job = await self._queue(request, RUN_BYTES, sync=False)
         if isinstance(job, web.Response):
             return job
         return _json({"id": job.id, "status": State.IN_QUEUE.value})
@@ -70,7 +70,7 @@ class Operations:
             seconds = read_wait(request.query.get("wait"))
         except BadRequest as error:
             return refusal(400, str(error))
-        job = await self._queued(request, RUNSYNC_BYTES, sync=True)
+        job = await self._queue(request, RUNSYNC_BYTES, sync=True)
         if isinstance(job, web.Response):
             return job
         with suppress(TimeoutError):
@@ -79,10 +79,10 @@ class Operations:
                     await _change(job)
         return _json(job.to_json())
 
-    async def _queued(self, request: web.Request, most: int, *, sync: bool) -> Job | web.Response:
+    async def _queue(self, request: web.Request, most: int, *, sync: bool) -> Job | web.Response:
         body = await _body(request, most)
         if body is None:
-            return refusal(413, f"The body is larger than the {most:,} bytes that this operation takes.")
+            return refusal(413, f"The body is larger than the {most:,} bytes that this operation accepts.")
         try:
             return self.jobs.add(read_request(body, sync=sync))
         except BadRequest as error:
@@ -95,7 +95,7 @@ class Operations:
         return _unknown() if job is None else _json(job.to_json())
 
     async def _stream(self, request: web.Request) -> web.Response:
-        """The parts that came since the last call; waits a moment for one. A worker of ours streams none."""
+        """Returns the parts since the last call; waits shortly for one. Workers of packages do not stream."""
         job = self.jobs.get(request.match_info["id"])
         if job is None:
             return _unknown()
@@ -146,7 +146,7 @@ class Operations:
 
 
 def refusal(status: int, message: str) -> web.Response:
-    """A request that is not answered, and why."""
+    """Returns an error response."""
     headers = {"WWW-Authenticate": "Bearer"} if status == web.HTTPUnauthorized.status_code else {}
     return web.json_response({"error": message}, status=status, headers=headers)
 
@@ -158,7 +158,7 @@ async def _change(job: Job) -> None:
 
 
 async def _body(request: web.Request, most: int) -> bytes | None:
-    """The whole body, or None as soon as it is known to be too large."""
+    """Reads the body; returns None as soon as it is too large."""
     if (request.content_length or 0) > most:
         return None
     parts, size = [], 0
@@ -172,7 +172,7 @@ async def _body(request: web.Request, most: int) -> bytes | None:
 
 
 def _bytes(key: str) -> bytes:
-    """A key as it came: a header may hold bytes that are no text."""
+    """Encodes a key, which may contain bytes that are not valid UTF-8."""
     return key.encode("utf-8", "surrogateescape")
 
 
@@ -181,10 +181,10 @@ def _json(value: JsonObject) -> web.Response:
 
 
 def _unknown() -> web.Response:
-    return refusal(404, "There is no such job: the id is wrong, or its result is no longer kept.")
+    return refusal(404, "There is no such job: the id is wrong, or its result has expired.")
 
 
 def _full() -> web.Response:
-    answer = refusal(429, "Too many jobs wait. Send it again later.")
+    answer = refusal(429, "Too many jobs are queued. Send the job again later.")
     answer.headers["Retry-After"] = "5"
     return answer

@@ -1,4 +1,4 @@
-"""A package as the local server needs it: its folder, its name, and what its documents say."""
+"""The packages that the local server runs."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ class Package:
 
     @property
     def name(self) -> str:
-        """What stands in the URL."""
+        """The name in the URL."""
         return self.folder.name
 
 
 def read_package(folder: Path) -> Package:
-    """A package's folder.
+    """Reads a package.
+
+    Args:
+        folder: the package's folder.
 
     Raises:
         RunError: it is not a compiled package.

@@ -1,4 +1,4 @@
-"""A site's files as a server's pages: their paths, media types and bytes."""
+"""Prepares the files of a documentation site for the local server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 _INDEX = "index.html"
-# Not the system's own table: what a browser is told may not differ between machines.
+# Not the system's table: media types must not depend on the machine.
 _MEDIA_TYPES = {
     ".css": "text/css",
     ".html": "text/html",
@@ -22,9 +22,11 @@ _OTHER = "application/octet-stream"
 
 
 def pages_of(files: Mapping[str, bytes], packages: Collection[str]) -> dict[str, tuple[str, bytes]]:
-    """Every file under its path, and each index under its folder's too.
+    """Returns the pages by path, each with its media type. An index page is also returned for its folder.
 
-    The pages of `packages`, by name, are told of the endpoint that stands behind them.
+    Args:
+        files: the files of the site, by path.
+        packages: names of the packages with an endpoint on this server; their pages get its path.
     """
     pages = {path: (_MEDIA_TYPES.get(PurePosixPath(path).suffix, _OTHER), data) for path, data in files.items()}
     for name in packages:
@@ -35,6 +37,6 @@ def pages_of(files: Mapping[str, bytes], packages: Collection[str]) -> dict[str,
 
 
 def _with_endpoint(page: bytes, name: str) -> bytes:
-    """A page that knows where its jobs go. On disk, and on a server without an endpoint, it does not."""
+    """Adds the path of the endpoint to a page. Pages on disk, or on a server without an endpoint, have none."""
     path = html.escape(f"/v2/{quote(name)}")
     return page.replace(b"<head>\n", f'<head>\n<meta name="comfy2runpod-endpoint" content="{path}">\n'.encode(), 1)

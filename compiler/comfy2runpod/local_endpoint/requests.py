@@ -1,4 +1,4 @@
-"""A caller's body, read as the OpenAPI document declares it: every fault is a text for the answer 400."""
+"""Parses the body of a request as the OpenAPI document declares it. Every fault is a message for an answer 400."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ _WEBHOOK = re.compile(WEBHOOK_PATTERN)
 
 
 class BadRequest(Exception):
-    """A request that is answered 400; the text says why."""
+    """A request that is answered with 400; the message says why."""
 
 
 def read_request(body: bytes, *, sync: bool) -> Request:
-    """The body of /run and /runsync.
+    """Parses the body of /run or /runsync.
+
+    Args:
+        body: the body.
+        sync: whether it is that of /runsync.
 
     Raises:
         BadRequest: it is not JSON, or a key has a wrong type.
@@ -44,7 +48,7 @@ def read_request(body: bytes, *, sync: bool) -> Request:
     s3 = _object(value, S3_CONFIG)
     for key, text in s3.items():
         if key in S3_CONFIG_KEYS and not isinstance(text, str):
-            raise BadRequest(f"`{S3_CONFIG}.{key}` must be a text, not {json_type(text)}.")
+            raise BadRequest(f"`{S3_CONFIG}.{key}` must be a string, not {json_type(text)}.")
     low = policy.get("lowPriority", False)
     if not isinstance(low, bool):
         raise BadRequest(f"`policy.lowPriority` must be a boolean, not {json_type(low)}.")
@@ -61,10 +65,10 @@ def read_request(body: bytes, *, sync: bool) -> Request:
 
 
 def read_wait(text: str | None) -> float:
-    """The seconds that /runsync waits, of its `wait` in milliseconds.
+    """Parses the `wait` of /runsync, in milliseconds; returns seconds.
 
     Raises:
-        BadRequest: it is no number of milliseconds that RunPod takes.
+        BadRequest: it is not a number within RunPod's limits.
     """
     if text is None:
         return DEFAULT_WAIT_MS / 1000
@@ -76,7 +80,7 @@ def read_wait(text: str | None) -> float:
 
 def _parsed(body: bytes) -> Json:
     try:
-        # Bounded in depth: it is written again, for the worker.
+        # The depth is limited, since the input is serialized again for the worker.
         return cast(Json, read_json(body.decode("utf-8-sig")))
     except ValueError:
         raise BadRequest("The body is not JSON.") from None
@@ -95,7 +99,7 @@ def _seconds(policy: JsonObject, key: str, shortest: int, longest: int) -> float
     value = policy.get(key)
     if key not in policy:
         return None
-    # To JSON Schema, 5.0 is a whole number.
+    # In JSON Schema, 5.0 is an integer.
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not shortest <= value <= longest:

@@ -1,4 +1,4 @@
-"""The local server: the endpoints of some packages, and their pages, on one port."""
+"""The local server: the endpoints and pages of several packages on one port."""
 
 from __future__ import annotations
 
@@ -12,24 +12,33 @@ from pathlib import Path
 from aiohttp import web
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.local_endpoint.front import OUTSIDE, Fronts, http_log
+from comfy2runpod.local_endpoint.connection_limits import CLIENT_ERRORS, ConnectionLimits, http_log
 from comfy2runpod.local_endpoint.jobs import Jobs
 from comfy2runpod.local_endpoint.operations import Handler, Operations, refusal
 from comfy2runpod.local_endpoint.packages import Package, read_package
 from comfy2runpod.local_endpoint.webhooks import Webhooks
 from comfy2runpod.local_endpoint.worker import Worker
 
-# What callers send as `Authorization: Bearer local`, unless another key is named.
+# The default API key: callers send `Authorization: Bearer local`.
 API_KEY = "local"
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
 @dataclass(slots=True)
 class LocalServer:
-    """Endpoints of packages on one port, for as long as the context is open; it gives the server's URL.
+    """The endpoints of packages on one port. It is an asynchronous context manager that returns the server's URL.
 
-    Without `comfyui` the workers use the simulator. `seconds_per_step` slows the simulator, so that progress is seen.
-    `worker_log` gets what workers print; without it, standard error does. `pages` are files by path.
+    Attributes:
+        packages: the packages.
+        host: the address to listen on.
+        port: the port; 0 for any free one.
+        comfyui: the URL of a ComfyUI; None starts the simulator.
+        api_key: what callers must send as bearer token.
+        seconds_per_step: how long a sampling step of the simulator takes.
+        worker_log: a file for the workers' output; None for standard error.
+        environment: additional environment variables of the workers.
+        pages: media type and content of the pages, by path.
+        url: the server's URL.
     """
 
     packages: Sequence[Package]
@@ -43,13 +52,13 @@ class LocalServer:
     pages: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
     url: str = ""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    _fronts: Fronts = field(default_factory=Fronts)
+    _limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     async def __aenter__(self) -> str:
-        """Starts to listen. Workers start with their first job.
+        """Starts the server. Workers start with their first job.
 
         Raises:
-            OSError: the address cannot be had.
+            OSError: the address is not available.
         """
         async with AsyncExitStack() as stack:
             comfyui = self.comfyui
@@ -63,48 +72,50 @@ class LocalServer:
             runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None, logger=http_log())
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
-            made = self._fronts.before(runner)
-            listening = await asyncio.get_running_loop().create_server(made, self.host, self.port)
-            stack.callback(listening.close)
-            self.port = listening.sockets[0].getsockname()[1]
+            factory = self._limits.protocol_factory(runner)
+            server = await asyncio.get_running_loop().create_server(factory, self.host, self.port)
+            stack.callback(server.close)
+            self.port = server.sockets[0].getsockname()[1]
             shown = f"[{self.host}]" if ":" in self.host else self.host
             self.url = f"http://{shown}:{self.port}"
             self._stack = stack.pop_all()
         return self.url
 
     async def __aexit__(self, *_: object) -> None:
-        """Ends the workers and stops to listen."""
+        """Ends the workers and the server."""
         await self._stack.aclose()
 
     async def _add(self, package: Package, comfyui: str, app: web.Application, stack: AsyncExitStack) -> None:
         webhooks = Webhooks()
         stack.push_async_callback(webhooks.close)
         clock = asyncio.get_running_loop().time
-        jobs = Jobs(clock, package.execution_seconds, webhooks.ended)
+        jobs = Jobs(clock, package.execution_seconds, webhooks.job_ended)
         worker = Worker(package.folder, jobs, comfyui, self.worker_log, self.environment)
         await stack.enter_async_context(worker)
         app.add_routes(Operations(jobs, worker, self.api_key).routes(package.name))
 
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refusals as JSON; and no page of another site gets here by a name that it makes point to us."""
-        self._fronts.begun(request)
+        """Checks the host against DNS rebinding, and returns errors as JSON."""
+        self._limits.request_started(request)
         try:
-            return await self._answered(request, handler)
+            return await self._respond(request, handler)
         finally:
-            self._fronts.ended(request)
+            self._limits.request_ended(request)
 
-    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        # Not `request.host`, which makes one up where a caller says none.
+    async def _respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        # Not `request.host`, which has a default if the header is missing.
         if not self._is_ours(request.headers.get("Host", "")):
-            return refusal(421, "This server answers to its own address only.")
+            return refusal(421, "The Host header does not name this server.")
         try:
             response = await handler(request)
-        except OUTSIDE:
-            response = refusal(400, "The body cannot be read: the connection broke, or it is not what its headers say.")
+        except CLIENT_ERRORS:
+            response = refusal(
+                400, "The body cannot be read: the connection broke, or the body does not match its headers."
+            )
             response.force_close()
         except TimeoutError:
-            response = refusal(408, "The body did not come in time.")
+            response = refusal(408, "The body did not arrive in time.")
             response.force_close()
         except web.HTTPException as error:
             if error.status < web.HTTPBadRequest.status_code:
@@ -118,7 +129,7 @@ class LocalServer:
 
     def _is_ours(self, host: str) -> bool:
         name = (host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host).lower()
-        # Who listens on all addresses is reached by names that are not known here.
+        # A server that listens on all addresses may be reached by any name.
         return self.host in ("0.0.0.0", "::") or name.strip("[]") in ("localhost", "127.0.0.1", "::1", self.host)  # noqa: S104
 
 
@@ -128,10 +139,10 @@ class LocalEndpoint:
     Args:
         package: the package's folder.
         comfyui: a running ComfyUI; None starts the simulator.
-        api_key: what callers must send as bearer.
+        api_key: what callers must send as bearer token.
         seconds_per_step: how long a sampling step of the simulator takes.
-        worker_log: a file that gets what the worker prints; None leaves it on standard error.
-        environment: further variables of the worker.
+        worker_log: a file for the worker's output; None for standard error.
+        environment: additional environment variables of the worker.
 
     Raises:
         RunError: the folder is not a package.
@@ -158,17 +169,21 @@ class LocalEndpoint:
         )
 
     async def __aenter__(self) -> str:
-        """The endpoint's URL."""
+        """Starts the endpoint, and returns its URL.
+
+        Raises:
+            OSError: the address is not available.
+        """
         return f"{await self._server.__aenter__()}/v2/{self._package.name}"
 
     async def __aexit__(self, *error: object) -> None:
-        """Ends it."""
+        """Ends the worker and the server."""
         await self._server.__aexit__(*error)
 
 
 @contextmanager
 def running_endpoint(endpoint: LocalEndpoint | LocalServer) -> Iterator[str]:
-    """An endpoint or server on a thread of its own, for callers that are not async; gives its URL."""
+    """Runs an endpoint or server on a thread, for callers that are not async; returns its URL."""
     ready, loop = threading.Event(), asyncio.new_event_loop()
     stop, urls, failed = asyncio.Event(), list[str](), list[BaseException]()
 
@@ -178,7 +193,7 @@ def running_endpoint(endpoint: LocalEndpoint | LocalServer) -> Iterator[str]:
                 urls.append(url)
                 ready.set()
                 await stop.wait()
-        except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits for it
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             failed.append(error)
         finally:
             ready.set()
@@ -198,8 +213,8 @@ def running_endpoint(endpoint: LocalEndpoint | LocalServer) -> Iterator[str]:
 
 @asynccontextmanager
 async def _simulator(seconds_per_step: float) -> AsyncIterator[str]:
-    """A simulator on a thread of its own: drawing media does not hold up the queue."""
-    from comfy2runpod.simulator import running_simulator  # noqa: PLC0415 - media libraries, which only this needs
+    """Runs a simulator on a thread, so that making media does not block the queue."""
+    from comfy2runpod.simulator import running_simulator  # noqa: PLC0415 - imports media libraries
 
     with running_simulator(load_catalog(), seconds_per_step=seconds_per_step) as simulator:
         yield simulator.url

@@ -1,4 +1,4 @@
-"""Tells a job's webhook of its end. Only those on loopback are called: a trial concerns nobody outside."""
+"""Calls the webhooks of jobs that have ended. Only URLs on loopback are called, so that tests reach no other host."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import httpx
 
 from comfy2runpod.local_endpoint.jobs import Job
 
-# RunPod's own: two further attempts, ten seconds apart.
+# RunPod's retries: two, after ten seconds each.
 _ATTEMPTS = 3
-_APART_SECONDS = 10.0
+_RETRY_SECONDS = 10.0
 _TIMEOUT_SECONDS = 10.0
 
 log = logging.getLogger("comfy2runpod.serve")
@@ -22,25 +22,25 @@ log = logging.getLogger("comfy2runpod.serve")
 
 @dataclass(slots=True)
 class Webhooks:
-    """The calls that are under way."""
+    """The running calls."""
 
-    apart_seconds: float = _APART_SECONDS
+    retry_seconds: float = _RETRY_SECONDS
     _calls: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def ended(self, job: Job) -> None:
+    def job_ended(self, job: Job) -> None:
         """Calls the job's webhook, if it has one on loopback."""
         url = job.request.webhook
         if url is None:
             return
         if not is_loopback(url):
-            log.warning("%s: its webhook is not on loopback and is not called", job.id)
+            log.warning("%s: its webhook is not called, since it is not on loopback", job.id)
             return
         call = asyncio.get_running_loop().create_task(self._call(url, job))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
 
     async def close(self) -> None:
-        """Gives up what is under way."""
+        """Cancels the running calls."""
         for call in self._calls:
             call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
@@ -51,22 +51,22 @@ class Webhooks:
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as http:
             for attempt in range(_ATTEMPTS):
                 if attempt:
-                    await asyncio.sleep(self.apart_seconds)
+                    await asyncio.sleep(self.retry_seconds)
                 try:
                     if (await http.post(url, json=answer)).is_success:
                         return
                     problem = "did not answer 200"
                 except httpx.TransportError as error:
                     problem = f"could not be called ({type(error).__name__})"
-                # What an address that is none makes of a call: ValueError, OverflowError, and others of libraries.
-                except Exception as error:  # noqa: BLE001 - told in a line, whatever it is
+                # An invalid URL raises ValueError, OverflowError and other exceptions of libraries.
+                except Exception as error:  # noqa: BLE001 - logged in one line
                     log.warning("%s: its webhook cannot be called (%s)", job.id, type(error).__name__)
                     return
         log.warning("%s: its webhook %s", job.id, problem)
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL is http(s) to this machine."""
+    """Returns whether a URL is an http or https URL on this machine."""
     try:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):

@@ -1,7 +1,7 @@
-"""A package's own worker: `python handler.py` under the RunPod SDK, whose queue is here.
+"""Runs a package's own worker, `python handler.py` with the RunPod SDK, and is its queue.
 
-The process is started for the first job, as an endpoint without standing workers does it, and again when it has ended
-on its own. Its side of the queue listens on a port of its own, which only it is told.
+The process is started for the first job, like that of an endpoint without active workers, and again if it has ended. Its
+side of the queue listens on a separate port with a secret path.
 """
 
 from __future__ import annotations
@@ -26,19 +26,27 @@ from comfy2runpod.local_endpoint.jobs import Jobs
 from comfy2runpod_contract.tether import END_ALL, tethered
 
 _POLL_SECONDS = 20.0
-_LOOK_SECONDS = 0.25
-_END_SECONDS = 5.0
-_LAST_WORDS_SECONDS = 1.0
-# A worker that ends before it has asked for a job is not started for ever.
-_MOST_FAILED_STARTS = 3
+_CHECK_SECONDS = 0.25
+_STOP_SECONDS = 5.0
+_LOG_END_SECONDS = 1.0
+# How often a worker is started that ends before it takes a job.
+_MAX_FAILED_STARTS = 3
 _MAX_RESULT = 512 << 20
 _STDERR = 2
-_MOST_AT_ONCE = 1 << 16
+_CHUNK = 1 << 16
 
 
 @dataclass(slots=True)
 class Worker:
-    """One worker of one package, from the context's start to its end; `log` gets what it prints, else stderr does."""
+    """The worker of one package. It is an asynchronous context manager.
+
+    Attributes:
+        package: the package's folder.
+        jobs: the queue.
+        comfyui: the URL of its ComfyUI.
+        log: a file for its output; None for standard error.
+        environment: additional environment variables.
+    """
 
     package: Path
     jobs: Jobs
@@ -49,14 +57,14 @@ class Worker:
     _base: str = ""
     _runner: web.AppRunner | None = None
     _process: asyncio.subprocess.Process | None = None
-    _keeping: asyncio.Task[None] | None = None
+    _supervision: asyncio.Task[None] | None = None
     _log_reader: threading.Thread | None = None
-    _asked: bool = False
+    _polled: bool = False
     _failed_starts: int = 0
     _ending: bool = False
 
     async def __aenter__(self) -> Worker:
-        """Listens for the worker, and starts it when there is a job."""
+        """Starts the worker's side of the queue. The process is started when there is a job."""
         app = web.Application(client_max_size=_MAX_RESULT)
         base = f"/{self._secret}"
         app.add_routes(
@@ -72,57 +80,59 @@ class Worker:
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self._base = f"http://127.0.0.1:{self._runner.addresses[0][1]}{base}"
-        self._keeping = asyncio.create_task(self._keep())
+        self._supervision = asyncio.create_task(self._supervise())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Ends the worker, and what it started."""
+        """Ends the worker and its child processes."""
         self._ending = True
-        if self._keeping is not None:
-            self._keeping.cancel()
+        if self._supervision is not None:
+            self._supervision.cancel()
             with suppress(asyncio.CancelledError):
-                await self._keeping
+                await self._supervision
         await self._kill()
         if self._runner is not None:
             await self._runner.cleanup()
 
     @property
     def state(self) -> str:
-        """RunPod's word for it in /health."""
-        if self._failed_starts >= _MOST_FAILED_STARTS:
+        """The state of the worker in /health."""
+        if self._failed_starts >= _MAX_FAILED_STARTS:
             return "unhealthy"
         if self._process is None:
             return "none"
-        if not self._asked:
+        if not self._polled:
             return "initializing"
         return "running" if self.jobs.running() else "idle"
 
-    async def _keep(self) -> None:
-        """Starts the worker when a job waits; ends jobs whose time is up."""
+    async def _supervise(self) -> None:
+        """Starts the worker when a job is queued, and times jobs out."""
         while True:
             self.jobs.sweep()
             process = self._process
             if process is not None and process.returncode is not None:
-                self._failed_starts = 0 if self._asked else self._failed_starts + 1
+                self._failed_starts = 0 if self._polled else self._failed_starts + 1
                 self._process = None
-                self.jobs.lost(f"The worker ended with code {process.returncode}; its log says more.")
+                self.jobs.fail_running(f"The worker ended with code {process.returncode}; its log has more.")
             if self._process is None and self.jobs.waiting():
-                if self._failed_starts < _MOST_FAILED_STARTS:
+                if self._failed_starts < _MAX_FAILED_STARTS:
                     await self._start()
                 else:
-                    self._give_up()
-            await asyncio.sleep(_LOOK_SECONDS)
+                    self._fail_queued()
+            await asyncio.sleep(_CHECK_SECONDS)
 
-    def _give_up(self) -> None:
-        """RunPod would leave the jobs waiting; here somebody looks on, and is told."""
+    def _fail_queued(self) -> None:
+        """Fails the queued jobs. RunPod would leave them queued, but here a developer waits."""
         while self.jobs.take() is not None:
             pass
-        self.jobs.lost(f"The package's worker has not started {_MOST_FAILED_STARTS} times; its log says why.")
+        self.jobs.fail_running(
+            f"The package's worker failed to start {_MAX_FAILED_STARTS} times; its log has the reason."
+        )
 
     async def _start(self) -> None:
         base = self._base
         variables = {
-            # Below it, the SDK prints whole results.
+            # At a lower level, the SDK prints whole results.
             "RUNPOD_LOG_LEVEL": "INFO",
             **os.environ,
             **self.environment,
@@ -139,17 +149,17 @@ class Worker:
             "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
             "RUNPOD_SKIP_GPU_CHECK": "true",
         }
-        self._asked = False
+        self._polled = False
         if self.log is not None:
             output = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         else:
-            # Not our own standard error: what a worker says of us when we are killed is for nobody.
+            # Not our own standard error: if we are killed, the worker must not write to the terminal.
             reading, output = os.pipe()
-            self._log_reader = threading.Thread(target=_hand_on, args=(reading,), name="worker-log", daemon=True)
+            self._log_reader = threading.Thread(target=_forward_output, args=(reading,), name="worker-log", daemon=True)
             self._log_reader.start()
         try:
-            # The SDK pings from a further process, and both would go on for a server that is gone. In a session of its
-            # own, since Ctrl+C is for us to hand on.
+            # The tether ends the worker and the SDK's ping process with us. In a session of its own, so that Ctrl+C
+            # reaches only us.
             self._process = await asyncio.create_subprocess_exec(
                 *tethered([sys.executable, str(self.package / "handler.py")]),
                 cwd=self.package, env=variables, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
@@ -166,61 +176,61 @@ class Worker:
             process.send_signal(signal.SIGTERM)
             if not self.jobs.running():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), _END_SECONDS)
+                    await asyncio.wait_for(process.wait(), _STOP_SECONDS)
             process.send_signal(END_ALL)
         await process.wait()
         if self._log_reader is not None:
-            # Its last words before ours.
-            await asyncio.to_thread(self._log_reader.join, _LAST_WORDS_SECONDS)
+            # Prints the rest of its output first.
+            await asyncio.to_thread(self._log_reader.join, _LOG_END_SECONDS)
 
     async def _take(self, request: web.Request) -> web.Response:
-        self._asked = True
-        until = asyncio.get_running_loop().time() + _POLL_SECONDS
-        # A worker that has gone leaves its poll behind, which must not take a job.
-        while request.transport is not None and not self._ending and asyncio.get_running_loop().time() < until:
+        self._polled = True
+        deadline = asyncio.get_running_loop().time() + _POLL_SECONDS
+        # The poll of a worker that has ended must not take a job.
+        while request.transport is not None and not self._ending and asyncio.get_running_loop().time() < deadline:
             job = self.jobs.take()
             if job is not None:
                 return web.json_response({"id": job.id, "input": job.request.input, **job.request.extras})
-            await self._something(until)
+            await self._wait_for_work(deadline)
         return web.Response(status=204)
 
     async def _stop(self, _request: web.Request) -> web.Response:
-        until = asyncio.get_running_loop().time() + _POLL_SECONDS
-        while not self._ending and asyncio.get_running_loop().time() < until:
+        deadline = asyncio.get_running_loop().time() + _POLL_SECONDS
+        while not self._ending and asyncio.get_running_loop().time() < deadline:
             ids = self.jobs.to_stop()
             if ids:
                 return web.json_response({"jobsToStop": ids})
-            await self._something(until)
+            await self._wait_for_work(deadline)
         return web.Response(status=204)
 
-    async def _something(self, until: float) -> None:
-        """Waits until there may be work, at most a moment: two polls wait on one event."""
+    async def _wait_for_work(self, deadline: float) -> None:
+        """Waits until there may be work, for a short time only, since two polls share one event."""
         self.jobs.work.clear()
-        left = until - asyncio.get_running_loop().time()
+        left = deadline - asyncio.get_running_loop().time()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.jobs.work.wait(), max(0.0, min(left, _LOOK_SECONDS)))
+            await asyncio.wait_for(self.jobs.work.wait(), max(0.0, min(left, _CHECK_SECONDS)))
 
     async def _done(self, request: web.Request) -> web.Response:
         job_id, result = request.match_info["job"], await _posted(request)
         if result.get("status") == "IN_PROGRESS":
             self.jobs.progress(job_id, result.get("output"))
         else:
-            self.jobs.done(job_id, result, len(await request.read()))
+            self.jobs.finish(job_id, result, len(await request.read()))
         return web.Response()
 
     async def _stream(self, request: web.Request) -> web.Response:
-        self.jobs.part(request.match_info["job"], (await _posted(request)).get("output"))
+        self.jobs.add_stream_part(request.match_info["job"], (await _posted(request)).get("output"))
         return web.Response()
 
     async def _ping(self, _request: web.Request) -> web.Response:
         return web.Response()
 
 
-def _hand_on(reading: int) -> None:
-    """Gives what a worker prints to our standard error, until it and all that it started have ended."""
-    with os.fdopen(reading, "rb", buffering=0) as said:
-        while text := said.read(_MOST_AT_ONCE):
-            # What cannot be said holds nobody up.
+def _forward_output(pipe: int) -> None:
+    """Copies a worker's output to standard error, until the worker and its child processes have ended."""
+    with os.fdopen(pipe, "rb", buffering=0) as output:
+        while text := output.read(_CHUNK):
+            # A closed standard error must not block the worker.
             with suppress(OSError):
                 _write_all(text)
 
@@ -231,5 +241,5 @@ def _write_all(text: bytes) -> None:
 
 
 async def _posted(request: web.Request) -> JsonObject:
-    """What the SDK posts: JSON, whatever its content type says."""
+    """Parses what the SDK posts: JSON, whatever its content type."""
     return cast(JsonObject, json.loads(await request.read()))

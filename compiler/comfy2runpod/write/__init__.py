@@ -1,7 +1,7 @@
-"""The only writer to disk: what is written appears whole or not at all, and nothing of the user's is lost by it.
+"""Writes files and folders atomically, without losing files of the user. The only module that writes to disk.
 
-A folder of ours has a manifest of its files. Only those are replaced or removed, and only while they are as we wrote
-them; all else in the folder stays. docs/architecture/12-writing.md says how.
+A folder that we write has a manifest of its files. Only these are replaced or removed, and only if they are unchanged;
+all other files stay. See docs/architecture/12-writing.md.
 """
 
 from __future__ import annotations

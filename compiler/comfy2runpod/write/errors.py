@@ -1,4 +1,4 @@
-"""How what stands in the way of writing is told."""
+"""Converts errors of writing into diagnostics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from comfy2runpod.write.look import Refusal
 
 
 class WriteError(UnreachableError):
-    """Nothing was written."""
+    """Nothing was written; the diagnostic says why."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic)
@@ -21,7 +21,7 @@ class WriteError(UnreachableError):
 
 @contextmanager
 def told(place: Path) -> Iterator[None]:
-    """Turns what the system says of a place into a WriteError; one that names another place names that."""
+    """Converts OSError and Refusal into WriteError. If the OSError names another path, the diagnostic names that."""
     try:
         yield
     except Refusal as error:
@@ -37,7 +37,7 @@ def told(place: Path) -> Iterator[None]:
 
 
 def _as_named(diagnostic: Diagnostic, place: Path) -> Diagnostic:
-    """With the path as the user gave it: what is done is done with absolute ones."""
+    """Replaces an absolute path by the path as the user gave it."""
     found = Path(diagnostic.at.file)
     if place.is_absolute() or not found.is_absolute():
         return diagnostic

@@ -1,8 +1,8 @@
-"""Two folders that change places, and what then becomes of the old one: the user's files stay, ours go.
+"""Exchanges a new folder with an old one, and then removes our files from the old one.
 
-Whoever reads sees the old folder whole or the new one whole. Where the old one is left half cleared by a kill, `finish`
-does the rest. Nothing is ever removed that is not known: a file of ours by its hash, a further name of a file of the
-user's by the file itself. What is not known is moved into the new folder.
+A reader sees either the complete old folder or the complete new one. If the process is killed while it dismantles the
+old one, `finish` completes it. Only known files are removed: ours by their hash, hard links of the user's files by
+their inode. All others are moved into the new folder.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _LARGEST_STATE = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What it takes to finish an exchange: the folder's name, which file the new manifest is, and what is to go.
+    """What is needed to finish an exchange: the folder's name, the inode of the new manifest, and the files to remove.
 
-    `drop` is path to sha256 of our files in the old folder.
+    `drop` is the sha256 of our files in the old folder, by path.
     """
 
     folder: str
@@ -38,23 +38,23 @@ class State:
     drop: Mapping[str, str]
 
     def to_bytes(self) -> bytes:
-        """As it is kept."""
+        """Serializes it."""
         return json.dumps({"folder": self.folder, "manifest": self.manifest, "drop": dict(self.drop)}).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What it takes to finish putting files in their places: the sha256 of what was seen there, by name."""
+    """What is needed to finish moving files to a folder: the sha256 of the files that were there, by name."""
 
     seen: Mapping[str, str]
 
     def to_bytes(self) -> bytes:
-        """As it is kept."""
+        """Serializes it."""
         return json.dumps({"seen": dict(self.seen)}).encode()
 
 
 def read_state(path: Path) -> State | Results | None:
-    """What was kept; None if there is nothing, or only a part: then nothing has been put in its place."""
+    """Reads the stored state; None if it is missing or incomplete: then nothing has been exchanged."""
     try:
         if path.lstat().st_size > _LARGEST_STATE:
             return None
@@ -71,12 +71,19 @@ def read_state(path: Path) -> State | Results | None:
 
 
 def exchange(new: Path, folder: Path, old: Path) -> Path:
-    """Puts the new folder in the place of the one that is there; where that one then is.
+    """Replaces a folder by the new one.
 
-    `old` is where it goes if the file system cannot exchange: then there is a moment in which neither is in its place.
+    Args:
+        new: the new folder.
+        folder: the folder to replace.
+        old: where the old one goes if the file system cannot exchange two folders atomically. Then neither exists at
+            `folder` for a moment.
+
+    Returns:
+        Where the old folder is now.
 
     Raises:
-        OSError: it cannot; all is as it was.
+        OSError: the exchange failed; nothing has changed.
     """
     try:
         _exchange(new, folder)
@@ -107,23 +114,23 @@ def _exchange(one: Path, other: Path) -> None:
 
 
 def finish(state: State, folder: Path, new: Path, old: Path) -> None:
-    """Does what a killed process left to do.
+    """Completes an exchange that a killed process began.
 
     Raises:
-        OSError: it cannot be done yet.
+        OSError: it cannot be completed now.
     """
     if mode_of(old) is not None:
-        # Killed between the two steps of a file system that cannot exchange, or after them.
+        # Killed between or after the two renames of a file system that cannot exchange.
         if mode_of(folder) is None:
             new.rename(folder)
         dismantle(old, folder, state.drop)
     elif mode_of(new) is not None and not _holds(new, state.manifest):
-        # The new folder is in its place: this is the old one.
+        # The exchange was made: this is the old folder.
         dismantle(new, folder, state.drop)
 
 
 def put_in_place(new: Path, folder: Path, seen: Mapping[str, str]) -> None:
-    """Moves each file to its name in the folder; what was put there meanwhile stays beside."""
+    """Moves each file to the folder. A file that appeared there meanwhile is kept under another name."""
     for name in sorted(os.listdir(new)):  # noqa: PTH208 - names alone
         target = folder / name
         if mode_of(target) is not None and digest_of(target) != seen.get(name):
@@ -140,13 +147,13 @@ def _holds(folder: Path, manifest: int) -> bool:
 
 
 def dismantle(old: Path, folder: Path, drop: Mapping[str, str]) -> None:
-    """Takes an old folder apart whose place the new one has: what of it is not in the new one is moved there.
+    """Removes our files from the old folder, and moves all others to the new one.
 
-    A file that was saved or made meanwhile, in the old one, is among that; where both have another one, the older stays
-    beside under a name that ends in `.saved`.
+    These include files that were saved or created meanwhile. If both folders have different files with the same name,
+    the older one is kept under a name that ends in `.saved`.
     """
     if mode_of(folder) is None:
-        # Somebody took it away after the exchange: what is the user's comes back.
+        # Someone removed the folder after the exchange: the user's files are restored.
         folder.mkdir()
     folders = [old]
     for path, found in everything(old):
@@ -172,7 +179,7 @@ def _settle(old: Path, new: Path, found: os.stat_result, ours: str | None) -> No
     if os.path.samestat(found, there):
         old.unlink()
     elif ours is None and not stat.S_ISDIR(there.st_mode) and found.st_mtime_ns >= there.st_mtime_ns:
-        # Saved anew, under its name, after the new folder was made ready.
+        # The user saved the file again after the new folder was prepared.
         new.rename(_beside(new))
         old.rename(new)
     else:
@@ -187,7 +194,7 @@ def _beside(path: Path) -> Path:
 
 
 def remove_tree(folder: Path) -> None:
-    """Removes a folder that was made ready and has not been exchanged: copies and further names, nothing else."""
+    """Removes a prepared folder that was not exchanged. It contains only copies and hard links."""
     mode = mode_of(folder)
     if mode is None:
         return
@@ -204,7 +211,7 @@ def remove_tree(folder: Path) -> None:
 
 
 def _writable(place: Path, found: os.stat_result) -> None:
-    """So that what is in a folder of ours that nobody may write can be taken out."""
+    """Makes a read-only folder of ours writable, so that its files can be removed."""
     if found.st_mode & stat.S_IRWXU != stat.S_IRWXU:
         with suppress(OSError):
             place.chmod(stat.S_IMODE(found.st_mode) | stat.S_IRWXU)

@@ -1,4 +1,4 @@
-"""Single files: made ready in a hidden folder beside, then put in their place at once."""
+"""Writes single files atomically: prepared in a hidden folder beside, then renamed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from comfy2runpod.write.workplace import clear_up, workplace, write_durably
 
 @dataclass(frozen=True, slots=True)
 class Replaceable:
-    """Which files may be replaced: those whose content `test` takes; `otherwise` says of another what it is.
+    """Which existing files may be replaced.
 
-    `by_force` says whether --force would replace it.
+    Attributes:
+        test: returns whether a content may be replaced.
+        otherwise: describes any other file, for the message.
+        by_force: whether --force would replace it.
     """
 
     test: Callable[[bytes], bool]
@@ -29,23 +32,23 @@ class Replaceable:
 
 
 def write_text(text: str, path: Path, over: Replaceable | None = None) -> bool:
-    """Writes one text file whole; see write_bytes."""
+    """Writes a text file atomically; see write_bytes."""
     return write_bytes(text.encode("utf-8"), path, over)
 
 
 def write_bytes(data: bytes, path: Path, over: Replaceable | None = None) -> bool:
-    """Writes one file whole. A file that is there keeps its mode; behind a link, the file that it points to is written.
+    """Writes a file atomically. An existing file keeps its mode; the target of a symbolic link is written.
 
     Args:
-        data: its content.
-        path: where it goes.
-        over: which files may be replaced; all, if it is None.
+        data: the content.
+        path: the file.
+        over: which existing files may be replaced; None for all.
 
     Returns:
-        Whether anything was written: a file that holds the same already is let alone.
+        Whether the file was written: one with the same content is not.
 
     Raises:
-        WriteError: it cannot be written; what was there stays.
+        WriteError: the file cannot be written; the existing file is unchanged.
     """
     with told(path):
         place = _place(path)
@@ -55,7 +58,7 @@ def write_bytes(data: bytes, path: Path, over: Replaceable | None = None) -> boo
         _check(place, over)
         with workplace(place.parent) as work:
             write_durably(work.file, data)
-            # As late as can be: it may have been saved meanwhile.
+            # As late as possible: the user may have saved the file meanwhile.
             _check(place, over)
             if mode_of(place) is not None:
                 match(place, work.file)
@@ -71,10 +74,10 @@ def _check(place: Path, over: Replaceable | None) -> None:
 
 
 def _place(path: Path) -> Path:
-    """Where a path leads.
+    """Resolves symbolic links.
 
     Raises:
-        Refusal: to a link that leads nowhere, or to what is no file.
+        Refusal: the link is broken, or the target is not a regular file.
     """
     try:
         place = path.resolve(strict=path.is_symlink())

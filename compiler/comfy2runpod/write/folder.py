@@ -1,4 +1,4 @@
-"""Folders of ours: made ready beside the one that is there, then both change places at once."""
+"""Writes folders: prepared beside the existing one, then exchanged with it atomically."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ _EXECUTABLE = ".sh"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a folder.
+    """The result of writing a folder.
 
-    `changed` is whether anything was written; `kept` are files of ours that are made no longer, and stay because they
-    were changed by hand; `overwritten` are those of the user's, or changed by hand, that --force replaced.
+    Attributes:
+        changed: whether anything was written.
+        kept: files of ours that are obsolete, but were changed by hand, and so were not removed.
+        overwritten: files of the user, or changed by hand, that --force replaced.
     """
 
     changed: bool
@@ -36,31 +38,31 @@ class Written:
 
 
 def write_package(files: Mapping[str, str | bytes], folder: Path, *, force: bool = False) -> Written:
-    """Writes a package's files (path to content) and their manifest.
+    """Writes the files of a package and their manifest.
 
     Args:
-        files: path in the folder to content.
-        folder: the package.
-        force: whether files that were changed by hand, or are the user's, are replaced where new ones go.
+        files: content by path in the folder.
+        folder: the package's folder.
+        force: whether to replace files of the user, or changed by hand, that have the path of a new file.
 
     Raises:
-        WriteError: the folder cannot be written or is not ours, or a file would be lost; all is as it was.
+        WriteError: the folder cannot be written or is not ours, or a file would be lost; nothing has changed.
     """
     return _write(package_files(files), folder, "package", force=force)
 
 
 def package_files(files: Mapping[str, str | bytes]) -> dict[str, bytes]:
-    """A package's files as they are written, the manifest among them."""
+    """Returns the files of a package as bytes, with the manifest."""
     return _with_manifest(
         {name: held if isinstance(held, bytes) else held.encode("utf-8") for name, held in files.items()}, "package"
     )
 
 
 def write_site(files: Mapping[str, bytes], folder: Path, *, force: bool = False) -> Written:
-    """Writes a site's files, as `write_package` does a package's.
+    """Writes the files of a site; see `write_package`.
 
     Raises:
-        WriteError: as there.
+        WriteError: as of `write_package`.
     """
     return _write(_with_manifest(files, "site"), folder, "site", force=force)
 
@@ -71,14 +73,14 @@ def _with_manifest(files: Mapping[str, bytes], kind: str) -> dict[str, bytes]:
 
 def _write(files: Mapping[str, bytes], folder: Path, kind: str, *, force: bool) -> Written:
     with told(folder):
-        # Absolute from here on: where we are may be the folder that is exchanged.
+        # Absolute from here on: the working directory may be the folder that is exchanged.
         place = folder.absolute() if folder.name not in {"", ".."} else folder.resolve()
         clear_up(place.parent)
         found = look(place, files, kind, force=force)
         if found.is_as_wanted(files):
             return Written(changed=False, kept=found.kept)
         with _staying(), workplace(place.parent) as work:
-            # Again: no other of ours writes now.
+            # Again, under the lock.
             found = look(place, files, kind, force=force)
             _replace(files, place, found, work)
         return Written(changed=True, kept=found.kept, overwritten=found.overwritten)
@@ -110,9 +112,9 @@ def _replace(files: Mapping[str, bytes], folder: Path, found: Found, work: Workp
 
 
 def _take_over(folder: Path, new: Path, drop: Mapping[str, str]) -> None:
-    """Gives everything in a folder that stays a further name in the new one; nothing is copied.
+    """Creates a hard link in the new folder for each file that stays. Nothing is copied.
 
-    What cannot have one (a file of another owner's, a file system without) is moved when both have changed places.
+    Files that cannot be linked (another owner, or a file system without hard links) are moved after the exchange.
     """
     of = folder.lstat().st_dev
     _check_access(folder, folder.lstat())
@@ -128,7 +130,7 @@ def _take_over(folder: Path, new: Path, drop: Mapping[str, str]) -> None:
         elif path not in drop:
             with suppress(PermissionError, NotImplementedError):
                 _link(folder / path, new / path)
-    # Folders that held nothing but files that go.
+    # Folders that contained only files to remove.
     for place in reversed(emptied):
         with suppress(OSError):
             place.rmdir()
@@ -148,7 +150,7 @@ def _check_access(place: Path, found: os.stat_result) -> None:
 
 
 def _match_folders(folder: Path, new: Path) -> None:
-    """Gives every folder that was there the modes, owners and times that it had, and has all names on the disk."""
+    """Copies the mode, owner and times of every existing folder, and flushes the directories to disk."""
     for path, found in [(".", new.lstat()), *everything(new)]:
         if not stat.S_ISDIR(found.st_mode):
             continue
@@ -158,7 +160,7 @@ def _match_folders(folder: Path, new: Path) -> None:
 
 
 def match(old: Path, new: Path) -> None:
-    """Gives a file or folder the mode, the owner and the other properties of another one, as far as one may."""
+    """Copies the mode, owner and extended attributes of a file or folder, as far as permitted."""
     if hasattr(os, "chown"):
         found = old.stat()
         with suppress(OSError):
@@ -169,7 +171,7 @@ def match(old: Path, new: Path) -> None:
 
 @contextmanager
 def _staying() -> Iterator[None]:
-    """Keeps this process in the folder of the same name, if the one that it is in gets another's place."""
+    """Keeps the working directory valid if its folder is exchanged: changes to the new folder of the same name."""
     try:
         here = Path.cwd()
     except OSError:

@@ -1,4 +1,4 @@
-"""What stands where files are to go, told without following a link inside it and without changing anything."""
+"""Inspects the folder to be written, without following symbolic links in it and without changing anything."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ KINDS = {"package": "a package", "site": "a site of comfy2runpod", "results": "r
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A folder as it is, and what becomes of each file of ours that is there.
+    """The state of a folder, and what will be done with each of our files in it.
 
-    `same` are those that would be written just as they are, `replaced` and `removed` those that go (path to the sha256
-    that was seen), `kept` those that are made no longer, and stay because they were changed by hand; `overwritten` are
-    those of `replaced` that are lost by it.
+    Attributes:
+        same: files whose content will not change.
+        replaced: the sha256 of files to replace, by path.
+        removed: the sha256 of files to remove, by path.
+        kept: obsolete files that were changed by hand, and are not removed.
+        overwritten: files in `replaced` that the user made or changed.
     """
 
     exists: bool
@@ -34,16 +37,16 @@ class Found:
     overwritten: tuple[str, ...] = ()
 
     def is_as_wanted(self, files: Mapping[str, bytes]) -> bool:
-        """Whether there is nothing to do."""
+        """Returns whether nothing needs to be written."""
         return self.exists and self.same == files.keys() and not self.removed
 
 
 def look(folder: Path, files: Mapping[str, bytes], kind: str, *, force: bool) -> Found:
-    """Looks at a folder that is to get files (its manifest among them).
+    """Compares a folder with the files to write, including the manifest.
 
     Raises:
-        Refusal: it is not ours, or a file that would be replaced is not as we wrote it.
-        OSError: it cannot be read.
+        Refusal: the folder is not ours, or a file to replace was changed by hand.
+        OSError: the folder cannot be read.
     """
     mode = mode_of(folder)
     if mode is None:
@@ -67,7 +70,7 @@ def look(folder: Path, files: Mapping[str, bytes], kind: str, *, force: bool) ->
 
 
 class Refusal(Exception):
-    """Why nothing is written."""
+    """Nothing is written; the diagnostic says why."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.reason)
@@ -102,7 +105,7 @@ def _compared(folder: Path, files: Mapping[str, bytes], ours: Mapping[str, str])
         try:
             digest = _digest_inside(folder, path)
         except Refusal:
-            # A folder, or one behind a link: none of what we wrote.
+            # A folder, or a file behind a symbolic link: we wrote neither.
             continue
         if digest == written:
             found.removed[path] = digest
@@ -112,10 +115,10 @@ def _compared(folder: Path, files: Mapping[str, bytes], ours: Mapping[str, str])
 
 
 def _digest_inside(folder: Path, path: str) -> str | None:
-    """What is known of a file in the folder: None if there is none; a link's is no file's.
+    """Returns the digest of a file in the folder; None if it does not exist. The digest of a link matches no file.
 
     Raises:
-        Refusal: a folder stands there, or a link or file in the place of a folder on the way.
+        Refusal: the path is a folder, or a parent is a link or a file.
     """
     place = folder
     *way, _ = parts = path.split("/")
@@ -132,7 +135,7 @@ def _digest_inside(folder: Path, path: str) -> str | None:
 
 
 def digest_of(place: Path) -> str:
-    """The sha256 of a file's content; of anything else, what no file has."""
+    """Returns the sha256 of a file; for anything else, a value that no file has."""
     mode = mode_of(place)
     if mode is None or not stat.S_ISREG(mode):
         return "a link" if mode is not None and stat.S_ISLNK(mode) else "no file"
@@ -141,10 +144,10 @@ def digest_of(place: Path) -> str:
 
 
 def _manifest(folder: Path, kind: str, *, force: bool) -> Manifest:
-    """What we wrote there; nothing, for an empty folder or by force.
+    """Reads the manifest; it is empty for an empty folder, or by force.
 
     Raises:
-        Refusal: there is something, and no manifest that says that it is ours.
+        Refusal: the folder has files, but no valid manifest.
     """
     place = folder / MANIFEST
     mode = mode_of(place)
@@ -172,7 +175,7 @@ def _manifest(folder: Path, kind: str, *, force: bool) -> Manifest:
 
 
 def written_by_us(folder: Path) -> frozenset[str]:
-    """The files in a folder that its manifest lists and that are as we wrote them; none, if it has no such list."""
+    """Returns the files that the manifest lists and that are unchanged; none if there is no manifest."""
     place = folder / MANIFEST
     try:
         if place.is_symlink() or not place.is_file() or place.stat().st_size > MAX_BYTES:
@@ -188,7 +191,7 @@ def written_by_us(folder: Path) -> frozenset[str]:
 
 
 def is_older_package(folder: Path) -> bool:
-    """Whether a folder looks like a package that has no manifest yet. ComfyUI's own prompt alone makes none."""
+    """Returns whether a folder is a package from before manifests. An API prompt alone is not enough."""
     try:
         with (folder / "handler.py").open("rb") as file:
             return b"Generated by comfy2runpod" in file.read(4096)
@@ -197,7 +200,7 @@ def is_older_package(folder: Path) -> bool:
 
 
 def everything(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Every path below a folder, with what it is; folders before what is in them. Links are not followed."""
+    """Yields every path below a folder with its status; folders before their content. Links are not followed."""
     waiting = [""]
     while waiting:
         below = waiting.pop()
@@ -210,7 +213,7 @@ def everything(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def mode_of(place: Path) -> int | None:
-    """A place's mode, links not followed; None if nothing is there."""
+    """Returns the mode of a path, without following links; None if it does not exist."""
     try:
         return place.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -218,7 +221,7 @@ def mode_of(place: Path) -> int | None:
 
 
 def kind_of(mode: int) -> str:
-    """What a mode says, in words."""
+    """Describes the file type of a mode."""
     kinds: tuple[tuple[Callable[[int], bool], str], ...] = (
         (stat.S_ISDIR, "a folder"),
         (stat.S_ISLNK, "a link"),
@@ -230,12 +233,12 @@ def kind_of(mode: int) -> str:
 
 
 def flush_folder(folder: Path) -> None:
-    """Has the names in a folder on the disk, where the system can."""
+    """Flushes a directory to disk, if the system supports it."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        # Some file systems have no such thing.
+        # Some file systems do not support it.
         with suppress(OSError):
             os.fsync(fd)
     finally:

@@ -1,4 +1,4 @@
-"""What a folder of ours holds: every file that we wrote, with its hash. Only these are ever replaced or removed."""
+"""The manifest of a folder: every file that we wrote, with its hash. Only these are replaced or removed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from comfy2runpod import __version__
 
 MANIFEST = ".comfy2runpod.json"
-# A package has some fifty files, a site some twenty a package.
+# A package has about fifty files, a site about twenty per package.
 MAX_BYTES = 8 * 1024 * 1024
 _VERSION = 1
 _GENERATOR = "comfy2runpod"
@@ -21,13 +21,13 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What stands in a folder's manifest: what the folder is (`package`, `site`, `results`), and path to sha256."""
+    """The content of a manifest: the kind of folder (`package`, `site`, `results`), and the sha256 of files by path."""
 
     kind: str
     files: Mapping[str, str]
 
     def to_bytes(self) -> bytes:
-        """The manifest's file: the same for the same files."""
+        """Serializes the manifest deterministically."""
         told = {
             "version": _VERSION,
             "generator": f"{_GENERATOR} {__version__}",
@@ -38,12 +38,12 @@ class Manifest:
 
 
 def manifest_of(files: Mapping[str, bytes], kind: str) -> Manifest:
-    """The manifest of files: path to bytes."""
+    """Returns the manifest of files, which are given as content by path."""
     return Manifest(kind, {path: sha256(data) for path, data in files.items()})
 
 
 def read_manifest(data: bytes) -> Manifest:
-    """A manifest's content; it may be a stranger's.
+    """Parses a manifest, which is untrusted.
 
     Raises:
         ValueError: it is none, or a path in it leads out of the folder.
@@ -64,11 +64,11 @@ def read_manifest(data: bytes) -> Manifest:
 
 
 def is_inside(path: str) -> bool:
-    """Whether a relative path, written with `/`, surely stays in its folder."""
+    """Returns whether a relative path with `/` is safely inside its folder."""
     plain = PurePosixPath(path).as_posix() == path and not path.startswith("/") and "\0" not in path
     return plain and path not in {"", "."} and ".." not in path.split("/") and "\\" not in path
 
 
 def sha256(data: bytes) -> str:
-    """The digest, in hexadecimal."""
+    """Returns the sha256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()

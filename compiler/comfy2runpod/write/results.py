@@ -1,7 +1,7 @@
-"""Results of a run, in a folder that may be anybody's: each file is put in its place, and a kill is made good.
+"""Writes the results of a run into a folder of the user, file by file; crash-safe.
 
-The folder itself is not exchanged, because it may be the one that a person stands in. All files are made ready first;
-where a kill comes between the first and the last that is put in its place, the next run does the rest.
+The folder is not exchanged, since it may be the user's working directory. All files are prepared first. If the process
+is killed while they are moved, the next run completes it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _KIND = "results"
 
 
 def check_room(folder: Path, may_be_made: Callable[[str], bool], *, force: bool) -> None:
-    """Makes sure, before a run, that its results have a place.
+    """Checks before a run that its results can be written.
 
     Args:
-        folder: where they go.
-        may_be_made: whether a file of that name may be among them.
-        force: whether files of the user's are replaced.
+        folder: the folder.
+        may_be_made: returns whether the results may contain a file of that name.
+        force: whether to replace files of the user.
 
     Raises:
-        WriteError: the folder cannot be written, or results would replace what no earlier run wrote.
+        WriteError: the folder cannot be written, or results would replace files that no earlier run wrote.
     """
     with told(folder):
         clear_up(folder)
@@ -51,15 +51,20 @@ def check_room(folder: Path, may_be_made: Callable[[str], bool], *, force: bool)
 
 
 def write_results(files: Mapping[str, bytes], folder: Path, *, force: bool = False) -> None:
-    """Writes a run's files (name to content). Those of earlier runs that it does not make stay.
+    """Writes the files of a run. Other files of earlier runs stay.
+
+    Args:
+        files: content by name.
+        folder: the folder.
+        force: whether to replace files of the user.
 
     Raises:
-        WriteError: the folder cannot be written, or a file would be lost that no earlier run wrote.
+        WriteError: the folder cannot be written, or a file that no earlier run wrote would be lost.
     """
     with told(folder):
         if any("/" in name or not is_inside(name) for name in files):
             raise Refusal(CannotWrite(at=Locus(folder.as_posix()), problem="a result has a name that no file can have"))
-        # What a link leads to is what was named.
+        # The user may name a symbolic link to a folder.
         place = folder.resolve() if folder.is_dir() else folder.absolute()
         with workplace(place) as work:
             earlier = _check(place, list(files), force=force)
@@ -73,10 +78,10 @@ def write_results(files: Mapping[str, bytes], folder: Path, *, force: bool = Fal
 
 
 def _check(folder: Path, names: list[str], *, force: bool) -> Mapping[str, str]:
-    """What earlier runs wrote and nobody changed.
+    """Returns the unchanged files of earlier runs.
 
     Raises:
-        Refusal: one of the names is taken by something else.
+        Refusal: another file has one of the names.
     """
     ours = {name: digest for name, digest in _earlier(folder).items() if _digest(folder, name) == digest}
     changed: list[str] = []

@@ -1,10 +1,10 @@
-"""A hidden folder beside what is written, in which it is made ready; and how one that a killed process left is cleared.
+"""The hidden work folder beside what is written, and the recovery after a killed process.
 
-.comfy2runpod.lock             held while anything is written beside it: no two of our processes write at once
-.comfy2runpod-<16 digits>/     made and removed under the lock, so one that is found under the lock is of the dead
-  owner.json                   written first: says that the folder is ours
-  new/, file                   what is made ready; after the exchange, `new` is what was there before
-  state.json                   written last, before the exchange: what clears up after it
+.comfy2runpod.lock             locked while anything is written beside it: only one of our processes writes at a time
+.comfy2runpod-<16 digits>/     created and removed under the lock, so one that is found belongs to a killed process
+  owner.json                   written first: marks the folder as ours
+  new/, file                   what is prepared; after the exchange, `new` is the old folder
+  state.json                   written last, before the exchange: what recovery needs
 """
 
 from __future__ import annotations
@@ -26,41 +26,41 @@ from comfy2runpod.write.look import flush_folder, mode_of
 LOCK = ".comfy2runpod.lock"
 _PLACE = re.compile(r"\.comfy2runpod-[0-9a-f]{16}")
 _OWNER, _STATE = "owner.json", "state.json"
-# Seconds that another process may take to write.
+# How long to wait for another process that writes, in seconds.
 _PATIENCE = 60.0
-# What a file system says that has no locks.
+# The errors of a file system without locks.
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 
 
 class Workplace:
-    """The hidden folder of one write."""
+    """The work folder of one write."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
 
     @property
     def new(self) -> Path:
-        """Where a folder is made ready."""
+        """The path of a folder that is prepared."""
         return self.place / "new"
 
     @property
     def old(self) -> Path:
-        """Where the old folder goes on a file system that cannot exchange two."""
+        """The path for the old folder on a file system that cannot exchange two folders."""
         return self.place / "old"
 
     @property
     def file(self) -> Path:
-        """Where a single file is made ready."""
+        """The path of a single file that is prepared."""
         return self.place / "file"
 
     def commit(self, state: State | Results) -> None:
-        """Has on the disk what it takes to finish."""
+        """Flushes to disk what recovery needs."""
         write_durably(self.place / _STATE, state.to_bytes())
         flush_folder(self.place)
 
     def remove(self) -> None:
-        """Removes what was made ready, and the folder. What is the user's must have left it."""
-        # First: what is left of it then is nothing to be finished.
+        """Removes the folder. It must no longer contain files of the user."""
+        # First: without it, recovery only removes the rest.
         (self.place / _STATE).unlink(missing_ok=True)
         remove_tree(self.new)
         self.file.unlink(missing_ok=True)
@@ -70,10 +70,10 @@ class Workplace:
 
 @contextmanager
 def workplace(parent: Path) -> Iterator[Workplace]:
-    """A hidden folder in `parent`, under the lock; gone at the end. First what killed processes left is cleared.
+    """Creates a work folder in `parent`, under the lock, and removes it at the end. Runs recovery first.
 
     Raises:
-        OSError: it cannot be made, or another process holds the lock for a minute.
+        OSError: the folder cannot be created, or another process holds the lock for a minute.
     """
     made = _missing(parent)
     try:
@@ -85,7 +85,7 @@ def workplace(parent: Path) -> Iterator[Workplace]:
             try:
                 yield work
             finally:
-                # By what stands on the disk, not by how far we came: an interrupt may come between any two steps.
+                # Decides by the state on disk, since an interrupt may come between any two steps.
                 with suppress(OSError):
                     _clear(parent, work)
     except BaseException:
@@ -96,7 +96,7 @@ def workplace(parent: Path) -> Iterator[Workplace]:
 
 
 def clear_up(parent: Path) -> None:
-    """Clears what killed processes left in a folder, where there is anything and it can be cleared."""
+    """Recovers from killed processes in a folder, if there is anything to recover and it is possible."""
     with suppress(OSError):
         names = os.listdir(parent)  # noqa: PTH208 - names alone
         if any(name == LOCK or _PLACE.fullmatch(name) for name in names):
@@ -106,10 +106,10 @@ def clear_up(parent: Path) -> None:
 
 
 def _clear_all(parent: Path) -> None:
-    """Finishes what killed processes left, under the lock. What is not surely ours is let alone."""
+    """Recovers from killed processes, under the lock. Folders that may not be ours are not touched."""
     for name in os.listdir(parent):  # noqa: PTH208 - names alone
         if _PLACE.fullmatch(name):
-            # One that cannot be cleared is no reason not to go on.
+            # One that cannot be recovered does not stop the write.
             with suppress(OSError):
                 _clear(parent, Workplace(parent / name))
 
@@ -119,7 +119,7 @@ def _clear(parent: Path, work: Workplace) -> None:
     if mode is None or not stat.S_ISDIR(mode):
         return
     if mode_of(work.place / _OWNER) is None:
-        # Killed before it said whose it is; one that holds something is another's.
+        # Killed before owner.json was written. A folder with content is not ours.
         work.place.rmdir()
         return
     state = read_state(work.place / _STATE)
@@ -145,13 +145,13 @@ def _begin(parent: Path) -> Workplace:
 
 
 def _missing(folder: Path) -> list[Path]:
-    """A folder and those above it that are not there, the innermost first."""
+    """Returns the folder and its parents that do not exist, the innermost first."""
     return [place for place in (folder, *folder.parents) if mode_of(place) is None]
 
 
 @contextmanager
 def _locked(parent: Path) -> Iterator[bool]:
-    """The lock of a folder; whether it could be had on this file system."""
+    """Locks a folder; yields whether the file system supports it."""
     try:
         import fcntl  # noqa: PLC0415 - not on every system
     except ImportError:
@@ -176,7 +176,7 @@ def _locked(parent: Path) -> Iterator[bool]:
                 raise
             yield False
             return
-        # The one that had it may have removed it meanwhile.
+        # The previous holder may have removed the file meanwhile.
         if _is_at(fd, path):
             break
         os.close(fd)
@@ -197,7 +197,7 @@ def _is_at(fd: int, path: Path) -> bool:
 
 
 def write_durably(path: Path, data: bytes, mode: int = 0o666) -> None:
-    """Writes a new file, and has it on the disk; the umask holds."""
+    """Writes a new file and flushes it to disk. The umask applies to the mode."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
