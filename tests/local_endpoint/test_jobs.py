@@ -184,9 +184,9 @@ async def test_a_webhook_that_cannot_be_called_is_a_line(
         monkeypatch.setattr(httpx.AsyncClient, "post", fails)
     with socket.create_server(("127.0.0.1", 0)) as server:
         closed = server.getsockname()[1]
-    webhooks = Webhooks(apart_seconds=0.0)
+    webhooks = Webhooks(retry_seconds=0.0)
     job = jobs.add(replace(request(), webhook=url.format(closed=closed)))
-    webhooks.ended(job)
+    webhooks.job_ended(job)
     (call,) = webhooks._calls
     await call
     (line,) = [record for record in caplog.records if record.name == "comfy2runpod.serve"]

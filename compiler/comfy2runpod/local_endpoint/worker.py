@@ -1,7 +1,7 @@
 """Runs a package's own worker, `python handler.py` with the RunPod SDK, and is its queue.
 
-The process is started for the first job, like that of an endpoint without active workers, and again if it has ended. Its
-side of the queue listens on a separate port with a secret path.
+The process is started for the first job, as by an endpoint without active workers, and again if it has ended. Its side
+of the queue listens on a separate port with a secret path.
 """
 
 from __future__ import annotations
