@@ -1,7 +1,7 @@
-"""An input, checked by the package's schema before a call is paid for: the worker's verdict in the worker's words.
+"""Checks an input against the package's schema before it is sent, with the worker's messages.
 
-The worker checks again. What only it can know is not said here: whether an address can be fetched, whether an image
-can be decoded, and how much less its operator lets it take.
+The worker checks it again. Not checked here is what only the worker knows: whether a URL can be fetched, whether an
+image can be decoded, and smaller limits of the operator.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ Schema: TypeAlias = Mapping[str, object]
 
 
 def check_input(schema: Schema, request: object) -> None:
-    """Checks an input; images may be texts, bytes or paths.
+    """Checks an input; images may be strings, bytes or paths.
+
+    Args:
+        schema: the JSON Schema of the input.
+        request: the input.
 
     Raises:
-        InvalidInput: it does not fit; `details` has an entry for each fault, as the worker's answer would.
+        InvalidInput: the input is invalid; `details` has an entry for each fault, as in the worker's answer.
     """
     if not isinstance(request, Mapping):
         found = [Detail(f"must be an object with the fields of this endpoint, not {json_words(request)}", "input")]
@@ -35,10 +39,10 @@ def check_input(schema: Schema, request: object) -> None:
 
 
 def refuse(found: Sequence[Detail]) -> None:
-    """Raises what was found, if anything was.
+    """Raises if there are faults.
 
     Raises:
-        InvalidInput: something was.
+        InvalidInput: there are faults.
     """
     if not found:
         return

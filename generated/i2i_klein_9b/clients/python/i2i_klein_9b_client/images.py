@@ -1,6 +1,6 @@
-"""Images on their way to an endpoint: checked against its limits before anything is sent.
+"""Encodes the images of a request, and checks them against the endpoint's limits before anything is sent.
 
-The worker checks again, on the decoded image; what is looked at here is only what a file's head says.
+Only the header of a file is read here. The worker checks the decoded image.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .contract import IMAGE_LABELS, LONGEST_IMAGE_SIDE
 from .errors import Detail, InputRefused
 from .wording import megabytes
 
-# A path, the file's bytes, or a text: an https URL, a data URL, or base64.
+# A path, the file's bytes, or a string: an https URL, a data URL, or base64.
 Image: TypeAlias = str | bytes | os.PathLike[str]
 
 
-# Of a file that is not checked: more than any request takes.
-_MOST = 100_000_000
+# The limit for a file that is not checked: larger than any request.
+_MAX_BYTES = 100_000_000
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)
 _NOT_BASE64 = "is neither base64 nor a URL; send base64, a data URL or an https URL, or a file as a pathlib.Path"
@@ -33,7 +33,7 @@ _NOT_BASE64 = "is neither base64 nor a URL; send base64, a data URL or an https 
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What a field's image may be."""
+    """The limits of an image field."""
 
     max_bytes: int
     max_pixels: int
@@ -42,11 +42,11 @@ class ImageLimits:
 
 
 class _Fault(Exception):
-    """What is wrong with an image, in the worker's words."""
+    """What is wrong with an image, with the worker's message."""
 
 
 def image_fields(schema: Mapping[str, object]) -> dict[str, ImageLimits]:
-    """The fields of an input that are images, by its schema."""
+    """Returns the image fields of an input's JSON Schema, with their limits."""
     properties = cast("Mapping[str, Mapping[str, Any]]", schema.get("properties", {}))
     return {
         name: ImageLimits(one["x-max-bytes"], one["x-max-pixels"], one["x-max-aspect"], tuple(one["x-formats"]))
@@ -58,10 +58,15 @@ def image_fields(schema: Mapping[str, object]) -> dict[str, ImageLimits]:
 def encoded(
     request: Mapping[str, object], images: Mapping[str, ImageLimits], *, check: bool = True
 ) -> dict[str, object]:
-    """A request as it is sent: its images as the texts that the endpoint takes. Reads files.
+    """Encodes the images of a request, and reads those that are given as paths.
+
+    Args:
+        request: the request.
+        images: the image fields.
+        check: whether to check the images.
 
     Raises:
-        InvalidInput: an image is larger or longer than its field takes, or of another format.
+        InvalidInput: an image exceeds a limit of its field, or has another format.
         InputRefused: a file cannot be read.
     """
     sent = dict(request)
@@ -70,7 +75,9 @@ def encoded(
         value = sent.get(name)
         try:
             if isinstance(value, (bytes, os.PathLike)):
-                data = value if isinstance(value, bytes) else _read(name, value, limits.max_bytes if check else _MOST)
+                data = (
+                    value if isinstance(value, bytes) else _read(name, value, limits.max_bytes if check else _MAX_BYTES)
+                )
                 if check:
                     _check(data, limits)
                 sent[name] = base64.b64encode(data).decode("ascii")
@@ -87,7 +94,7 @@ def _read(name: str, given: os.PathLike[str], most: int) -> bytes:
         path = Path(given)
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise InputRefused(f"{name}: {path} is no file on a disk")
+            raise InputRefused(f"{name}: {path} is not a regular file")
         if status.st_size > most:
             raise _too_large(status.st_size, most)
         with path.open("rb") as file:
@@ -95,7 +102,7 @@ def _read(name: str, given: os.PathLike[str], most: int) -> bytes:
     except OSError as error:
         raise InputRefused(f"{name}: {given} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError):
-        raise InputRefused(f"{name}: a path that no file has") from None
+        raise InputRefused(f"{name}: the path is invalid") from None
 
 
 def _check_text(text: str, limits: ImageLimits) -> None:
@@ -110,7 +117,7 @@ def _check_text(text: str, limits: ImageLimits) -> None:
         text = text[head.end() :]
     elif kind:
         raise _Fault("is a URL with an unsupported scheme; send base64, a data URL or an https URL")
-    # Three bytes are four characters; line breaks add a little. Longer texts are not even read.
+    # Three bytes are four characters, and line breaks add a little. A longer text is refused before it is decoded.
     if len(text) > limits.max_bytes // 3 * 4 * 1.1 + 100:
         raise _Fault(f"has more than {megabytes(limits.max_bytes)}, the largest size that is allowed")
     _check(_decoded(text), limits)
@@ -118,7 +125,7 @@ def _check_text(text: str, limits: ImageLimits) -> None:
 
 def _decoded(text: str) -> bytes:
     bare = "".join(text.split())
-    # Some leave the filling at the end out.
+    # The padding may be missing.
     bare += "=" * (-len(bare) % 4 if not bare.endswith("=") else 0)
     try:
         return base64.b64decode(bare, validate=True)
@@ -166,7 +173,7 @@ def _format(data: bytes) -> str | None:
 
 
 def _size(form: str, data: bytes) -> tuple[int, int]:
-    """Width and height as a file's head says; 0, 0 where it does not: the worker then says what is wrong with it."""
+    """Reads width and height from a file's header; 0, 0 if it is damaged, which the worker then reports."""
     try:
         if form == "png":
             width, height = struct.unpack_from(">II", data, 16)
@@ -180,11 +187,11 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
     at = 2
     while True:
         marker, length = struct.unpack_from(">HH", data, at)
-        # Every start of a frame, but the tables DHT, JPG and DAC that lie between them.
+        # All start-of-frame markers; DHT, JPG and DAC are in the same range.
         if 0xFFC0 <= marker <= 0xFFCF and marker not in {0xFFC4, 0xFFC8, 0xFFCC}:
             height, width = struct.unpack_from(">HH", data, at + 5)
             return width, height
-        # A byte of filling before a marker is a step of one.
+        # Skips a fill byte.
         at += 1 if marker == 0xFFFF else 2 + length
 
 

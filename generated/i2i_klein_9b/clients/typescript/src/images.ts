@@ -1,7 +1,7 @@
 /**
- * Images on their way to an endpoint: checked against its limits before anything is sent.
+ * Encodes the images of a request, and checks them against the endpoint's limits before anything is sent.
  *
- * The worker checks again, on the decoded image; what is looked at here is only what a file's head says.
+ * Only the header of a file is read here. The worker checks the decoded image.
  */
 
 import { type Schema, refuse } from "./checks.js";
@@ -10,21 +10,21 @@ import { InputRefused } from "./errors.js";
 import { fromBase64 } from "./media.js";
 import { count } from "./text.js";
 
-/** A file's bytes, a Blob (a File of a form is one), or a text: an https URL, a data URL, or base64. */
+/** A file's bytes, a Blob (such as a form's File), or a string: an https URL, a data URL, or base64. */
 export type Image = string | Uint8Array | ArrayBuffer | Blob;
 
-/** What a field's image may be. */
+/** The limits of an image field. */
 interface ImageLimits {
   readonly maxBytes: number;
   readonly maxPixels: number;
-  /** How many times as long as the shorter side the longer one may be. */
+  /** The longer side divided by the shorter one. */
   readonly maxAspect: number;
   readonly formats: readonly string[];
 }
 
 const DATA_URL = /^\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,/i;
 
-/** What is wrong with an image, in the worker's words. */
+/** What is wrong with an image, with the worker's message. */
 class Fault {
   readonly message: string;
 
@@ -34,9 +34,9 @@ class Fault {
 }
 
 /**
- * A request as it is sent: its images as the texts that the endpoint takes.
+ * Encodes the images of a request.
  *
- * @throws InvalidInput: an image is larger or longer than its field takes, or of another format.
+ * @throws InvalidInput: an image exceeds a limit of its field, or has another format.
  * @throws InputRefused: a file cannot be read.
  */
 export async function encoded(
@@ -79,7 +79,7 @@ async function bytesOf(name: string, value: unknown, most: number): Promise<Uint
   if (value instanceof Uint8Array) return value;
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (!(value instanceof Blob)) return undefined;
-  // Before it is read: a form's file may be of any size.
+  // Before reading: a form's file may have any size.
   if (value.size > most) throw tooLarge(value.size, most);
   try {
     return new Uint8Array(await value.arrayBuffer());
@@ -99,12 +99,12 @@ function checkText(text: string, limits: ImageLimits): void {
   } else if (scheme !== undefined) {
     throw new Fault("is a URL with an unsupported scheme; send base64, a data URL or an https URL");
   }
-  // Three bytes are four characters; line breaks add a little. Longer texts are not even read.
+  // Three bytes are four characters, and line breaks add a little. A longer text is refused before it is decoded.
   if (content.length > Math.floor(limits.maxBytes / 3) * 4 * 1.1 + 100) {
     throw new Fault(`has more than ${megabytes(limits.maxBytes)}, the largest size that is allowed`);
   }
   const bare = content.replaceAll(/\s+/g, "");
-  // Some leave the filling at the end out.
+  // The padding may be missing.
   const bytes = fromBase64(bare.endsWith("=") ? bare : bare + "=".repeat((4 - (bare.length % 4)) % 4));
   if (bytes === undefined) {
     throw new Fault(
@@ -129,7 +129,7 @@ function check(bytes: Uint8Array, limits: ImageLimits): void {
 function checkSize(width: number, height: number, limits: ImageLimits): void {
   if (width * height > limits.maxPixels) {
     const [pixels, most] = [(width * height) / 1e6, limits.maxPixels / 1e6];
-    // Rounded, unless that would hide that it is more.
+    // Rounded, unless the rounded number would equal the limit.
     const has = Number(pixels.toFixed(1)) > most ? pixels.toFixed(1) : pixels;
     throw new Fault(`${width}x${height} has ${has} megapixels; at most ${most} are allowed`);
   }
@@ -162,14 +162,14 @@ function begins(bytes: Uint8Array, at: number, text: string): boolean {
   return bytes.length >= at + text.length && [...text].every((one, index) => bytes[at + index] === one.charCodeAt(0));
 }
 
-/** Width and height as a file's head says; 0, 0 where it does not: the worker then says what is wrong with it. */
+/** Reads width and height from a file's header; 0, 0 if it is damaged, which the worker then reports. */
 function sizeOf(format: Format, bytes: Uint8Array): readonly [width: number, height: number] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
     if (format === "png") return [view.getUint32(16), view.getUint32(20)];
     return format === "jpeg" ? jpegSize(view) : webpSize(view, bytes);
   } catch (error) {
-    // A file that ends before its size does.
+    // The file ends before its header.
     if (error instanceof RangeError) return [0, 0];
     throw error;
   }
@@ -178,18 +178,18 @@ function sizeOf(format: Format, bytes: Uint8Array): readonly [width: number, hei
 function jpegSize(view: DataView): readonly [number, number] {
   for (let at = 2; ; ) {
     const [marker, length] = [view.getUint16(at), view.getUint16(at + 2)];
-    // Every start of a frame, but the tables DHT, JPG and DAC that lie between them.
+    // All start-of-frame markers; DHT, JPG and DAC are in the same range.
     if (marker >= 0xffc0 && marker <= 0xffcf && ![0xffc4, 0xffc8, 0xffcc].includes(marker)) {
       return [view.getUint16(at + 7), view.getUint16(at + 5)];
     }
-    // A byte of filling before a marker is a step of one.
+    // Skips a fill byte.
     at += marker === 0xffff ? 1 : 2 + length;
   }
 }
 
 function webpSize(view: DataView, bytes: Uint8Array): readonly [number, number] {
   if (begins(bytes, 12, "VP8X")) {
-    // Three bytes each, of which a fourth belongs to what follows.
+    // Three bytes each; the fourth byte that is read belongs to the next value.
     return [1 + threeBytes(view, 24), 1 + threeBytes(view, 27)];
   }
   if (begins(bytes, 12, "VP8L")) {
@@ -205,7 +205,7 @@ function threeBytes(view: DataView, at: number): number {
 
 function toBase64(bytes: Uint8Array): string {
   let text = "";
-  // In parts: the bytes are passed on as arguments, and there may be only so many.
+  // In chunks, since the bytes are passed as arguments, whose number is limited.
   for (let at = 0; at < bytes.length; at += 0x8000) {
     text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
   }

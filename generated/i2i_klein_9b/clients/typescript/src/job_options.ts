@@ -1,36 +1,36 @@
-/** What a request may say beside its input: whom to tell of the job's end, how long it may take, where its files go. */
+/** The options of a job that are sent beside its input: webhook, time limits, priority and bucket. */
 
 import { EXECUTION_MS, TTL_MS } from "./contract.js";
 import { InputRefused } from "./errors.js";
 
 
-/** S3-compatible storage that one job brings along for its files. */
+/** S3-compatible storage for the files of one job. */
 export interface Bucket {
   readonly accessId: string;
   readonly accessSecret: string;
   readonly bucketName: string;
-  /** With https, at a public address. */
+  /** https, with a public address. */
   readonly endpointUrl: string;
 }
 
-/** What holds for one job. What is omitted is the endpoint's own choice. */
+/** The options of one job. What is omitted is decided by the endpoint. */
 export interface JobOptions {
-  /** Gets a POST of the job, as `status` says it, when it has ended. */
+  /** Receives a POST with the job's state when it has ended. */
   readonly webhook?: string | undefined;
-  /** How long it may run; RunPod takes 5 seconds to 7 days. */
+  /** How long it may run: 5 seconds to 7 days. */
   readonly executionSeconds?: number | undefined;
-  /** When it is dropped, counted from its sending, whether it waits or runs; RunPod takes 10 seconds to 7 days. */
+  /** When it is dropped, from its submission, whether it is queued or running: 10 seconds to 7 days. */
   readonly ttlSeconds?: number | undefined;
-  /** It waits behind all others and starts no worker. */
+  /** Waits behind all other jobs, and starts no worker. */
   readonly lowPriority?: boolean | undefined;
-  /** Where its files go. They leave by URL then, unless its `output.delivery` says otherwise. */
+  /** Where its files are uploaded. They are then returned as URLs, unless `output.delivery` says otherwise. */
   readonly bucket?: Bucket | undefined;
 }
 
 /**
- * The keys of a request beside `input`, as RunPod takes them.
+ * Returns the keys of a request beside `input`, in RunPod's form.
  *
- * @throws InputRefused: a value that no endpoint takes; the text does not repeat it.
+ * @throws InputRefused: a value is invalid; the message does not contain it.
  */
 export function besideInput(job: JobOptions = {}): object {
   const { webhook, executionSeconds, ttlSeconds, lowPriority, bucket } = job;
@@ -46,10 +46,10 @@ export function besideInput(job: JobOptions = {}): object {
   };
 }
 
-/** A text of the other side, which may repeat what it was sent, without what nobody else should read. */
+/** Removes a job's secrets from a server's message, which may repeat the request. */
 export function withoutSecrets(text: string, job: JobOptions = {}): string {
   const hidden = [job.webhook, job.bucket?.accessSecret].flatMap((secret) =>
-    // As it is, and as a JSON text has it.
+    // As it is, and JSON-encoded.
     secret === undefined || secret === "" ? [] : [secret, JSON.stringify(secret).slice(1, -1)],
   );
   return hidden.reduce((left, secret) => left.replaceAll(secret, "…"), text);
@@ -65,7 +65,7 @@ function milliseconds(
   [least, most]: readonly [number, number],
 ): number | undefined {
   if (seconds === undefined) return undefined;
-  // In this way round, so that NaN is none either.
+  // Negated, so that NaN is refused, too.
   if (typeof seconds !== "number" || !(seconds >= least / 1000 && seconds <= most / 1000)) {
     const longest = (most / 1000).toLocaleString("en-US");
     throw new InputRefused(`${name}: must be from ${least / 1000} to ${longest} seconds`);

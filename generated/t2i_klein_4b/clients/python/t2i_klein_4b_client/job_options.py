@@ -1,4 +1,4 @@
-"""What a request may say beside its input: whom to tell of the job's end, how long it may take, where its files go."""
+"""The options of a job that are sent beside its input: webhook, time limits, priority and bucket."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ _URL = re.compile(r"https?://[!-~]+")
 
 @dataclass(frozen=True)
 class Bucket:
-    """S3-compatible storage that one job brings along for its files; `repr` leaves the secret out."""
+    """S3-compatible storage for the files of one job. `repr` omits the secret."""
 
     access_id: str
     access_secret: str = field(repr=False)
     bucket_name: str
-    # With https, at a public address.
+    # https, with a public address.
     endpoint_url: str
 
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What holds for one job. What is omitted is the endpoint's own choice."""
+    """The options of one job. What is omitted is decided by the endpoint."""
 
-    # Gets a POST of the job, as `status` says it, when it has ended. It may hold a token, so `repr` leaves it out.
+    # Receives a POST with the job's state when it has ended. It may contain a token, so `repr` omits it.
     webhook: str | None = field(default=None, repr=False)
-    # How long it may run; RunPod takes 5 seconds to 7 days.
+    # How long it may run: 5 seconds to 7 days.
     execution_seconds: float | None = None
-    # When it is dropped, counted from its sending, whether it waits or runs; RunPod takes 10 seconds to 7 days.
+    # When it is dropped, from its submission, whether it is queued or running: 10 seconds to 7 days.
     ttl_seconds: float | None = None
-    # It waits behind all others and starts no worker.
+    # Waits behind all other jobs, and starts no worker.
     low_priority: bool = False
-    # Where its files go. They leave by URL then, unless its `output.delivery` says otherwise.
+    # Where its files are uploaded. They are then returned as URLs, unless `output.delivery` says otherwise.
     bucket: Bucket | None = None
 
 
 def beside_input(job: JobOptions | None) -> dict[str, object]:
-    """The keys of a request beside `input`, as RunPod takes them.
+    """Returns the keys of a request beside `input`, in RunPod's form.
 
     Raises:
-        InputRefused: a value that no endpoint takes; the text does not repeat it.
+        InputRefused: a value is invalid; the message does not contain it.
     """
     if job is None:
         return {}
@@ -53,8 +53,8 @@ def beside_input(job: JobOptions | None) -> dict[str, object]:
         "ttl": _milliseconds("ttl_seconds", job.ttl_seconds, TTL_MS),
         "lowPriority": job.low_priority or None,
     }
-    said = {name: value for name, value in policy.items() if value is not None}
-    keys: dict[str, object] = {"policy": said} if said else {}
+    given = {name: value for name, value in policy.items() if value is not None}
+    keys: dict[str, object] = {"policy": given} if given else {}
     if job.webhook is not None:
         keys["webhook"] = _url("webhook", job.webhook)
     if job.bucket is not None:
@@ -68,11 +68,11 @@ def beside_input(job: JobOptions | None) -> dict[str, object]:
 
 
 def without_secrets(text: str, job: JobOptions | None) -> str:
-    """A text of the other side, which may repeat what it was sent, without what nobody else should read."""
+    """Removes a job's secrets from a server's message, which may repeat the request."""
     if job is None:
         return text
     for secret in filter(None, (job.webhook, job.bucket.access_secret if job.bucket is not None else None)):
-        # As it is, and as a JSON text has it.
+        # As it is, and JSON-encoded.
         text = text.replace(secret, "…").replace(json.dumps(secret)[1:-1], "…")
     return text
 
@@ -80,7 +80,7 @@ def without_secrets(text: str, job: JobOptions | None) -> str:
 def _milliseconds(name: str, seconds: object, bounds: tuple[int, int]) -> int | None:
     if seconds is None:
         return None
-    # In this order, so that no infinity and no NaN is rounded.
+    # The check comes before rounding, since infinity and NaN cannot be rounded.
     least, most = bounds
     given = seconds if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) else math.nan
     if not least / 1000 <= given <= most / 1000:

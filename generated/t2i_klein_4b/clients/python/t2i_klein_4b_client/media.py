@@ -1,4 +1,4 @@
-"""Media in an answer: which files it holds, and how they are named, checked and written."""
+"""The media of an answer: parsed, named, checked and written."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from .contract import FILE_ENDINGS, OTHER_ENDING
 from .errors import CannotSave, MediaBroken
 
-# What a double holds exactly, which is what the other clients count with.
-_LARGEST = 2**53 - 1
+# The largest integer that JavaScript represents exactly.
+_MAX_INTEGER = 2**53 - 1
 
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """An output of a package: its name, its files' type unless they say another, and whether it stands alone."""
+    """An output of a package: its name, its default media type, and whether its fields are those of the answer."""
 
     name: str
     media_type: str
@@ -28,10 +28,10 @@ class OutputSpec:
 
 @dataclass(frozen=True)
 class Medium:
-    """One file of an answer: its text, its base64, or its address, exactly one of them."""
+    """One file of an answer, as exactly one of text, base64 and URL."""
 
     output: str
-    # Its place among the files of an output that is a list.
+    # The index in a list of files; None if the output is one file.
     index: int | None
     media_type: str
     text: str | None
@@ -41,16 +41,16 @@ class Medium:
     sha256: str | None
 
     def name(self) -> str:
-        """What its file is called: the output, its place in a list, and an extension by its type."""
+        """Returns the file name: the output, the number in a list, and the extension of the media type."""
         place = "" if self.index is None else f"_{self.index + 1:02d}"
         return f"{self.output}{place}{_extension(self.media_type)}"
 
 
 def media_in(answer: Mapping[str, object], outputs: tuple[OutputSpec, ...]) -> tuple[Medium, ...]:
-    """The files of an answer, in the order of the outputs; outputs that were not asked for are omitted.
+    """Parses the files of an answer, in the order of the outputs. Outputs that were not requested are absent.
 
     Raises:
-        MediaBroken: what stands in a file's place is none.
+        MediaBroken: a file is malformed.
     """
     found: list[Medium] = []
     for output in outputs:
@@ -69,15 +69,15 @@ def media_in(answer: Mapping[str, object], outputs: tuple[OutputSpec, ...]) -> t
 
 def _medium(output: OutputSpec, index: int | None, file: object) -> Medium:
     if not isinstance(file, dict):
-        raise MediaBroken(f"{output.name}: the answer holds no file in its place")
+        raise MediaBroken(f"{output.name}: the answer has no file for it")
     size, sha256 = file.get("bytes"), file.get("sha256")
-    # To JSON, 5.0 is a whole number.
+    # In JSON, 5.0 is an integer.
     if isinstance(size, float) and size.is_integer():
         size = int(size)
-    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST):
-        raise MediaBroken(f"{output.name}: the answer's `bytes` is no size of a file")
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _MAX_INTEGER):
+        raise MediaBroken(f"{output.name}: the answer's `bytes` is not a valid size")
     if sha256 is not None and not isinstance(sha256, str):
-        raise MediaBroken(f"{output.name}: the answer's `sha256` is none")
+        raise MediaBroken(f"{output.name}: the answer's `sha256` is not a string")
     text, data = _text(file, "text"), _text(file, "data")
     return Medium(
         output.name,
@@ -97,10 +97,10 @@ def _text(file: Mapping[str, object], key: str) -> str | None:
 
 
 def decoded(medium: Medium) -> bytes:
-    """The bytes of a medium that is in the answer itself.
+    """Decodes a medium that the answer contains, and checks its size and sha256.
 
     Raises:
-        MediaBroken: it is not base64, or not as long as, or other than, the answer says.
+        MediaBroken: it is not base64, or its size or sha256 differs.
     """
     if medium.text is not None:
         try:
@@ -112,13 +112,18 @@ def decoded(medium: Medium) -> bytes:
     except ValueError:
         raise MediaBroken(f"{medium.output}: the answer's text is not base64") from None
     if not content:
-        raise MediaBroken(f"{medium.output}: the answer holds neither the file nor its address")
+        raise MediaBroken(f"{medium.output}: the answer contains neither the file nor its URL")
     Receiver(medium, len(content)).feed(content).done()
     return content
 
 
 class Receiver:
-    """Measures a file as it comes, and refuses one that is not the worker's."""
+    """Checks the size and sha256 of a file while it is received.
+
+    Args:
+        medium: the expected size and sha256.
+        max_bytes: the largest size to accept.
+    """
 
     def __init__(self, medium: Medium, max_bytes: int) -> None:
         self._medium = medium
@@ -127,10 +132,10 @@ class Receiver:
         self._hash = hashlib.sha256()
 
     def feed(self, chunk: bytes) -> Receiver:
-        """Takes the next bytes in.
+        """Adds the next bytes.
 
         Raises:
-            MediaBroken: there are more than there may be.
+            MediaBroken: the file is too long.
         """
         self._size += len(chunk)
         if self._size > self._most:
@@ -139,28 +144,28 @@ class Receiver:
         return self
 
     def done(self) -> None:
-        """Says that the file is at its end.
+        """Checks the complete file.
 
         Raises:
-            MediaBroken: it is too short, or another file.
+            MediaBroken: the size or sha256 differs.
         """
         medium = self._medium
         if medium.size is not None and self._size != medium.size:
             raise MediaBroken(f"{medium.output}: the file has {self._size:,} bytes, the worker made {medium.size:,}")
         if medium.sha256 is not None and self._hash.hexdigest() != medium.sha256:
-            raise MediaBroken(f"{medium.output}: the file's sha256 is not the one that the answer says")
+            raise MediaBroken(f"{medium.output}: the file's sha256 differs from the one in the answer")
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that nobody ever sees half of it, nor what is left of one that found no room.
+    """Writes a file atomically. Leaves no partial file.
 
     Raises:
-        CannotSave: it cannot be written.
+        CannotSave: the file cannot be written.
     """
     part = part_of(path)
     try:
         try:
-            # Never through a link that somebody put in its place.
+            # "x" fails if the path exists, also as a symbolic link.
             with part.open("xb") as file:
                 file.write(content)
             part.replace(path)
@@ -171,15 +176,15 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def part_of(path: Path) -> Path:
-    """Where a file is written until it is whole."""
+    """Returns the temporary path of a file that is being written."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
 
 
 def is_part(name: str) -> bool:
-    """Whether a file's name is one that `part_of` gives."""
+    """Returns whether a file name is one of `part_of`."""
     return re.fullmatch(r"\..+\.[0-9a-f]{16}\.part", name, re.DOTALL) is not None
 
 
 def _extension(media_type: str) -> str:
-    """By a table alone: what a file is called is not for an answer to choose."""
+    """Looks the extension up in a table: an answer must not choose file names."""
     return FILE_ENDINGS.get(media_type.partition(";")[0].strip().lower(), OTHER_ENDING)

@@ -1,8 +1,8 @@
 /**
- * An input, checked by the package's schema before a call is paid for: the worker's verdict in the worker's words.
+ * Checks an input against the package's schema before it is sent, with the worker's messages.
  *
- * The worker checks again. What only it can know is not said here: whether an address can be fetched, whether an image can
- * be decoded, and how much less its operator lets it take.
+ * The worker checks it again. Not checked here is what only the worker knows: whether a URL can be fetched, whether an
+ * image can be decoded, and smaller limits of the operator.
  */
 
 import { FAULTS_IN_MESSAGE, JSON_WORDS, LARGEST_SHOWN, MOST_FAULTS } from "./contract.js";
@@ -16,9 +16,9 @@ type Given = Readonly<Record<string, unknown>>;
 
 
 /**
- * Checks an input; images may be texts, bytes or Blobs.
+ * Checks an input; images may be strings, bytes or Blobs.
  *
- * @throws InvalidInput: it does not fit; `details` has an entry for each fault, as the worker's answer would.
+ * @throws InvalidInput: the input is invalid; `details` has an entry for each fault, as in the worker's answer.
  */
 export function checkInput(schema: Schema, request: unknown): void {
   if (!isGiven(request)) {
@@ -30,9 +30,9 @@ export function checkInput(schema: Schema, request: unknown): void {
 }
 
 /**
- * Throws what was found, if anything was.
+ * Throws if there are faults.
  *
- * @throws InvalidInput: something was.
+ * @throws InvalidInput: there are faults.
  */
 export function refuse(found: readonly Found[]): void {
   if (found.length === 0) return;
@@ -49,7 +49,7 @@ function* objectFaults(root: Schema, schema: Schema, value: Given, path: string)
   const properties = propertiesOf(schema);
   const required = Array.isArray(schema["required"]) ? schema["required"] : [];
   for (const [name, one] of Object.entries(properties)) {
-    // A key whose value is undefined is omitted of the request.
+    // A key whose value is undefined is not sent.
     if (value[name] !== undefined && Object.hasOwn(value, name)) yield* faultsOf(root, one, value[name], path + name);
     else if (required.includes(name)) yield fault(path + name, "is required");
   }
@@ -92,7 +92,7 @@ function* twice(request: Given): Generator<Found> {
   if (found.length > 0) yield { field: "outputs", message: `names ${found.join(", ")} twice` };
 }
 
-/** What is wrong with a value that is no object and no array. */
+/** Returns what is wrong with a value that is neither an object nor an array. */
 function problemOf(schema: Schema, kinds: readonly unknown[], value: unknown, path: string): string | undefined {
   const inner = path.includes(".");
   if (schema["x-media"] !== undefined) return isFile(value) ? undefined : textProblem(schema, value);
@@ -125,7 +125,7 @@ function integerProblem(schema: Schema, given: unknown, inner: boolean): string 
   const form = offset !== 0n ? `${step}·n + ${offset}` : `a multiple of ${step}`;
   const over = modulo(value - offset, step);
   if ((low !== undefined && value < low) || (high !== undefined && value > high)) {
-    // The worker looks at a step without an offset before it looks at the bounds.
+    // The worker checks a step without an offset before the bounds.
     const told = offset === 0n && over !== 0n ? `, ${form}` : "";
     return `${boundsText(low, high, low !== undefined && value < low, inner)}${told}, not ${shown(given)}`;
   }
@@ -146,7 +146,7 @@ function numberProblem(schema: Schema, given: unknown): string | undefined {
   return `${boundsText(low, high, below, false)}, not ${shown(given)}`;
 }
 
-/** The bound that a value is outside of; both where the worker says both, which is of the input's own fields. */
+/** The bound that a value violates; both for the input's own fields, as in the worker's messages. */
 function boundsText(
   low: number | bigint | undefined,
   high: number | bigint | undefined,
@@ -168,7 +168,7 @@ function choiceProblem(schema: Schema, value: unknown, inner: boolean): string |
   return `must be one of ${shorten(expected, 300)}, not ${shown(value)}${hint}`;
 }
 
-/** The field that an unknown name most likely means: one that is a word of it (`noise_seed`), or is spelt alike. */
+/** The field that an unknown name probably means: one contained in it (`noise_seed`), or one spelt similarly. */
 function nearestField(name: string, fields: readonly string[]): string | undefined {
   const words = name.split("_");
   return fields.find((field) => words.includes(field)) ?? nearestOf(name, fields, 0.65);
@@ -190,7 +190,7 @@ function modulo(value: bigint, by: bigint): bigint {
   return ((value % by) + by) % by;
 }
 
-/** A length in whole characters, without a list of millions of them. */
+/** The number of code points, without building a list. */
 function lengthOf(text: string): number {
   return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }
@@ -199,12 +199,12 @@ function isFile(value: unknown): boolean {
   return value instanceof Uint8Array || value instanceof ArrayBuffer || value instanceof Blob;
 }
 
-/** Whether a value becomes a JSON object when it is sent. */
+/** Whether a value is serialized as a JSON object. */
 function isGiven(value: unknown): value is Given {
   return isRecord(value) && !isFile(value);
 }
 
-/** A value in a message: with its type, and never longer than a line. */
+/** Formats a value for a message: with its type, on one line. */
 function shown(value: unknown): string {
   if (typeof value === "boolean") return `the boolean ${value}`;
   if (typeof value === "string") return `the text ${quoted(shorten(value, 40))}`;

@@ -1,4 +1,4 @@
-/** Media in an answer: which files it holds, how they are named, and how they are brought and checked. */
+/** The media of an answer: parsed, named, downloaded and checked. */
 
 import { fileUrl } from "./addresses.js";
 import { FILE_ENDINGS, OTHER_ENDING } from "./contract.js";
@@ -7,50 +7,50 @@ import type { Options } from "./flow.js";
 import { type Fetch, Limit, chunks, joined, pause, reasonOf } from "./http.js";
 import { count, plain } from "./text.js";
 
-/** Bytes in memory of their own, as Blob and WebCrypto take them. */
+/** Bytes with a buffer of their own, as Blob and WebCrypto need them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** An output of a package: its name, its files' type unless they say another, and whether it stands alone. */
+/** An output of a package: its name, its default media type, and whether its fields are those of the answer. */
 export interface OutputSpec {
   readonly name: string;
   readonly mediaType: string;
   readonly flat: boolean;
 }
 
-/** One file of an answer: its text, its base64 (`data`), or its address (`url`), exactly one of them. */
+/** One file of an answer, as exactly one of text, base64 (`data`) and URL. */
 export interface Medium {
   readonly output: string;
-  /** Its place among the files of an output that is a list. */
+  /** The index in a list of files; undefined if the output is one file. */
   readonly index?: number;
-  /** What its file is called: the output, its place in a list, and an extension by its type. */
+  /** The file name: the output, the number in a list, and the extension of the media type. */
   readonly name: string;
   readonly mediaType: string;
   readonly text?: string;
   readonly data?: string;
   readonly url?: string;
-  /** Until when the address can be fetched, as the answer says it (RFC 3339). */
+  /** When the URL expires (RFC 3339). */
   readonly expiresAt?: string;
   readonly size?: number;
   readonly sha256?: string;
 }
 
-/** A file that was brought, and is the one that the worker made. */
+/** A file that was downloaded and checked. */
 export interface MediaFile extends Medium {
   readonly bytes: Bytes;
 }
 
-/** Where the bytes of a file go while it comes. `end` gives its sha256, and then what it is kept as. */
+/** Receives the bytes of a file. `end` returns its sha256, and a function that keeps it. */
 export interface Sink<T> {
   write(chunk: Bytes): Promise<void> | void;
   end(): Promise<{ readonly sha256: string; readonly keep: () => Promise<T> | T }>;
-  /** Lets go of everything; called at the end whatever came, also after `keep`. */
+  /** Releases all resources; always called at the end, also after `keep`. */
   drop(): Promise<void> | void;
 }
 
 /**
- * The files of an answer, in the order of the outputs; outputs that were not asked for are omitted.
+ * Parses the files of an answer, in the order of the outputs. Outputs that were not requested are absent.
  *
- * @throws MediaBroken: what stands in a file's place is none.
+ * @throws MediaBroken: a file is malformed.
  */
 export function mediaIn(answer: Readonly<Record<string, unknown>>, outputs: readonly OutputSpec[]): Medium[] {
   return outputs.flatMap((output) => {
@@ -66,17 +66,17 @@ export function mediaIn(answer: Readonly<Record<string, unknown>>, outputs: read
 }
 
 function medium(output: OutputSpec, index: number | undefined, file: unknown): Medium {
-  if (!isRecord(file)) throw new MediaBroken(`${output.name}: the answer holds no file in its place`);
+  if (!isRecord(file)) throw new MediaBroken(`${output.name}: the answer has no file for it`);
   const { media_type, bytes, sha256, text, data, url, expires_at } = file;
   const isSize = typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0;
   if (bytes !== undefined && bytes !== null && !isSize) {
-    throw new MediaBroken(`${output.name}: the answer's \`bytes\` is no size of a file`);
+    throw new MediaBroken(`${output.name}: the answer's \`bytes\` is not a valid size`);
   }
   if (sha256 !== undefined && sha256 !== null && typeof sha256 !== "string") {
-    throw new MediaBroken(`${output.name}: the answer's \`sha256\` is none`);
+    throw new MediaBroken(`${output.name}: the answer's \`sha256\` is not a string`);
   }
-  const told = typeof media_type === "string" && media_type !== "" ? media_type : undefined;
-  const mediaType = told ?? (typeof text === "string" ? "text/plain" : output.mediaType);
+  const given = typeof media_type === "string" && media_type !== "" ? media_type : undefined;
+  const mediaType = given ?? (typeof text === "string" ? "text/plain" : output.mediaType);
   const place = index === undefined ? "" : `_${String(index + 1).padStart(2, "0")}`;
   return {
     output: output.name,
@@ -93,9 +93,9 @@ function medium(output: OutputSpec, index: number | undefined, file: unknown): M
 }
 
 /**
- * Brings a file, wherever it is, into a sink.
+ * Writes a file to a sink, after decoding or downloading it.
  *
- * @throws MediaBroken: it is another than the worker made, or cannot be fetched; the sink has let go of it.
+ * @throws MediaBroken: it is not the file that the worker made, or cannot be downloaded; the sink is dropped.
  */
 export async function bring<T>(
   medium: Medium,
@@ -129,7 +129,7 @@ export function inMemory(): Sink<Bytes> {
   };
 }
 
-/** Measures a file as it comes, and refuses one that is not the worker's. */
+/** Checks the size and sha256 of a file while it is received. */
 class Received<T> {
   readonly #medium: Medium;
   readonly #sink: Sink<T>;
@@ -155,13 +155,13 @@ class Received<T> {
     }
     const ended = await this.#sink.end();
     if (sha256 !== undefined && text === undefined && ended.sha256 !== sha256) {
-      throw broken(this.#medium, "the file's sha256 is not the one that the answer says");
+      throw broken(this.#medium, "the file's sha256 differs from the one in the answer");
     }
     return ended.keep();
   }
 }
 
-/** A file from its address, tried again where the connection or the store fails. */
+/** Downloads a file. Retries if the connection or the storage fails. */
 async function fetched<T>(
   medium: Medium,
   url: string,
@@ -176,10 +176,10 @@ async function fetched<T>(
     const limit = new Limit(options.requestSeconds, signal);
     let fault: string;
     try {
-      // Without the API key, and without a page's cookies: they are not for where files lie.
+      // Without the API key and cookies, which must not be sent to the file storage.
       const response = await fetch(address, { credentials: "omit", signal: limit.signal });
       if (/^https:/i.test(address) && /^http:/i.test(response.url)) {
-        throw broken(medium, "the file cannot be fetched: it moves from https to less");
+        throw broken(medium, "the file cannot be downloaded: it redirects from https to http");
       }
       if (response.ok) {
         const received = new Received(medium, sink, options.maxDownloadBytes);
@@ -188,27 +188,27 @@ async function fetched<T>(
       }
       await response.body?.cancel();
       fault = `HTTP ${response.status}`;
-      if (response.status < 500) throw broken(medium, `the file cannot be fetched: ${fault}`);
+      if (response.status < 500) throw broken(medium, `the file cannot be downloaded: ${fault}`);
     } catch (error) {
       signal?.throwIfAborted();
-      // What is wrong with the file, or with the disk that it goes to, is no better the next time.
+      // A retry does not help against a wrong file or a full disk.
       if (error instanceof MediaBroken || !ofTheNetwork(error)) throw error;
       fault = plain(reasonOf(error), 200);
     } finally {
       limit.end();
       await sink.drop();
     }
-    if (tries >= options.retries) throw broken(medium, `the file cannot be fetched: ${fault}`);
+    if (tries >= options.retries) throw broken(medium, `the file cannot be downloaded: ${fault}`);
     await pause(1, signal);
   }
 }
 
-/** `fetch` and the stream of its body say a broken connection as a TypeError, and our own limit as a DOMException. */
+/** `fetch` and its body report a broken connection as TypeError, and our time limit as DOMException. */
 function ofTheNetwork(error: unknown): boolean {
   return error instanceof TypeError || error instanceof DOMException;
 }
 
-/** The bytes of a file that is in the answer itself. */
+/** Decodes a file that the answer contains. */
 function decoded(medium: Medium): Bytes {
   if (medium.text !== undefined) {
     if (/\p{Cs}/u.test(medium.text)) throw broken(medium, "the answer's text holds half of a surrogate pair");
@@ -216,7 +216,7 @@ function decoded(medium: Medium): Bytes {
   }
   const content = fromBase64(medium.data ?? "");
   if (content === undefined) throw broken(medium, "the answer's text is not base64");
-  if (content.length === 0) throw broken(medium, "the answer holds neither the file nor its address");
+  if (content.length === 0) throw broken(medium, "the answer contains neither the file nor its URL");
   return content;
 }
 
@@ -225,7 +225,7 @@ function broken(medium: Medium, what: string): MediaBroken {
 }
 
 async function sha256Of(content: Bytes): Promise<string> {
-  // Browsers have it on https pages and on localhost only.
+  // Browsers have WebCrypto on https pages and on localhost only.
   const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined;
   if (subtle === undefined) {
     throw new MediaBroken("a file cannot be checked on this page: browsers have WebCrypto on https pages only");
@@ -234,10 +234,10 @@ async function sha256Of(content: Bytes): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The bytes of a base64 text, without spaces and with its filling; undefined if it is none. */
+/** Decodes base64 with padding and without whitespace; undefined if it is invalid. */
 export function fromBase64(text: string): Bytes | undefined {
   const end = text.endsWith("==") ? text.length - 2 : text.endsWith("=") ? text.length - 1 : text.length;
-  // Looked for in this way round because a pattern over the whole of a long text breaks the stack.
+  // Searches for invalid characters, since a pattern that matches all of a long text overflows the stack.
   const strange = text.search(/[^A-Za-z0-9+/]/);
   if (text.length % 4 !== 0 || (strange >= 0 && strange < end)) return undefined;
   const characters = atob(text);

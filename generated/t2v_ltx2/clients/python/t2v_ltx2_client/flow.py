@@ -1,10 +1,10 @@
-"""What a call does, step by step, without doing any of it: the sync and the async client walk the same steps.
+"""The protocol of a call, without I/O: the sync and the async client execute the same steps.
 
-A flow is a generator: it yields a step (send this, wait so long) and is sent what came of it. So every rule about
-retries, waiting and ends is written, and tested, once.
+A flow is a generator. It yields a step (send a request, wait) and receives its result. So the rules for retries and
+waiting exist once.
 
-What is tried again: GET and /cancel after a broken connection, HTTP 5xx, or 429; /run only where surely nothing was
-queued: no connection was made, or 429 with Retry-After.
+Retried are GET and /cancel after a failed connection, HTTP 5xx or 429. /run is not idempotent: it is retried only if
+surely nothing was queued, because no connection was made, or RunPod answered 429 with Retry-After.
 """
 
 from __future__ import annotations
@@ -40,32 +40,32 @@ _T = TypeVar("_T")
 _Files = TypeVar("_Files", bound=Mapping[str, object])
 _ENDED = ("FAILED", "CANCELLED", "TIMED_OUT")
 _SECONDS = re.compile(r"[0-9]{1,9}")
-# What a number of a job's progress may be: any that every language holds.
-_MOST = 2**53
-# How often a job that is not known, or ended without its result, is looked at again: the queue may be behind itself.
-_SECOND_LOOKS = 3
+# The largest number in a progress update: every language represents it exactly.
+_MAX_NUMBER = 2**53
+# How often a job that is unknown, or completed without a result, is polled again: the queue is eventually consistent.
+_EXTRA_POLLS = 3
 
 
 @dataclass(frozen=True)
 class Options:
-    """How patient a client is. Times in seconds, sizes in bytes."""
+    """A client's time and size limits. Times are in seconds, sizes in bytes."""
 
-    # Of one HTTP request from connecting to its last byte; one more for every 64 KiB that is sent or received, so that
-    # slow lines are waited for, and drops that never end are not.
+    # For one HTTP request, from connecting to the last byte; plus one second for every 64 KiB that is sent or received.
+    # So slow connections are tolerated, and a server that sends a byte at a time is not.
     request_seconds: float = 60.0
-    # A whole call: queueing, waiting and running.
+    # For a whole call: queueing, waiting and running.
     call_seconds: float = 1800.0
-    # The first and the longest wait between two looks at a job; in between, a tenth of the time that it has taken.
+    # The first and the longest interval between two polls; in between, a tenth of the time since the job was sent.
     poll_seconds: tuple[float, float] = (0.5, 10.0)
-    # How often a request that is safe to repeat is tried again, and how long at most before one try.
+    # How often a request is retried if that is safe, and the longest pause before a retry.
     retries: int = 4
     retry_seconds: float = 30.0
-    # RunPod's own limit of a request to /run.
+    # RunPod's limit for a request to /run.
     max_request_bytes: int = RUN_BYTES
-    # Of an answer, unpacked; RunPod's own are at most 20 MB.
+    # Of an answer, decompressed. RunPod's are at most 20 MB.
     max_answer_bytes: int = 32_000_000
     max_download_bytes: int = 2_000_000_000
-    # Whether an input is checked here before it is sent, by the package's schema and in the worker's words.
+    # Whether to check an input against the package's schema before sending it, with the worker's messages.
     check_input: bool = True
 
 
@@ -75,27 +75,28 @@ class Send:
 
     method: str
     path: str
-    # It may hold the keys of a bucket.
+    # It may contain the access keys of a bucket.
     body: bytes | None = field(default=None, repr=False)
-    # As Options.request_seconds; and how long it may take in all, however much comes.
+    # As Options.request_seconds; and a limit for the whole request, independent of its size.
     seconds: float = 60.0
     most_seconds: float = math.inf
-    # What it says beside its input.
+    # The options that are sent beside the input.
     job: JobOptions | None = None
 
 
 @dataclass(frozen=True)
 class Wait:
-    """A step: do nothing for so long."""
+    """A step: wait."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a step.
+    """The result of a step.
 
-    `broken` says what is known of a request without an answer, `unusable` what is wrong with the body of one.
+    `broken` is set if a request got no answer: whether it may have been sent. `unusable` says why the body of an answer
+    cannot be read.
     """
 
     status: int = 0
@@ -111,7 +112,7 @@ Flow: TypeAlias = Generator[Send | Wait, Reply, _T]
 
 @dataclass(frozen=True)
 class Progress(Generic[_Files]):
-    """How far a job is. All but `state` is there only if the worker says it."""
+    """The progress of a job. All fields but `state` are set only if the worker reports them."""
 
     state: str
     percent: float | None = None
@@ -120,7 +121,7 @@ class Progress(Generic[_Files]):
     of: int | None = None
     # For each of several outputs: waiting, running or done.
     outputs: Mapping[str, str] = field(default_factory=dict)
-    # Of several outputs by URL, those that are done, as the answer will have them; each update has all so far.
+    # If several outputs are delivered by URL: the files that are uploaded so far, in the form of the answer.
     files: _Files | None = None
 
 
@@ -130,23 +131,38 @@ OnProgress: TypeAlias = Callable[[Progress[_Files]], None]
 def submit(
     request: Mapping[str, object], options: Options, deadline: float = math.inf, job: JobOptions | None = None
 ) -> Flow[str]:
-    """Queues a job; its id. The deadline is one of time.monotonic."""
+    """Queues a job.
+
+    Args:
+        request: the job's input.
+        options: the client's limits.
+        deadline: in seconds of `time.monotonic`.
+        job: options of this job.
+
+    Returns:
+        The job's id.
+
+    Raises:
+        InputRefused: the request is too large, or cannot be encoded as JSON.
+        SubmissionUnknown: the answer was lost; the job may be queued.
+        CallError: the request failed.
+    """
     body = _body(request, job)
     if len(body) > options.max_request_bytes:
         raise InputRefused(
-            f"the request has {len(body):,} bytes, an endpoint takes {options.max_request_bytes:,}: "
-            "give images as https URLs, or smaller ones"
+            f"the request has {len(body):,} bytes, an endpoint accepts {options.max_request_bytes:,}: "
+            "send images as https URLs, or smaller ones"
         )
     return job_id_in((yield from _exchange(Send("POST", "/run", body, job=job), options, None, deadline)))
 
 
 def cancel(job_id: str, options: Options, deadline: float = math.inf) -> Flow[None]:
-    """Stops a job, or takes it out of the queue. A job that has ended stays as it is."""
+    """Cancels a job. A job that has ended is not changed."""
     yield from _exchange(Send("POST", job_path("cancel", job_id)), options, job_id, deadline)
 
 
-def look(job_id: str, options: Options, deadline: float = math.inf) -> Flow[dict[str, object]]:
-    """How a job is now, as /status says it."""
+def get_status(job_id: str, options: Options, deadline: float = math.inf) -> Flow[dict[str, object]]:
+    """Returns the state of a job, as /status reports it."""
     return (yield from _exchange(Send("GET", job_path("status", job_id)), options, job_id, deadline))
 
 
@@ -157,96 +173,108 @@ def result(
     on_progress: OnProgress[Mapping[str, object]] | None,
     deadline: float,
 ) -> Flow[dict[str, object]]:
-    """Looks at a job until it ends; its output, which must hold `keys`.
+    """Polls a job until it ends.
+
+    Args:
+        job_id: the job.
+        options: the client's limits.
+        keys: what every output contains.
+        on_progress: called with each change of the progress.
+        deadline: in seconds of `time.monotonic`.
+
+    Returns:
+        The job's output.
 
     Raises:
-        JobFailed: it ended without a result.
-        ResultGone: the endpoint knows the job no longer, or has no result of it.
-        CallTimeout: the deadline (of time.monotonic) came first.
+        JobFailed: the job failed.
+        ResultGone: the endpoint no longer knows the job, or has no result of it.
+        CallTimeout: the job has not ended by the deadline. It is not cancelled.
     """
-    started, told, doubts = time.monotonic(), None, 0
+    started, reported, inconsistent_polls = time.monotonic(), None, 0
     while True:
         job: dict[str, object] = {}
         try:
-            job = yield from look(job_id, options, deadline)
-            doubt = _doubt(job, keys, job_id)
+            job = yield from get_status(job_id, options, deadline)
+            problem = _inconsistency(job, keys, job_id)
         except ResultGone as error:
-            doubt = error
+            problem = error
         state, output = job.get("status"), job.get("output")
-        doubts = doubts + 1 if doubt is not None else 0
-        if doubt is not None and doubts > _SECOND_LOOKS:
-            raise doubt
-        if doubt is None and state == "COMPLETED" and isinstance(output, dict):
+        inconsistent_polls = inconsistent_polls + 1 if problem is not None else 0
+        if problem is not None and inconsistent_polls > _EXTRA_POLLS:
+            raise problem
+        if problem is None and state == "COMPLETED" and isinstance(output, dict):
             return output
-        if doubt is None:
-            progress = _progress(_last(state), output)
-            if on_progress is not None and progress != told:
+        if problem is None:
+            progress = _progress(_state_text(state), output)
+            if on_progress is not None and progress != reported:
                 on_progress(progress)
-            told = progress
+            reported = progress
         now = time.monotonic()
         if now >= deadline:
-            raise CallTimeout(f"job {job_id} has not ended in time; it was last {_last(state)}", job_id=job_id)
+            raise CallTimeout(
+                f"job {job_id} has not ended in time; its last state was {_state_text(state)}", job_id=job_id
+            )
         first, longest = options.poll_seconds
         pause = min(max(first, (now - started) / 10), longest) * random.uniform(0.9, 1.1)  # noqa: S311
         yield Wait(min(pause, deadline - now))
 
 
-def _doubt(job: Mapping[str, object], keys: tuple[str, ...], job_id: str) -> CallError | None:
-    """What is wrong with a look at a job that may be better at the next; None for one that goes on, or has its result.
+def _inconsistency(job: Mapping[str, object], keys: tuple[str, ...], job_id: str) -> CallError | None:
+    """Returns what is inconsistent in the state of a job, which the next poll may correct; None if nothing is.
 
     Raises:
-        JobFailed: it ended without a result.
+        JobFailed: the job failed.
     """
     state, output = job.get("status"), job.get("output")
     if not isinstance(state, str):
-        return UnexpectedAnswer(f"the answer for job {job_id} says no state", job_id=job_id)
+        return UnexpectedAnswer(f"the answer for job {job_id} has no state", job_id=job_id)
     if state in _ENDED:
         raise failure(state, job.get("error"), job_id)
     # A progress update that comes after the result overwrites it (runpod-python#250).
     if state == "COMPLETED" and not (isinstance(output, dict) and all(key in output for key in keys)):
-        return ResultGone(f"job {job_id} is COMPLETED, but its result is not there", job_id=job_id)
+        return ResultGone(f"job {job_id} is COMPLETED, but has no result", job_id=job_id)
     return None
 
 
 def _exchange(send: Send, options: Options, job_id: str | None, deadline: float = math.inf) -> Flow[dict[str, object]]:
-    """One request and its answer, tried again where that is safe."""
-    tries = 0
+    """Sends a request, and retries it if that is safe."""
+    retries = 0
     while True:
-        # A last look is worth a second even where no time is left.
+        # The last poll gets a second even if no time is left.
         left = max(deadline - time.monotonic(), 1.0)
         reply = yield replace(send, seconds=min(options.request_seconds, left), most_seconds=left)
         if reply.broken is None and reply.status in range(200, 300):
             return _object(reply, send, job_id)
         error = _refusal(reply, send, job_id)
-        pause = _pause(reply, tries, options) if _safe(reply, send) else None
+        pause = _retry_pause(reply, retries, options) if _is_retryable(reply, send) else None
         if pause is None:
             raise error
         if time.monotonic() + pause > deadline:
-            raise CallTimeout(f"no time is left to try again: {error}", job_id=job_id) from error
-        tries += 1
+            raise CallTimeout(f"no time is left for a retry: {error}", job_id=job_id) from error
+        retries += 1
         yield Wait(pause)
 
 
-def _safe(reply: Reply, send: Send) -> bool:
+def _is_retryable(reply: Reply, send: Send) -> bool:
     if send.path == "/run":
         return reply.broken == "nothing_sent" or (reply.status == 429 and reply.retry_after is not None)
     return reply.broken is not None or reply.status == 429 or reply.status >= 500
 
 
-def _pause(reply: Reply, tries: int, options: Options) -> float | None:
-    """Seconds before the next try; None if there is to be none."""
-    if tries >= options.retries:
+def _retry_pause(reply: Reply, retries: int, options: Options) -> float | None:
+    """Seconds before the next retry, with exponential backoff; None if there is none."""
+    if retries >= options.retries:
         return None
-    asked = seconds_asked(reply.retry_after)
-    if asked is not None:
-        return None if asked > options.retry_seconds else asked
-    return min(0.5 * 2.0**tries, options.retry_seconds) * random.uniform(0.5, 1.0)  # noqa: S311
+    requested = retry_after_seconds(reply.retry_after)
+    if requested is not None:
+        return None if requested > options.retry_seconds else requested
+    return min(0.5 * 2.0**retries, options.retry_seconds) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
-def seconds_asked(retry_after: str | None) -> float | None:
-    """What a Retry-After asks for: as a number of seconds only, RunPod sends no dates."""
-    asked = (retry_after or "").strip()
-    return float(asked) if _SECONDS.fullmatch(asked) else None
+def retry_after_seconds(retry_after: str | None) -> float | None:
+    """Parses a Retry-After header. Only a number of seconds is supported, since RunPod sends no dates."""
+    text = (retry_after or "").strip()
+    return float(text) if _SECONDS.fullmatch(text) else None
 
 
 def _refusal(reply: Reply, send: Send, job_id: str | None) -> CallError:
@@ -265,8 +293,8 @@ def _refusal(reply: Reply, send: Send, job_id: str | None) -> CallError:
             return EndpointNotFound(f"{where}: HTTP 404: there is no such endpoint")
         return ResultGone(f"{where}: HTTP 404: the endpoint does not know job {job_id}", job_id=job_id)
     if reply.status == 429:
-        again = seconds_asked(reply.retry_after)
-        return RateLimited(f"{where}: HTTP 429: too many requests", job_id=job_id, retry_after=again)
+        pause = retry_after_seconds(reply.retry_after)
+        return RateLimited(f"{where}: HTTP 429: too many requests", job_id=job_id, retry_after=pause)
     if reply.status >= 500:
         return Unreachable(f"{where}: HTTP {reply.status}", job_id=job_id)
     said = plain(without_secrets(reply.body[:1000].decode("utf-8", "replace"), send.job), 200)
@@ -282,7 +310,7 @@ def _object(reply: Reply, send: Send, job_id: str | None) -> dict[str, object]:
         return read_object(reply.body)
     except ValueError:
         said = plain(without_secrets(reply.body[:1000].decode("utf-8", "replace"), send.job), 80)
-        raise UnexpectedAnswer(f"an answer that is no JSON object: {said!r}", job_id=job_id) from None
+        raise UnexpectedAnswer(f"the answer is not a JSON object: {said!r}", job_id=job_id) from None
 
 
 def _body(request: Mapping[str, object], job: JobOptions | None) -> bytes:
@@ -292,8 +320,8 @@ def _body(request: Mapping[str, object], job: JobOptions | None) -> bytes:
         raise InputRefused(f"the request cannot be sent: {plain(str(error), 200)}") from None
 
 
-def _last(state: object) -> str:
-    return plain(state, 40) if isinstance(state, str) else "not known"
+def _state_text(state: object) -> str:
+    return plain(state, 40) if isinstance(state, str) else "unknown"
 
 
 def _progress(state: str, output: object) -> Progress[Mapping[str, object]]:
@@ -317,7 +345,7 @@ def _progress(state: str, output: object) -> Progress[Mapping[str, object]]:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _MOST
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _MAX_NUMBER
 
 
 def _count(value: object) -> int | None:

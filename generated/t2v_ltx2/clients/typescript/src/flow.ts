@@ -1,9 +1,8 @@
 /**
- * What a call does, step by step. How a request is sent, and how time passes, is the port's business; so every rule about
- * retries, waiting and ends is here.
+ * The protocol of a call. A `Port` sends the requests and waits; the rules for retries and waiting are here.
  *
- * What is tried again: GET and /cancel after a broken connection, HTTP 5xx, or 429; /run only where surely nothing was
- * queued: no connection was made, or 429 with Retry-After.
+ * Retried are GET and /cancel after a failed connection, HTTP 5xx or 429. /run is not idempotent: it is retried only if
+ * surely nothing was queued, because no connection was made, or RunPod answered 429 with Retry-After.
  */
 
 import { jobIdIn, jobPath } from "./addresses.js";
@@ -28,33 +27,33 @@ import { parse, stringify } from "./json.js";
 import { count, plain } from "./text.js";
 
 const ENDED = ["FAILED", "CANCELLED", "TIMED_OUT"];
-// How often a job that is not known, or ended without its result, is looked at again: the queue may be behind itself.
-const SECOND_LOOKS = 3;
+// How often a job that is unknown, or completed without a result, is polled again: the queue is eventually consistent.
+const EXTRA_POLLS = 3;
 
-/** How patient a client is. Times in seconds, sizes in bytes. */
+/** A client's time and size limits. Times are in seconds, sizes in bytes. */
 export interface Options {
   /**
-   * Of one HTTP request from connecting to its last byte; one more for every 64 KiB that is sent or received, so that slow
-   * lines are waited for, and drops that never end are not. 60 unless given.
+   * For one HTTP request, from connecting to the last byte; plus one second for every 64 KiB that is sent or received. So
+   * slow connections are tolerated, and a server that sends a byte at a time is not. Default: 60.
    */
   readonly requestSeconds: number;
-  /** A whole call: queueing, waiting and running. 1800 unless given. */
+  /** For a whole call: queueing, waiting and running. Default: 1800. */
   readonly callSeconds: number;
   /**
-   * The first and the longest wait between two looks at a job; in between, a tenth of the time that it has taken.
-   * 0.5 and 10 unless given.
+   * The first and the longest interval between two polls; in between, a tenth of the time since the job was sent.
+   * Default: 0.5 and 10.
    */
   readonly pollSeconds: readonly [first: number, longest: number];
-  /** How often a request that is safe to repeat is tried again (4), and how long at most before one try (30). */
+  /** How often a request is retried if that is safe (default: 4), and the longest pause before a retry (30). */
   readonly retries: number;
   readonly retrySeconds: number;
-  /** RunPod's own limit of a request to /run: 10,000,000. */
+  /** RunPod's limit for a request to /run. Default: 10,000,000. */
   readonly maxRequestBytes: number;
-  /** Of an answer, unpacked: 32,000,000; RunPod's own are at most 20 MB. */
+  /** Of an answer, decompressed. RunPod's are at most 20 MB. Default: 32,000,000. */
   readonly maxAnswerBytes: number;
-  /** The longest file that is fetched: 2,000,000,000. */
+  /** The largest file to download. Default: 2,000,000,000. */
   readonly maxDownloadBytes: number;
-  /** Whether an input is checked here before it is sent, by the package's schema and in the worker's words: true. */
+  /** Whether to check an input against the package's schema before sending it. Default: true. */
   readonly checkInput: boolean;
 }
 
@@ -70,7 +69,7 @@ export const OPTIONS: Options = {
   checkInput: true,
 };
 
-/** A request to the endpoint; `seconds` as Options.requestSeconds, `most` how long it may take in all. */
+/** A request to the endpoint; `seconds` as Options.requestSeconds, `most` limits the whole request. */
 export interface Send {
   readonly method: "GET" | "POST";
   readonly path: string;
@@ -78,28 +77,28 @@ export interface Send {
   readonly seconds: number;
   readonly most: number;
   readonly maxBytes: number;
-  /** What it says beside its input. */
+  /** The options that are sent beside the input. */
   readonly job?: JobOptions | undefined;
 }
 
-/** A request as it is asked for: how long it may take is said with each try. */
+/** A request without its time limits, which are set for each attempt. */
 type Asked = Omit<Send, "seconds" | "most" | "maxBytes">;
 
 /**
- * An answer, whose body is null if it is longer than it may be; or what is known of a request without one. A refusal's body
- * is its beginning.
+ * An answer, whose body is null if it is too long; or whether a request without an answer may have been sent. Of an error
+ * answer, only the beginning of the body is kept.
  */
 export type Reply =
   | { readonly status: number; readonly body: Uint8Array | null; readonly retryAfter: string | null }
   | { readonly status: 0; readonly broken: "nothing_sent" | "perhaps_sent"; readonly reason: string };
 
-/** The world, as a call sees it. Rejects only where the caller aborts. */
+/** Sends requests and waits. Rejects only if the caller aborts. */
 export interface Port {
   send(request: Send): Promise<Reply>;
   wait(seconds: number): Promise<void>;
 }
 
-/** How far a job is. All but `state` and `jobId` is there only if the worker says it. */
+/** The progress of a job. All fields but `state` and `jobId` are set only if the worker reports them. */
 export interface Progress<Files> {
   readonly kind: "progress";
   readonly jobId: string;
@@ -111,23 +110,23 @@ export interface Progress<Files> {
   readonly of?: number;
   /** For each of several outputs: waiting, running or done. */
   readonly outputs?: Readonly<Record<string, string>>;
-  /** Of several outputs by URL, those that are done, as the answer will have them; each update has all so far. */
+  /** If several outputs are delivered by URL: the files that are uploaded so far, in the form of the answer. */
   readonly files?: Files;
 }
 
-/** A job's end: its output. */
+/** The result of a job. */
 export interface Result<Output> {
   readonly kind: "result";
   readonly jobId: string;
   readonly output: Output;
 }
 
-/** What is told of a job, one after the other: its progress, and at the end its result. */
+/** The updates of a job: its progress, and at the end its result. */
 export type Update<Output, Files> = Progress<Files> | Result<Output>;
 
 type Job = Readonly<Record<string, unknown>>;
 
-/** Queues a job; its id. The deadline is one of `now`. */
+/** Queues a job, and returns its id. The deadline is in seconds of `now`. */
 export async function submit(
   port: Port,
   request: object,
@@ -138,29 +137,29 @@ export async function submit(
   const body = new TextEncoder().encode(text(request, besideInput(job)));
   if (body.length > options.maxRequestBytes) {
     throw new InputRefused(
-      `the request has ${count(body.length)} bytes, an endpoint takes ${count(options.maxRequestBytes)}: ` +
-        "give images as https URLs, or smaller ones",
+      `the request has ${count(body.length)} bytes, an endpoint accepts ${count(options.maxRequestBytes)}: ` +
+        "send images as https URLs, or smaller ones",
     );
   }
   return jobIdIn(await exchange(port, { method: "POST", path: "/run", body, job }, options, undefined, deadline));
 }
 
-/** Stops a job, or takes it out of the queue. A job that has ended stays as it is. */
+/** Cancels a job. A job that has ended is not changed. */
 export async function cancel(port: Port, jobId: string, options: Options, deadline = Infinity): Promise<void> {
   await exchange(port, { method: "POST", path: jobPath("cancel", jobId) }, options, jobId, deadline);
 }
 
-/** How a job is now, as /status says it. */
+/** Returns the state of a job, as /status reports it. */
 export async function look(port: Port, jobId: string, options: Options, deadline = Infinity): Promise<Job> {
   return exchange(port, { method: "GET", path: jobPath("status", jobId) }, options, jobId, deadline);
 }
 
 /**
- * Looks at a job until it ends, and tells of it whenever it is further; an output must hold `keys`.
+ * Polls a job until it ends, and yields each change of its progress and its result, which must contain `keys`.
  *
- * @throws JobFailed: it ended without a result.
- * @throws ResultGone: the endpoint knows the job no longer, or has no result of it.
- * @throws CallTimeout: the deadline (of `now`) came first.
+ * @throws JobFailed: the job failed.
+ * @throws ResultGone: the endpoint no longer knows the job, or has no result of it.
+ * @throws CallTimeout: the job has not ended by the deadline (of `now`). It is not cancelled.
  */
 export async function* follow(
   port: Port,
@@ -170,33 +169,33 @@ export async function* follow(
   deadline: number,
 ): AsyncGenerator<Update<Job, Job>, void, undefined> {
   const started = now();
-  let [told, doubts] = ["", 0];
+  let [reported, inconsistentPolls] = ["", 0];
   for (;;) {
     let job: Job = {};
-    let doubt: CallError | undefined;
+    let problem: CallError | undefined;
     try {
       job = await look(port, jobId, options, deadline);
-      doubt = doubtOf(job, keys, jobId);
+      problem = inconsistency(job, keys, jobId);
     } catch (error) {
       if (!(error instanceof ResultGone)) throw error;
-      doubt = error;
+      problem = error;
     }
     const { status, output } = job;
-    doubts = doubt === undefined ? 0 : doubts + 1;
-    if (doubt !== undefined && doubts > SECOND_LOOKS) throw doubt;
-    if (doubt === undefined && status === "COMPLETED") {
+    inconsistentPolls = problem === undefined ? 0 : inconsistentPolls + 1;
+    if (problem !== undefined && inconsistentPolls > EXTRA_POLLS) throw problem;
+    if (problem === undefined && status === "COMPLETED") {
       yield { kind: "result", jobId, output: output as Job };
       return;
     }
-    if (doubt === undefined) {
+    if (problem === undefined) {
       const progress = progressOf(jobId, stateText(status), output);
-      const said = stringify(progress);
-      if (said !== told) yield progress;
-      told = said;
+      const serialized = stringify(progress);
+      if (serialized !== reported) yield progress;
+      reported = serialized;
     }
     const time = now();
     if (time >= deadline) {
-      throw new CallTimeout(`job ${jobId} has not ended in time; it was last ${stateText(status)}`, { jobId });
+      throw new CallTimeout(`job ${jobId} has not ended in time; its last state was ${stateText(status)}`, { jobId });
     }
     const [first, longest] = options.pollSeconds;
     const pause = Math.min(Math.max(first, (time - started) / 10), longest) * between(0.9, 1.1);
@@ -204,21 +203,21 @@ export async function* follow(
   }
 }
 
-/** What is wrong with a look at a job that may be better at the next; throws JobFailed for one that ended without a result. */
-function doubtOf(job: Job, keys: readonly string[], jobId: string): CallError | undefined {
+/** Returns what is inconsistent in the state of a job, which the next poll may correct; throws JobFailed if it failed. */
+function inconsistency(job: Job, keys: readonly string[], jobId: string): CallError | undefined {
   const { status, output } = job;
-  if (typeof status !== "string") return new UnexpectedAnswer(`the answer for job ${jobId} says no state`, { jobId });
+  if (typeof status !== "string") return new UnexpectedAnswer(`the answer for job ${jobId} has no state`, { jobId });
   if (ENDED.includes(status)) throw failure(status, job["error"], jobId);
   // A progress update that comes after the result overwrites it (runpod-python#250).
   if (status !== "COMPLETED" || (isRecord(output) && keys.every((key) => Object.hasOwn(output, key)))) return undefined;
-  return new ResultGone(`job ${jobId} is COMPLETED, but its result is not there`, { jobId });
+  return new ResultGone(`job ${jobId} is COMPLETED, but has no result`, { jobId });
 }
 
 function stateText(status: unknown): string {
-  return typeof status === "string" ? plain(status, 40) : "not known";
+  return typeof status === "string" ? plain(status, 40) : "unknown";
 }
 
-/** One request and its answer, tried again where that is safe. */
+/** Sends a request, and retries it if that is safe. */
 async function exchange(
   port: Port,
   request: Asked,
@@ -226,39 +225,39 @@ async function exchange(
   jobId: string | undefined,
   deadline: number,
 ): Promise<Job> {
-  for (let tries = 0; ; tries += 1) {
-    // A last look is worth a second even where no time is left.
+  for (let retries = 0; ; retries += 1) {
+    // The last poll gets a second even if no time is left.
     const most = Math.max(deadline - now(), 1);
     const seconds = Math.min(options.requestSeconds, most);
     const reply = await port.send({ ...request, seconds, most, maxBytes: options.maxAnswerBytes });
     if (reply.status >= 200 && reply.status < 300 && "body" in reply) return object(reply.body, request, jobId, options);
     const error = refusal(reply, request, jobId);
-    const pause = safe(reply, request) ? pauseBefore(reply, tries, options) : undefined;
+    const pause = isRetryable(reply, request) ? retryPause(reply, retries, options) : undefined;
     if (pause === undefined) throw error;
     if (now() + pause > deadline) {
-      throw new CallTimeout(`no time is left to try again: ${error.message}`, { jobId, cause: error });
+      throw new CallTimeout(`no time is left for a retry: ${error.message}`, { jobId, cause: error });
     }
     await port.wait(pause);
   }
 }
 
-function safe(reply: Reply, request: Asked): boolean {
+function isRetryable(reply: Reply, request: Asked): boolean {
   if (request.path === "/run") {
     return "broken" in reply ? reply.broken === "nothing_sent" : reply.status === 429 && reply.retryAfter !== null;
   }
   return "broken" in reply || reply.status === 429 || reply.status >= 500;
 }
 
-/** Seconds before the next try; undefined if there is to be none. */
-function pauseBefore(reply: Reply, tries: number, options: Options): number | undefined {
-  if (tries >= options.retries) return undefined;
-  const asked = "broken" in reply ? undefined : secondsOf(reply.retryAfter);
-  if (asked !== undefined) return asked > options.retrySeconds ? undefined : asked;
-  return Math.min(0.5 * 2 ** tries, options.retrySeconds) * between(0.5, 1);
+/** Seconds before the next retry, with exponential backoff; undefined if there is none. */
+function retryPause(reply: Reply, retries: number, options: Options): number | undefined {
+  if (retries >= options.retries) return undefined;
+  const requested = "broken" in reply ? undefined : retryAfterSeconds(reply.retryAfter);
+  if (requested !== undefined) return requested > options.retrySeconds ? undefined : requested;
+  return Math.min(0.5 * 2 ** retries, options.retrySeconds) * between(0.5, 1);
 }
 
-/** As a number of seconds only: RunPod sends no dates. */
-function secondsOf(retryAfter: string | null): number | undefined {
+/** Parses a Retry-After header. Only a number of seconds is supported, since RunPod sends no dates. */
+function retryAfterSeconds(retryAfter: string | null): number | undefined {
   return retryAfter !== null && /^\s*\d{1,9}\s*$/.test(retryAfter) ? Number(retryAfter) : undefined;
 }
 
@@ -286,7 +285,7 @@ function refusal(reply: Reply, request: Asked, jobId: string | undefined): CallE
       : new ResultGone(`${where}: HTTP 404: the endpoint does not know job ${jobId}`, about);
   }
   if (status === 429) {
-    return new RateLimited(`${where}: HTTP 429: too many requests`, secondsOf(reply.retryAfter), about);
+    return new RateLimited(`${where}: HTTP 429: too many requests`, retryAfterSeconds(reply.retryAfter), about);
   }
   const said = beginning(reply.body, request, 200);
   if (request.path === "/run" && [400, 413, 422].includes(status)) {
@@ -298,17 +297,17 @@ function refusal(reply: Reply, request: Asked, jobId: string | undefined): CallE
 function object(body: Uint8Array | null, request: Asked, jobId: string | undefined, options: Options): Job {
   if (body === null) {
     const most = count(options.maxAnswerBytes);
-    throw new UnexpectedAnswer(`${request.method} ${request.path}: an answer of more than ${most} bytes`, { jobId });
+    throw new UnexpectedAnswer(`${request.method} ${request.path}: the answer has more than ${most} bytes`, { jobId });
   }
   try {
     const value = parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
     if (isRecord(value)) return value;
   } catch (error) {
-    // What is no UTF-8 is a TypeError; a text of half a gigabyte, which is more than a string may be, another.
+    // Invalid UTF-8 is a TypeError; a text that is too long for a string, of half a gigabyte, is another error.
     if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError)) throw error;
   }
   const said = JSON.stringify(beginning(body, request, 80));
-  throw new UnexpectedAnswer(`an answer that is no JSON object: ${said}`, { jobId });
+  throw new UnexpectedAnswer(`the answer is not a JSON object: ${said}`, { jobId });
 }
 
 function beginning(body: Uint8Array | null, request: Asked, length: number): string {
@@ -326,8 +325,8 @@ function text(request: object, beside: object): string {
 }
 
 function progressOf(jobId: string, state: string, output: unknown): Progress<Job> {
-  const told: Job = isRecord(output) ? output : {};
-  const { percent, node, step, of, outputs, files } = told;
+  const fields: Job = isRecord(output) ? output : {};
+  const { percent, node, step, of, outputs, files } = fields;
   const states = Object.entries(isRecord(outputs) ? outputs : {}).flatMap(([name, value]) =>
     typeof value === "string" ? [[plain(name, 100), plain(value, 40)] as const] : [],
   );
