@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.catalog.facts.sizes import SizeRule
 from comfy2runpod.ir.json import Json
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
 from comfy2runpod.shapes.evaluate import Told, evaluate
-from comfy2runpod.shapes.rules import RULES
+from comfy2runpod.shapes.rules import rule_of
 from comfy2runpod.shapes.values import Clip, Constant, Images, Latent, Mask, Sound, Value
 
 
@@ -20,7 +21,7 @@ def made(class_type: str, /, **inputs: Value | Json) -> tuple[Told, ...]:
         name.replace("__", "."): Told(Constant(value) if isinstance(value, plain) else value)  # type: ignore[arg-type]
         for name, value in inputs.items()
     }
-    return evaluate(node_class, told, RULES)
+    return evaluate(node_class, told, rule_of(node_class))
 
 
 IMAGES = Images(600, 400, 3)
@@ -74,8 +75,8 @@ def test_a_switch_gives_one_of_two_and_its_doubt_alone() -> None:
     node_class = load_catalog().get("ComfySwitchNode")
     assert node_class is not None
     both = {"on_true": Told(IMAGES), "on_false": Told(Images(1, 1, 1), "why")}
-    assert evaluate(node_class, {"switch": Told(Constant(value=True)), **both}, RULES)[0] == Told(IMAGES)
-    assert evaluate(node_class, {"switch": Told(Constant(value=False)), **both}, RULES)[0].doubt == "why"
+    assert evaluate(node_class, {"switch": Told(Constant(value=True)), **both}, rule_of(node_class))[0] == Told(IMAGES)
+    assert evaluate(node_class, {"switch": Told(Constant(value=False)), **both}, rule_of(node_class))[0].doubt == "why"
 
 
 def test_a_class_without_a_rule_has_a_plausible_size_and_says_so() -> None:
@@ -91,7 +92,7 @@ def test_what_does_not_matter_for_a_size_casts_no_doubt() -> None:
     node_class = load_catalog().get("KSampler")
     assert node_class is not None
     given = {"positive": Told(Constant(1), "doubtful"), "latent_image": Told(Latent(8, 8, 1, cell=8))}
-    assert evaluate(node_class, given, RULES)[0].doubt is None
+    assert evaluate(node_class, given, rule_of(node_class))[0].doubt is None
 
 
 @pytest.mark.parametrize(
@@ -110,3 +111,13 @@ def test_expressions(text: str, right: float) -> None:
 def test_what_is_not_computed_is_said(text: str) -> None:
     with pytest.raises(NotComputed):
         compute(text, {"a": 1})
+
+
+def test_each_rule_of_sizes_is_one_that_a_fact_names() -> None:
+    catalog = load_catalog()
+    used = {sizes.rule for name in catalog if (sizes := catalog.facts.of(name).sizes) is not None}
+    assert used == set(SizeRule)
+    for name in catalog:
+        node_class = catalog.get(name)
+        assert node_class is not None
+        assert (rule_of(node_class) is not None) == (node_class.facts.sizes is not None)

@@ -138,6 +138,15 @@ class NodeClass:
     facts: ClassFacts = field(default=NOTHING_KNOWN, repr=False, compare=False)
     saves: Saves | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def saved_input(self) -> InputSpec | None:
+        """The input at which it takes what it saves; None if it saves nothing."""
+        if self.saves is None:
+            return None
+        if self.saves.input is not None:
+            return self.by_name.get(self.saves.input)
+        return next((spec for spec in self.inputs if not spec.is_widget), None)
+
 
 class Catalog:
     """The classes of one ComfyUI version, or of several layers of them (a pack's over the core's).

@@ -26,15 +26,20 @@ def evident_output(names: Iterable[str], inputs: Iterable[InputSpec], facts: Nod
         return None
     if not any(spec.name == PREFIX_INPUT and spec.type == "STRING" for spec in specs):
         return None
-    found = [facts.saved_type(part.strip()) for spec in specs if not spec.is_widget for part in spec.type.split(",")]
-    saved = [kind for kind in found if kind is not None]
-    if len(saved) != 1:
+    found = [
+        (spec.name, kind)
+        for spec in specs
+        if not spec.is_widget
+        for part in spec.type.split(",")
+        if (kind := facts.saved_type(part.strip())) is not None
+    ]
+    if len(found) != 1:
         return None
-    kind = saved[0]
+    name, kind = found[0]
     for spec in specs:
         if spec.name in kind.unless or spec.options:
             return None
         says_form = any(word in spec.name for word in kind.form_inputs)
         if says_form and not all(str(choice).casefold() in kind.forms for choice in spec.choices or ("",)):
             return None
-    return Saves(kind.kind, kind.media_type, PREFIX_INPUT)
+    return Saves(kind.kind, kind.media_type, PREFIX_INPUT, input=name)

@@ -12,7 +12,8 @@ from typing import cast
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.entries import MOST_CLASSES, check_class
-from comfy2runpod.catalog.facts.reader import BadFactsError, FactsFile, read_facts
+from comfy2runpod.catalog.facts.reader import FactsFile, read_facts
+from comfy2runpod.catalog.facts.values import BadFactsError
 from comfy2runpod.diagnostics import CompileError, Locus, shorten
 from comfy2runpod.errors.catalog import BadCatalog, BadNodeFacts
 from comfy2runpod.ir.json import JsonObject

@@ -33,8 +33,8 @@ class OutputBase(ForPeople, ABC):
     is_file: ClassVar[bool]
     # The media types that it is encoded as on request; none if it stays as it was saved.
     encodings: ClassVar[tuple[str, ...]] = ()
-    # The node's input whose batch becomes as many files.
-    batch_input: ClassVar[str | None] = None
+    # Whether a batch, at the input that its node saves, becomes as many files.
+    batched: ClassVar[bool] = False
 
     name: str
     title: str

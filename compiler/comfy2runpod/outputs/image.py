@@ -15,4 +15,4 @@ class ImageOutput(FileOutput):
 
     kind: ClassVar[MediaKind] = MediaKind.IMAGE
     encodings: ClassVar[tuple[str, ...]] = tuple(one.media_type for one in IMAGE_FORMATS.values())
-    batch_input: ClassVar[str | None] = "images"
+    batched: ClassVar[bool] = True

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar, cast
 
 from comfy2runpod.catalog.classes import MATCHES_INPUT, NodeClass, OutputSpec
+from comfy2runpod.catalog.facts.sizes import Sizes
 from comfy2runpod.ir.json import Json
 from comfy2runpod.shapes.values import (
     AudioLatent,
@@ -121,15 +122,16 @@ class Inputs:
 
 
 Rule: TypeAlias = Callable[[Inputs], tuple[Value, ...]]
+# What makes a rule of what a fact says of a class.
+RuleMaker: TypeAlias = Callable[[Sizes], Rule]
 
 
-def evaluate(node_class: NodeClass, values: Mapping[str, Told], rules: Mapping[str, Rule]) -> tuple[Told, ...]:
-    """A node's outputs, by the rule of its class if there is one.
+def evaluate(node_class: NodeClass, values: Mapping[str, Told], rule: Rule | None) -> tuple[Told, ...]:
+    """A node's outputs, by the rule of its class, None if there is none.
 
     Raises:
         NodeError: the real node would fail.
     """
-    rule = rules.get(node_class.name)
     if rule is None:
         return tuple(_without_rule(node_class, output, values) for output in node_class.outputs)
     given = Inputs(node_class.name, values)

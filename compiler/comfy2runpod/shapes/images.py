@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from comfy2runpod.shapes.evaluate import Inputs, Rule
+from comfy2runpod.catalog.facts.sizes import SizeRule
+from comfy2runpod.shapes.evaluate import Inputs, Rule, RuleMaker
 from comfy2runpod.shapes.values import Constant, Images, Mask, NodeError, Value
 
 
@@ -18,10 +19,6 @@ def _same(name: str) -> Rule:
         return (value if isinstance(value, (Images, Mask)) else given.get(name, Images),)
 
     return rule
-
-
-def _like_first(given: Inputs) -> tuple[Value, ...]:
-    return (given.get("image1", Images),)
 
 
 def _to_mask(given: Inputs) -> tuple[Value, ...]:
@@ -147,10 +144,6 @@ def _stitched(given: Inputs) -> tuple[Value, ...]:
     return (Images(max(first.width, wide), first.height + gap + high, frames),)
 
 
-def _composited(given: Inputs) -> tuple[Value, ...]:
-    return (given.get("destination", Images),)
-
-
 def _upscaled(given: Inputs) -> tuple[Value, ...]:
     images = given.get("image", Images)
     given.doubtful("how many times larger depends on the upscaling model, which the simulator does not open")
@@ -207,19 +200,17 @@ def _max_dimension(given: Inputs) -> tuple[Value, ...]:
     return (_resized(given, images, width, height),)
 
 
-# The widths and heights that FluxKontextImageScale chooses from, and each turned.
-_KONTEXT = (
-    (672, 1568), (688, 1504), (720, 1456), (752, 1392), (800, 1328), (832, 1248), (880, 1184), (944, 1104),
-    (1024, 1024),
-)  # fmt: skip
+def _nearest_sides(sides: tuple[tuple[int, int], ...]) -> Rule:
+    """The width and height, of those there are and each turned, whose ratio is the nearest."""
 
+    def rule(given: Inputs) -> tuple[Value, ...]:
+        images = given.get("image", Images)
+        ratio = images.width / images.height
+        sizes = {*sides, *((height, width) for width, height in sides)}
+        _, width, height = min((abs(ratio - width / height), width, height) for width, height in sizes)
+        return (Images(width, height, images.frames),)
 
-def _kontext_scale(given: Inputs) -> tuple[Value, ...]:
-    images = given.get("image", Images)
-    ratio = images.width / images.height
-    sizes = {*_KONTEXT, *((height, width) for width, height in _KONTEXT)}
-    _, width, height = min((abs(ratio - width / height), width, height) for width, height in sizes)
-    return (Images(width, height, images.frames),)
+    return rule
 
 
 def _scale_by(given: Inputs) -> tuple[Value, ...]:
@@ -263,41 +254,32 @@ def _crop_region(given: Inputs) -> tuple[Value, ...]:
     return _cropped(given.get("image", Images), *numbers)
 
 
-IMAGES: Mapping[str, Rule] = {
-    "EmptyImage": _empty_image,
-    "ImageScaleToTotalPixels": _total_pixels,
-    "ImageScaleToMaxDimension": _max_dimension,
-    "FluxKontextImageScale": _kontext_scale,
-    "ImageScaleBy": _scale_by,
-    "ImageScale": _scale,
-    "GetImageSize": _image_size,
-    "ImageCrop": _crop,
-    "ImageCropV2": _crop_region,
-    "ResizeImageMaskNode": _resize_image_mask,
-    "ResizeAndPadImage": _padded_to,
-    "ImagePadForOutpaint": _padded,
-    "ImageStitch": _stitched,
-    "ImageCompositeMasked": _composited,
-    "ImageFromBatch": _from_batch,
-    "RepeatImageBatch": _repeated,
-    "ImageBatch": _two_batched,
-    "BatchImagesNode": _batched("images.", Images),
-    "BatchMasksNode": _batched("masks.", Mask),
-    "ImageUpscaleWithModel": _upscaled,
-    "FrameInterpolate": _interpolated,
-    "ImageRotate": _flipped,
-    "ImageToMask": _to_mask,
-    "MaskToImage": _to_image,
-    "SolidMask": _solid_mask,
-    "JoinImageWithAlpha": _joined_alpha,
-    "SplitImageWithAlpha": _split_alpha,
-    "ImageBlend": _like_first,
-    **dict.fromkeys(
-        (
-            "Canny", "DrawBBoxes", "ImageBlur", "ImageFlip", "ImageInvert", "ImageSharpen", "ImageQuantize",
-            "ImageAddNoise", "LTXVPreprocess", "Morphology",
-        ),
-        _same("image"),
-    ),
-    **dict.fromkeys(("GrowMask", "InvertMask", "FeatherMask", "ThresholdMask"), _same("mask")),
-}  # fmt: skip
+IMAGES: Mapping[SizeRule, RuleMaker] = {
+    SizeRule.SAME_IMAGES: lambda sizes: _same(sizes.input),
+    SizeRule.BATCH_IMAGES: lambda sizes: _batched(sizes.input, Images),
+    SizeRule.BATCH_MASKS: lambda sizes: _batched(sizes.input, Mask),
+    SizeRule.NEAREST_SIDES: lambda sizes: _nearest_sides(sizes.sides),
+    SizeRule.EMPTY_IMAGE: lambda _: _empty_image,
+    SizeRule.SCALE_TO_TOTAL_PIXELS: lambda _: _total_pixels,
+    SizeRule.SCALE_TO_MAX_DIMENSION: lambda _: _max_dimension,
+    SizeRule.SCALE_IMAGE_BY: lambda _: _scale_by,
+    SizeRule.SCALE_IMAGE: lambda _: _scale,
+    SizeRule.IMAGE_SIZE: lambda _: _image_size,
+    SizeRule.CROP_IMAGE: lambda _: _crop,
+    SizeRule.CROP_IMAGE_REGION: lambda _: _crop_region,
+    SizeRule.RESIZE_IMAGE_OR_MASK: lambda _: _resize_image_mask,
+    SizeRule.PAD_IMAGE_TO: lambda _: _padded_to,
+    SizeRule.PAD_IMAGE: lambda _: _padded,
+    SizeRule.STITCH_IMAGES: lambda _: _stitched,
+    SizeRule.IMAGE_FROM_BATCH: lambda _: _from_batch,
+    SizeRule.REPEAT_IMAGES: lambda _: _repeated,
+    SizeRule.BATCH_TWO_IMAGES: lambda _: _two_batched,
+    SizeRule.UPSCALE_WITH_MODEL: lambda _: _upscaled,
+    SizeRule.INTERPOLATE_FRAMES: lambda _: _interpolated,
+    SizeRule.ROTATE_IMAGE: lambda _: _flipped,
+    SizeRule.IMAGE_TO_MASK: lambda _: _to_mask,
+    SizeRule.MASK_TO_IMAGE: lambda _: _to_image,
+    SizeRule.SOLID_MASK: lambda _: _solid_mask,
+    SizeRule.JOIN_ALPHA: lambda _: _joined_alpha,
+    SizeRule.SPLIT_ALPHA: lambda _: _split_alpha,
+}

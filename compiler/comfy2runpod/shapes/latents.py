@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from comfy2runpod.shapes.evaluate import Inputs, Rule
+from comfy2runpod.catalog.facts.sizes import SizeRule
+from comfy2runpod.shapes.evaluate import Inputs, Rule, RuleMaker
 from comfy2runpod.shapes.values import (
     AudioLatent,
     AVLatent,
@@ -21,7 +22,7 @@ from comfy2runpod.shapes.values import (
 )
 
 
-def _video(cell: int = 8, stride: int = 4) -> Rule:
+def _video(cell: int, stride: int) -> Rule:
     """An empty latent of `width`, `height`, `length` and `batch_size`."""
 
     def rule(given: Inputs) -> tuple[Value, ...]:
@@ -36,7 +37,7 @@ def _empty(given: Inputs, cell: int, stride: int) -> Latent:
     return Latent(columns, rows, frames, cell, stride, max(given.whole("batch_size", 1), 1))
 
 
-def _conditioned(cell: int = 8, stride: int = 4) -> Rule:
+def _conditioned(cell: int, stride: int) -> Rule:
     """The same behind two conditionings."""
 
     def rule(given: Inputs) -> tuple[Value, ...]:
@@ -239,57 +240,33 @@ def _audio_decoded(given: Inputs) -> tuple[Value, ...]:
     return (Sound(samples / 24000, 24000),)
 
 
-LATENTS: Mapping[str, Rule] = {
-    "VAEEncode": _encoded_images,
-    "EmptyLatentImage": _latent_of(8),
-    "EmptySD3LatentImage": _latent_of(8),
-    "EmptyFlux2LatentImage": _latent_of(16),
-    "EmptyLTXVLatentVideo": _ltxv_latent,
-    "LTXVEmptyLatentAudio": _ltxv_audio_latent,
-    "LTXVConcatAVLatent": _concat_av,
-    "LTXVSeparateAVLatent": _separate_av,
-    "LTXVCropGuides": _crop_guides,
-    "LTXVLatentUpsampler": _upsampled,
-    "SamplerCustomAdvanced": _custom_advanced,
-    "SamplerCustom": _custom_advanced,
-    "KSampler": _ksampler,
-    "KSamplerAdvanced": _ksampler,
-    "VAEDecode": _decoded,
-    "VAEDecodeTiled": _decoded,
-    "LTXVAudioVAEDecode": _audio_decoded,
-    "EmptyHunyuanLatentVideo": _video(),
-    "EmptyHunyuanVideo15Latent": _video(cell=16),
-    "EmptyCosmosLatentVideo": _video(stride=8),
-    "EmptyMochiLatentVideo": _video(stride=6),
-    "EmptyQwenImageLayeredLatentImage": _layered,
-    "Wan22ImageToVideoLatent": _video(cell=16),
-    "WanVaceToVideo": _vace,
-    "WanCameraEmbedding": _camera,
-    "EmptyChromaRadianceLatentImage": _video(cell=1, stride=1),
-    "LTXVImgToVideo": _conditioned(cell=32, stride=8),
-    "HunyuanVideo15ImageToVideo": _conditioned(cell=16),
-    **dict.fromkeys(
-        (
-            "WanImageToVideo", "WanFirstLastFrameToVideo", "WanFunInpaintToVideo", "WanFunControlToVideo",
-            "WanCameraImageToVideo", "WanTrackToVideo", "WanHuMoImageToVideo", "WanMoveTrackToVideo",
-            "HunyuanImageToVideo",
-        ),
-        _conditioned(),
-    ),
-    "TrimVideoLatent": _trimmed,
-    "LatentCut": _cut,
-    "LatentConcat": _joined,
-    "LatentUpscale": _scaled,
-    "LatentUpscaleBy": _scaled_by,
-    "RepeatLatentBatch": _repeated,
-    "LatentBatch": _batched,
-    "BatchLatentsNode": _batched,
-    "LatentFromBatch": _from_batch,
-    "SetLatentNoiseMask": _same("samples"),
-    "LTXVImgToVideoInplace": _same("latent"),
-    "NormalizeVideoLatentStart": _same("latent"),
-    "ReplaceVideoLatentFrames": _same("destination"),
-    "LTXVAddGuide": _guided,
-    "InpaintModelConditioning": _inpainted,
-    "InstructPixToPixConditioning": _inpainted,
-}  # fmt: skip
+LATENTS: Mapping[SizeRule, RuleMaker] = {
+    SizeRule.IMAGE_LATENT: lambda sizes: _latent_of(sizes.cell),
+    SizeRule.VIDEO_LATENT: lambda sizes: _video(sizes.cell, sizes.stride),
+    SizeRule.CONDITIONED_VIDEO_LATENT: lambda sizes: _conditioned(sizes.cell, sizes.stride),
+    SizeRule.SAME_LATENT: lambda sizes: _same(sizes.input),
+    SizeRule.ENCODE_IMAGES: lambda _: _encoded_images,
+    SizeRule.LTXV_VIDEO_LATENT: lambda _: _ltxv_latent,
+    SizeRule.LTXV_AUDIO_LATENT: lambda _: _ltxv_audio_latent,
+    SizeRule.JOIN_AUDIO_VIDEO: lambda _: _concat_av,
+    SizeRule.SPLIT_AUDIO_VIDEO: lambda _: _separate_av,
+    SizeRule.CROP_GUIDES: lambda _: _crop_guides,
+    SizeRule.UPSAMPLE_LATENT: lambda _: _upsampled,
+    SizeRule.SAMPLE_TWICE: lambda _: _custom_advanced,
+    SizeRule.SAMPLE: lambda _: _ksampler,
+    SizeRule.DECODE: lambda _: _decoded,
+    SizeRule.DECODE_AUDIO: lambda _: _audio_decoded,
+    SizeRule.LAYERED_LATENT: lambda _: _layered,
+    SizeRule.VACE_LATENT: lambda _: _vace,
+    SizeRule.CAMERA_EMBEDDING: lambda _: _camera,
+    SizeRule.TRIM_LATENT: lambda _: _trimmed,
+    SizeRule.CUT_LATENT: lambda _: _cut,
+    SizeRule.JOIN_LATENTS: lambda _: _joined,
+    SizeRule.SCALE_LATENT: lambda _: _scaled,
+    SizeRule.SCALE_LATENT_BY: lambda _: _scaled_by,
+    SizeRule.REPEAT_LATENT: lambda _: _repeated,
+    SizeRule.BATCH_LATENTS: lambda _: _batched,
+    SizeRule.LATENT_FROM_BATCH: lambda _: _from_batch,
+    SizeRule.ADD_GUIDE: lambda _: _guided,
+    SizeRule.INPAINT: lambda _: _inpainted,
+}

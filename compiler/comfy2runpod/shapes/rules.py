@@ -1,7 +1,8 @@
-"""What each node class makes of sizes and lengths: one small rule a class, as ComfyUI 0.21.0's own nodes do it.
+"""What node classes make of sizes and lengths: small rules, as ComfyUI's own nodes do it. Which class goes by which
+rule is a fact (`sizes`).
 
 Images and latents have modules of their own; here are loading, texts, numbers, sound, video, saving, and the table of
-all. A class without a rule has a size that is not known (`evaluate.py`).
+all. A class without such a fact has a size that is not known (`evaluate.py`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 
+from comfy2runpod.catalog.classes import NodeClass
+from comfy2runpod.catalog.facts.sizes import SizeRule, Sizes
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
-from comfy2runpod.shapes.evaluate import Inputs, Rule
+from comfy2runpod.shapes.evaluate import Inputs, Rule, RuleMaker
 from comfy2runpod.shapes.images import IMAGES
 from comfy2runpod.shapes.latents import LATENTS
 from comfy2runpod.shapes.values import (
@@ -75,8 +79,11 @@ def _ltxv_conditioning(given: Inputs) -> tuple[Value, ...]:
     return conditioning, conditioning
 
 
-def _value(given: Inputs) -> tuple[Value, ...]:
-    return (Constant(given.constant("value")),)
+def _value(name: str) -> Rule:
+    def rule(given: Inputs) -> tuple[Value, ...]:
+        return (Constant(given.constant(name)),)
+
+    return rule
 
 
 def _concatenated(given: Inputs) -> tuple[Value, ...]:
@@ -117,16 +124,16 @@ def _chosen(given: Inputs) -> tuple[Value, ...]:
     return Constant(given.constant("choice")), Constant(given.whole("index"))
 
 
-_RATIOS = {
-    "1:1": (1, 1), "3:2": (3, 2), "4:3": (4, 3), "16:9": (16, 9), "21:9": (21, 9), "2:3": (2, 3), "3:4": (3, 4),
-    "9:16": (9, 16),
-}  # fmt: skip
+def _resolution(ratios: tuple[tuple[int, int], ...]) -> Rule:
+    """A width and height of so many megapixels, in a ratio that is chosen by its name: `16:9 (wide)`."""
+    by_name = {f"{wide}:{high}": (wide, high) for wide, high in ratios}
 
+    def rule(given: Inputs) -> tuple[Value, ...]:
+        wide, high = by_name.get(str(given.constant("aspect_ratio")).partition(" ")[0], (1, 1))
+        scale = math.sqrt(given.number("megapixels", 1) * 1024 * 1024 / (wide * high))
+        return Constant(round(wide * scale / 8) * 8), Constant(round(high * scale / 8) * 8)
 
-def _resolution(given: Inputs) -> tuple[Value, ...]:
-    wide, high = _RATIOS.get(str(given.constant("aspect_ratio")).partition(" ")[0], (1, 1))
-    scale = math.sqrt(given.number("megapixels", 1) * 1024 * 1024 / (wide * high))
-    return Constant(round(wide * scale / 8) * 8), Constant(round(high * scale / 8) * 8)
+    return rule
 
 
 def _replaced(given: Inputs) -> tuple[Value, ...]:
@@ -187,47 +194,41 @@ def _saved(_given: Inputs) -> tuple[Value, ...]:
     return ()
 
 
-RULES: Mapping[str, Rule] = {
-    "LoadImage": _load_image,
-    "LoadImageMask": _load_mask,
-    "ReferenceLatent": _same_conditioning,
-    "LTXVConditioning": _ltxv_conditioning,
-    "LTXVScheduler": _scheduler,
-    "BasicScheduler": _scheduler,
-    "Flux2Scheduler": _scheduler,
-    "ManualSigmas": _manual_sigmas,
-    "CLIPTextEncode": _encoded_text,
-    "CreateVideo": _create_video,
-    "PrimitiveInt": _value,
-    "PrimitiveFloat": _value,
-    "PrimitiveString": _value,
-    "PrimitiveStringMultiline": _value,
-    "PrimitiveBoolean": _value,
-    "StringConcatenate": _concatenated,
-    "StringTrim": _trimmed,
-    "EmptyAudio": _empty_audio,
-    "EmptyLatentHunyuan3Dv2": _opaque("LATENT"),
-    "VAEDecodeHunyuan3D": _opaque("VOXEL"),
-    "VoxelToMesh": _mesh,
-    "VoxelToMeshBasic": _mesh,
-    "PreviewAny": _shown,
-    "SaveVideo": _saved,
-    "SaveWEBM": _saved,
-    "SaveImage": _saved,
-    "SaveAnimatedPNG": _saved,
-    "SaveAnimatedWEBP": _saved,
-    "SaveAudio": _saved,
-    "SaveAudioMP3": _saved,
-    "SaveAudioOpus": _saved,
-    "SaveGLB": _saved,
-    "PreviewImage": _saved,
-    "ComfySwitchNode": _switched,
-    "ComfyMathExpression": _computed,
-    "CustomCombo": _chosen,
-    "ResolutionSelector": _resolution,
-    "StringReplace": _replaced,
-    "GetVideoComponents": _components,
-    "TrimAudioDuration": _trimmed_sound,
+_RULES: Mapping[SizeRule, RuleMaker] = {
+    SizeRule.VALUE: lambda sizes: _value(sizes.input),
+    SizeRule.OPAQUE: lambda sizes: _opaque(sizes.type),
+    SizeRule.RESOLUTION: lambda sizes: _resolution(sizes.sides),
+    SizeRule.LOAD_IMAGE: lambda _: _load_image,
+    SizeRule.LOAD_MASK: lambda _: _load_mask,
+    SizeRule.SAME_CONDITIONING: lambda _: _same_conditioning,
+    SizeRule.LTXV_CONDITIONING: lambda _: _ltxv_conditioning,
+    SizeRule.SCHEDULE_STEPS: lambda _: _scheduler,
+    SizeRule.SCHEDULE_LISTED: lambda _: _manual_sigmas,
+    SizeRule.TEXT_CONDITIONING: lambda _: _encoded_text,
+    SizeRule.CREATE_VIDEO: lambda _: _create_video,
+    SizeRule.JOIN_TEXTS: lambda _: _concatenated,
+    SizeRule.TRIM_TEXT: lambda _: _trimmed,
+    SizeRule.EMPTY_AUDIO: lambda _: _empty_audio,
+    SizeRule.MESH: lambda _: _mesh,
+    SizeRule.SHOWN_TEXT: lambda _: _shown,
+    SizeRule.NOTHING: lambda _: _saved,
+    SizeRule.SWITCH: lambda _: _switched,
+    SizeRule.EXPRESSION: lambda _: _computed,
+    SizeRule.CHOICE: lambda _: _chosen,
+    SizeRule.REPLACE_TEXT: lambda _: _replaced,
+    SizeRule.VIDEO_COMPONENTS: lambda _: _components,
+    SizeRule.TRIM_AUDIO: lambda _: _trimmed_sound,
     **IMAGES,
     **LATENTS,
 }
+
+
+def rule_of(node_class: NodeClass) -> Rule | None:
+    """The rule by which a class makes sizes; None if nothing tells it."""
+    sizes = node_class.facts.sizes
+    return None if sizes is None else _rule(sizes)
+
+
+@lru_cache(maxsize=1000)
+def _rule(sizes: Sizes) -> Rule:
+    return _RULES[sizes.rule](sizes)

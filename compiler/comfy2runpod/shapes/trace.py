@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.ir.prompt import Prompt, as_link
 from comfy2runpod.shapes.evaluate import Told, evaluate
-from comfy2runpod.shapes.rules import RULES
+from comfy2runpod.shapes.rules import rule_of
 from comfy2runpod.shapes.values import Constant, InputImage
 
 
@@ -35,7 +35,7 @@ def trace(
             else:
                 told[name] = Told(Constant(value))
         given[node_id] = told
-        made[node_id] = () if node_class is None else evaluate(node_class, told, RULES)
+        made[node_id] = () if node_class is None else evaluate(node_class, told, rule_of(node_class))
     return given
 
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.classes import Catalog, NodeClass
 from comfy2runpod.ir.json import Json, JsonObject
-from comfy2runpod.ir.prompt import Prompt, as_link, prompt_to_json
+from comfy2runpod.ir.prompt import Prompt, PromptNode, as_link, prompt_to_json
 from comfy2runpod.server_check import converted
 from comfy2runpod.shapes.evaluate import Inputs, Told, evaluate
-from comfy2runpod.shapes.rules import RULES
+from comfy2runpod.shapes.rules import rule_of
 from comfy2runpod.shapes.trace import in_order
 from comfy2runpod.shapes.values import Clip, Constant, Images, NodeError, Sigmas, Value
 from comfy2runpod.simulator.input_files import InputFiles, reads_image
 from comfy2runpod.simulator.media import fingerprint
-from comfy2runpod.simulator.saving import SAVES, saved
+from comfy2runpod.simulator.saving import saved, saved_kind
 
 Send: TypeAlias = Callable[[str, JsonObject, str | None], None]
 
@@ -118,9 +118,7 @@ class Engine:
         outputs: dict[str, JsonObject] = {}
         succeeded = False
         order = list(in_order(work.prompt, work.outputs))
-        whole = (
-            fingerprint(content) + repr([work.prompt[o].inputs.get("filename_prefix") for o in work.outputs]).encode()
-        )
+        whole = fingerprint(content) + repr([self._prefix(work.prompt[output]) for output in work.outputs]).encode()
         if self._last is None or self._last[0] != whole:
             self.unknown.clear()
         if self._last is not None and self._last[0] == whole:
@@ -181,14 +179,14 @@ class Engine:
             for name, value in node.inputs.items():
                 if isinstance(value, str) and reads_image(node.class_type, name, self.catalog):
                     told[name] = Told(await asyncio.to_thread(self.inputs.image, value))
-            values[node_id] = evaluate(node_class, told, RULES)
-            given, doubt = _settled(node.class_type, told, values[node_id])
+            values[node_id] = evaluate(node_class, told, rule_of(node_class))
+            given, doubt = _settled(node_class, told, values[node_id])
             await self._steps(work, node_id, given)
             saved = None
             if node_class.output_node:
                 # What a node saves depends on what it needs, and not on what else the prompt saves.
                 mark = fingerprint({needed: content[needed] for needed in in_order(work.prompt, (node_id,))})
-                saved = await asyncio.to_thread(self._save, node.class_type, given, mark)
+                saved = await asyncio.to_thread(self._save, node_class, given, mark)
                 if saved is not None and doubt is not None:
                     self.unknown[node_id] = UnknownSize(node_id, node.class_type, doubt)
         except NodeError as error:
@@ -225,14 +223,18 @@ class Engine:
             data: JsonObject = {"value": step, "max": count, "prompt_id": work.prompt_id, "node": node_id}
             self.send("progress", data, work.client_id)
 
-    def _save(self, class_type: str, given: Mapping[str, Value], mark: bytes) -> JsonObject | None:
-        prefix = given.get("filename_prefix")
+    def _save(self, node_class: NodeClass, given: Mapping[str, Value], mark: bytes) -> JsonObject | None:
+        prefix = given.get(_prefix_input(node_class))
         name = str(prefix.value) if isinstance(prefix, Constant) else "ComfyUI"
 
         def place(suffix: str) -> tuple[Path, JsonObject]:
             return self._place(name, suffix)
 
-        return saved(class_type, given, mark, place)
+        return saved(node_class, given, mark, place)
+
+    def _prefix(self, node: PromptNode) -> Json:
+        """What names the files of an output."""
+        return node.inputs.get(_prefix_input(self.catalog.get(node.class_type)))
 
     def _place(self, prefix: str, suffix: str) -> tuple[Path, JsonObject]:
         """The next free name, as ComfyUI counts them: `prefix_00001_.png`."""
@@ -264,6 +266,11 @@ class _Failed(Exception):
         self.data = data
 
 
+def _prefix_input(node_class: NodeClass | None) -> str:
+    saves = None if node_class is None else node_class.saves
+    return "" if saves is None else saves.prefix_input
+
+
 def _drawable(value: Value) -> Value:
     """A size that stands for one which is not known, with something to draw."""
     match value:
@@ -274,11 +281,14 @@ def _drawable(value: Value) -> Value:
     return value
 
 
-def _settled(class_type: str, told: Mapping[str, Told], made: tuple[Told, ...]) -> tuple[dict[str, Value], str | None]:
+def _settled(
+    node_class: NodeClass, told: Mapping[str, Told], made: tuple[Told, ...]
+) -> tuple[dict[str, Value], str | None]:
     """What a node is given, what it saves being of its kind; and why the size of that is not known, if it is not."""
     given = {name: value.value for name, value in told.items()}
-    reader = Inputs(class_type, told)
-    if class_type in SAVES:
-        name, kind = SAVES[class_type]
+    reader = Inputs(node_class.name, told)
+    drawn = saved_kind(node_class)
+    if drawn is not None:
+        name, kind = drawn
         given[name] = _drawable(reader.get(name, kind)) if reader.doubt else reader.get(name, kind)
     return given, reader.doubt or next((value.doubt for value in made if value.doubt is not None), None)

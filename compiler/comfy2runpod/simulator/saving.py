@@ -4,36 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
+from comfy2runpod.catalog.classes import NodeClass
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.shapes.rules import UNKNOWN_TEXT, shown_text
 from comfy2runpod.shapes.values import Clip, Constant, Images, Shape, Sound, Value
 from comfy2runpod.simulator.media import save_animation, save_image, save_shape, save_sound, save_video
+from comfy2runpod_contract.media import MediaKind
 
 Place: TypeAlias = Callable[[str], tuple[Path, JsonObject]]
 
-# What each class saves, under which input.
-SAVES: Mapping[str, tuple[str, type[Value]]] = {
-    "SaveVideo": ("video", Clip),
-    "SaveWEBM": ("images", Images),
-    "SaveImage": ("images", Images),
-    "SaveAnimatedPNG": ("images", Images),
-    "SaveAnimatedWEBP": ("images", Images),
-    "SaveAudio": ("audio", Sound),
-    "SaveAudioMP3": ("audio", Sound),
-    "SaveAudioOpus": ("audio", Sound),
-    "SaveGLB": ("mesh", Shape),
+_ENDINGS: Mapping[str, str] = {
+    "audio/flac": "flac",
+    "audio/mpeg": "mp3",
+    "audio/ogg": "opus",
+    "image/png": "png",
+    "image/webp": "webp",
+    "model/gltf-binary": "glb",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
 }
-_SOUND_ENDINGS = {"SaveAudio": "flac", "SaveAudioMP3": "mp3", "SaveAudioOpus": "opus"}
+_WEBM = "video/webm"
 _WEBM_ENCODERS = {"vp9": "libvpx-vp9", "av1": "libsvtav1"}
 
 
-def saved(class_type: str, given: Mapping[str, Value], mark: bytes, place: Place) -> JsonObject | None:
+def saved_kind(node_class: NodeClass) -> tuple[str, type[Value]] | None:
+    """The input that a class saves, and what it must be given there; None if nothing of it is drawn."""
+    saves, spec = node_class.saves, node_class.saved_input
+    if saves is None or spec is None or saves.media_type not in _ENDINGS:
+        return None
+    match saves.kind:
+        case MediaKind.VIDEO:
+            return spec.name, Clip if spec.type == "VIDEO" else Images
+        case MediaKind.IMAGE | MediaKind.ANIMATION:
+            return spec.name, Images
+        case MediaKind.AUDIO:
+            return spec.name, Sound
+        case MediaKind.MODEL3D:
+            return spec.name, Shape
+        case MediaKind.DRAWING | MediaKind.TEXT:
+            return None
+    assert_never(saves.kind)
+
+
+def saved(node_class: NodeClass, given: Mapping[str, Value], mark: bytes, place: Place) -> JsonObject | None:
     """Saves what a node is given.
 
     Args:
-        class_type: the node's class.
+        node_class: the node's class.
         given: its inputs.
         mark: what the media are drawn from.
         place: gives the next free path for a file's ending, and what the history says of it.
@@ -44,43 +63,43 @@ def saved(class_type: str, given: Mapping[str, Value], mark: bytes, place: Place
     Raises:
         NodeError: it fails as the real one would.
     """
-    match class_type, _of(given):
-        case "SaveVideo", Clip() as clip:
-            path, entry = place("mp4")
-            save_video(clip, mark, path)
+    saves, spec = node_class.saves, node_class.saved_input
+    value = None if spec is None else given.get(spec.name)
+    if saves is None or value is None:
+        return None
+    if saves.kind is MediaKind.TEXT:
+        return {"text": [shown_text(value) or UNKNOWN_TEXT]}
+    if saved_kind(node_class) is None:
+        return None
+    match saves.kind, value:
+        case MediaKind.VIDEO, Clip() | Images():
+            clip = value if isinstance(value, Clip) else Clip(value, _fps(given), None)
+            path, entry = place(_ENDINGS[saves.media_type])
+            if saves.media_type == _WEBM:
+                save_video(clip, mark, path, _WEBM_ENCODERS[str(_constant(given, "codec", "vp9"))])
+            else:
+                save_video(clip, mark, path)
             return {"images": [entry], "animated": [True]}
-        case "SaveWEBM", Images() as images:
-            path, entry = place("webm")
-            codec = _WEBM_ENCODERS[str(_constant(given, "codec", "vp9"))]
-            save_video(Clip(images, _fps(given), None), mark, path, codec)
-            return {"images": [entry], "animated": [True]}
-        case "SaveImage", Images() as images:
+        case MediaKind.IMAGE, Images() as images:
             entries: list[Json] = []
             for index in range(images.frames):
-                path, entry = place("png")
+                path, entry = place(_ENDINGS[saves.media_type])
                 save_image(images, index, mark, path)
                 entries.append(entry)
             return {"images": entries}
-        case (("SaveAnimatedPNG" | "SaveAnimatedWEBP"), Images() as images):
-            path, entry = place("png" if class_type == "SaveAnimatedPNG" else "webp")
+        case MediaKind.ANIMATION, Images() as images:
+            path, entry = place(_ENDINGS[saves.media_type])
             save_animation(images, _fps(given), mark, path)
             return {"images": [entry], "animated": [True]}
-        case (("SaveAudio" | "SaveAudioMP3" | "SaveAudioOpus"), Sound() as sound):
-            path, entry = place(_SOUND_ENDINGS[class_type])
+        case MediaKind.AUDIO, Sound() as sound:
+            path, entry = place(_ENDINGS[saves.media_type])
             save_sound(sound, mark, path)
             return {"audio": [entry]}
-        case "SaveGLB", Shape():
-            path, entry = place("glb")
+        case MediaKind.MODEL3D, Shape():
+            path, entry = place(_ENDINGS[saves.media_type])
             save_shape(mark, path)
             return {"3d": [entry]}
-        case "PreviewAny", value if value is not None:
-            return {"text": [shown_text(value) or UNKNOWN_TEXT]}
     return None
-
-
-def _of(given: Mapping[str, Value]) -> Value | None:
-    """What a node saves, under whatever name its class has for it."""
-    return next((given[name] for name in ("video", "images", "audio", "mesh", "source") if name in given), None)
 
 
 def _constant(given: Mapping[str, Value], name: str, default: Json) -> Json:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TypeAlias
 
+from comfy2runpod.catalog.facts.sizes import Sizes
 from comfy2runpod.ir.json import Json
 from comfy2runpod_contract.media import MediaKind
 
@@ -15,13 +16,15 @@ from comfy2runpod_contract.media import MediaKind
 class Saves:
     """What a class leaves behind: its kind, its media type, and the input that holds the file name's prefix.
 
-    `shown` is for classes that only show something: they are outputs if the note says so.
+    `input` is the input at which it takes what it saves, None if that is its first that is no widget. `shown` is for
+    classes that only show something: they are outputs if the note says so.
     """
 
     kind: MediaKind
     media_type: str
     prefix_input: str = "filename_prefix"
     shown: bool = False
+    input: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +298,7 @@ ClassFact: TypeAlias = (
     | Successor
     | SplitsBatch
     | OwnCheck
+    | Sizes
 )
 Fact: TypeAlias = ClassFact | WidgetType | UploadButton | SavedType
 
@@ -322,6 +326,7 @@ class ClassFacts:
     successor: Successor | None = None
     splits_batch: str | None = None
     own_check: OwnCheck | None = None
+    sizes: Sizes | None = None
 
     def current_name(self, name: str) -> str:
         """The name that an input has in this version, where the class renamed it."""

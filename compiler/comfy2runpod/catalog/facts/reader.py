@@ -6,32 +6,19 @@ every row says where it was read and for which releases it holds.
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import TypeVar
 
 from comfy2runpod.catalog.facts import kinds
 from comfy2runpod.catalog.facts.kinds import CheckKind, Fact, Virtual
 from comfy2runpod.catalog.facts.releases import Releases
+from comfy2runpod.catalog.facts.sizes import SizeRule, Sizes
+from comfy2runpod.catalog.facts.values import BadFactsError, Fields, quoted
 from comfy2runpod.editor import PROFILES
-from comfy2runpod.ir.json import Json, JsonObject, json_type
+from comfy2runpod.ir.json import Json, json_type
 from comfy2runpod_contract.media import MediaKind
-from comfy2runpod_contract.texts import is_plain
 
 MOST_ROWS = 5_000
-_MOST_NAMES = 1_000
-_LONGEST_NAME = 200
-_LONGEST_TEXT = 500
-_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,60}")
-
-EnumT = TypeVar("EnumT", bound=Enum)
-
-
-class BadFactsError(ValueError):
-    """What is wrong with a file of facts, and in which row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +62,7 @@ def read_facts(raw: Mapping[str, Json]) -> FactsFile:
     Raises:
         BadFactsError: what is wrong with it, and in which row.
     """
-    head = _Object("the file", {key: value for key, value in raw.items() if key in ("pack", "version", "facts")})
+    head = Fields("the file", {key: value for key, value in raw.items() if key in ("pack", "version", "facts")})
     pack, version = head.name("pack"), head.optional_name("version")
     rows = head.list("facts", MOST_ROWS)
     return FactsFile(pack, version, tuple(_row(number, row, pack) for number, row in enumerate(rows, 1)))
@@ -84,7 +71,7 @@ def read_facts(raw: Mapping[str, Json]) -> FactsFile:
 def _row(number: int, raw: Json, pack: str) -> Row:
     if not isinstance(raw, dict):
         raise BadFactsError(f"fact {number} is {json_type(raw)}; expected an object")
-    row = _Object(f"fact {number}", raw)
+    row = Fields(f"fact {number}", raw)
     kind = row.name("fact")
     read = _READERS.get(kind)
     if read is None:
@@ -107,7 +94,7 @@ def _row(number: int, raw: Json, pack: str) -> Row:
     return made
 
 
-def _releases(row: _Object) -> Releases:
+def _releases(row: Fields) -> Releases:
     text = row.name("versions")
     try:
         return Releases.parse(text)
@@ -115,133 +102,9 @@ def _releases(row: _Object) -> Releases:
         raise BadFactsError(f"{row.at}: versions: {error}") from None
 
 
-class _Object:
-    """An object of a file, read key by key; what nobody asked for is a mistake."""
-
-    def __init__(self, at: str, raw: JsonObject) -> None:
-        self.at = at
-        self._raw = raw
-        self._read: set[str] = set()
-
-    def finish(self) -> None:
-        """Refuses what was not read."""
-        unknown = [key for key in self._raw if key not in self._read]
-        if unknown:
-            raise BadFactsError(f"{self.at}: it has {_quoted(unknown[0])}, which nothing reads")
-
-    def has(self, key: str) -> bool:
-        return key in self._raw
-
-    def name(self, key: str) -> str:
-        """A name: one line, neither empty nor long."""
-        return self._plain(key, self._get(key), _LONGEST_NAME)
-
-    def optional_name(self, key: str) -> str | None:
-        return self.name(key) if self.has(key) else None
-
-    def text(self, key: str) -> str:
-        """A sentence or a clause, on one line."""
-        return self._plain(key, self._get(key), _LONGEST_TEXT)
-
-    def names(self, key: str) -> tuple[str, ...]:
-        """A list of names, empty if it is not there."""
-        if not self.has(key):
-            return ()
-        found = tuple(self._plain(key, value, _LONGEST_NAME) for value in self.list(key, _MOST_NAMES))
-        if not found:
-            raise self._bad(key, "is empty")
-        return found
-
-    def flag(self, key: str, *, default: bool = False) -> bool:
-        value = self._get(key) if self.has(key) else default
-        if not isinstance(value, bool):
-            raise self._bad(key, f"is {json_type(value)}; expected true or false")
-        return value
-
-    def number(self, key: str) -> float:
-        value = self._get(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise self._bad(key, "is no number")
-        return value
-
-    def value(self, key: str) -> Json:
-        """A plain value: a text, a number, true, false, null, or a list of such."""
-        return self._value(key, self._get(key), lists=True)
-
-    def values(self, key: str) -> tuple[Json, ...]:
-        return tuple(self._value(key, value) for value in self.list(key, _MOST_NAMES))
-
-    def by_name(self, key: str) -> Mapping[str, Json]:
-        """An object of plain values."""
-        if not self.has(key):
-            return {}
-        value = self._get(key)
-        if not isinstance(value, dict) or len(value) > _MOST_NAMES:
-            raise self._bad(key, f"is no object of {_MOST_NAMES:,} entries at most")
-        return {self._plain(key, name, _LONGEST_NAME): self._value(key, inner) for name, inner in value.items()}
-
-    def names_by_name(self, key: str) -> Mapping[str, str]:
-        return {name: self._plain(key, value, _LONGEST_NAME) for name, value in self.by_name(key).items()}
-
-    def one_of(self, key: str, choices: Iterable[EnumT]) -> EnumT:
-        """A word that stands for one of the choices."""
-        word, known = self.name(key), {str(choice.value): choice for choice in choices}
-        if word not in known:
-            raise self._bad(key, f"is {_quoted(word)}; expected one of {', '.join(known)}")
-        return known[word]
-
-    def media_type(self, key: str) -> str:
-        word = self.name(key)
-        if not _MEDIA_TYPE.fullmatch(word):
-            raise self._bad(key, f"is {_quoted(word)}, which is no media type")
-        return word
-
-    def list(self, key: str, most: int) -> list[Json]:
-        value = self._get(key)
-        if not isinstance(value, list):
-            raise self._bad(key, f"is {json_type(value)}; expected an array")
-        if len(value) > most:
-            raise self._bad(key, f"has {len(value):,} entries; {most:,} are read at most")
-        return value
-
-    def _get(self, key: str) -> Json:
-        self._read.add(key)
-        if key not in self._raw:
-            raise BadFactsError(f"{self.at}: it has no `{key}`")
-        return self._raw[key]
-
-    def _plain(self, key: str, value: Json, longest: int) -> str:
-        if not isinstance(value, str):
-            raise self._bad(key, f"holds {json_type(value)}; expected a text")
-        if not value.strip():
-            raise self._bad(key, "holds an empty text")
-        if len(value) > longest:
-            raise self._bad(key, f"holds {len(value):,} characters; {longest} are read at most")
-        if not is_plain(value):
-            raise self._bad(key, "holds a control character, a line break or a mark that cannot be seen")
-        return value
-
-    def _value(self, key: str, value: Json, *, lists: bool = False) -> Json:
-        if value is None or isinstance(value, (bool, int)):
-            return value
-        if isinstance(value, float) and math.isfinite(value):
-            return value
-        if isinstance(value, str) and len(value) <= _LONGEST_TEXT and is_plain(value):
-            return value
-        if lists and isinstance(value, list) and len(value) <= _MOST_NAMES:
-            return [self._value(key, inner) for inner in value]
-        raise self._bad(key, "holds what is neither a short text nor a number, true, false or null")
-
-    def _bad(self, key: str, problem: str) -> BadFactsError:
-        return BadFactsError(f"{self.at}: {key} {problem}")
-
-
-def _quoted(text: str) -> str:
-    return ascii(text[:60])
-
-
-def _saves(row: _Object, _pack: str) -> Fact:
+def _saves(row: Fields, _pack: str) -> Fact:
     return kinds.Saves(
+        input=row.optional_name("input"),
         kind=row.one_of("kind", MediaKind),
         media_type=row.media_type("media_type"),
         prefix_input=row.optional_name("prefix_input") or "filename_prefix",
@@ -249,7 +112,7 @@ def _saves(row: _Object, _pack: str) -> Fact:
     )
 
 
-def _saved_type(row: _Object, _pack: str) -> Fact:
+def _saved_type(row: Fields, _pack: str) -> Fact:
     return kinds.SavedType(
         kind=row.one_of("kind", MediaKind),
         media_type=row.media_type("media_type"),
@@ -259,31 +122,31 @@ def _saved_type(row: _Object, _pack: str) -> Fact:
     )
 
 
-def _scale(row: _Object, _pack: str) -> Fact:
+def _scale(row: Fields, _pack: str) -> Fact:
     return kinds.Scale(row.name("size"), area=row.flag("area"), step=row.optional_name("step"))
 
 
-def _image_lack(row: _Object, _pack: str) -> Fact:
+def _image_lack(row: Fields, _pack: str) -> Fact:
     unless = row.optional_name("unless_input")
     values = row.values("unless_values") if unless is not None else ()
     return kinds.ImageLack(row.text("what"), row.text("instead"), unless, values)
 
 
-def _virtual(row: _Object, _pack: str) -> Fact:
-    role = row.one_of("role", (role for role in Virtual if role is not Virtual.ABSENT))
+def _virtual(row: Fields, _pack: str) -> Fact:
+    role = row.one_of("role", Virtual, Virtual.ABSENT)
     return kinds.VirtualNode(role, followed_in_groups=row.flag("followed_in_groups"))
 
 
-def _extra_widgets(row: _Object, _pack: str) -> Fact:
+def _extra_widgets(row: Fields, _pack: str) -> Fact:
     after = row.name("after") if row.has("after") else ""
     return kinds.ExtraWidgets(after, row.names("names"), any_number=row.flag("any_number"))
 
 
-def _decided_by_extension(row: _Object, pack: str) -> Fact:
+def _decided_by_extension(row: Fields, pack: str) -> Fact:
     return kinds.DecidedByExtension(pack, row.text("does"), row.text("instead"), editor_only=row.flag("editor_only"))
 
 
-def _own_check(row: _Object, _pack: str) -> Fact:
+def _own_check(row: Fields, _pack: str) -> Fact:
     check = row.one_of("check", CheckKind)
     inputs = row.names("inputs")
     needs_one = check in (CheckKind.INPUT_FILE, CheckKind.ASPECT_RATIO, CheckKind.LINK_TYPE)
@@ -304,10 +167,39 @@ def _own_check(row: _Object, _pack: str) -> Fact:
     )
 
 
-def _widget_type(row: _Object, _pack: str) -> Fact:
+# What a rule goes by, for those that go by anything; all of it must be told.
+_SIZE_KEYS: Mapping[SizeRule, tuple[str, ...]] = {
+    SizeRule.SAME_IMAGES: ("input",),
+    SizeRule.SAME_LATENT: ("input",),
+    SizeRule.BATCH_IMAGES: ("input",),
+    SizeRule.BATCH_MASKS: ("input",),
+    SizeRule.VALUE: ("input",),
+    SizeRule.IMAGE_LATENT: ("cell",),
+    SizeRule.VIDEO_LATENT: ("cell", "stride"),
+    SizeRule.CONDITIONED_VIDEO_LATENT: ("cell", "stride"),
+    SizeRule.OPAQUE: ("type",),
+    SizeRule.NEAREST_SIDES: ("sides",),
+    SizeRule.RESOLUTION: ("sides",),
+}
+
+
+def _sizes(row: Fields, _pack: str) -> Fact:
+    rule = row.one_of("rule", SizeRule)
+    keys = _SIZE_KEYS.get(rule, ())
+    return Sizes(
+        rule,
+        input=row.name("input") if "input" in keys else "",
+        cell=row.pixels("cell") if "cell" in keys else 1,
+        stride=row.pixels("stride") if "stride" in keys else 1,
+        type=row.name("type") if "type" in keys else "",
+        sides=row.pairs("sides") if "sides" in keys else (),
+    )
+
+
+def _widget_type(row: Fields, _pack: str) -> Fact:
     profiles = {*row.by_name("new_values"), *row.names("wrapped_by")} - PROFILES.keys()
     if profiles:
-        raise BadFactsError(f"{row.at}: {_quoted(min(profiles))} is no editor; known are {', '.join(PROFILES)}")
+        raise BadFactsError(f"{row.at}: {quoted(min(profiles))} is no editor; known are {', '.join(PROFILES)}")
     return kinds.WidgetType(
         objects=row.flag("objects"),
         no_numbers=row.flag("no_numbers"),
@@ -319,7 +211,7 @@ def _widget_type(row: _Object, _pack: str) -> Fact:
     )
 
 
-_READERS: Mapping[str, Callable[[_Object, str], Fact]] = {
+_READERS: Mapping[str, Callable[[Fields, str], Fact]] = {
     "saves": _saves,
     "saves_nothing": lambda _row, _pack: kinds.SavesNothing(),
     "value_node": lambda row, _pack: kinds.ValueNode(row.name("input")),
@@ -338,6 +230,7 @@ _READERS: Mapping[str, Callable[[_Object, str], Fact]] = {
     "successor": lambda row, _pack: kinds.Successor(row.name("class_type"), row.names_by_name("inputs")),
     "splits_batch": lambda row, _pack: kinds.SplitsBatch(row.name("input")),
     "own_check": _own_check,
+    "sizes": _sizes,
     "widget_type": _widget_type,
     "saved_type": _saved_type,
     "upload_button": lambda _row, _pack: kinds.UploadButton(),

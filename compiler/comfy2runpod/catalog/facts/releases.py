@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _PART = re.compile(r"(>=|<)(\d{1,9}(?:\.\d{1,9}){0,5})")
 # A commit has no point in it.
@@ -18,6 +19,7 @@ class Releases:
     before: tuple[int, ...] | None = None
 
     @classmethod
+    @lru_cache(maxsize=100)
     def parse(cls, text: str) -> Releases:
         """The bounds in a text.
 

@@ -35,7 +35,9 @@ from comfy2runpod.catalog.facts.kinds import (
     WidgetText,
     WidgetType,
 )
-from comfy2runpod.catalog.facts.reader import BadFactsError, FactsFile, Row, read_facts
+from comfy2runpod.catalog.facts.reader import FactsFile, Row, read_facts
+from comfy2runpod.catalog.facts.sizes import Sizes
+from comfy2runpod.catalog.facts.values import BadFactsError
 from comfy2runpod.strict_json import strict_json
 
 # ComfyUI itself, as the registry of node packs calls it.
@@ -170,6 +172,7 @@ class NodeFacts:
             successor=_last(facts, Successor),
             splits_batch=None if splits is None else splits.input,
             own_check=_last(facts, OwnCheck),
+            sizes=_last(facts, Sizes),
         )
 
 

@@ -35,7 +35,7 @@ def check_batches(
     Each field is looked at alone, then all together: at their largest and smallest, and where expressions over them
     have their ends.
     """
-    single = [output for output in outputs if output.batch_input is not None and not output.many]
+    single = [output for output in outputs if output.batched and not output.many]
     numbers = [(field, allowed) for field in fields if (allowed := field.whole_values()) is not None]
     ends = {field.name: _Ends.of(field.targets, allowed) for field, allowed in numbers}
     alone = [{name: value} for name, end in ends.items() for value in dict.fromkeys(end.values)]
@@ -127,9 +127,11 @@ def _counts(prompt: Prompt, outputs: Sequence[Output], catalog: Catalog) -> Mapp
     listed = _listed(prompt, ends, catalog, given)
     counts: dict[str, int | None] = {}
     for output in outputs:
-        batch = output.batch_input or ""
-        told = given[output.node_id].get(batch)
-        link = as_link(prompt[output.node_id].inputs.get(batch))
+        node_class = catalog.get(output.class_type)
+        spec = None if node_class is None else node_class.saved_input
+        name = "" if spec is None else spec.name
+        told = given[output.node_id].get(name)
+        link = as_link(prompt[output.node_id].inputs.get(name))
         if link is not None and (link.node_id, link.slot) in listed:
             counts[output.name] = None
         elif told is not None and told.doubt is None and isinstance(told.value, Images):
@@ -166,5 +168,7 @@ def _is_one(told: Told | None) -> bool:
 
 def _report(graph: BoundGraph, output: Output, count: int | None, values: Mapping[str, int], found: Collector) -> None:
     node = graph.nodes[output.node_id]
-    at = Locus(graph.file, node.id, node.title, node.node_class.name, output.batch_input, node.json_path)
+    spec = node.node_class.saved_input
+    name = None if spec is None else spec.name
+    at = Locus(graph.file, node.id, node.title, node.node_class.name, name, node.json_path)
     found.add(SeveralImages(at=at, output=output.name, count=count, values=tuple(values.items())))
