@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+from importlib import resources
 from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from comfy2runpod.catalog.classes import Catalog, load_catalog
+from comfy2runpod.catalog.facts.reader import _READERS
 from comfy2runpod.catalog.layers import read_layer, with_layers
 from comfy2runpod.catalog.object_info import catalog_json, parse_answer
 from comfy2runpod.catalog.refresh import refresh
@@ -71,6 +73,51 @@ def test_a_damaged_catalog_is_read_or_refused(seed: int) -> None:
             told_well(refused.diagnostics, data, "catalog.json")
             return
         looked_at(with_layers(load_catalog(), [layer]))
+
+
+def facts_of_every_kind() -> list[dict[str, Any]]:
+    """A shipped fact of every kind, and of every rule of sizes, as those of a pack's classes."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for entry in resources.files("comfy2runpod").joinpath("catalog/data/facts").iterdir():
+        for row in json.loads(entry.read_text("utf-8"))["facts"]:
+            changed = {"classes": [f"X{name}" for name in CLASSES], "types": ["X_TYPE"], "containing": ["XK"]}
+            kind = (row["fact"], row.get("rule", ""), row.get("check", ""))
+            found[kind] = {key: changed.get(key, value) for key, value in row.items()}
+    return [*found.values()]
+
+
+@given(seed=st.integers(0, 2**32), number=st.integers(0, 1000))
+@example(seed=0, number=0)
+def test_damaged_facts_are_read_or_refused(seed: int, number: int) -> None:
+    every = facts_of_every_kind()
+    # One row at a time: what is refused hides what stands behind it.
+    for rows in ([every[number % len(every)]], every):
+        data = as_file(damaged({**catalog_of(CLASSES[:3]), "pack": "x", "version": "1.0", "facts": rows}, seed))
+        with bounded(seed):
+            try:
+                catalog = with_layers(load_catalog(), [read_layer(data, "x.facts.json")])
+            except CompileError as refused:
+                told_well(refused.diagnostics, data, "x.facts.json")
+            else:
+                looked_at(catalog)
+
+
+def test_facts_of_every_kind_are_read() -> None:
+    every = facts_of_every_kind()
+    assert {row["fact"] for row in every} == set(_READERS)
+    layer = read_layer(as_file({**catalog_of(CLASSES), "pack": "x", "facts": every}), "x.facts.json")
+    catalog = with_layers(load_catalog(), [layer])
+    assert len(catalog.facts.rows_of("XKSampler")) > 20
+
+
+@given(value=any_json)
+def test_any_json_as_facts(value: Any) -> None:
+    for facts in (value, [value], [{"fact": value}], [{"fact": "saves", "classes": ["A"], "kind": value}]):
+        data = as_file({"pack": "x", "facts": facts})
+        try:
+            looked_at(with_layers(load_catalog(), [read_layer(data, "\x1b[2J.json")]))
+        except CompileError as refused:
+            told_well(refused.diagnostics, data, "\x1b[2J.json")
 
 
 @given(value=any_json)

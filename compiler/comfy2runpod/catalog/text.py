@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from comfy2runpod.catalog.classes import UNKNOWN_FOLDER, Catalog, InputSpec, NodeClass
 from comfy2runpod.diagnostics import shorten, show
-from comfy2runpod.ir.json import JsonObject
+from comfy2runpod.ir.json import Json, JsonObject
 
 _WORDS = {
     "hidden": "hidden",
@@ -21,8 +21,12 @@ _WORDS = {
 
 
 def class_json(name: str, raw: JsonObject, catalog: Catalog) -> JsonObject:
-    """The class's catalog entry, with its name and where it comes from."""
-    return {"class": name, "source": _source(name, catalog), **raw}
+    """The class's catalog entry, with its name, where it comes from, and which facts are known of it."""
+    facts: list[Json] = [
+        {"fact": row.kind, "pack": row.pack, "versions": str(row.releases), "source": row.source}
+        for row in catalog.facts.rows_of(name)
+    ]
+    return {"class": name, "source": _source(name, catalog), **raw, "facts": facts}
 
 
 def class_text(node_class: NodeClass, catalog: Catalog) -> str:
@@ -51,6 +55,10 @@ def class_text(node_class: NodeClass, catalog: Catalog) -> str:
     if node_class.outputs:
         lines.append("outputs")
         lines += aligned([(out.name, out.type, "a list" if out.is_list else "") for out in node_class.outputs])
+    facts = catalog.facts.rows_of(node_class.name)
+    if facts:
+        lines.append("facts")
+        lines += aligned([(row.kind, f"{row.pack} {row.releases}", row.source) for row in facts])
     return "\n".join(lines) + "\n"
 
 

@@ -27,10 +27,12 @@ class Row:
 
     A class is named in `classes`, or its name begins with one of `beginning` or has one of `containing` in it.
     `types` are the types of widgets, or the kinds of upload, that a fact is of which is of no class. `number` counts
-    the file's rows from 1.
+    the file's rows from 1, `kind` is the file's word for the kind of fact, and `pack` whose file it is.
     """
 
     number: int
+    pack: str
+    kind: str
     fact: Fact
     source: str
     releases: Releases
@@ -78,6 +80,8 @@ def _row(number: int, raw: Json, pack: str) -> Row:
         raise BadFactsError(f"fact {number}: {kind!r} is no kind of fact; known are {', '.join(_READERS)}")
     made = Row(
         number,
+        pack,
+        kind,
         read(row, pack),
         row.text("source"),
         _releases(row),

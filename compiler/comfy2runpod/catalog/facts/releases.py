@@ -18,6 +18,14 @@ class Releases:
     first: tuple[int, ...] | None = None
     before: tuple[int, ...] | None = None
 
+    def __str__(self) -> str:
+        parts = [
+            f"{sign}{'.'.join(map(str, numbers))}"
+            for sign, numbers in ((">=", self.first), ("<", self.before))
+            if numbers is not None
+        ]
+        return ",".join(parts) or "*"
+
     @classmethod
     @lru_cache(maxsize=100)
     def parse(cls, text: str) -> Releases:

@@ -66,6 +66,10 @@ class NodeFacts:
             known = self._made[class_type] = self._make(class_type)
         return known
 
+    def rows_of(self, class_type: str) -> tuple[Row, ...]:
+        """The rows that hold of a class: those that name a part of its name, then those that name the class."""
+        return (*(row for row in self._by_part if row.selects(class_type)), *self._exact.get(class_type, ()))
+
     def widget_type(self, name: str) -> WidgetType | None:
         """What is known of a type of widget; None if inputs of that type are no widgets."""
         return self._widget_types.get(name)
@@ -147,8 +151,7 @@ class NodeFacts:
         if class_type == ABSENT_TYPE:
             return replace(NOTHING_KNOWN, virtual=Virtual.ABSENT)
         # What names the class counts more than what names a part of its name.
-        facts = [row.fact for row in self._by_part if row.selects(class_type)]
-        facts += [row.fact for row in self._exact.get(class_type, ())]
+        facts = [row.fact for row in self.rows_of(class_type)]
         if not facts:
             return NOTHING_KNOWN
         value_node, virtual, splits = _last(facts, ValueNode), _last(facts, VirtualNode), _last(facts, SplitsBatch)
