@@ -171,7 +171,7 @@ def test_a_graph_that_ends_in_a_packs_node_alone_says_how_to_tell_what_it_saves(
     saved["nodes"] = [one for one in saved["nodes"] if one["type"] != "Note"]
     done = compiled(tmp_path, saved, [row(fact) for fact in FACTS if fact["fact"] != "saves"])
     assert done.returncode == 1
-    assert "It is not known what MadeUpSave save." in " ".join(done.stderr.split())
+    assert "The outputs of MadeUpSave are not known." in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(("version", "code"), [("1.4.0", 0), ("1.9", 1), (None, 0)])

@@ -1,1 +1,1 @@
-"""Tools for the author: what a graph offers, its note written in place, and what changed between interfaces."""
+"""Tools for workflow authors: inspecting a graph, changing its note in place, comparing interfaces."""

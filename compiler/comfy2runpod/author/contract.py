@@ -1,4 +1,4 @@
-"""A package's files -> what its callers and its operator see of it: the two schemas, the models, GPU and disk.
+"""A package's files -> its contract with callers and operators: the two schemas, the models, GPU and disk.
 
 Read from the emitted files and not from an Interface, so that a package of another version, or one that was changed by
 hand, is compared as it is.
@@ -19,13 +19,13 @@ INPUT, OUTPUT = "docs/input.schema.json", "docs/output.schema.json"
 MODELS, HUB, TESTS = "models.lock.json", ".runpod/hub.json", ".runpod/tests.json"
 FILES = (INPUT, OUTPUT, MODELS, HUB, TESTS)
 
-# So many whole numbers in even steps are a range, not a list of words.
+# This many integers at equal distances are a range, not a list of choices.
 _FEWEST_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What a JSON Schema says of a value; None where it says nothing.
+    """What a JSON Schema says about a value; None where it says nothing.
 
     `types` are JSON's (`integer` stands beside `number`, which holds it). A whole number fits if it is `offset` more
     than a multiple of `step`.
@@ -53,7 +53,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file that a worker needs, and which one exactly: by whatever of these is known; and its licence."""
+    """A file that a worker needs, what is known to identify it, and its licence."""
 
     url: str
     revision: str | None
@@ -64,7 +64,7 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """One package. `models` maps `folder/file` to the file."""
+    """The contract of one package. `models` maps `folder/file` to the file."""
 
     input: Shape
     output: Shape

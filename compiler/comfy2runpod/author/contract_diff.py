@@ -19,7 +19,7 @@ from comfy2runpod.ir.json import Json, JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change. `kind` is a stable word for it, `path` what changed (`input.width`), `text` says it to people."""
+    """One change. `kind` is a stable identifier, `path` what changed (`input.width`), `text` a description."""
 
     kind: str
     path: str
@@ -34,7 +34,7 @@ class Change:
 
 
 def diff_contracts(old: Contract, new: Contract) -> tuple[Change, ...]:
-    """What changed: inputs first, then outputs, models and where it runs."""
+    """What changed: inputs first, then outputs, models and hardware."""
     return (
         *_shapes("input", old.input, new.input, sent=True),
         *_shapes("output", old.output, new.output, sent=False),
@@ -44,7 +44,7 @@ def diff_contracts(old: Contract, new: Contract) -> tuple[Change, ...]:
 
 
 def _shapes(path: str, old: Shape, new: Shape, *, sent: bool) -> Iterator[Change]:
-    """Changes of a value that a caller sends, or is sent."""
+    """Changes of a value that a caller sends or receives."""
     yield from _properties(path, old, new, sent=sent)
     if old.items is not None and new.items is not None:
         yield from _shapes(f"{path}[]", old.items, new.items, sent=sent)
@@ -55,7 +55,7 @@ def _shapes(path: str, old: Shape, new: Shape, *, sent: bool) -> Iterator[Change
         yield from _bounds(path, old, new, sent=sent)
         yield from _listings("choices", path, old.choices, new.choices, sent=sent)
         yield from _listings("formats", path, old.formats, new.formats, sent=sent)
-    # A field that became required lost its default by that; that is said already.
+    # A field that became required lost its default thereby, which is reported already.
     if old.has_default and new.has_default and old.default != new.default:
         yield _changed("default", path, old.default, new.default, breaking=False)
 
@@ -98,7 +98,7 @@ def _bounds(path: str, old: Shape, new: Shape, *, sent: bool) -> Iterator[Change
             narrower = before is None or (after is not None and (after > before) == is_low)
             yield _changed(kind, path, before, after, breaking=narrower == sent)
     if (old.step, old.offset) != (new.step, new.offset):
-        # Every value of the old steps is one of the new.
+        # Every value of the old range is in the new one.
         wider = old.step % new.step == 0 and (old.offset - new.offset) % new.step == 0
         breaking = not wider if sent else not (new.step % old.step == 0 and (new.offset - old.offset) % old.step == 0)
         before_text, after_text = _stepped(old), _stepped(new)

@@ -39,7 +39,7 @@ class NoteText:
         return self.text[self.start : self.end]
 
     def with_yaml(self, yaml: str) -> str:
-        """The whole text with another YAML in the old one's place."""
+        """The whole text with the YAML replaced."""
         return self.text[: self.start] + yaml + self.text[self.end :]
 
 
@@ -87,13 +87,13 @@ def _replaced(source: str, json_path: str, text: str) -> str:
         return _cut(source, [(spans[value], _literal(text, source))])
     if values in spans:
         return _cut(source, [(spans[values], f"[{_literal(text, source)}]")])
-    # Behind the node's last member.
+    # After the node's last member.
     end = len(source[: spans[node].end - 1].rstrip())
     return _cut(source, [(Span(end, end), f', "widgets_values": [{_literal(text, source)}]')])
 
 
 def _inserted(source: str, raw: JsonObject, nodes: list[Json], text: str) -> str:
-    """The source with a new note as its last node, and the last id counted up."""
+    """The source with a new note as its last node, and the last id increased."""
     last = len(nodes) - 1
     around = find_spans(source, [("nodes",), ("nodes", 0), ("nodes", max(0, last - 1)), ("nodes", last), *_LAST_ID])
     note_id = 1 + max(_ids(raw), default=0)
@@ -118,7 +118,7 @@ def _is_whole(raw: JsonObject, path: Steps) -> bool:
 
 
 def _ids(raw: JsonObject) -> Iterator[int]:
-    """Every node id of the root and of all definitions, and the last ids that they have given out."""
+    """Every node id of the root and of all definitions, and their last assigned ids."""
     definitions = raw.get("definitions")
     subgraphs = definitions.get("subgraphs") if isinstance(definitions, dict) else None
     canvases = [
@@ -166,7 +166,7 @@ def _note(note_id: int, text: str, nodes: list[Json], groups: Json) -> JsonObjec
 
 
 def _corner(node: Json) -> tuple[int, int] | None:
-    """A node's upper left corner; files hold it as a list, old ones as an object."""
+    """A node's upper left corner, which files store as a list, and old ones as an object."""
     pos = node.get("pos") if isinstance(node, dict) else None
     values = [pos.get("0"), pos.get("1")] if isinstance(pos, dict) else pos[:2] if isinstance(pos, list) else []
     match values:
@@ -188,7 +188,7 @@ class _Style:
     comma: str
 
     def render(self, value: JsonObject, *, ascii_only: bool) -> str:
-        """A value as the file would have it."""
+        """A value in the formatting of the file."""
         separators = (self.comma if self.unit is None else ",", self.colon)
         text = json.dumps(value, indent=self.unit, separators=separators, ensure_ascii=ascii_only)
         return text if self.unit is None else text.replace("\n", self.line)

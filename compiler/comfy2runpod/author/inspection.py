@@ -1,4 +1,4 @@
-"""What an author can say of a graph: its inputs that could be fields, outputs, models, node packs and subgraphs."""
+"""What a note can use of a graph: inputs that could be fields, outputs, models, node packs and subgraphs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from comfy2runpod.stages.interface.models import find_models
 from comfy2runpod.stages.interface.packs import Pack, find_packs, prompt_nodes
 from comfy2runpod.stages.interface.stage import PossibleFields
 
-# Definitions that hold each other twice have instances without number.
+# Definitions that contain one another twice have exponentially many instances.
 _MOST_INSTANCES = 10_000
 
 
@@ -58,7 +58,7 @@ class InputEntry:
 
 @dataclass(frozen=True, slots=True)
 class OutputEntry:
-    """A node that saves media: its path is what an output's `from` says."""
+    """A node that saves media; its path is for an output's `from`."""
 
     path: str
     title: str
@@ -70,7 +70,7 @@ class OutputEntry:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model file, its folder under ComfyUI's models, where it comes from ("" if nothing tells), and who loads it."""
+    """A model file, its folder under ComfyUI's models, its URL ("" if unknown), and which nodes load it."""
 
     file: str
     folder: str
@@ -80,7 +80,7 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class SubgraphEntry:
-    """A subgraph's definition: the paths of its instances, and the names and types that it shows."""
+    """A subgraph's definition: the paths of its instances, and the names and types of its inputs and outputs."""
 
     name: str
     instances: tuple[str, ...]
@@ -91,7 +91,7 @@ class SubgraphEntry:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """All of it; `diagnostics` is what stood in the way."""
+    """The whole inspection; `diagnostics` are the problems that it met."""
 
     file: str
     editor: str | None
@@ -104,7 +104,7 @@ class Inspection:
 
 
 def inspect_graph(data: bytes, file: str, catalog: Catalog, options: Options) -> Inspection:
-    """Looks at a saved graph, as far as it can be made out.
+    """Inspects a saved graph, as far as it can be read.
 
     Raises:
         CompileError: it is not a graph.
@@ -229,7 +229,7 @@ def _hashable(choice: Json) -> object:
 
 
 def _named(node: BoundNode) -> str:
-    """A node's class, and its title where somebody gave it one."""
+    """A node's class, and its title if it has its own."""
     kind = node.node_class.name
     return kind if node.title in (kind, node.node_class.title) else f'{kind} "{node.title}"'
 
@@ -240,7 +240,7 @@ def _models(graph: BoundGraph, annotation: Annotation, catalog: Catalog) -> tupl
 
 
 def _models_of_file(document: Document, catalog: Catalog) -> tuple[ModelEntry, ...]:
-    """What the loaders' own lists say, where nothing tells which nodes run."""
+    """What the loaders' own lists say, if it is not known which nodes run."""
     nodes: dict[tuple[str, str, str], list[str]] = {}
     for node in prompt_nodes(document, catalog):
         for ref in node.models:
@@ -249,7 +249,7 @@ def _models_of_file(document: Document, catalog: Catalog) -> tuple[ModelEntry, .
 
 
 def _instances(document: Document) -> Iterator[tuple[str, GraphNode, Subgraph]]:
-    """Every instance of a subgraph under its path, outermost first, as many as can be looked at.
+    """Every instance of a subgraph under its path, outermost first, up to the limit.
 
     A definition inside itself is entered once.
     """

@@ -1,4 +1,4 @@
-"""An inspection as people read it, and as data."""
+"""An inspection as text and as data."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from comfy2runpod.stages.interface.packs import Pack
 
 
 def inspection_json(inspection: Inspection) -> JsonObject:
-    """The inspection as data, under its own names; diagnostics as everywhere."""
+    """The inspection as data."""
     diagnostics: list[Json] = [diagnostic.to_json() for diagnostic in inspection.diagnostics]
     whole = {field.name: getattr(inspection, field.name) for field in fields(inspection)}
     return {name: diagnostics if name == "diagnostics" else _plain(value) for name, value in whole.items()}
 
 
 def inspection_text(inspection: Inspection) -> str:
-    """A section a kind, a line an entry, in columns."""
+    """A section for each kind, a line for each entry, in columns."""
     editor = f", saved by editor {inspection.editor}" if inspection.editor else ""
     free = [entry for entry in inspection.inputs if entry.linked_from is None]
     linked = [entry for entry in inspection.inputs if entry.linked_from is not None]

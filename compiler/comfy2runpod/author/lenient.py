@@ -1,4 +1,4 @@
-"""A graph as far as it can be made out, for tools that only look: a node that is wrong costs no more than it must.
+"""A graph as far as it can be read, for tools that only inspect: an invalid node affects as little as possible.
 
 A class that the catalog does not have stands in as the file describes it, sockets only. A node that a stage refuses
 first loses its saved values, then its links, then itself. Everything that was refused is told.
@@ -18,14 +18,14 @@ from comfy2runpod.pipeline import Options, candidates, convert_by
 from comfy2runpod.stages.interface.packs import prompt_nodes
 from comfy2runpod.stages.load import load
 
-# Each looks at the whole graph again; what needs more is not made out.
+# Each attempt reads the whole graph again; a graph that needs more is given up.
 _MOST_ATTEMPTS = 50
 _NO_VALUES, _NO_LINKS, _GONE = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
 class MadeOut:
-    """A graph that was made out.
+    """A graph that could be read.
 
     `graph` is None if nothing could be, and `exposed` what its subgraphs show; `changed` are the JSON paths of the
     nodes whose saved values it does not hold; `diagnostics` is what was refused.
@@ -56,7 +56,7 @@ def make_out(data: bytes, file: str, catalog: Catalog, options: Options) -> Made
             made = convert_by(attempt, classes, profile, allowing)
         except CompileError as error:
             places = {diagnostic.at.json_path for diagnostic in error.diagnostics}
-            # What is said of a node that has been changed may be of our making.
+            # Problems of a node that was changed here may be caused by the change.
             for item in error.diagnostics:
                 if item.at.json_path not in levels:
                     found.add(item)

@@ -1,4 +1,4 @@
-"""What `annotate` is asked for -> the note's YAML, changed in place."""
+"""The changes that `annotate` was asked for -> the note's YAML, changed in place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from comfy2runpod.stages.annotate.annotation import TOP_KEYS
 
 @dataclass(frozen=True, slots=True)
 class EntryChange:
-    """A field or an output: where it comes from (None: as it is), and what else is to be said of it."""
+    """A field or an output: its source (None: unchanged), and its other keys."""
 
     section: str
     name: str
@@ -21,7 +21,7 @@ class EntryChange:
 
 @dataclass(frozen=True, slots=True)
 class NoteChanges:
-    """All that is to change."""
+    """All changes of one call."""
 
     entries: tuple[EntryChange, ...] = ()
     values: tuple[tuple[Path, Yaml], ...] = ()
@@ -61,7 +61,7 @@ def _entry(text: str, entry: EntryChange) -> str:
         for key, value in {**source, **entry.keys}.items():
             text = set_value(text, (*path, key), value, TOP_KEYS)
         return text
-    # A field may be its path alone.
+    # A field may consist of its path alone.
     known = entry.source if entry.source is not None else there
     if isinstance(known, str) and there == known and not entry.keys:
         return text

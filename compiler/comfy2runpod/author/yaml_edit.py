@@ -1,4 +1,4 @@
-"""Changes a few values of a YAML text and leaves every other character of it: comments, order, quotes, blank lines.
+"""Changes a few values of a YAML text and keeps every other character: comments, order, quotes, blank lines.
 
 A library that reads YAML and writes it again keeps most of that and moves the rest (a comment goes with the key before
 it). So the parser only tells where values stand, the text is cut there, and what came out is read again and compared.
@@ -26,11 +26,11 @@ _UNPRINTABLE = re.compile("[^\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U000
 
 
 class YamlEditError(Exception):
-    """The text is of a form that cannot be changed in place; it says where."""
+    """Raised for a text of a form that cannot be changed in place; the message says where."""
 
 
 class NothingThereError(Exception):
-    """A path that is not in the text; `known` are the names at its last level."""
+    """Raised for a path that is not in the text; `known` are the names at its last level."""
 
     def __init__(self, path: Path, known: Sequence[str]) -> None:
         super().__init__(".".join(path))
@@ -39,7 +39,7 @@ class NothingThereError(Exception):
 
 
 def read_yaml(text: str) -> dict[str, Yaml]:
-    """The mapping that a text holds, every scalar as text; empty if it holds nothing.
+    """The mapping in a text, every scalar as text; empty for an empty text.
 
     Raises:
         YamlEditError: it holds something else, or is not YAML.
@@ -56,7 +56,7 @@ def read_yaml(text: str) -> dict[str, Yaml]:
 
 
 def set_value(text: str, path: Path, value: Yaml, order: Sequence[str] = ()) -> str:
-    """The text with a value at a path, put in or in place of what is there.
+    """The text with a value at a path, inserted or replaced.
 
     Args:
         text: YAML, a mapping or nothing.
@@ -149,7 +149,7 @@ def _set(text: str, path: Path, value: Yaml, order: Sequence[str]) -> str:
     node = _compose(text)
     if not _entries(node):
         if node is not None and node.start_mark.index < node.end_mark.index:
-            # `{}` stands there: the block takes its place.
+            # There is `{}`: the block replaces it.
             text = text[: node.start_mark.index] + text[node.end_mark.index :]
         body = text if not text or text.endswith("\n") else text + _newline(text)
         return body + _block(path[0], _nested(path[1:], value), "", _newline(text))
@@ -177,7 +177,7 @@ def _nested(path: Path, value: Yaml) -> Yaml:
 
 
 def _block(key: str, value: Yaml, indent: str, newline: str) -> str:
-    """An entry in lines of its own: a section's entries one a line, and what is too long for one line on several."""
+    """An entry on its own lines: one line for each entry of a section, and several lines for a long value."""
     return "".join(line + newline for line in _lines(key, value, indent))
 
 
@@ -196,7 +196,7 @@ def _lines(key: str, value: Yaml, indent: str) -> Iterator[str]:
 
 
 def _insert(text: str, parent: yaml.MappingNode, key: str, value: Yaml, order: Sequence[str]) -> str:
-    """A new entry of a mapping that has some: after the last one that stands before it in `order`, or last."""
+    """A new entry of a mapping that has some: after the last one that precedes it in `order`, or last."""
     entries = _entries(parent)
     if parent.flow_style:
         at = _end(text, entries[-1][1])
@@ -236,7 +236,7 @@ def _replace(text: str, owner: Entry, new: str) -> str:
     name, node = owner
     end = _end(text, node)
     if isinstance(node, yaml.CollectionNode) and not node.flow_style:
-        # It begins in a line of its own: the new value goes to the key.
+        # It begins on its own line: the new value is put after the key.
         start = text.index(":", name.end_mark.index) + 1
         return f"{text[:start]} {new}{text[end:]}"
     start = node.start_mark.index
@@ -269,7 +269,7 @@ def _remove(text: str, path: Path) -> str:
 
 
 def _end(text: str, node: yaml.Node) -> int:
-    """Where a value's last character stands: marks of block values lie behind the comments that follow them."""
+    """Where a value's last character is: the end marks of block values are after the comments that follow them."""
     while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(node, yaml.MappingNode) else last
@@ -284,7 +284,7 @@ def _line_start(text: str, index: int) -> int:
 
 
 def _line_end(text: str, index: int) -> int:
-    """Behind the line break that ends the line of an index."""
+    """The index after the line break that ends the line of an index."""
     found = text.find("\n", index)
     return len(text) if found < 0 else found + 1
 

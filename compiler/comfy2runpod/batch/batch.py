@@ -60,8 +60,8 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An input that came to its end in this call, or to a doubt."""
+class Outcome:
+    """What became of an input in this call: done, failed, or uncertain."""
 
     id: str
     record: Record
@@ -89,7 +89,7 @@ class Summary:
         return self.done == self.total
 
 
-Tell: TypeAlias = Callable[[Told], None]
+OnOutcome: TypeAlias = Callable[[Outcome], None]
 
 
 def summarize(records: Iterable[Record], total: int) -> Summary:
@@ -117,14 +117,14 @@ class Batch:
         journal: Journal,
         caller: Caller,
         settings: Settings,
-        tell: Tell,
+        on_outcome: OnOutcome,
     ) -> None:
         self._inputs = inputs
         self._total = len(checked.ids)
         self._journal = journal
         self._caller = caller
         self._settings = settings
-        self._tell = tell
+        self._on_outcome = on_outcome
         # What earlier calls left; a failure of this one waits for the next.
         self._before = dict(journal.records)
         self._sending = asyncio.Semaphore(_SENDING)
@@ -329,7 +329,7 @@ class Batch:
 
     def _end(self, input_id: str, record: Record) -> None:
         self._journal.write(input_id, record)
-        self._tell(Told(input_id, record))
+        self._on_outcome(Outcome(input_id, record))
 
     def _refused(self, error: CallError) -> BatchStopped:
         what = "Wait until the endpoint answers again"

@@ -1,4 +1,4 @@
-"""The command line: options, reading, printing and exit codes; nothing else. A module a group of commands.
+"""The command line: options, reading, printing and exit codes; nothing else. One module for each group of commands.
 
 `main` is the console script. Importing it costs nothing, so that Ctrl-C is ours from the first moment; the commands are
 imported when they are called (`app`).

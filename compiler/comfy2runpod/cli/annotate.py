@@ -24,19 +24,19 @@ from comfy2runpod.write import Replaceable, write_bytes
 @click.argument("graph", type=click.Path(path_type=Path))
 @click.option(
     "--input", "inputs", metavar="NAME=PATH[,…]", multiple=True,
-    help="A field: where it goes, and what else is said of it (prompt=92.text,required,max_length=4000). Repeatable.",
+    help="A field: the input that it feeds, and its other keys (prompt=92.text,required,max_length=4000). Repeatable.",
 )  # fmt: skip
 @click.option(
     "--output", "outputs", metavar="NAME=NODE[,…]", multiple=True, help="An output: the node that saves it. Repeatable."
 )
 @click.option("--name", help="The endpoint's name.")
 @click.option("--title", help="Its title.")
-@click.option("--description", help="What it makes.")
+@click.option("--description", help="Its description.")
 @click.option(
     "--set", "values", metavar="KEY=VALUE", multiple=True,
     help="Any other value of the note, in YAML (runpod.gpu=[ADA_24]). Repeatable.",
 )  # fmt: skip
-@click.option("--remove", "removed", metavar="KEY", multiple=True, help="Take out (inputs.prompt). Repeatable.")
+@click.option("--remove", "removed", metavar="KEY", multiple=True, help="Remove a key (inputs.prompt). Repeatable.")
 @click.option(
     "-o",
     "--output-file",
@@ -44,7 +44,7 @@ from comfy2runpod.write import Replaceable, write_bytes
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write here. Default: in place.",
 )
-@click.option("--force", is_flag=True, help="Replace another file of the name that -o says.")
+@click.option("--force", is_flag=True, help="Replace an existing file at the path given by -o.")
 @graph_options
 @format_option
 def annotate_command(
@@ -93,7 +93,7 @@ def annotate_command(
         result = compile_graph(edited, shown(graph), settings.catalog(graph), settings.options, lock_of(graph))
         reporter.add(result.diagnostics)
         place = target or graph
-        # Also where nothing is to be changed: it clears what one that was killed left.
+        # Also if nothing is to be changed: it removes what a killed call left behind.
         write_bytes(edited, place, _replaceable(graph, target, data, force=force))
         reporter.say(_summary(place, note, result.interface, changed=edited != data))
 
@@ -102,7 +102,7 @@ COMMANDS = (annotate_command,)
 
 
 def _replaceable(graph: Path, target: Path | None, data: bytes, *, force: bool) -> Replaceable:
-    """What may be replaced: the graph as it was read, or by force whatever -o names."""
+    """What may be replaced: the graph as it was read, or, with --force, any file at -o."""
     if target is None or (target.exists() and target.samefile(graph)):
         return Replaceable(lambda there: there == data, "the graph was saved anew while this ran; run it again")
     return Replaceable(lambda _there: force, "another file has this name", by_force=True)

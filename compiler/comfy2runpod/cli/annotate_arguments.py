@@ -21,7 +21,7 @@ _OPENING, _CLOSING = "([{", ")]}"
 
 
 def entry_change(section: str, text: str) -> EntryChange:
-    """`--input` or `--output`: a name, the paths that it feeds or comes from, and what else is said of it."""
+    """`--input` or `--output`: a name, the paths that it feeds or comes from, and its other keys."""
     name, mark, rest = text.partition("=")
     hint = f"--{section[:-1]}"
     if not mark or not name.strip() or not rest.strip():
@@ -75,13 +75,13 @@ def key_path(key: str, hint: str) -> Path:
 
 
 def _parts(text: str, hint: str) -> Iterator[str]:
-    """The text cut at the commas that stand in no brackets and no quotes."""
+    """The text split at commas outside brackets and quotes."""
     depth, quote, start = 0, "", 0
     for index, character in enumerate(text):
         if quote:
             quote = "" if character == quote else quote
         elif character in "\"'" and not text[start:index].strip().rpartition("=")[2]:
-            # Quotes count where a value begins: an apostrophe within a word is one.
+            # Quotes count only at the beginning of a value: within a word they are apostrophes.
             quote = character
         elif character in _OPENING:
             depth += 1
@@ -102,7 +102,7 @@ def _not_empty(part: str, text: str, hint: str) -> str:
 
 
 def _source(part: str, hint: str) -> Yaml:
-    """`92.width`, or `92.width as round_up(width, 64)`; a path in quotes may hold anything."""
+    """`92.width`, or `92.width as round_up(width, 64)`; a path in quotes may contain anything."""
     match = _SOURCE.fullmatch(part)
     if match is None:
         raise click.BadParameter(f"{part}: expected a path, or PATH as EXPRESSION", param_hint=hint)

@@ -27,14 +27,14 @@ from comfy2runpod.errors.files import CannotUse
 
 _ISSUES = "https://github.com/comfy2runpod/comfy2runpod/issues"
 NAME = "comfy2runpod"
-# With what a shell asks for completions.
+# Set by a shell that asks for completions.
 COMPLETE = "_COMFY2RUNPOD_COMPLETE"
 _WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A command: its name, its module in this folder, and what it does in a few words."""
+    """A command: its name, its module in this folder, and a short description."""
 
     name: str
     module: str
@@ -67,14 +67,14 @@ _ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entr
 
 
 class Commands(click.Group):
-    """The commands by section, each loaded when it is asked for."""
+    """The commands by section, each loaded when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         """All names, in the order of work."""
         return list(_ENTRIES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
-        """The command of a name."""
+        """The command with this name."""
         entry = _ENTRIES.get(cmd_name)
         if entry is None:
             return None
@@ -84,7 +84,7 @@ class Commands(click.Group):
         return _with_common(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """The names and what they do; no command is loaded for it."""
+        """The names and descriptions, without loading the commands."""
         widest = max(map(len, _ENTRIES))
         for section, entries in SECTIONS.items():
             with formatter.section(section):
@@ -93,16 +93,16 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is called; of a misspelt one the nearest is named."""
+        """The command that is called; for a misspelt name, an error that names the nearest."""
         if args and args[0] not in _ENTRIES and not args[0].startswith("-"):
             near = did_you_mean(nearest(args[0], _ENTRIES))
             ctx.fail(f"There is no command {args[0]!r}. {near or 'comfy2runpod --help lists them.'}".rstrip())
         return super().resolve_command(ctx, args)
 
 
-# What the system says of a path, and not of what we do with it.
+# Errors of the system about the path itself, not about what is done with it.
 _REFUSED_PATHS = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS})
-# Path.resolve's word for links that lead round.
+# Path.resolve's message for a cycle of links.
 _LOOP = re.compile(r"Symlink loop from '(.*)'")
 
 
@@ -120,7 +120,7 @@ def cli(context: click.Context) -> None:
 
 
 def collect_seldom() -> None:
-    """Makes the collector of garbage look every 50,000 objects in place of 700.
+    """Makes the garbage collector run every 50,000 objects instead of every 700.
 
     A graph's conversion makes many objects and drops few before it ends: at 10⁵ nodes, to look through them again and
     again took longer than all the rest.
@@ -129,13 +129,13 @@ def collect_seldom() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs a command line; the exit code. What is wrong has been said."""
+    """Runs a command line, reports what is wrong, and returns the exit code."""
     collect_seldom()
     terminal = Terminal(debug="--debug" in arguments)
     try:
         if instruction := os.environ.get(COMPLETE):
             return shell_complete(cli, {}, NAME, COMPLETE, instruction)
-        # Not `cli.main`, which has its own way with Ctrl-C.
+        # Not `cli.main`, which handles Ctrl-C in its own way.
         with cli.make_context(NAME, list(arguments), obj=terminal) as context:
             cli.invoke(context)
     except click.exceptions.Exit as ended:
@@ -151,7 +151,7 @@ def run(arguments: Sequence[str]) -> int:
     except UnreachableError as error:
         terminal.diagnose([error.diagnostic])
         return UNREACHABLE
-    except Exception as error:  # noqa: BLE001 - the last resort: a bug is said as one, never as a bare traceback
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported as one, never as a bare traceback
         if terminal.debug:
             traceback.print_exc()
         if (path := _refused_path(error)) is not None:
@@ -166,7 +166,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _refused_path(error: Exception) -> Diagnostic | None:
-    """What the system says of a path that it refuses, wherever it was asked for."""
+    """The diagnostic for a path that the system refuses, wherever that happened."""
     if isinstance(error, RuntimeError) and (loop := _LOOP.fullmatch(str(error))) is not None:
         return CannotUse(at=Locus(loop[1]), problem=os.strerror(errno.ELOOP))
     if not isinstance(error, OSError) or error.errno not in _REFUSED_PATHS or not isinstance(error.filename, str):
@@ -175,7 +175,7 @@ def _refused_path(error: Exception) -> Diagnostic | None:
 
 
 def _with_common(command: click.Command) -> click.Command:
-    """The command with the options that all have; a group's commands get them too."""
+    """The command with the common options; the commands of a group get them too."""
     if not any("--debug" in parameter.opts for parameter in command.params):
         common_options(command)
         if isinstance(command, click.Group):
@@ -185,5 +185,5 @@ def _with_common(command: click.Command) -> click.Command:
 
 
 def main() -> None:
-    """As the console script, in this process: its streams and signals stay as they are."""
+    """Runs like the console script, in this process, whose streams and signals stay as they are."""
     sys.exit(run(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""batch: many calls through an endpoint's own queue, each once."""
+"""batch: many calls through an endpoint's queue, each sent once."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ _OFTEN = (700, 10, 10)
 @click.argument("inputs", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False),
-    help="The folder that gets the journal and, for each input, a folder <id>/ with its media and response.json.",
+    help="The folder for the journal and, for each input, a folder <id>/ with its media and response.json.",
 )  # fmt: skip
 @click.option(
     "--in-flight", type=click.IntRange(1, 1000), default=32, show_default=True,
     help="How many jobs wait or run at once. More than the endpoint's workers, so that none is idle.",
 )  # fmt: skip
-@click.option("--retry-failed", is_flag=True, help="Send inputs again whose job failed in an earlier call.")
+@click.option("--retry-failed", is_flag=True, help="Send inputs again if their job failed in an earlier call.")
 @click.option(
     "--resend-uncertain", is_flag=True,
-    help="Send inputs again of which an earlier call does not know whether they were queued. They may run twice.",
+    help="Send inputs again if it is not known whether an earlier call queued them. They may run twice.",
 )  # fmt: skip
 def batch_command(
     endpoint: str, inputs: Path, output: Path, in_flight: int, *, retry_failed: bool, resend_uncertain: bool
 ) -> None:
-    """Send every line of INPUTS to ENDPOINT's queue, once, and keep what comes back.
+    """Send every line of INPUTS to ENDPOINT's queue, once, and save the results.
 
     \b
     export RUNPOD_API_KEY=…
@@ -78,13 +78,13 @@ def _run(address: str, api_key: str, path: Path, folder: Path, settings: Setting
 
     async def call(inputs: Inputs) -> int:
         async with Caller(address, api_key, settings.options) as caller:
-            told = terminal()
+            output = terminal()
             before = summarize(journal.records.values(), len(checked.ids))
             if before.unsent < before.total:
-                told.say(f"Going on: {counts(before)}.")
-            with progress(told, "Batch", before.total, "inputs", done=ended(before)) as steps:
-                shown = Shown(told, steps)
-                batch = Batch(inputs, checked, journal, caller, settings, shown.tell)
+                output.say(f"Going on: {counts(before)}.")
+            with progress(output, "Batch", before.total, "inputs", done=ended(before)) as steps:
+                shown = Shown(output, steps)
+                batch = Batch(inputs, checked, journal, caller, settings, shown.show)
                 interrupted = _watch_signals(batch)
                 drawing = asyncio.create_task(shown.draw(batch))
                 try:
@@ -100,7 +100,7 @@ def _run(address: str, api_key: str, path: Path, folder: Path, settings: Setting
     with Inputs(path, settings.options.max_request_bytes) as inputs:
         checked = inputs.check()
         with Journal(folder, address, checked) as journal:
-            # Answers are large, and some are held by what only the collector lets go.
+            # Answers are large, and some are in reference cycles that only the collector frees.
             gc.set_threshold(*_OFTEN)
             code = asyncio.run(call(inputs))
     if code:
@@ -108,12 +108,12 @@ def _run(address: str, api_key: str, path: Path, folder: Path, settings: Setting
 
 
 def _watch_signals(batch: Batch) -> asyncio.Event:
-    """Has Ctrl-C stop the batch, and a second one the process; the event says that it came."""
+    """Makes Ctrl-C stop the batch, and a second one the process; the event is set by the first."""
     interrupted, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def interrupt() -> None:
         if interrupted.is_set():
-            # The journal is whole at any time.
+            # The journal is complete at any time.
             os._exit(INTERRUPTED)
         interrupted.set()
         say("\nStopping; what is being sent is waited for. Ctrl-C again ends at once.", err=True)
@@ -129,7 +129,9 @@ def _api_key() -> str:
     from comfy2runpod.client.errors import NotConfigured  # noqa: PLC0415 - as above
 
     if not os.environ.get(_KEY, "").strip():
-        _misused(f"the API key is not set: export {_KEY}=… (`serve` takes {_KEY}=local unless it was told another)")
+        _misused(
+            f"the API key is not set: export {_KEY}=… (`serve` takes {_KEY}=local unless it was given another key)"
+        )
     try:
         return api_key_of(None)
     except NotConfigured as error:

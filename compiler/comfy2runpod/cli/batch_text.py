@@ -1,4 +1,4 @@
-"""What `batch` says while it runs and at its end."""
+"""What `batch` prints while it runs and at its end."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from comfy2runpod.cli.terminal import Terminal
 from comfy2runpod.diagnostics import shorten
 
 if TYPE_CHECKING:
-    from comfy2runpod.batch.batch import Batch, Summary, Told
+    from comfy2runpod.batch.batch import Batch, Outcome, Summary
 
 _DRAW_EVERY = 0.5
 _LONGEST_MESSAGE = 300
-# Of a batch whose every input fails in its own way, the most frequent kinds.
+# If every input fails differently, only the most frequent kinds are listed.
 _MOST_KINDS = 20
 
 
 class Shown:
-    """How far a batch is, and what went wrong: each kind of fault is told when it first comes, and counted after."""
+    """How far a batch is, and what went wrong: each kind of fault is printed when it first occurs, and then counted."""
 
     def __init__(self, terminal: Terminal, steps: Steps) -> None:
         self._terminal = terminal
         self._steps = steps
         self._seen = set[tuple[str, str, str]]()
 
-    def tell(self, told: Told) -> None:
-        """What came to its end."""
-        kind = kind_of(told.record)
+    def show(self, outcome: Outcome) -> None:
+        """Reports an input that has ended."""
+        kind = kind_of(outcome.record)
         if kind is None or (kind in self._seen and not self._terminal.verbose):
             return
         self._seen.add(kind)
-        record = told.record
-        # The journal has it whole; a worker that is no package of ours may tell a traceback.
+        record = outcome.record
+        # The journal has the full message; a worker that is not one of our packages may send a traceback.
         message = shorten(record.message or "", _LONGEST_MESSAGE)
         if record.event == "done":
-            self._terminal.tell(f"{told.id}: done without {', '.join(record.missing)}")
+            self._terminal.tell(f"{outcome.id}: done without {', '.join(record.missing)}")
         elif record.event == "failed":
-            self._terminal.tell(f"{told.id}: failed, {record.code}: {message}")
+            self._terminal.tell(f"{outcome.id}: failed, {record.code}: {message}")
         else:
-            self._terminal.tell(f"{told.id}: uncertain: {message}")
+            self._terminal.tell(f"{outcome.id}: uncertain: {message}")
 
     async def draw(self, batch: Batch) -> None:
         """Shows how far a batch is, until it is cancelled."""
@@ -55,12 +55,12 @@ class Shown:
 
 
 def ended(now: Summary) -> int:
-    """How many inputs have come to an end, however."""
+    """How many inputs have ended, in any way."""
     return now.total - now.sending - now.queued - now.unsent
 
 
 def counts(now: Summary, *, brief: bool = False) -> str:
-    """How a batch stands, in a line; `brief` beside a bar."""
+    """The state of a batch in one line; `brief` is for use beside a progress bar."""
     parts = [] if brief else [f"{now.done:,} of {now.total:,} done"]
     parts += [f"{sum(now.failed.values()):,} failed"] if now.failed else []
     parts += [f"{now.uncertain:,} uncertain"] if now.uncertain else []
@@ -70,7 +70,7 @@ def counts(now: Summary, *, brief: bool = False) -> str:
 
 
 def summary(now: Summary, found: Sequence[Kind], folder: Path) -> str:
-    """How a batch stands at the end of a call, and how to go on."""
+    """The state of a batch at the end of a call, and how to continue."""
     lines = [f"{folder.as_posix()}: {now.done:,} of {now.total:,} done"]
     if now.partly:
         lines.append(

@@ -1,4 +1,4 @@
-"""catalog refresh and catalog show: what is known of node classes, and where a catalog comes from."""
+"""catalog refresh and catalog show: making catalogs of node classes, and looking them up."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from comfy2runpod.write import write_text
 
 @click.group("catalog")
 def catalog_group() -> None:
-    """What is known of node classes: look it up, or make a catalog for node packs."""
+    """Node classes: look one up, or make a catalog for node packs."""
 
 
 @catalog_group.command("refresh")
@@ -42,7 +42,7 @@ def catalog_group() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The catalog file. Default: standard output.",
 )
-@click.option("--pack", "packs", metavar="NAME", multiple=True, help="Only this node pack's classes. Repeatable.")
+@click.option("--pack", "packs", metavar="NAME", multiple=True, help="Only the classes of this node pack. Repeatable.")
 @click.option("--packs-only", is_flag=True, help="Only the classes of node packs, not ComfyUI's own.")
 @click.option("--comfyui", metavar="VERSION", help="The server's version. Default: what it says.")
 @click.option(
@@ -157,7 +157,7 @@ def _refreshed(answer: _Answer, order: Path | None, known: Catalog) -> Refreshed
 def _chosen(
     classes: Mapping[str, JsonObject], packs: tuple[str, ...], known: Catalog, source: str, *, packs_only: bool
 ) -> Mapping[str, JsonObject]:
-    """The classes that were asked for."""
+    """The requested classes."""
     if not packs and not packs_only:
         return classes
     of_packs = {name: entry for name, entry in classes.items() if is_of_a_pack(name, entry, known)}

@@ -26,7 +26,7 @@ from comfy2runpod.write import write_package, write_text
 @graphs_argument
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("generated"), show_default=True,
-    help="The folder that gets one package a graph.",
+    help="The folder for the packages, one for each graph.",
 )  # fmt: skip
 @force_option
 @graph_options
@@ -101,7 +101,7 @@ def check_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> No
 @graph_options
 @format_option
 def prompt_command(graphs: tuple[Path, ...], output: Path | None, settings: Settings, form: str) -> None:
-    """Print the API prompt of GRAPHS, files or folders of them, or write one file a graph.
+    """Print the API prompt of GRAPHS, files or folders of them, or write one file for each graph.
 
     \b
     comfy2runpod prompt graphs/t2v_ltx2.json
@@ -118,7 +118,7 @@ def prompt_command(graphs: tuple[Path, ...], output: Path | None, settings: Sett
                 with reporter.attempt():
                     text, found = _prompt(graph, settings, reporter)
                     kind = "error" if text is None else "prompt"
-                    # Who reads text on standard output finds the errors in the place of the prompt.
+                    # With prompts on standard output, the errors are printed there instead of the prompt.
                     reporter.add(() if text is None and reporter.is_text and output is None else found)
                     reporter.refused += text is None
                     if text is None:
@@ -168,7 +168,7 @@ def lock_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> Non
         reporter.finish()
 
 
-# What stands in a file that `prompt` writes.
+# What a file that `prompt` writes contains.
 _WHAT = {"prompt": "the prompt of", "error": "what is wrong with"}
 
 COMMANDS = (compile_command, check_command, prompt_command, lock_command)
@@ -179,7 +179,7 @@ def _check_names(compiled: Sequence[tuple[Path, CompileResult]]) -> None:
     first: dict[str, Path] = {}
     found = Collector()
     for graph, result in compiled:
-        # Names in two cases are one on some file systems.
+        # Some file systems ignore the case of letters.
         other = first.setdefault(result.interface.name.casefold(), graph)
         if other.resolve() != graph.resolve():
             found.add(SameName(at=Locus(shown(graph)), name=result.interface.name, other=Locus(shown(other))))
@@ -187,7 +187,7 @@ def _check_names(compiled: Sequence[tuple[Path, CompileResult]]) -> None:
 
 
 def _write(result: CompileResult, output: Path, reporter: Reporter, *, force: bool) -> bool:
-    """Writes a package and says so; whether it could."""
+    """Writes a package and reports it; returns whether that was possible."""
     folder = output / result.interface.name
     with reporter.attempt():
         reporter.add(told_of(write_package(result.files, folder, force=force), folder))
@@ -197,7 +197,7 @@ def _write(result: CompileResult, output: Path, reporter: Reporter, *, force: bo
 
 
 def _compiled(graph: Path, settings: Settings, reporter: Reporter) -> CompileResult | None:
-    """A graph's package, or None if it is refused; either way the reporter has what was found."""
+    """A graph's package, or None if it is refused; the reporter gets the diagnostics in both cases."""
     with reporter.attempt():
         data = read_graph(graph, reporter)
         result = compile_graph(data, shown(graph), settings.catalog(graph), settings.options, lock_of(graph))

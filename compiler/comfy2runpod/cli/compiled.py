@@ -1,4 +1,4 @@
-"""What is said of a compiled package: what it takes and gives, what it needs, and what comes next."""
+"""The summary of a compiled package: its inputs and outputs, what it needs, and the next steps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_NAMES = 3
 
 
 def summary(result: CompileResult, folder: Path, *, verbose: bool) -> str:
-    """A package in some lines."""
+    """A summary of a package, in a few lines."""
     interface = result.interface
     fields = [f"{field.name}{' (required)' if field.required else ''}" for field in interface.fields]
     outputs = [f"{output.name} ({output.media_type})" for output in interface.outputs]
@@ -40,14 +40,14 @@ def summary(result: CompileResult, folder: Path, *, verbose: bool) -> str:
 
 
 def size_warnings(result: CompileResult, graph: str) -> list[Diagnostic]:
-    """That the disk has no room for some models, if nothing says how large they are."""
+    """A warning that the disk has no room for models of unknown size."""
     unknown = tuple(model.file for model in _fetched(result.interface.models) if _size(model) is None)
     disk = container_disk_gb(result.interface)
     return [ModelSizeUnknown(at=Locus(graph), files=unknown, disk_gb=disk)] if unknown else []
 
 
 def next_steps(compiled: Sequence[tuple[Path, CompileResult]], output: Path) -> str:
-    """What a person would do now, as commands to copy. `compiled` are graphs and what became of each."""
+    """The next steps as commands to copy. `compiled` are the graphs with the result of each."""
     first = output / compiled[0][1].interface.name
     unlocked = [graph for graph, result in compiled if _unlocked(result.interface.models)]
     steps: list[tuple[str, list[str]]] = []
@@ -63,7 +63,7 @@ def next_steps(compiled: Sequence[tuple[Path, CompileResult]], output: Path) -> 
 
 
 def how_called() -> str:
-    """What begins a command of ours here: the plain name where a shell finds it, else how this one was called."""
+    """How to call this program: its plain name if the shell finds it, else as it was called now."""
     if shutil.which(NAME) is not None:
         return NAME
     if os.path.basename(sys.argv[0]) == NAME:  # noqa: PTH119 - `./comfy2runpod` is to stay as it is
@@ -72,7 +72,7 @@ def how_called() -> str:
 
 
 def _quoted(word: str) -> str:
-    # `@` means nothing to a shell.
+    # `@` has no special meaning in a shell.
     return word if word[:1] == "@" and shlex.quote(word[1:]) == word[1:] else shlex.quote(word)
 
 
@@ -90,7 +90,7 @@ def _models(models: Sequence[Model]) -> str:
 
 
 def _unlocked_lines(models: Sequence[Model]) -> list[str]:
-    """Those of which no worker knows whether it gets the same bytes."""
+    """The models without a checksum, so that workers cannot verify what they download."""
     names = _unlocked(models)
     more = len(names) - _MOST_NAMES
     shown = [*names[:_MOST_NAMES], *([f"and {more} more"] if more > 0 else [])]
@@ -107,7 +107,7 @@ def _disk(interface: Interface) -> str:
 
 
 def _fetched(models: Sequence[Model]) -> list[Model]:
-    """Those that a worker downloads."""
+    """The models that a worker downloads."""
     return [model for model in models if model.url]
 
 

@@ -1,4 +1,4 @@
-"""completion: what a shell runs to complete commands, options and choices."""
+"""completion: the script that a shell runs to complete commands, options and choices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.command("completion")
 @click.argument("shell", type=click.Choice(_SHELLS))
 def completion_command(shell: str) -> None:
-    """Print what completes commands, options and file names in SHELL.
+    """Print the script that completes commands, options and file names in SHELL.
 
     \b
     bash  comfy2runpod completion bash \\

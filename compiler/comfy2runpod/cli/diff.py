@@ -60,7 +60,7 @@ COMMANDS = (diff_command,)
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One of the two: a single interface, or a package each under its name."""
+    """One side: a single interface, or several packages by name."""
 
     path: str
     single: Contract | None
@@ -78,7 +78,7 @@ def _contracts(path: Path, settings: Settings, steps: Steps) -> _Side:
 
 
 def _of_graphs(graphs: Sequence[Path], settings: Settings, steps: Steps) -> dict[str, Contract]:
-    """The interfaces of all; what refuses any is told together."""
+    """All interfaces; the diagnostics of those that are refused are reported together."""
     found, wrong = dict[str, Contract](), list[Diagnostic]()
     for graph in graphs:
         try:

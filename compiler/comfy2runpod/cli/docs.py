@@ -19,7 +19,7 @@ from comfy2runpod.write import write_site
 @click.argument("packages", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("site"), show_default=True,
-    help="The site's folder. Of one that docs wrote before, its own files are replaced; yours stay.",
+    help="The site's folder. Files that docs wrote before are replaced; yours stay.",
 )  # fmt: skip
 @force_option
 def docs_command(packages: tuple[Path, ...], output: Path, *, force: bool) -> None:
@@ -33,7 +33,7 @@ def docs_command(packages: tuple[Path, ...], output: Path, *, force: bool) -> No
     """
     with progress(terminal(), "Reading packages"):
         found = read_docs(packages)
-    # What a link leads to is what was named.
+    # The target of a link is what was named.
     folder = output.resolve() if output.is_symlink() and output.is_dir() else output
     terminal().diagnose(told_of(write_site(site_files(found), folder, force=force), output))
     say(f"{output}: {len(found)} package{'' if len(found) == 1 else 's'}; open {output / 'index.html'}")

@@ -36,7 +36,7 @@ class Settings:
     catalogs: tuple[Path, ...]
 
     def catalog(self, graph: Path) -> Catalog:
-        """The classes to compile a graph for: the core's, those in `catalog/` beside it, and those of --catalog."""
+        """The classes to compile a graph with: the core's, those in `catalog/` beside it, and those of --catalog."""
         beside = sorted((graph.parent / CATALOG_FOLDER).glob("*.json"))
         catalog = layered_catalog((*beside, *self.catalogs))
         _check_names(self.options.api_nodes, catalog)
@@ -70,7 +70,7 @@ def graphs_argument(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def graph_files(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """The graphs that are named, and those in folders that are: every .json but locks and ours, by name; each once.
+    """The graphs that are named, and those in named folders: every .json but locks and our files, by name; each once.
 
     Raises:
         CompileError: folders hold none.
@@ -91,7 +91,7 @@ def graph_files(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def graphs_in(folder: Path) -> tuple[Path, ...]:
-    """The graphs that stand in a folder itself; not what commands of ours wrote there, such as a run's answer."""
+    """The graphs directly in a folder, without files that our commands wrote there, such as a run's answer."""
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.is_file())
     except OSError as error:
@@ -134,7 +134,7 @@ def graph_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _check_names(api_nodes: frozenset[str], catalog: Catalog) -> None:
-    """A misspelt name would allow nothing, without a word."""
+    """Refuses misspelt names, which would silently allow nothing."""
     for name in sorted(api_nodes):
         known = catalog.get(name)
         if known is None or not known.api_node:
@@ -153,7 +153,7 @@ def read_file(path: Path, limit: int = MAX_BYTES) -> bytes:
         UnreachableError: it cannot be read.
     """
     try:
-        # Not by its size: a pipe and a device have none.
+        # Not by its size: pipes and devices have none.
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except ValueError as error:
@@ -177,18 +177,18 @@ def _unreadable(path: Path, error: OSError) -> CannotRead:
 
 
 def read_graph(path: Path, reporter: Reporter) -> bytes:
-    """A graph's bytes; the reporter keeps them, to tell lines."""
+    """A graph's bytes, which the reporter keeps to compute line numbers."""
     data = reporter.sources[shown(path)] = read_file(path)
     return data
 
 
 def lock_of(graph: Path) -> tuple[LockedFile, ...]:
-    """What `lock` found out, if it has been run for the graph."""
+    """The lock of a graph, if `lock` has been run for it."""
     path = lock_path(graph)
-    # Where the graph's own name leaves no room for another ending, there is none.
+    # If the graph's name is too long for another suffix, there is no lock.
     return read_lock(read_file(path), shown(path)) if os.path.lexists(path) else ()
 
 
 def shown(path: Path) -> str:
-    """A path as messages give it."""
+    """A path as messages show it."""
     return path.as_posix()

@@ -43,7 +43,7 @@ def ignored_by_git(folder: Path, names: Iterable[str]) -> tuple[str, ...]:
     place = folder.resolve()
     if git is None or not any((above / ".git").exists() for above in (place, *place.parents)):
         return ()
-    # Nothing of the repository's own is to be run.
+    # Programs that the repository configures must not be run.
     command = [git, "-c", "core.fsmonitor=false", "check-ignore", "--stdin", "-z"]
     try:
         done = subprocess.run(  # noqa: S603 - git itself

@@ -1,4 +1,4 @@
-"""inspect: what a graph offers to the note that makes an endpoint of it."""
+"""inspect: what the note of a graph can use."""
 
 from __future__ import annotations
 

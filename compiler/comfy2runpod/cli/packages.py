@@ -14,10 +14,10 @@ from comfy2runpod.docs_site import ASSETS, NEEDED, PackageDocs, package_docs
 from comfy2runpod.errors.files import CannotRead, NotAPackage, OtherVersion
 from comfy2runpod_contract.version import CONTRACT
 
-# The file that tells a package from other folders, for who reads them. It does not make a folder ours to write.
+# The file by which a package is recognised when reading. It does not allow us to overwrite the folder.
 MARKER = "workflow_api.json"
 _DOCS = "docs"
-# A folder that has one of these is meant as a package, whatever else it lacks.
+# A folder with one of these files is meant to be a package, whatever else it lacks.
 _TRACES = (MARKER, *NEEDED)
 
 
@@ -68,7 +68,7 @@ def read_docs(paths: Sequence[Path], *, any_version: bool = False) -> tuple[Pack
 
 
 def check_names(packages: Sequence[tuple[str, Path]]) -> None:
-    """Refuses names that cannot stand beside each other in URLs."""
+    """Refuses two packages of one name, and a name that the site uses itself: names are parts of URLs."""
     seen: dict[str, Path] = {}
     for name, folder in packages:
         other = seen.setdefault(name, folder)
@@ -86,7 +86,7 @@ def _is_meant(folder: Path) -> bool:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    """What the documents are made of. What a link points to is not in the package, and is omitted."""
+    """The files from which the documents are made. Targets of links are not in the package, and are omitted."""
     below = [path for path in sorted((folder / _DOCS).rglob("*")) if path.is_file() and not path.is_symlink()]
     beside = [path for name in NEEDED if (path := folder / name).is_file()]
     return {path.relative_to(folder).as_posix(): read_file(path) for path in dict.fromkeys((*beside, *below))}

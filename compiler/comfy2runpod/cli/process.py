@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 INTERRUPTED, OUTPUT_LOST, READER_LEFT, TERMINATED = 130, 3, 141, 143
 _STDOUT, _STDERR = 1, 2
 _SHOW_CURSOR = b"\x1b[?25h"
-# A moment, after which an interrupt that came where nothing can be raised comes again.
+# Seconds after which an interrupt that arrived where nothing can be raised is raised again.
 _AGAIN_SECONDS = 0.01
 
 
 class OutputLostError(BaseException):
-    """Standard output takes no more. No Exception, as Ctrl-C is none: nothing on the way may take it for its own."""
+    """Standard output cannot be written any more. Like KeyboardInterrupt no Exception: no handler may catch it."""
 
     def __init__(self, reason: OSError) -> None:
         super().__init__(reason.strerror or str(reason))
@@ -39,7 +39,7 @@ def main() -> NoReturn:
     _on_signals(_leave)
     _open_standard_files()
     _guard_streams()
-    # The last that Python does is to take our handlers away, and it would die by the signal then.
+    # Python removes our handlers at its very end, and would then die by the signal.
     atexit.register(_on_signals, signal.SIG_IGN)
     sys.unraisablehook = _unraisable
     code = _guarded(_run)
@@ -53,7 +53,7 @@ def _run() -> int:
     from comfy2runpod.cli.app import run  # noqa: PLC0415 - takes half a second, in which Ctrl-C is ours already
 
     if signal.getsignal(signal.SIGINT) is _leave:
-        # asyncio has its own way with this one.
+        # asyncio handles this one itself.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGTERM) is _leave:
         signal.signal(signal.SIGTERM, _terminate)
@@ -67,7 +67,7 @@ def _flushed(code: int) -> int:
 
 
 def _guarded(work: Callable[[], int]) -> int:
-    """The exit code of some work, however it ends."""
+    """The exit code of a function, however it ends."""
     try:
         return work()
     except KeyboardInterrupt:
@@ -92,13 +92,13 @@ def _say(line: str) -> None:
 
 def _on_signals(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        # What whoever started us had ignored stays so, as under nohup.
+        # Signals that our parent ignores stay ignored, as under nohup.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    """Where there is nothing to tidy, at once and without a word."""
+    """Ends the process at once and silently: there is nothing to clean up."""
     try:
         os.write(_STDERR, _fresh_line())
     except OSError:
@@ -119,7 +119,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """An interrupt in a finalizer is printed and forgotten by Python: here it comes again a moment later."""
+    """Python prints and then forgets an interrupt in a finalizer: here it is raised again shortly after."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
         import threading  # noqa: PLC0415 - see the top
 
@@ -131,7 +131,7 @@ def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _open_standard_files() -> None:
-    """Has 0, 1 and 2 open: else the next file that is opened, such as a package's, would be standard output."""
+    """Opens descriptors 0, 1 and 2 if closed: else the next opened file would become standard output."""
     for number in (0, _STDOUT, _STDERR):
         try:
             os.fstat(number)
@@ -141,7 +141,7 @@ def _open_standard_files() -> None:
 
 def _guard_streams() -> None:
     sys.stdout = _text(_STDOUT, sys.stdout, needed=True)
-    # What cannot be said ends nothing.
+    # A message that cannot be printed must not end the program.
     sys.stderr = _text(_STDERR, sys.stderr, needed=False)
 
 
@@ -149,12 +149,12 @@ def _text(number: int, before: io.TextIOBase | object, *, needed: bool) -> io.Te
     encoding = getattr(before, "encoding", None) or "utf-8"
     raw = _Stream(number, needed=needed)
     buffered = io.BufferedWriter(raw)
-    # A terminal without a letter gets its code point.
+    # Letters that the terminal lacks are printed as code points.
     return io.TextIOWrapper(buffered, encoding, "backslashreplace", line_buffering=not needed or raw.isatty())
 
 
 class _Stream(io.RawIOBase):
-    """A standard stream: once it takes no more, the rest is dropped."""
+    """A standard stream that drops further output once writing has failed."""
 
     def __init__(self, number: int, *, needed: bool) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class _Stream(io.RawIOBase):
         self.name = f"<{number}>"
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Writes some of it."""
+        """Writes a part of the data."""
         while not self._lost:
             try:
                 return os.write(self._number, data)
@@ -179,7 +179,7 @@ class _Stream(io.RawIOBase):
         return memoryview(data).nbytes
 
     def fileno(self) -> int:
-        """The file's number."""
+        """The file descriptor."""
         return self._number
 
     def isatty(self) -> bool:
@@ -187,5 +187,5 @@ class _Stream(io.RawIOBase):
         return os.isatty(self._number)
 
     def writable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True

@@ -1,4 +1,4 @@
-"""How far a long command is: a bar on a terminal, elsewhere a line now and then; always on standard error."""
+"""Progress of long commands: a bar on a terminal, otherwise a line from time to time; on standard error."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-# Where there is no terminal: after so many seconds the first line, and at least so many between two.
+# Without a terminal: seconds before the first line, and at least between two lines.
 _LINES_EVERY = 5.0
 _LONGEST_STEP = 44
-# Fewer a second are told by the minute.
+# Rates below this (per second) are shown per minute.
 _SLOW = 0.5
 
 
 @dataclass(slots=True)
 class Steps:
-    """Work that goes on, as its owner tells it. `total` is None as long as nobody knows.
+    """The progress of some work. `total` is None while it is not known.
 
     `before` of it was done by an earlier call.
     """
@@ -41,45 +41,45 @@ class Steps:
     _bar: Progress | None = None
     _task: TaskID | None = None
     _began: float = field(default_factory=time.monotonic)
-    _told: float = field(default_factory=time.monotonic)
+    _printed_at: float = field(default_factory=time.monotonic)
     _last: str = ""
 
     def at(self, step: str) -> None:
-        """What is being done now."""
+        """Sets the description of the current step."""
         self.step = step
         self._changed()
 
     def advance(self, count: float = 1) -> None:
-        """So much more is done."""
+        """Adds to the work done."""
         self.done += count
         self._changed()
 
     def reach(self, done: float, total: float | None = None) -> None:
-        """So much is done; and of how much."""
+        """Sets the work done, and the total."""
         self.done = done
         self.total = self.total if total is None else total
         self._changed()
 
     def each(self, items: Sequence[Item], name: Callable[[Item], str] = str) -> Iterator[Item]:
-        """The items, each told when it begins and counted when it is done."""
+        """The items, each shown when it begins and counted when it is done."""
         for item in items:
             self.at(name(item))
             yield item
             self.advance()
 
     def hide(self) -> None:
-        """Leaves the terminal to others."""
+        """Hides the bar while others print."""
         if self._bar is not None:
             self._bar.stop()
 
     def show(self) -> None:
-        """Comes back."""
+        """Shows the bar again."""
         if self._bar is not None:
             self._bar.start()
 
     @property
     def rate(self) -> str:
-        """How fast it goes, in the mean; nothing of a share."""
+        """The mean rate; empty if it is not known, and for percentages."""
         seconds = time.monotonic() - self._began
         rate = (self.done - self.before) / seconds if seconds else 0.0
         if not rate or not self.total or self.unit == "%":
@@ -87,7 +87,7 @@ class Steps:
         return f"{rate:,.1f}/s" if rate >= _SLOW else f"{60 * rate:,.1f}/min"
 
     def line(self) -> str:
-        """It in a line, as logs take it."""
+        """The progress as one line, for logs."""
         parts = [self.what]
         if self.total:
             counts = f"{self.done:,.0f} of {self.total:,.0f} {self.unit}".rstrip()
@@ -102,12 +102,12 @@ class Steps:
 
     def _changed(self) -> None:
         if self._bar is not None and self._task is not None:
-            # A node's title, say: rich takes escape codes for its own.
+            # Such as a node's title: rich would interpret escape codes.
             step = one_line(self.step)
             step = step if len(step) <= _LONGEST_STEP else f"{step[: _LONGEST_STEP - 1]}…"
             self._bar.update(self._task, completed=self.done, total=self.total, step=step, rate=self.rate)
-        elif self._plain is not None and time.monotonic() - self._told >= _LINES_EVERY:
-            self._told = time.monotonic()
+        elif self._plain is not None and time.monotonic() - self._printed_at >= _LINES_EVERY:
+            self._printed_at = time.monotonic()
             line = self.line()
             if line != self._last:
                 self._last = line
@@ -118,7 +118,7 @@ class Steps:
 def progress(
     terminal: Terminal, what: str, total: float | None = None, unit: str = "", *, done: float = 0.0
 ) -> Iterator[Steps]:
-    """Shows how far some work is while it lasts.
+    """Shows the progress of some work while it lasts.
 
     Args:
         terminal: where.
@@ -143,7 +143,7 @@ def progress(
 
 
 def _bar(what: str, total: float | None, unit: str, done: float) -> tuple[Progress, TaskID]:
-    # A tenth of a second to import, and no pipe waits for it.
+    # Takes a tenth of a second to import, and is not needed without a terminal.
     from rich.console import Console  # noqa: PLC0415
     from rich.markup import escape  # noqa: PLC0415
     from rich.progress import (  # noqa: PLC0415

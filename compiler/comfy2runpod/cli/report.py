@@ -1,6 +1,6 @@
-"""--format: what a command found, as text while it goes on, or for machines at its end.
+"""--format: diagnostics as text while a command runs, or in a format for programs at its end.
 
-In a machine's format standard output carries that and nothing else; what is said to people goes to standard error.
+In a format for programs, standard output has only the report; messages for people go to standard error.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def format_option(command: Command) -> Command:
     """--format of the commands that print diagnostics."""
     return click.option(
         "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True,
-        help="What is wrong: for people, or for machines on standard output (SARIF 2.1.0, GitHub annotations).",
+        help="Diagnostics as text, or for programs on standard output (SARIF 2.1.0, GitHub annotations).",
     )(command)  # fmt: skip
 
 
 class Reporter:
-    """Gathers what a command finds and says."""
+    """Collects the diagnostics of a command and prints its messages."""
 
     def __init__(self, form: str, terminal: Terminal) -> None:
         self.form = form
@@ -46,18 +46,18 @@ class Reporter:
 
     @property
     def is_text(self) -> bool:
-        """Whether it speaks to people."""
+        """Whether the format is text."""
         return self.form == "text"
 
     def add(self, diagnostics: Iterable[Diagnostic]) -> None:
-        """Notes diagnostics; as text they are printed at once."""
+        """Adds diagnostics; in the text format they are printed at once."""
         fresh = tuple(diagnostics)
         if self.is_text and fresh:
             self.terminal.diagnose(fresh)
         self._found.extend(fresh)
 
     def say(self, text: str) -> None:
-        """Tells people what was done."""
+        """Prints what was done."""
         if self.terminal.quiet:
             return
         if self.is_text:
@@ -66,12 +66,12 @@ class Reporter:
             self.terminal.tell(text)
 
     def progress(self, what: str, graphs: Sequence[Path]) -> AbstractContextManager[Steps]:
-        """How far a command is with its graphs."""
+        """The progress of a command through its graphs."""
         return progress(self.terminal, what, len(graphs) if len(graphs) > 1 else None, "graphs")
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """One of several: what is wrong with it is noted, and the others go on."""
+        """For one of several graphs: its errors are collected, and the others continue."""
         try:
             yield
         except CompileError as error:
@@ -82,17 +82,17 @@ class Reporter:
             self._unreachable += 1
 
     def finish(self) -> None:
-        """Ends the command with the code of what was refused, if anything was."""
+        """Ends the command with the matching exit code, if anything was refused."""
         if self._unreachable or self.refused:
             raise click.exceptions.Exit(UNREACHABLE if self._unreachable else REFUSED)
 
     @property
     def failed(self) -> int:
-        """How many of several were refused or out of reach."""
+        """How many were refused or could not be reached."""
         return self.refused + self._unreachable
 
     def report(self, exit_code: int) -> str:
-        """Everything that was found, in the machine's format."""
+        """All diagnostics, in the format for programs."""
         placed = place(self._found, self.sources)
         match self.form:
             case "json":
@@ -108,7 +108,7 @@ class Reporter:
 def reporting(form: str, *, output_is_free: Callable[[], bool] = lambda: True) -> Iterator[Reporter]:
     """A reporter, whose report is printed when the command ends, however it ends.
 
-    `output_is_free` tells at the end whether the report may have standard output; else it goes to standard error.
+    `output_is_free` is called at the end: if it is false, the report goes to standard error.
     """
     reporter = Reporter(form, terminal())
     code = 0
@@ -130,7 +130,7 @@ def reporting(form: str, *, output_is_free: Callable[[], bool] = lambda: True) -
 
 @contextmanager
 def data_or_refusal(form: str) -> Iterator[None]:
-    """For commands whose --format json prints an object of their own: what was refused is its `diagnostics`."""
+    """For commands whose --format json prints their own object: if refused, it has only `diagnostics`."""
     try:
         yield
     except (CompileError, UnreachableError) as error:
@@ -143,8 +143,8 @@ def data_or_refusal(form: str) -> Iterator[None]:
 
 
 def data_format_option(command: Command) -> Command:
-    """--format of the commands that print something of their own."""
+    """--format of the commands that print their own data."""
     return click.option(
         "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-        help="For people, or as JSON.",
+        help="As text, or as JSON.",
     )(command)  # fmt: skip

@@ -1,4 +1,4 @@
-"""run: a package's own handler on one input."""
+"""run: runs a package's handler on one input."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _RESPONSE = "response.json"
 _LONGEST_PATH = 1024
 _NUMBER = re.compile(r"-[0-9]+$")
 _JSON_BEGINS = ("{", "[", '"')
-# Facts that a line about a file has in words of its own, and those that stand nowhere but in response.json.
+# Facts that the line about a file words itself, and those that are only in response.json.
 _SHORT = frozenset({"media_type", "bytes", "width", "height", "frame_count", "duration_seconds"})
 _LONG = frozenset({"sha256", "data"})
 
@@ -60,7 +60,7 @@ _LONG = frozenset({"sha256", "data"})
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("output"), show_default=True,
-    help="The folder that gets the media and response.json.",
+    help="The folder for the media and response.json.",
 )  # fmt: skip
 @force_option
 @comfyui_option
@@ -77,22 +77,22 @@ def run_command(package: Path, given: str, output: Path, comfyui: str | None, fo
     DIR/response.json. Of the files in DIR, only those that an earlier run wrote are replaced. With --format json,
     standard output has the answer too.
     """
-    told = terminal()
+    screen = terminal()
     with data_or_refusal(form):
         _check_package(package)
-        plain = _job_input(given, told)
+        plain = _job_input(given, screen)
         job_input = _with_files(plain, package)
         _check_room(package, output, force=force)
         if comfyui is None:
-            told.say(simulated())
-        answer = _answer(package, job_input, comfyui, told)
+            screen.say(simulated())
+        answer = _answer(package, job_input, comfyui, screen)
         _write(answer, output, force=force)
     if form == "json":
         say(json_document(answer.rest), nl=False)
     if answer.failed:
         failed = _failure(answer.rest, package, _named_files(plain, package))
         if form == "text":
-            told.diagnose([failed])
+            screen.diagnose([failed])
         raise click.exceptions.Exit(UNREACHABLE if failed.fault == _UNREACHABLE else REFUSED)
     if form == "text":
         say(_summary(answer, output, simulated=comfyui is None))
@@ -104,14 +104,14 @@ COMMANDS = (run_command,)
 class _Shown(Listener):
     """Shows a job's progress and its worker's log."""
 
-    def __init__(self, steps: Steps, told: Terminal) -> None:
+    def __init__(self, steps: Steps, screen: Terminal) -> None:
         self._steps = steps
-        self._told = told
+        self._terminal = screen
         self._node = ""
         self._since = 0.0
 
     def update(self, update: Update) -> None:
-        """It is so far."""
+        """Shows a state of the job."""
         if update.state in _DOING:
             self._steps.at(_DOING[update.state])
         if update.percent is not None:
@@ -122,8 +122,8 @@ class _Shown(Listener):
             self._steps.at(" ".join(filter(None, [update.node, self._steps_of(update)])))
 
     def log(self, line: str) -> None:
-        """Its worker said this."""
-        self._told.tell(line)
+        """Prints a line of the worker's log."""
+        self._terminal.tell(line)
 
     def _steps_of(self, update: Update) -> str:
         if update.step is None or update.of is None:
@@ -136,13 +136,13 @@ class _Shown(Listener):
         return text
 
 
-def _answer(package: Path, job_input: Json, comfyui: str | None, told: Terminal) -> Answer:
-    # A quarter of a second, which is not to pass before the first line is there.
-    with progress(told, "Running", 100, "%") as steps:
+def _answer(package: Path, job_input: Json, comfyui: str | None, screen: Terminal) -> Answer:
+    # Takes a quarter of a second, which should not delay the first line.
+    with progress(screen, "Running", 100, "%") as steps:
         steps.at("starting the worker")
         from comfy2runpod.run_package import run_package  # noqa: PLC0415
 
-        return run_package(package, job_input, comfyui, _Shown(steps, told), verbose=told.verbose)
+        return run_package(package, job_input, comfyui, _Shown(steps, screen), verbose=screen.verbose)
 
 
 def _check_package(package: Path) -> None:
@@ -152,7 +152,7 @@ def _check_package(package: Path) -> None:
 
 
 def _check_room(package: Path, output: Path, *, force: bool) -> None:
-    """Before a job is run whose answer would have no place."""
+    """Refuses an output folder that cannot take the answer, before the job is run."""
     from comfy2runpod.run_package import output_names  # noqa: PLC0415 - as above
     from comfy2runpod.write import check_room  # noqa: PLC0415 - as above
 
@@ -174,8 +174,8 @@ def _write(answer: Answer, output: Path, *, force: bool) -> None:
 
 def _failure(rest: JsonObject, package: Path, files: tuple[tuple[str, str], ...]) -> JobFailed:
     error = rest.get("error")
-    told = error if isinstance(error, dict) else {"code": "failed", "message": f"{error}"}
-    message, details = f"{told.get('message')}", told.get("details")
+    fault = error if isinstance(error, dict) else {"code": "failed", "message": f"{error}"}
+    message, details = f"{fault.get('message')}", fault.get("details")
     lines = [
         f"{one.get('field') or one.get('output') or 'detail'}: {one.get('message')}"
         for one in (details if isinstance(details, list) else [])
@@ -183,7 +183,7 @@ def _failure(rest: JsonObject, package: Path, files: tuple[tuple[str, str], ...]
     ]
     return JobFailed(
         at=Locus(shown(package)),
-        fault=f"{told.get('code')}",
+        fault=f"{fault.get('code')}",
         message=message,
         details=tuple(line for line in lines if line not in message),
         api_page=shown(package / "docs" / "API.md"),
@@ -192,7 +192,7 @@ def _failure(rest: JsonObject, package: Path, files: tuple[tuple[str, str], ...]
 
 
 def _summary(answer: Answer, output: Path, *, simulated: bool) -> str:
-    """What was made, where it is, and what else the answer says."""
+    """The files, where they are, and the rest of the answer."""
     lines, plain = list[str](), dict[str, Json]()
     for name, value in answer.rest.items():
         parts = value if isinstance(value, list) else [value]
@@ -235,7 +235,7 @@ def _fact(value: Json) -> str:
 
 
 def _with_files(job_input: Json, package: Path) -> Json:
-    """The input with every `@FILE` in a media field replaced by what the file holds, as base64."""
+    """The input with every `@FILE` in a media field replaced by the content of the file, as base64."""
     if not isinstance(job_input, dict):
         return job_input
     from comfy2runpod.run_package import media_fields  # noqa: PLC0415 - as above
@@ -250,7 +250,7 @@ def _with_files(job_input: Json, package: Path) -> Json:
 
 
 def _named_files(job_input: Json, package: Path) -> tuple[tuple[str, str], ...]:
-    """Media fields whose text is the name of a file that is here, which is sent only if `@` stands before it."""
+    """Media fields whose text is the name of an existing file, which is sent only with `@` before it."""
     from comfy2runpod.run_package import media_fields  # noqa: PLC0415 - as above
 
     given = job_input if isinstance(job_input, dict) else {}
@@ -265,8 +265,8 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _job_input(given: str, told: Terminal) -> Json:
-    """The --input: JSON text, @FILE or FILE, which hold an input or a request that carries one."""
+def _job_input(given: str, screen: Terminal) -> Json:
+    """The --input: JSON text, @FILE or FILE, with an input or a request around one."""
     if not given.strip():
         raise CompileError([BadInputArgument(at=Locus("--input"), problem="")])
     is_text = not given.startswith("@") and given.lstrip().startswith(_JSON_BEGINS)
@@ -279,7 +279,7 @@ def _job_input(given: str, told: Terminal) -> Json:
         raise CompileError([BadInputArgument(at=at, problem=str(error))]) from None
     job_input, beside = input_and_rest(value)
     if left := sorted(beside.keys() - {"id"}):
-        told.tell(f"note: {', '.join(left)} of the request is for RunPod, and has no effect here.")
+        screen.tell(f"note: {', '.join(left)} of the request is for RunPod, and has no effect here.")
     return job_input
 
 

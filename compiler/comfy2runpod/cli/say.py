@@ -1,4 +1,4 @@
-"""The only way to the terminal: whatever is said may hold a stranger's text, and none of that reaches it raw."""
+"""The only way to print: messages may contain untrusted text, which must not reach the terminal unescaped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from comfy2runpod.cli.terminal import terminal
 
 
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Prints a text, control characters in it as their escapes. JSON stays the same JSON."""
+    """Prints a text with control characters escaped. JSON keeps its meaning."""
     if err:
         terminal().tell(text, nl=nl)
     else:

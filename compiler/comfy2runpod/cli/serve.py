@@ -26,9 +26,9 @@ from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, pages_of,
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one.")
 @comfyui_option
-@click.option("--api-key", default=API_KEY, show_default=True, help="What callers send as bearer.")
+@click.option("--api-key", default=API_KEY, show_default=True, help="The bearer token that callers send.")
 @click.option(
-    "--seconds-per-step", type=click.FloatRange(0), default=0.0, help="How long a step of the simulator takes."
+    "--seconds-per-step", type=click.FloatRange(0), default=0.0, help="How long one step takes in the simulator."
 )
 def serve_command(
     packages: tuple[Path, ...], host: str, port: int, comfyui: str | None, api_key: str, seconds_per_step: float
@@ -75,7 +75,7 @@ def serve_command(
 
 COMMANDS = (serve_command,)
 
-# The worker's log for people, and of the SDK's only what went wrong.
+# The worker's log, and only errors of the SDK's.
 _LOGS = {"LOG_FORMAT": "text", "RUNPOD_LOG_LEVEL": "WARN"}
 
 
@@ -92,7 +92,7 @@ async def _serve(server: LocalServer, packages: list[Package]) -> None:
         if server.comfyui is None:
             say(simulated())
         ended = asyncio.Event()
-        # Its workers are processes of their own, which would outlive it.
+        # Its workers are separate processes, which would outlive it.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
         await ended.wait()
     finally:

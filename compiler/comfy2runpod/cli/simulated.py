@@ -1,4 +1,4 @@
-"""--comfyui: the ComfyUI that is named, or what is said where the simulator stands for one."""
+"""--comfyui: the address of a ComfyUI, or the message that the simulator is used instead."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SIMULATED = (
     "Simulator: no ComfyUI, and no model runs. Media are placeholders of the size that the prompt implies. "
     "For real ones: --comfyui URL, a ComfyUI that runs."
 )
-# As much as the rest of what is said to people.
+# As wide as other messages.
 _WIDEST = 78
 _SCHEMES = ("http", "https")
 
 
 def simulated(columns: int | None = None) -> str:
-    """What the simulator is, in lines that fit the terminal."""
+    """An explanation of the simulator, in lines that fit the terminal."""
     columns = shutil.get_terminal_size().columns if columns is None else columns
     return textwrap.fill(_SIMULATED, max(20, min(columns - 1, _WIDEST)), subsequent_indent="  ", break_on_hyphens=False)
 
@@ -36,7 +36,7 @@ def comfyui_option(command: Command) -> Command:
 
 
 def _checked(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """The address, if it can be one: a worker that is given another tells of a ComfyUI that cannot be reached."""
+    """The address, if it is valid: with an invalid one a worker reports that ComfyUI cannot be reached."""
     if value is None or _is_address(value):
         return value
     remedy = next((near for near in (f"http://{value}",) if "://" not in value and _is_address(near)), None)
@@ -48,7 +48,7 @@ def _checked(_context: click.Context, _parameter: click.Parameter, value: str | 
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        # Raises if it is no number, or too large.
+        # Raises if it is not a number, or too large.
         _ = parts.port
     except ValueError:
         return False

@@ -1,6 +1,6 @@
-"""What is said to people: colour, how much, and what stands beside a bar of progress; strangers' texts made harmless.
+"""Messages for people: colours, verbosity, and printing beside a progress bar; untrusted text is escaped.
 
-Results go to standard output; all else (progress, notes, diagnostics) to standard error.
+Results go to standard output; everything else (progress, notes, diagnostics) to standard error.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from comfy2runpod_contract.texts import visible
 _HEAD = re.compile(r"(error|warning)(\[[^\]\n]*\]): (.*)")
 _LABELS = ("  also:", "  help:")
 _NUMBER = re.compile(r"\d[\d,.]*")
-# So many that say the same are each told.
+# Up to this many equal diagnostics are printed in full.
 _MOST_ALIKE = 3
 _COLOURS = {"error": "red", "warning": "yellow"}
-# Terminals that say of themselves that they move no cursor.
+# Values of TERM for terminals that cannot move the cursor.
 _SIMPLE = ("dumb", "unknown")
 
 Command = TypeVar("Command", bound=Callable[..., Any] | click.Command)
 
 
 class Verbosity(IntEnum):
-    """How much is said."""
+    """How much is printed."""
 
     QUIET = 0
     NORMAL = 1
@@ -40,18 +40,18 @@ class Verbosity(IntEnum):
 
 
 class Aside(Protocol):
-    """What is drawn on the terminal, and steps aside for a line."""
+    """Something drawn on the terminal that can be hidden while a line is printed."""
 
     def hide(self) -> None:
-        """Leaves the terminal to others."""
+        """Removes it from the terminal."""
 
     def show(self) -> None:
-        """Comes back."""
+        """Draws it again."""
 
 
 @dataclass(slots=True)
 class Terminal:
-    """What one call of the program says, and how."""
+    """How one call of the program prints."""
 
     verbosity: Verbosity = Verbosity.NORMAL
     debug: bool = False
@@ -59,31 +59,31 @@ class Terminal:
 
     @property
     def quiet(self) -> bool:
-        """Whether only results and what went wrong are told."""
+        """Whether only results and errors are printed."""
         return self.verbosity is Verbosity.QUIET
 
     @property
     def verbose(self) -> bool:
-        """Whether what helps to look for a cause is told too."""
+        """Whether details are printed too."""
         return self.verbosity is Verbosity.VERBOSE
 
     def result(self, text: str, *, nl: bool = True) -> None:
-        """What the command is for."""
+        """Prints a result, to standard output."""
         with self.aside():
             click.echo(visible(text), nl=nl)
 
     def say(self, text: str) -> None:
-        """What a person may want to know."""
+        """Prints a note, unless --quiet."""
         if not self.quiet:
             self.tell(text)
 
     def tell(self, text: str, *, nl: bool = True) -> None:
-        """What must be known."""
+        """Prints a note, even with --quiet."""
         with self.aside():
             click.echo(visible(text), err=True, nl=nl)
 
     def diagnose(self, found: Iterable[Diagnostic]) -> None:
-        """What is wrong."""
+        """Prints diagnostics."""
         text = visible(render(found) if self.verbose else brief(found))
         if text:
             with self.aside():
@@ -91,7 +91,7 @@ class Terminal:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """A while in which nothing is drawn."""
+        """A context in which nothing is drawn."""
         drawn = self.drawn[-1] if self.drawn else None
         if drawn is not None:
             drawn.hide()
@@ -103,7 +103,7 @@ class Terminal:
 
 
 def terminal() -> Terminal:
-    """That of this call."""
+    """The terminal of this call."""
     context = click.get_current_context(silent=True)
     found = None if context is None else context.find_object(Terminal)
     return Terminal() if found is None else found
@@ -118,12 +118,12 @@ def has_colour(stream: TextIO | None) -> bool:
 
 
 def is_live(stream: TextIO | None) -> bool:
-    """Whether it is a terminal on which a line can be drawn anew."""
+    """Whether the stream is a terminal on which a line can be redrawn."""
     return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in _SIMPLE
 
 
 def brief(found: Iterable[Diagnostic]) -> str:
-    """Diagnostics rendered, those of many places that say the same as one, numbers in them aside."""
+    """Diagnostics as text; many that are equal but for place and numbers are printed as one."""
     alike: dict[tuple[str, str], list[Diagnostic]] = {}
     for diagnostic in found:
         said = _NUMBER.sub("#", diagnostic.reason)
@@ -141,7 +141,7 @@ def brief(found: Iterable[Diagnostic]) -> str:
 
 
 def coloured(text: str) -> str:
-    """Rendered diagnostics in colours; where there are none, `click.echo` takes them out."""
+    """Rendered diagnostics in colours, which `click.echo` removes if the stream has none."""
     lines = text.split("\n")
     for number, line in enumerate(lines):
         if (head := _HEAD.fullmatch(line)) is not None:
@@ -153,7 +153,7 @@ def coloured(text: str) -> str:
 
 
 def common_options(command: Command) -> Command:
-    """--quiet, --verbose and --debug, which may stand before the command's name and after it."""
+    """--quiet, --verbose and --debug, which may be before or after the command's name."""
 
     def note(context: click.Context, parameter: click.Parameter, value: object) -> None:
         shared = context.find_object(Terminal)
@@ -165,8 +165,8 @@ def common_options(command: Command) -> Command:
             shared.verbosity = Verbosity.QUIET if parameter.name == "quiet" else Verbosity.VERBOSE
 
     options = (
-        (("-q", "--quiet"), "Tell only results and what is wrong."),
-        (("-v", "--verbose"), "Tell more: the worker's log, each file."),
+        (("-q", "--quiet"), "Print only results and errors."),
+        (("-v", "--verbose"), "Print more: the worker's log, each file."),
         (("--debug",), "Show the traceback of a bug."),
     )
     for names, text in reversed(options):

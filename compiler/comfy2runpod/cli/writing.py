@@ -1,4 +1,4 @@
-"""What the commands share that write: --force, what is said of files that it cost, and which files are replaced."""
+"""Shared by commands that write: --force, the warnings about replaced files, and which files may be replaced."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _replaceable(test: Callable[[bytes], bool], what: str) -> Replaceable:
     return Replaceable(test, f"a file that is no {what} has this name")
 
 
-# Files that have their names from us or from the command line: replaced if they are what we write there.
+# Files whose names come from us or the command line: replaced if their content is of our format.
 PROMPTS = _replaceable(_is_prompt, "prompt")
 REFUSALS = _replaceable(lambda data: isinstance(_json(data).get("diagnostics"), list), "list of what was refused")
 LOCKS = _replaceable(lambda data: _json(data).keys() == {"version", "files"}, "model lock")
@@ -44,12 +44,12 @@ def force_option(command: Command) -> Command:
     """--force of every command that writes a folder; the command gets it as `force`."""
     return click.option(
         "--force", is_flag=True,
-        help="Replace files that were changed by hand, or are not ours. Files of other names stay in any case.",
+        help="Replace files that were changed by hand or are not ours. Files with other names are always kept.",
     )(command)  # fmt: skip
 
 
 def told_of(written: Written, folder: Path) -> Iterator[Diagnostic]:
-    """What the user should know of files in a folder that was written."""
+    """Warnings about files in a folder that was written."""
     if written.overwritten:
         yield Overwritten(at=Locus(shown(folder)), files=written.overwritten)
     if written.kept:

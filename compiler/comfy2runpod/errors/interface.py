@@ -245,7 +245,7 @@ class NoOutput(Diagnostic):
 
     @Text
     def remedy(self) -> str:
-        more = f" It is not known what {', '.join(self.may_save)} save. {_DECLARE}" if self.may_save else ""
+        more = f" The outputs of {', '.join(self.may_save)} are not known. {_DECLARE}" if self.may_save else ""
         return f"Add a Save node, or enable one that is muted or bypassed.{more}"
 
 

@@ -1,4 +1,4 @@
-"""Diagnostics for machines: JSON, SARIF for code scanning, and GitHub's annotations; and their lines in the file."""
+"""Diagnostics for programs: JSON, SARIF for code scanning and GitHub annotations, with lines in the file."""
 
 from comfy2runpod.report.github import github_commands
 from comfy2runpod.report.places import Placed, place

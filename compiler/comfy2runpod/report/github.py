@@ -1,4 +1,4 @@
-"""Diagnostics as GitHub's workflow commands: lines that a CI job prints and the pull request shows."""
+"""Diagnostics as GitHub workflow commands: lines that a CI job prints and the pull request shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 
 def github_commands(found: Iterable[Placed]) -> str:
-    """One line a diagnostic."""
+    """One line for each diagnostic."""
     return "".join(f"{_command(item)}\n" for item in found)
 
 

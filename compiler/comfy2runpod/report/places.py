@@ -20,7 +20,7 @@ class PlacedRelated:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A diagnostic, and the line and column (from 1, in code points) of what it speaks of, or None."""
+    """A diagnostic, and the line and column (from 1, in code points) of its place, or None."""
 
     diagnostic: Diagnostic
     line: int | None = None
@@ -29,7 +29,7 @@ class Placed:
 
 
 def place(diagnostics: Iterable[Diagnostic], sources: Mapping[str, bytes]) -> tuple[Placed, ...]:
-    """Looks up each diagnostic's JSON path in its file.
+    """Finds the line and column of each diagnostic by its JSON path.
 
     Args:
         diagnostics: what was found.

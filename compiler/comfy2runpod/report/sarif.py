@@ -86,7 +86,7 @@ def _location(at: Locus, placed: Placed | PlacedRelated) -> JsonObject:
 
 
 def _logical(at: Locus) -> list[Json]:
-    """The node as the canvas shows it, and its input."""
+    """The node as the canvas shows it, and its input, as SARIF logical locations."""
     if at.node is None:
         return []
     node: JsonObject = {
@@ -100,7 +100,7 @@ def _logical(at: Locus) -> list[Json]:
 
 
 def _uri(file: str) -> str:
-    """A relative reference for a relative path, so that the log holds no machine's folders."""
+    """A relative reference for a relative path, so that the log contains no absolute paths of this machine."""
     path = PurePath(file)
     if path.is_absolute():
         return path.as_uri()

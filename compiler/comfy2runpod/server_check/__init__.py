@@ -1,4 +1,4 @@
-"""What ComfyUI's own prompt check says of a prompt: the same faults, on the same nodes and inputs, from the catalog."""
+"""The prompt validation of ComfyUI's server, from the catalog: the same faults on the same nodes and inputs."""
 
 from comfy2runpod.server_check.faults import NodeFault, PromptError, PromptFault, Verdict
 from comfy2runpod.server_check.inputs import Files, converted, link_fits, live_inputs

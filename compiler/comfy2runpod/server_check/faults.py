@@ -10,7 +10,7 @@ from comfy2runpod.ir.json import Json, JsonObject
 
 @dataclass(frozen=True, slots=True)
 class PromptFault:
-    """Why a whole prompt is refused; `kind` is the server's own word for it."""
+    """Why a whole prompt is refused; `kind` is the server's error type."""
 
     kind: str
     message: str
@@ -18,7 +18,7 @@ class PromptFault:
     extra: Mapping[str, Json]
 
     def to_json(self) -> JsonObject:
-        """As the server's answer holds it."""
+        """The fault as in the server's answer."""
         return {"type": self.kind, "message": self.message, "details": self.details, "extra_info": dict(self.extra)}
 
 
@@ -42,7 +42,7 @@ class NodeFault:
     raised_by: tuple[str, ...] = ()
 
     def to_json(self) -> JsonObject:
-        """As the server's answer holds it, in a node's list of errors."""
+        """The fault as in the server's answer, in a node's list of errors."""
         name: JsonObject = {} if self.input_name is None else {"input_name": self.input_name}
         return {
             "type": self.kind,
@@ -81,7 +81,7 @@ class Verdict:
 
 
 class PromptError(ValueError):
-    """JSON that is not a prompt; `fault` is what the server answers."""
+    """Raised for JSON that is not a prompt; `fault` is the server's answer."""
 
     def __init__(self, fault: PromptFault) -> None:
         super().__init__(f"{fault.message} {fault.details}".strip())
@@ -89,7 +89,7 @@ class PromptError(ValueError):
 
 
 class CheckRaised(Exception):
-    """The server's check of a node fails instead of answering: nothing else is told of the node.
+    """The server's check of a node raises an exception: nothing else is reported for the node.
 
     `type_name` is the exception's type, as Python names it; `inputs` are those that make it fail.
     """

@@ -1,4 +1,4 @@
-"""Which inputs a node has for the values given, and what the server makes of a value or a link."""
+"""Which inputs a node has for given values, and how the server converts values and links."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.catalog.folders import COMFYUI_MODEL_EXTENSIONS, INPUT_FOLDERS
 from comfy2runpod.ir.json import Json
 
-# The names of the files in a folder; None where nobody knows, and any plausible name counts.
+# The names of the files in a folder; None if they are not known, and any plausible name is accepted.
 Files: TypeAlias = Callable[[str], Iterable[str] | None]
 
 _DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
@@ -20,7 +20,7 @@ _ANYTHING = frozenset({"*", "COMFY_MATCHTYPE_V3"})
 def live_inputs(
     specs: Iterable[InputSpec], given: Mapping[str, Json], prefix: str = "", *, required: bool = True
 ) -> Iterator[tuple[str, InputSpec, bool]]:
-    """The inputs that a class has for the values given: name, spec, and whether it must be there.
+    """The inputs that a class has for given values: name, spec, and whether it is required.
 
     A dynamic combo brings the inputs of its choice, an autogrowing input its elements.
     """
@@ -40,7 +40,7 @@ def live_inputs(
 
 
 def is_dynamic(specs: Iterable[InputSpec], given: Mapping[str, Json]) -> bool:
-    """Whether the values given bring inputs whose names are paths."""
+    """Whether the given values add inputs whose names are paths."""
     return any(
         spec.autogrow is not None or (spec.type == _DYNAMIC_COMBO and _chosen(spec, spec.name, given) is not None)
         for spec in specs
@@ -72,12 +72,12 @@ def converted(kind: str, value: Json) -> Json:
 
 
 def unwrapped(value: Json) -> Json:
-    """A value without the wrapping that keeps a list from being taken for a link."""
+    """A value without the wrapper that distinguishes a list from a link."""
     return value["__value__"] if isinstance(value, dict) and "__value__" in value else value
 
 
 def link_fits(given: str, wanted: str) -> bool:
-    """Whether the server lets an output of type `given` go to an input of type `wanted`."""
+    """Whether the server accepts a link from an output of type `given` to an input of type `wanted`."""
     if given == wanted or given in _ANYTHING or wanted in _ANYTHING:
         return True
     have = {part.strip() for part in given.split(",")}
@@ -87,7 +87,7 @@ def link_fits(given: str, wanted: str) -> bool:
 
 @dataclass(slots=True)
 class Present:
-    """Which files there are; where `files` is or gives None, any plausible name counts as there."""
+    """Which files exist; if `files` is or returns None, any plausible name is accepted."""
 
     files: Files | None
     _known: dict[str, frozenset[str] | None]
@@ -95,7 +95,7 @@ class Present:
     def listed(self, spec: InputSpec, value: Json) -> bool:
         """Whether an input offers a value: one of its choices, or a file of its folders."""
         if value in (spec.choices or ()):
-            # True equals 1 in Python, and does for the server.
+            # True equals 1 in Python, and so for the server.
             return True
         if spec.unlisted:
             return isinstance(value, str)
@@ -112,7 +112,7 @@ class Present:
         return value.casefold().endswith(tuple(extensions))
 
     def annotated(self, name: str) -> bool:
-        """Whether a user's file is there: `cat.png`, or `cat.png [output]` for one that was made."""
+        """Whether a user's file exists: `cat.png`, or `cat.png [output]` for a generated one."""
         if name == "":
             return True
         for folder in ("output", "input", "temp"):
@@ -130,5 +130,5 @@ class Present:
 
 
 def present(files: Files | None) -> Present:
-    """Which files there are, each folder read once."""
+    """Which files exist; each folder is read once."""
     return Present(files, {})

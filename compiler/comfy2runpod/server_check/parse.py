@@ -1,4 +1,4 @@
-"""JSON -> an API prompt, as the server reads it: nodes of classes that it knows, old classes under their new names."""
+"""JSON -> an API prompt, as the server reads it: nodes of known classes, renamed classes under their new names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from comfy2runpod.server_check.faults import PromptError, PromptFault
 
 
 def parse_prompt(raw: Json, catalog: Catalog) -> Prompt:
-    """An API prompt from its JSON; every node's class is one of the catalog's.
+    """An API prompt from its JSON; every node's class is in the catalog.
 
     Raises:
         PromptError: it is no prompt; the first node without a class, with one that the server does not have, or
@@ -56,7 +56,7 @@ def _succeeded(
     lacks = [] if isinstance(node.get("_meta"), dict) else ["_meta"]
     lacks += [old for old in successor.inputs.values() if old not in inputs]
     if lacks:
-        # The server fails on such a node: status 500, and no reason.
+        # The server fails on such a node with status 500 and no reason.
         raise _invalid(node_id, class_type, f"Node '{class_type}' cannot be replaced: it has no {lacks[0]}.")
     return successor.class_type, {new: inputs[old] for new, old in successor.inputs.items()}
 

@@ -31,7 +31,7 @@ from comfy2runpod.server_check.own_checks import own_check
 
 _LONG_LIST = 20
 _RAISED = ("exception_during_validation", "exception_during_inner_validation")
-# How many outputs a fault lists: all of them could grow with the square of a prompt.
+# How many outputs a fault lists: without a limit the lists grow with the square of the prompt.
 _MOST_OUTPUTS = 100
 
 
@@ -60,7 +60,7 @@ def validate_prompt(prompt: Prompt, catalog: Catalog, files: Files | None = None
 
 @dataclass(slots=True)
 class _Visit:
-    """A node on the way from an output: who asked for it, over which link, and which origins are still to be seen."""
+    """A node that is being visited: the node that needs it, the link, and the origins that remain."""
 
     node_id: str
     asked_by: str | None
@@ -71,7 +71,7 @@ class _Visit:
 
 @dataclass(slots=True)
 class _Walk:
-    """Visits what the outputs need, without recursion."""
+    """Visits the nodes that the outputs need, without recursion."""
 
     prompt: Prompt
     catalog: Catalog
@@ -81,14 +81,14 @@ class _Walk:
     # How many outputs had been refused when a node was first seen.
     since: dict[str, int] = field(default_factory=dict)
     refused: int = 0
-    # How many nodes of cycles are still told: past each node twice, a cycle is told at its last node alone.
+    # How many nodes of cycles may still be reported: beyond each node twice, a cycle is reported at its last node only.
     cycle_nodes_left: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.cycle_nodes_left = 2 * len(self.prompt)
 
     def visit(self, output: str) -> bool:
-        """Whether an output, and all that it needs, is as it should be."""
+        """Whether an output and all that it needs are valid."""
         if output not in self.found:
             self._descend(output)
         valid = self.valid[output]
@@ -148,7 +148,7 @@ class _Walk:
         for node_id in cycle:
             extra: JsonObject = {"node_id": node_id, "cycle_nodes": nodes}
             fault = self._fault(node_id, "dependency_cycle", "Dependency cycle detected", details, None, extra)
-            # Of several cycles through a node the server tells the last, and of an exception and a cycle the first.
+            # Of several cycles through a node the server reports the last, of an exception and a cycle the first.
             others = [other for other in self.found[node_id] if other.kind != fault.kind]
             if not any(other.kind in _RAISED for other in others):
                 self.found[node_id] = [fault, *others]
@@ -163,7 +163,7 @@ class _Walk:
         types: JsonObject = {}
         raised: list[CheckRaised] = []
         live = [*live_inputs(node_class.inputs, node.inputs)]
-        # The required ones first, as the server has them.
+        # Required inputs first, as in the server.
         optional = [entry for entry in live if not entry[2]]
         if optional:
             live = [entry for entry in live if entry[2]] + optional
@@ -193,7 +193,7 @@ class _Walk:
         return origins
 
     def _missing(self, node_id: str, node_class: NodeClass, name: str) -> None:
-        # Where a class has inputs whose names are paths, the server tells the last part.
+        # If a class has inputs whose names are paths, the server reports the last part.
         short = name.rpartition(".")[2] if is_dynamic(node_class.inputs, self.prompt[node_id].inputs) else name
         self._add(node_id, "required_input_missing", "Required input is missing", short, name, {})
 
@@ -222,7 +222,7 @@ class _Walk:
             message = f"{held} index out of range" if fits else "cannot fit 'int' into an index-sized integer"
             raise CheckRaised("IndexError", message, name)
         types[name] = given = outputs[slot].type
-        # What a template matches is for the editor to see to: the server takes any type there.
+        # Matching a type template is left to the editor: the server accepts any type.
         judged = spec.match_template is None and not (own is not None and own.takes_types)
         if judged and not link_fits(given, spec.type):
             details = f"{name}, received_type({given}) mismatch input_type({spec.type})"
@@ -273,13 +273,13 @@ class _Walk:
 
     def _own_check(self, node_id: str, own: OwnCheck, given: JsonObject, types: JsonObject) -> None:
         inputs = self.prompt[node_id].inputs
-        # A value that did not convert stands as it was given; links that are no links are handed over as they are.
+        # A value that was not converted stays as it is; malformed links are passed on unchanged.
         handed = {name: value for name, value in given.items() if own.claims(name)}
         handed |= {name: value for name in handed if isinstance(value := inputs[name], list)}
         handed = {name: None if _is_link(value) else value for name, value in handed.items()}
         answer = own_check(own, handed, types, self.present)
         if answer is not None:
-            # The types of links are an argument of their own.
+            # The types of links are a separate argument.
             for name in (*handed, *(("input_types",) if own.takes_types else ())):
                 message = "Custom validation failed for node"
                 self._add(node_id, "custom_validation_failed", message, f"{name} - {answer}", name, {})
@@ -310,7 +310,7 @@ class _Walk:
 
 
 def _is_link(value: Json) -> bool:
-    """Whether the server takes a value for a link when it gathers a node's values: any number is a slot to it."""
+    """Whether the server treats a value as a link when it collects a node's values: any number counts as a slot."""
     match value:
         case [str(), int() | float()]:
             return True

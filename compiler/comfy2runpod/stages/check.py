@@ -1,7 +1,7 @@
-"""BoundGraph -> diagnostics: what the server would refuse, told before anything is written.
+"""BoundGraph -> diagnostics: what the server would refuse, reported before anything is written.
 
-The verdict on inputs is the server's own (`comfy2runpod.server_check`); cycles are looked for in the whole graph, also
-where no output would reach them.
+Inputs are checked by the server's own rules (`comfy2runpod.server_check`). Cycles are searched for in the whole graph,
+also in parts that no output needs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def check(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
         CompileError: the server would refuse it, wholly or in part.
     """
     verdict = validate_prompt(graph.prompt(), catalog)
-    # Where the server looked at every node and found no fault, nothing goes round.
+    # If the server looked at every node and found no fault, there is no cycle.
     if verdict.node_faults or verdict.looked_at < len(graph.nodes):
         found = Collector()
         for cycle in _cycles(graph):
@@ -35,7 +35,7 @@ def check(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
 
 
 def check_as_server(graph: BoundGraph, catalog: Catalog) -> tuple[Diagnostic, ...]:
-    """The server's verdict and nothing beyond it: what no output needs is not looked at.
+    """Checks exactly what the server checks: nodes that no output needs are not looked at.
 
     Raises:
         CompileError: the server would refuse it, wholly or in part.
@@ -70,7 +70,7 @@ def _cycles(graph: BoundGraph) -> list[tuple[str, ...]]:
         pass
     else:
         return []
-    # Rarely needed, and slow to import.
+    # Rarely needed and slow to import.
     import networkx  # noqa: PLC0415
 
     links: networkx.DiGraph[str] = networkx.DiGraph()
@@ -90,7 +90,7 @@ def _cycle(graph: BoundGraph, nodes: Sequence[str]) -> Diagnostic:
 
 
 def _diagnostics(graph: BoundGraph, fault: NodeFault, near: Suggestions) -> Iterator[Diagnostic]:
-    """What a fault says, once for each input that is at fault."""
+    """The diagnostics of a fault, one for each input that causes it."""
     if fault.raised_by:
         for name in fault.raised_by:
             yield _raised(graph, graph.nodes[fault.node_id], name, near)
@@ -128,10 +128,10 @@ def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
 
 
 def _raised(graph: BoundGraph, node: BoundNode, name: str, near: Suggestions) -> Diagnostic:
-    """Why the server's own check of an input fails: the link leads nowhere, or the value is of no use to it."""
+    """Why the server's check of an input raises: the link leads nowhere, or the value is of the wrong type."""
     at = graph.locus(node.id, name)
     spec = node.specs.get(name)
-    # What a class's own check fails at is a text: a file's name, a ratio.
+    # The checks of classes themselves fail on texts: a file name, a ratio.
     kind = spec.type if spec is not None and spec.type != "COMBO" else "STRING"
     if name not in node.inputs:
         return _missing(node, at, kind)

@@ -1,7 +1,7 @@
-"""bytes -> Document: reads a saved graph and types every part of it; nothing is resolved here.
+"""bytes -> Document: reads a saved graph into typed objects; nothing is resolved here.
 
 Both schemas are read: 0.4 (links are arrays) and 1 (links are objects). Inside a subgraph links are always objects.
-Whatever the file holds beyond what stages use (positions, colours, groups) is left alone.
+What no stage uses (positions, colours, groups) is ignored.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def load(data: bytes, file: str) -> Document:
 
 
 def document_of(raw: Json, file: str) -> Document:
-    """A saved graph that has been parsed already: the JSON value, typed.
+    """Reads a saved graph that has been parsed as JSON already.
 
     Raises:
         CompileError: it is not a graph; every malformed part is named.
@@ -62,7 +62,7 @@ def document_of(raw: Json, file: str) -> Document:
 
 
 def _other(raw: Json) -> str:
-    """A JSON value that is no object, in words."""
+    """A JSON value that is not an object, in words."""
     if raw is None:
         return "null"
     kind = json_type(raw)
@@ -78,9 +78,9 @@ def _what_it_is(raw: JsonObject, file: str) -> errors.NotAGraph | errors.ApiProm
 
 
 class _Reader:
-    """Types one file. A malformed part is noted and omitted, so that all are reported together.
+    """Reads one file. Malformed parts are collected and omitted, so that all are reported together.
 
-    A place is given as a path and a key: they are joined only where something is wrong.
+    Places are passed as a path and a key, which are joined only if something is wrong.
     """
 
     def __init__(self, file: str) -> None:
@@ -128,7 +128,7 @@ class _Reader:
         )
 
     def _groups(self, raw: Json, types: set[str]) -> Iterator[tuple[str, GroupDefinition]]:
-        """The definitions of the group nodes among these types; files keep those that nothing uses any more, too."""
+        """The definitions of the group nodes among these types; files keep unused definitions too."""
         if not isinstance(raw, dict):
             return
         for name in sorted(filter(None, map(group_name, types))):
@@ -162,14 +162,14 @@ class _Reader:
         for index, entry in enumerate(self._list(raw, path)):
             match entry:
                 case [_, _, None, *_] | [_, None, *_] | [_, _, _, None, *_]:
-                    continue  # what it led to was not in the group
+                    continue  # its other end is outside the group
                 case [int() | None as origin, int() as slot, int() as target, int() as end, *rest] if (
                     min(origin or 0, slot, target, end) >= 0
                 ):
                     kind = rest[1] if len(rest) > 1 else None
                     yield GroupLink(origin, slot, target, end, None if kind is None else _slot_type(kind))
                 case _:
-                    expected = "a group's link: origin place and slot, target place and slot, origin id, type"
+                    expected = "a group's link: origin index and slot, target index and slot, origin id, type"
                     self._malformed(f"{path}[{index}]", expected, entry)
 
     def _panel(self, raw: Json, path: str) -> Iterator[PanelSlot]:
@@ -326,7 +326,7 @@ class _Reader:
 
 
 def _group_slots(config: JsonObject, side: str) -> Iterator[tuple[int, str, GroupSlot]]:
-    """What a group's `config` says of its nodes' inputs or outputs, by the node's place and the slot's key."""
+    """The settings in a group's `config` for inputs or outputs: node index, slot key and setting."""
     for index, entry in config.items():
         slots = entry.get(side) if isinstance(entry, dict) else None
         if not index.isdecimal() or not isinstance(slots, dict):
@@ -352,7 +352,7 @@ def _ids(raw: Json) -> Iterator[NodeId]:
 
 
 def _last_node_id(raw: JsonObject) -> int:
-    """The highest id that the editor has given out: a key of its own in schema 0.4, in `state` in schema 1."""
+    """The highest node id that the editor has assigned: its own key in schema 0.4, in `state` in schema 1."""
     state = raw.get("state")
     found = state.get("lastNodeId") if isinstance(state, dict) else raw.get("last_node_id")
     return found if isinstance(found, int) and not isinstance(found, bool) else 0
@@ -363,7 +363,7 @@ def _optional_text(raw: Json) -> str | None:
 
 
 def _slot_type(raw: Json) -> str:
-    """A slot's type as text: old files write a combo's choices in its place, and 0 or -1 for any."""
+    """A slot's type as text: old files have the choices of a combo instead, and 0 or -1 for any type."""
     if isinstance(raw, str):
         return raw
     return "COMBO" if isinstance(raw, list) else "*"
