@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from typing import Any
+
+from pydantic import BaseModel
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.fields import SeedField
@@ -149,3 +152,10 @@ def test_an_expression_is_kept_as_it_was_read() -> None:
     graph = {"nodes": [image, save, about], "links": [[1, 1, 0, 2, 0, "IMAGE"]], "version": 0.4, "extra": {}}
     made = _compiled(json.dumps({**graph, "last_node_id": 3, "last_link_id": 1}).encode())
     assert str(made.files["patch.py"]).count("request.w") == 2**6
+
+
+def test_what_pydantic_keeps_for_itself_is_no_name() -> None:
+    words = {*dir(BaseModel), *dir(type(BaseModel))}
+    kept = {word for word in words if re.fullmatch("[a-z][a-z0-9_]*", word) and hasattr(BaseModel, word)}
+    assert kept
+    assert not {word for word in kept if good_name(word)}

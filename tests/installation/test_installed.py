@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from comfy2runpod import __version__
-from comfy2runpod.cli.app import SECTIONS
+from comfy2runpod.cli.front import SECTIONS
 from comfy2runpod.stages.emit.runtime_wheel import WHEELS, runtime_wheel
 
 from .conftest import Built

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod.cli.app import SECTIONS
+from comfy2runpod.cli.app import cli
+from comfy2runpod.cli.front import SECTIONS
 
 from .environments import ROOT, environment, ran
 
@@ -48,8 +49,30 @@ def test_no_heavy_library_is_imported(arguments: list[str], tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("argument", ["--version", "--help"])
-def test_the_face_needs_click_alone(argument: str, tmp_path: Path) -> None:
-    ours = {"click", "comfy2runpod", "comfy2runpod_contract"}
+def test_the_version_and_the_help_need_not_even_click(argument: str, tmp_path: Path) -> None:
     there = imported(tmp_path, argument)
+    assert there & {"comfy2runpod", "click", "comfy2runpod_contract", "dataclasses"} == {"comfy2runpod"}
+
+
+def test_the_command_group_needs_click_alone(tmp_path: Path) -> None:
+    there = imported(tmp_path, "--quiet", "--help")
+    assert {"click", "comfy2runpod"} <= there
     assert not there & {"aiohttp", "httpx", "jinja2", "networkx", "pydantic", "rich", "yaml"}
-    assert ours - {"comfy2runpod_contract"} <= there
+
+
+@pytest.mark.parametrize("command", ["compile", "prompt", "inspect"])
+def test_help_of_a_command_waits_for_no_templates_and_no_models(command: str, tmp_path: Path) -> None:
+    assert not imported(tmp_path, command, "--help") & {"jinja2", "pydantic", "networkx"}
+
+
+def test_the_help_is_the_same_with_and_without_click(tmp_path: Path) -> None:
+    alone, grouped = (
+        ran([sys.executable, "-m", "comfy2runpod", *arguments], tmp_path, environment(tmp_path))
+        for arguments in (["--help"], ["--quiet", "--help"])
+    )
+    assert alone == grouped
+    context = cli.make_context("comfy2runpod", [], resilient_parsing=True)
+    for parameter in cli.get_params(context):
+        assert all(name in str(alone) for name in parameter.opts), parameter.opts
+    with context:
+        assert [command for command in cli.list_commands(context) if f"  {command} " not in str(alone)] == []

@@ -13,7 +13,6 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 
 import click
@@ -21,49 +20,15 @@ from click.shell_completion import shell_complete
 
 from comfy2runpod import __version__
 from comfy2runpod.cli.exits import BUG, REFUSED, UNREACHABLE
+from comfy2runpod.cli.front import ABOUT, ENTRIES, HELP_NAMES, NAME, VERSION_NAMES, help_text
 from comfy2runpod.cli.terminal import Terminal, common_options
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError, did_you_mean, nearest
 from comfy2runpod.errors.files import CannotUse
 
 _ISSUES = "https://github.com/comfy2runpod/comfy2runpod/issues"
-NAME = "comfy2runpod"
 # Set by a shell that asks for completions.
 COMPLETE = "_COMFY2RUNPOD_COMPLETE"
 _WIDTH = 80
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A command: its name, its module in this folder, and a short description."""
-
-    name: str
-    module: str
-    summary: str
-
-
-# In the order of work.
-SECTIONS: dict[str, tuple[_Entry, ...]] = {
-    "Author": (
-        _Entry("inspect", "inspect", "Show what a graph offers: inputs, outputs, models."),
-        _Entry("annotate", "annotate", "Write the note in a graph that makes its fields."),
-        _Entry("check", "compile", "Check graphs as compile does; write nothing."),
-        _Entry("prompt", "compile", "Print the API prompt that the editor would queue."),
-        _Entry("diff", "diff", "Show what changed for callers between two versions."),
-    ),
-    "Make": (
-        _Entry("compile", "compile", "Compile graphs into RunPod endpoint packages."),
-        _Entry("lock", "compile", "Pin every model file: commit, size and sha256."),
-        _Entry("docs", "docs", "Make one static site of packages' API documents."),
-        _Entry("catalog", "catalog", "Look up node classes, or learn those of a ComfyUI."),
-    ),
-    "Run": (
-        _Entry("run", "run", "Run a package's handler once, on this machine."),
-        _Entry("serve", "serve", "Serve packages here as RunPod would, with pages."),
-        _Entry("batch", "batch", "Send many inputs through an endpoint's queue."),
-    ),
-    "Set up": (_Entry("completion", "completion", "Print what completes commands in your shell."),),
-}
-_ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
 
 
 class Commands(click.Group):
@@ -71,11 +36,11 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         """All names, in the order of work."""
-        return list(_ENTRIES)
+        return list(ENTRIES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         """The command with this name."""
-        entry = _ENTRIES.get(cmd_name)
+        entry = ENTRIES.get(cmd_name)
         if entry is None:
             return None
         commands: Sequence[click.Command] = import_module(f"comfy2runpod.cli.{entry.module}").COMMANDS
@@ -83,19 +48,16 @@ class Commands(click.Group):
         command.short_help = entry.summary
         return _with_common(command)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """The names and descriptions, without loading the commands."""
-        widest = max(map(len, _ENTRIES))
-        for section, entries in SECTIONS.items():
-            with formatter.section(section):
-                formatter.write_dl([(entry.name.ljust(widest), entry.summary) for entry in entries])
+    def get_help(self, ctx: click.Context) -> str:  # noqa: ARG002 - click's
+        """What is printed without click too."""
+        return help_text().removesuffix("\n")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is called; for a misspelt name, an error that names the nearest."""
-        if args and args[0] not in _ENTRIES and not args[0].startswith("-"):
-            near = did_you_mean(nearest(args[0], _ENTRIES))
+        if args and args[0] not in ENTRIES and not args[0].startswith("-"):
+            near = did_you_mean(nearest(args[0], ENTRIES))
             ctx.fail(f"There is no command {args[0]!r}. {near or 'comfy2runpod --help lists them.'}".rstrip())
         return super().resolve_command(ctx, args)
 
@@ -108,14 +70,14 @@ _LOOP = re.compile(r"Symlink loop from '(.*)'")
 
 @click.group(
     cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},
-    epilog="`comfy2runpod COMMAND --help` tells more, with an example. Begin with: comfy2runpod compile GRAPH.json",
+    context_settings={"help_option_names": list(HELP_NAMES), "max_content_width": _WIDTH},
+    help=ABOUT,
 )
-@click.version_option(__version__, "-V", "--version", prog_name=NAME)
+@click.version_option(__version__, *VERSION_NAMES, prog_name=NAME)
 @common_options
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Compile a workflow, as ComfyUI saves it, into a RunPod Serverless endpoint."""
+    """The command of all commands."""
     context.ensure_object(Terminal)
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from comfy2runpod.cli.app import NAME
+from comfy2runpod.cli.front import NAME
 from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.errors.models import ModelSizeUnknown
 from comfy2runpod.ir.interface import Interface, Model

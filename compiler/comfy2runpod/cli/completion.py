@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from comfy2runpod.cli.front import NAME
 from comfy2runpod.cli.say import say
 
 _SHELLS = ("bash", "zsh", "fish")
@@ -22,7 +23,7 @@ def completion_command(shell: str) -> None:
     fish  comfy2runpod completion fish \\
             > ~/.config/fish/completions/comfy2runpod.fish
     """
-    from comfy2runpod.cli.app import COMPLETE, NAME, cli  # noqa: PLC0415 - it loads this module
+    from comfy2runpod.cli.app import COMPLETE, cli  # noqa: PLC0415 - it loads this module
 
     kind = get_completion_class(shell)
     if kind is None:

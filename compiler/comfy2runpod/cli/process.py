@@ -50,7 +50,12 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    from comfy2runpod.cli.app import run  # noqa: PLC0415 - takes half a second, in which Ctrl-C is ours already
+    from comfy2runpod.cli.front import answer  # noqa: PLC0415 - Ctrl-C is ours already while it is imported
+
+    if (text := answer(sys.argv[1:])) is not None:
+        sys.stdout.write(text)
+        return 0
+    from comfy2runpod.cli.app import run  # noqa: PLC0415 - takes half a second
 
     if signal.getsignal(signal.SIGINT) is _leave:
         # asyncio handles this one itself.

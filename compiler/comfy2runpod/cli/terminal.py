@@ -16,6 +16,7 @@ from typing import Any, Protocol, TextIO, TypeVar
 
 import click
 
+from comfy2runpod.cli.front import COMMON_OPTIONS
 from comfy2runpod.diagnostics import Diagnostic, render
 from comfy2runpod_contract.texts import visible
 
@@ -164,11 +165,6 @@ def common_options(command: Command) -> Command:
         else:
             shared.verbosity = Verbosity.QUIET if parameter.name == "quiet" else Verbosity.VERBOSE
 
-    options = (
-        (("-q", "--quiet"), "Print only results and errors."),
-        (("-v", "--verbose"), "Print more: the worker's log, each file."),
-        (("--debug",), "Show the traceback of a bug."),
-    )
-    for names, text in reversed(options):
+    for names, text in reversed(COMMON_OPTIONS):
         command = click.option(*names, is_flag=True, expose_value=False, callback=note, help=text)(command)
     return command

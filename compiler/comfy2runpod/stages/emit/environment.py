@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
-
-from jinja2 import Environment, FunctionLoader, StrictUndefined, pass_context, select_autoescape
-from jinja2.runtime import Context
-from markupsafe import Markup
+from typing import TYPE_CHECKING
 
 from comfy2runpod.quoting import (
     FILTERS,
@@ -28,6 +25,10 @@ from comfy2runpod.quoting import (
     Written,
 )
 from comfy2runpod_contract.texts import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from jinja2.runtime import Context
 
 # Where the user looks for them; pyproject.toml puts them into the wheel's templates.
 _TOP_LEVEL = ("Dockerfile.j2", "LICENSE")
@@ -53,11 +54,20 @@ class NotWritten(TypeError):
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     """The environment, made when it is first needed."""
+    # Slow to import, and only whoever writes a package needs it.
+    from jinja2 import (  # noqa: PLC0415
+        Environment,
+        FunctionLoader,
+        StrictUndefined,
+        pass_context,
+        select_autoescape,
+    )
+
     made = Environment(
         loader=FunctionLoader(template_text),
         undefined=StrictUndefined,
         autoescape=select_autoescape(["html", "html.j2"], default=False),
-        finalize=only_written,
+        finalize=pass_context(only_written),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -66,13 +76,14 @@ def environment() -> Environment:
     return made
 
 
-@pass_context
 def only_written(context: Context, value: object) -> object:
     """A value that a template is about to print.
 
     Raises:
         NotWritten: it is not in the template's language.
     """
+    from markupsafe import Markup  # noqa: PLC0415 - part of jinja2
+
     template = context.name or ""
     if template.endswith(_HTML):
         return value if isinstance(value, Markup) else visible(str(value))

@@ -6,8 +6,6 @@ import keyword
 import re
 from collections.abc import Collection
 
-from pydantic import BaseModel
-
 # A package's name is a folder's.
 LONGEST_NAME = 100
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -16,6 +14,16 @@ _LONGEST_SLUG = 80
 _LONGEST_TITLE = 1000
 # What every object of JavaScript has: its types take no member of another kind.
 _OF_JAVASCRIPT = frozenset({"constructor"})
+# What every pydantic model has, in which a field of that name would hide it. Pydantic itself is slow to import.
+_OF_MODELS = frozenset(
+    {
+        "construct", "copy", "dict", "from_orm", "json", "model_computed_fields", "model_config", "model_construct",
+        "model_copy", "model_dump", "model_dump_json", "model_extra", "model_fields", "model_fields_set",
+        "model_json_schema", "model_parametrized_name", "model_post_init", "model_rebuild", "model_validate",
+        "model_validate_json", "model_validate_strings", "mro", "parse_file", "parse_obj", "parse_raw", "register",
+        "schema", "schema_json", "update_forward_refs", "validate",
+    }
+)  # fmt: skip
 
 
 def good_name(name: str) -> bool:
@@ -25,7 +33,7 @@ def good_name(name: str) -> bool:
         and bool(_NAME.fullmatch(name))
         and not keyword.iskeyword(name)
         and name not in _OF_JAVASCRIPT
-        and not hasattr(BaseModel, name)
+        and name not in _OF_MODELS
     )
 
 
