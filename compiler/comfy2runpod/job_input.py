@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 
 def carries_input(value: Json) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.texts import one_line, visible
 
 _WIDTH = 120

@@ -6,8 +6,8 @@ import json
 
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors import load as errors
-from comfy2runpod.ir.json import Json
 from comfy2runpod.strict_json import HalfTextError, StrictJsonError, strict_json
+from comfy2runpod_contract.json_types import Json
 
 # The largest public graph has 1.3 MB; pasted images can make one a few times that.
 MAX_BYTES = 64 * 1024 * 1024

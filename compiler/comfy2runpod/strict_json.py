@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NoReturn, TypeVar, cast
 
-from comfy2runpod.ir.json import Json
 from comfy2runpod.json_spans import Steps, line_and_column, path_of, tokens
+from comfy2runpod_contract.json_types import Json
 
 # Graphs nest a dozen levels.
 MAX_DEPTH = 200

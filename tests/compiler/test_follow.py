@@ -11,7 +11,8 @@ from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.ir.document import Canvas, Document, GraphLink, GraphNode, InputSlot, Mode, OutputSlot
 from comfy2runpod.stages.flatten.follow import End, Fault, Follower
-from comfy2runpod.stages.flatten.scope import Inputs, Scopes
+from comfy2runpod.stages.flatten.scope import Scopes
+from comfy2runpod.stages.normalize.node_inputs import Inputs
 
 NO_CLASSES = Catalog(comfyui="", commit="", editor="1.43", classes={})
 MODES = {"Reroute": Mode.ALWAYS, "Bypassed": Mode.BYPASS, "Runs": Mode.ALWAYS}

@@ -13,7 +13,7 @@ import pytest
 
 from comfy2runpod import errors
 from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text, also, render
-from comfy2runpod.ir.flat import Cut, CutBy
+from comfy2runpod.diagnostics.cut import Cut, CutBy
 from comfy2runpod_contract.texts import is_plain
 
 HOSTILE = "\x1b[2J{at.file} {0} %s\u202e" + "x" * 300

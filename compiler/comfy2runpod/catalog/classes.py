@@ -19,7 +19,7 @@ from comfy2runpod.catalog.facts.reader import FactsFile
 from comfy2runpod.catalog.facts.table import NodeFacts, shipped_facts
 from comfy2runpod.catalog.release import RELEASE
 from comfy2runpod.catalog.slots import DeclaredSlots, Growing, Slot, declared_slots
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 # The folder of an input that lists model files when nothing told where they lie.
 UNKNOWN_FOLDER = ""

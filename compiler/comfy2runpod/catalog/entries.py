@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from comfy2runpod.diagnostics import shorten
-from comfy2runpod.ir.json import Json, JsonObject, json_type
+from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 from comfy2runpod_contract.texts import is_plain
 
 # ComfyUI with fifty packs has some 3,000 classes; the widest have some hundred inputs. A server lists the files of its

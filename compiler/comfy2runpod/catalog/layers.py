@@ -16,8 +16,8 @@ from comfy2runpod.catalog.facts.reader import FactsFile, read_facts
 from comfy2runpod.catalog.facts.values import BadFactsError
 from comfy2runpod.diagnostics import CompileError, Locus, shorten
 from comfy2runpod.errors.catalog import BadCatalog, BadNodeFacts
-from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.strict_json import strict_json
+from comfy2runpod_contract.json_types import JsonObject
 
 _CORE_MODULES = frozenset({"nodes", "comfy_extras", "comfy_api_nodes"})
 PACKS_MODULE = "custom_nodes"

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from comfy2runpod.catalog.entries import MOST_CLASSES, MOST_GROWN, MOST_INPUTS, bound, check_class
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.texts import visible
 
 _MARKER = "__folder__"

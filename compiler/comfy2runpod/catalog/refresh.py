@@ -16,7 +16,7 @@ from typing import TypeAlias, cast
 from comfy2runpod.catalog.classes import UNKNOWN_FOLDER, Catalog
 from comfy2runpod.catalog.folders import MODEL_EXTENSIONS
 from comfy2runpod.catalog.object_info import class_entry
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 Folders: TypeAlias = tuple[str, ...]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import cast
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 Files = Callable[[str], Iterable[str]]
 

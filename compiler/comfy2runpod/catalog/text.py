@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from comfy2runpod.catalog.classes import UNKNOWN_FOLDER, Catalog, InputSpec, NodeClass
 from comfy2runpod.diagnostics import shorten, show
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 _WORDS = {
     "hidden": "hidden",

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self, dataclass_transform, overload
 
 from comfy2runpod.diagnostics.locus import Locus
 from comfy2runpod.diagnostics.wording import all_of, chain, did_you_mean, displayed, listed, shorten, show
-from comfy2runpod.ir.json import JsonObject
+from comfy2runpod_contract.json_types import JsonObject
 
 _LABEL = "label"
 

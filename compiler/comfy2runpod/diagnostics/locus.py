@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from comfy2runpod.diagnostics.wording import shorten
-from comfy2runpod.ir.json import JsonObject
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.texts import visible
 
 

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
-from comfy2runpod.ir.json import Json, glimpse
+from comfy2runpod.json_text import glimpse
+from comfy2runpod_contract.json_types import Json
 from comfy2runpod_contract.texts import visible
 
 # Comparisons of names in one `Suggestions`: about a second's worth.

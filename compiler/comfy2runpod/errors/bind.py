@@ -8,7 +8,7 @@ from pathlib import PurePath
 from shlex import quote
 
 from comfy2runpod.diagnostics import Diagnostic, Severity, Text, did_you_mean, shorten, show
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 _RECREATE = (
     "In ComfyUI, add a new node of this class (double-click the canvas and type its name), set its values, move the "

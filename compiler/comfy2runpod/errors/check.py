@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import field, replace
 
 from comfy2runpod.diagnostics import Diagnostic, Locus, Related, Text, also, did_you_mean, nearest, shorten, show
-from comfy2runpod.ir.flat import Cut, CutBy
-from comfy2runpod.ir.json import Json
+from comfy2runpod.diagnostics.cut import Cut, CutBy
+from comfy2runpod_contract.json_types import Json
 
 _LINK_ENDS = {
     CutBy.MUTED: "what it is linked to, {node}, is muted",

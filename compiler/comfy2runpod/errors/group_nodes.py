@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text, also
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 _CONVERT = (
     "Take the group node apart (right-click it, `Convert to nodes`) in the ComfyUI it was made with, and save; a "

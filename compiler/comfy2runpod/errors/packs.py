@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from comfy2runpod.diagnostics import Diagnostic, Severity, Text, did_you_mean, nearest, shorten, show
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 
 class ExtensionDecides(Diagnostic):

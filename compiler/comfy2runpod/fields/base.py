@@ -12,8 +12,8 @@ from comfy2runpod.fields.draft import Draft
 from comfy2runpod.fields.note import NoteKey
 from comfy2runpod.fields.target import Target
 from comfy2runpod.for_people import ForPeople
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import Python, Word, name, python, python_list, python_source, python_text
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 # JSON Schema's word for a limit, and that of pydantic's Field.
 _ARGUMENTS: Mapping[str, str] = {

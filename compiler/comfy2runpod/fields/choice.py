@@ -13,7 +13,7 @@ from comfy2runpod.diagnostics import shorten
 from comfy2runpod.fields.base import FieldBase
 from comfy2runpod.fields.draft import Draft
 from comfy2runpod.fields.note import DEFAULT, NoteKey
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 _CHOICES = NoteKey("choices", note_forms.texts)
 

@@ -16,7 +16,7 @@ from comfy2runpod.expressions.bounds import Work, first_fault
 from comfy2runpod.expressions.expression import Expression
 from comfy2runpod.fields.note import DEFAULT, MAXIMUM, MINIMUM, InputAnnotation, NoteKey
 from comfy2runpod.fields.target import Target
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 # Whole numbers that every JSON reader keeps exactly; the bounds where a node declares none.
 _SAFE = 2**53 - 1

@@ -14,8 +14,8 @@ from comfy2runpod.fields.base import ClientClass, FieldBase, Marker
 from comfy2runpod.fields.draft import AspectLimit, Draft
 from comfy2runpod.fields.example_image import example_image
 from comfy2runpod.fields.note import BYPASS, NoteKey
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import Python, Word, python_source
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.limits import (
     DEFAULT_IMAGE_BYTES,
     DEFAULT_IMAGE_PIXELS,

@@ -10,8 +10,8 @@ from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.fields.base import FieldBase, Marker, bounds
 from comfy2runpod.fields.draft import Draft
 from comfy2runpod.fields.note import DEFAULT, MAXIMUM, MINIMUM, NoteKey
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import Word, python, python_source
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 _MULTIPLE_OF = NoteKey("multiple_of", note_forms.text)
 _OFFSET = NoteKey("offset", note_forms.text)

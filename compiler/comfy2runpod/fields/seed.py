@@ -9,8 +9,8 @@ from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.fields.base import FieldBase, bounds
 from comfy2runpod.fields.draft import Draft
 from comfy2runpod.fields.note import MAXIMUM, MINIMUM
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import Python, python_source
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.fields.base import FieldBase
 from comfy2runpod.fields.draft import Draft
 from comfy2runpod.fields.note import DEFAULT, NoteKey
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 _MIN_LENGTH = NoteKey("min_length", note_forms.count)
 _MAX_LENGTH = NoteKey("max_length", note_forms.count)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import TypeAlias
 
-from comfy2runpod.diagnostics import Locus
+from comfy2runpod.diagnostics.cut import Cut
 from comfy2runpod.ir.document import GraphNode
 from comfy2runpod.ir.json import Json
 
@@ -37,23 +36,6 @@ class FromInstance:
 
 
 Origin: TypeAlias = FromNode | FromWidget | FromInstance
-
-
-class CutBy(Enum):
-    """What ends the way of a link before it comes to a node that runs."""
-
-    MUTED = auto()
-    BYPASSED = auto()
-    OPEN_INPUT = auto()
-    EMPTY_SUBGRAPH = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Why a linked input gets nothing. `at` is where its way ends: the node, and its open input or empty output."""
-
-    by: CutBy
-    at: Locus
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from comfy2runpod.for_people import ForPeople
-from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.quoting import Python, python_list, python_source
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.media import FILE_MEASURES, Measure, MediaKind, media_facts
 
 # What stands in the place of a file that is delivered by URL.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.outputs.base import OutputBase
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.media import Measure, MediaKind
 
 

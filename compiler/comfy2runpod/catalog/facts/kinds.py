@@ -8,7 +8,7 @@ from enum import Enum, StrEnum
 from typing import TypeAlias
 
 from comfy2runpod.catalog.facts.sizes import Sizes
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 from comfy2runpod_contract.media import MediaKind
 
 

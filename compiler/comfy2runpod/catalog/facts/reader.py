@@ -15,7 +15,7 @@ from comfy2runpod.catalog.facts.releases import Releases
 from comfy2runpod.catalog.facts.sizes import SizeRule, Sizes
 from comfy2runpod.catalog.facts.values import BadFactsError, Fields, quoted
 from comfy2runpod.editor import PROFILES
-from comfy2runpod.ir.json import Json, json_type
+from comfy2runpod_contract.json_types import Json, json_type
 from comfy2runpod_contract.media import MediaKind
 
 MOST_ROWS = 5_000

@@ -9,7 +9,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import TypeVar
 
-from comfy2runpod.ir.json import Json, JsonObject, json_type
+from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 from comfy2runpod_contract.texts import is_plain
 
 _MOST_NAMES = 1_000

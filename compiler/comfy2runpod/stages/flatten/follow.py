@@ -13,11 +13,13 @@ from typing import NamedTuple, Protocol, TypeAlias
 from comfy2runpod.catalog.classes import MATCHES_INPUT, Catalog
 from comfy2runpod.catalog.facts.kinds import Virtual
 from comfy2runpod.diagnostics import Diagnostic, Locus
+from comfy2runpod.diagnostics.cut import CutBy
 from comfy2runpod.editor import EditorProfile, types_fit
 from comfy2runpod.errors import flatten as errors
 from comfy2runpod.ir.document import INPUT_PANEL, OUTPUT_PANEL, GraphLink, GraphNode, LinkId, Mode, NodeId, Subgraph
-from comfy2runpod.ir.flat import CutBy, FromNode
-from comfy2runpod.stages.flatten.scope import Inputs, Scope
+from comfy2runpod.ir.flat import FromNode
+from comfy2runpod.stages.flatten.scope import Scope
+from comfy2runpod.stages.normalize.node_inputs import Inputs
 
 # What an output is bridged to that has no input of a fitting type.
 _NO_INPUT = -1

@@ -12,13 +12,15 @@ from functools import cached_property
 
 from comfy2runpod.catalog.classes import DYNAMIC_COMBO, Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus
+from comfy2runpod.diagnostics.cut import Cut, CutBy
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import flatten as errors
 from comfy2runpod.ir.document import INPUT_PANEL, OFF, Document, GraphNode
-from comfy2runpod.ir.flat import Cut, CutBy, Exposed, FlatGraph, FlatNode, Origin
+from comfy2runpod.ir.flat import Exposed, FlatGraph, FlatNode, Origin
 from comfy2runpod.stages.flatten.follow import Fault, Follower, FromPanel, Nothing
 from comfy2runpod.stages.flatten.promoted import PromotedWidgets
-from comfy2runpod.stages.flatten.scope import Inputs, Scope, Scopes
+from comfy2runpod.stages.flatten.scope import Scope, Scopes
+from comfy2runpod.stages.normalize.node_inputs import Inputs
 
 # Of a whole graph; and of one whose file holds few, some and so many for each: a small file makes no long work.
 MAX_NODES = 200_000

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from comfy2runpod.ir.document import INPUT_PANEL, Canvas, Document, GraphLink, GraphNode, InputSlot, LinkId, NodeId
-from comfy2runpod.stages.flatten.proxy_names import plainly_named
+from comfy2runpod.stages.normalize.proxy_names import plainly_named
 
 
 def settle_links(document: Document) -> Document:

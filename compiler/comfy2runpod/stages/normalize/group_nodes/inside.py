@@ -26,9 +26,9 @@ from comfy2runpod.ir.document import (
     Mode,
     NodeId,
 )
-from comfy2runpod.stages.flatten.scope import Inputs
 from comfy2runpod.stages.normalize.group_nodes.classes import GroupClass
 from comfy2runpod.stages.normalize.group_nodes.values import Written
+from comfy2runpod.stages.normalize.node_inputs import Inputs
 
 # The node that stands inside for everything outside that a link is not followed to.
 _OUTSIDE: NodeId = "outside"

@@ -28,10 +28,10 @@ from comfy2runpod.ir.document import (
     Subgraph,
     group_name,
 )
-from comfy2runpod.stages.flatten.scope import laid_over
 from comfy2runpod.stages.normalize.group_nodes.classes import GroupClass, class_of_group
 from comfy2runpod.stages.normalize.group_nodes.inside import Inside, Instance, Surroundings, kept, unpacked
 from comfy2runpod.stages.normalize.group_nodes.values import Written, hand_in
+from comfy2runpod.stages.normalize.node_inputs import laid_over
 
 
 def unfold_groups(
