@@ -1,6 +1,6 @@
-"""The worker's settings, each an environment variable of the same name in capitals.
+"""The worker's settings. Each is an environment variable with the same name in upper case.
 
-Hugging Face's own variables keep their names and are read where they are used: HF_TOKEN, HF_ENDPOINT.
+HF_TOKEN and HF_ENDPOINT, variables of Hugging Face, are read where they are used.
 """
 
 from __future__ import annotations
@@ -19,153 +19,172 @@ from comfy2runpod_runtime.errors import SettingsError
 from comfy2runpod_runtime.inputs.request_options import Delivery
 from comfy2runpod_runtime.operations.logs import LogFormat
 
-# The longest that a URL signed by SigV4 may work.
+# The longest validity of a presigned URL (SigV4).
 _WEEK_SECONDS = 7 * 24 * 3600
 
 
 class Settings(BaseSettings):
-    """Read once, when the worker starts. A variable that is set but empty counts as unset, as templates leave them."""
+    """The settings, read once at the start of the worker. An empty variable counts as unset."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     comfyui_url: str | None = Field(
-        None, description="A running ComfyUI to use, by HTTP and websocket alone. Unset: the worker starts its own."
+        None,
+        description="The URL of a running ComfyUI, which is used by HTTP and websocket alone. Unset: the worker "
+        "starts its own.",
     )
     comfyui_dir: Path = Field(Path("/opt/comfyui"), description="Where ComfyUI's source is.")
     comfyui_python: Path = Field(
         Path("/opt/comfyui-venv/bin/python"),
-        description="ComfyUI's own Python: torch lives there, not in the worker's.",
+        description="The Python interpreter of ComfyUI's environment, which has torch.",
     )
     comfyui_port: int = Field(8188, description="The port of the worker's own ComfyUI.", ge=1, le=65535)
     comfyui_args: str = Field("", description="Further arguments for ComfyUI, such as --highvram.")
     comfyui_start_timeout_seconds: float = Field(
-        300, description="How long ComfyUI may take to answer; a cold network volume is slow.", gt=0
+        300, description="The time limit for ComfyUI's start. A cold network volume is slow.", gt=0
     )
     comfyui_silence_seconds: float = Field(
         120,
-        description="How long ComfyUI may not answer while a job runs: loading a large model can make it deaf.",
+        description="How long ComfyUI may leave requests unanswered while a job runs. It may not answer while it "
+        "loads a large model.",
         gt=0,
     )
     comfyui_stall_seconds: float = Field(
         600,
-        description="How long a running job may show no progress before it is stopped: a large model from a cold "
-        "volume, or a long video's decoding, has no steps. Counted only while events come.",
+        description="How long a running job may make no progress before it is stopped, if events arrive. Loading a "
+        "large model from a cold volume, or decoding a long video, sends no events.",
         gt=0,
     )
     comfyui_blind_seconds: float = Field(
         1800,
-        description="The same where no events come, though ComfyUI's queue says that the job runs: a proxy that takes "
-        "no websocket, a connection that was lost. It may be making progress that nobody sees.",
+        description="The same if no events arrive although ComfyUI's queue lists the job as running, because a proxy"
+        " does not support websockets or the connection was lost. There may be progress that the worker "
+        "does not see.",
         gt=0,
     )
     comfyui_interrupt_seconds: float = Field(
         30,
-        description="How long ComfyUI may take to stop a job. After it, our own is ended and started anew, and a "
-        "worker whose ComfyUI is not its own leaves.",
+        description="How long ComfyUI may take to stop a job. After that, the worker's own ComfyUI is killed and "
+        "restarted; with COMFYUI_URL, the worker shuts down.",
         gt=0,
     )
     concurrent_jobs: Literal["wait", "refuse"] = Field(
         "wait",
-        description="What a second job does while one has the GPU: `wait` for its turn, or be `refuse`d at once as "
-        "comfyui_unavailable. RunPod's queue gives a worker one at a time; a load balancer or --rp_serve_api may not.",
+        description="What happens to a second job while one uses the GPU: `wait`, or `refuse` it at once with "
+        "comfyui_unavailable. RunPod's queue gives a worker one job at a time; a load balancer or --rp_serve_api may "
+        "not.",
     )
     warmup: str = Field(
         "off",
-        description="`on`: the package's test_input.json is run before the first job is taken; or a JSON file with an "
-        "input of yours. It loads the models while the worker is not ready yet, and costs one job's time at each "
-        "start; worth it where workers are started ahead of jobs. What fails in it is only logged.",
+        description="`on` runs the package's test_input.json before the worker takes its first job; the path of a "
+        "JSON file runs that input. It loads the models before the worker is ready, and takes the time "
+        "of one job at each start, which is useful if workers are started ahead of jobs. Failures are "
+        "only logged.",
     )
-    request_timeout_seconds: float = Field(30, description="How long one HTTP request to ComfyUI may take.", gt=0)
-    job_timeout_seconds: float = Field(3600, description="How long a job may run before it is interrupted.", gt=0)
+    request_timeout_seconds: float = Field(30, description="The time limit for one HTTP request to ComfyUI.", gt=0)
+    job_timeout_seconds: float = Field(
+        3600, description="The time limit for a whole job, after which it is interrupted.", gt=0
+    )
     poll_seconds: float = Field(
-        2, description="How often the history is asked when no event comes; events only make it faster.", gt=0
+        2, description="The interval at which ComfyUI's history is polled. Events only make it faster.", gt=0
     )
     progress_seconds: float = Field(
-        1, description="The least time between two progress updates: each is an HTTP request of its own.", ge=0
+        1, description="The minimum time between two progress updates, each of which is an HTTP request.", ge=0
     )
     max_inline_bytes: int = Field(
         DEFAULT_INLINE_BYTES,
-        description="The largest result that is answered inline, before base64. The default fits "
-        f"/run's {RUN_BYTES // 10**6} MB.",
+        description="The largest result to return inline, in bytes before base64. The default fits the "
+        f"{RUN_BYTES // 10**6} MB of /run.",
         gt=0,
     )
     output_format: ImageFormat | None = Field(
         None,
-        description="What images are encoded as where a request does not say; unset: as they were saved.",
+        description="The image format if a request does not set one. Unset: as ComfyUI saved the image.",
     )
     output_quality: int | None = Field(
-        None, description="The quality of jpeg and webp where a request does not say; 90 if unset.", ge=1, le=100
+        None, description="The quality of jpeg and webp if a request does not set it. Unset: 90.", ge=1, le=100
     )
     output_delivery: Delivery | None = Field(
         None,
-        description="How files are given back where a request does not say: inline (base64) or url (from the bucket). "
-        "Unset: inline as long as they fit; if they do not and there is a bucket, by URL.",
+        description="How files are returned if a request does not say: `inline` (base64) or `url` (from the bucket). "
+        "Unset: inline if they fit, else by URL if there is a bucket.",
     )
     bucket_endpoint_url: str | None = Field(
         None,
         description="S3-compatible storage for results, without the bucket's name, such as "
         "https://s3.eu-central-1.amazonaws.com. This and the next three are set together.",
     )
-    bucket_access_key_id: SecretStr | None = Field(None, description="The key that may write to and read from it.")
-    bucket_secret_access_key: SecretStr | None = Field(None, description="Its secret.")
-    bucket_name: str | None = Field(None, description="The bucket. It has to exist.")
-    bucket_region: str | None = Field(None, description="Its region, if the storage asks for one; us-east-1 if unset.")
+    bucket_access_key_id: SecretStr | None = Field(
+        None, description="The access key, which needs read and write permission."
+    )
+    bucket_secret_access_key: SecretStr | None = Field(None, description="The secret of the access key.")
+    bucket_name: str | None = Field(None, description="The name of the bucket, which must exist.")
+    bucket_region: str | None = Field(
+        None, description="The region of the bucket, if the storage needs one. Unset: us-east-1."
+    )
     bucket_prefix: str = Field(
-        "comfy2runpod", description="What keys begin with: prefix/prompt id/output.extension, of a list output_01.…"
+        "comfy2runpod",
+        description="The prefix of object keys, which are prefix/prompt id/output.extension; in a list, "
+        "output_01.extension.",
     )
     bucket_url_seconds: int = Field(
-        86_400, description="How long the URL of a result works; the object itself stays.", ge=60, le=_WEEK_SECONDS
+        86_400, description="How long the URL of a result is valid. The object itself is kept.", ge=60, le=_WEEK_SECONDS
     )
-    bucket_timeout_seconds: float = Field(600, description="How long the upload of one file may take.", gt=0)
+    bucket_timeout_seconds: float = Field(600, description="The time limit for the upload of one file.", gt=0)
     max_input_bytes: int = Field(
         MOST_INPUT_BYTES,
-        description="The largest file of an input, given or fetched; a field's own limit counts if it is smaller.",
+        description="The largest input file, sent or fetched. A smaller limit of the field applies.",
         gt=0,
     )
     decode_cpu_seconds: float = Field(
         30,
-        description="The computing time that decoding one image of an input may take, in a process of its own; those "
-        "of one request may take twice that together. The largest that a field can allow, 100 megapixels, take half.",
+        description="The CPU time limit for decoding one input image, in a process of its own. The images of a "
+        "request share twice that. The largest image that a field can allow, 100 megapixels, takes half.",
         ge=1,
     )
     decode_timeout_seconds: float = Field(
         120,
-        description="How long decoding one image may take, however busy the machine: only a decoder that does "
-        "nothing any more should meet it.",
+        description="The wall-clock time limit for decoding one image. Only a decoder that hangs should reach it, "
+        "also on a busy machine.",
         gt=0,
     )
     decode_memory_bytes: int = Field(
         2_500_000_000,
-        description="The memory that decoding one image may take; the largest that a field can allow take 2 GB.",
+        description="The memory limit for decoding one image. The largest image that a field can allow takes 2 GB.",
         ge=200_000_000,
     )
     fetch_timeout_seconds: float = Field(
-        30, description="How long fetching an input from a URL may take, redirects and all.", gt=0
+        30, description="The time limit for fetching an input from a URL, including redirects.", gt=0
     )
-    fetch_allow_http: bool = Field(False, description="Whether inputs may be fetched by http, not only https.")  # noqa: FBT003
+    fetch_allow_http: bool = Field(False, description="Whether inputs may be fetched by plain HTTP.")  # noqa: FBT003
     fetch_allow_private_addresses: bool = Field(
         False,  # noqa: FBT003
-        description="Whether inputs may be fetched from addresses inside the worker's network. For tests: it lets "
-        "callers reach what only the worker should.",
+        description="Whether inputs may be fetched from addresses that are not public. For tests only: it disables "
+        "the protection against SSRF.",
     )
     comfyui_input_dir: Path | None = Field(
         None,
-        description="The input folder of the ComfyUI at COMFYUI_URL, where the worker can reach it: a job's input "
-        "files are removed there. Unset: they are emptied over HTTP, since ComfyUI has no way to remove them.",
+        description="The input folder of the ComfyUI at COMFYUI_URL, if the worker can access it: a job's input files "
+        "are deleted there. Unset: they are overwritten with empty files, since ComfyUI's API cannot delete files.",
     )
     log_format: LogFormat = Field(
-        "auto", description="`json`: a JSON object a line; `text`: for people; `auto`: JSON on RunPod, else text."
+        "auto",
+        description="`json` is one JSON object per line, `text` is for people, `auto` is JSON on RunPod and text "
+        "elsewhere.",
     )
     report_dir: Path | None = Field(
         None,
-        description="Where a job that fails leaves a report for you, such as /runpod-volume/reports: the error, the "
-        "prompt, versions, timings and ComfyUI's last lines, without secrets. Unset: none. Refused input leaves none.",
+        description="A folder for the reports of failed jobs, such as /runpod-volume/reports. A report has the "
+        "error, the prompt, versions, timings and the end of ComfyUI's log, without secrets. Invalid "
+        "input writes none. Unset: no reports.",
     )
-    report_files: int = Field(50, description="How many reports are kept; the oldest go.", gt=0)
-    report_bytes: int = Field(20_000_000, description="How many bytes of reports are kept; the oldest go.", gt=0)
-    models_dir: Path = Field(Path("/opt/comfyui/models"), description="Where model files are kept.")
+    report_files: int = Field(50, description="How many reports to keep; the oldest are deleted.", gt=0)
+    report_bytes: int = Field(
+        20_000_000, description="The total size of the reports to keep; the oldest are deleted.", gt=0
+    )
+    models_dir: Path = Field(Path("/opt/comfyui/models"), description="The folder of the model files.")
     model_wait_seconds: float = Field(
-        7200, description="How long to wait for another worker that downloads the same file to the same volume.", gt=0
+        7200, description="How long to wait while another worker downloads the same file to the same volume.", gt=0
     )
     hf_cache_dir: Path = Field(
         Path("/runpod-volume/huggingface-cache/hub"), description="RunPod's cache of Hugging Face repositories."
@@ -198,10 +217,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls) -> Settings:
-        """The settings of this process's environment.
+        """Reads the settings from the environment.
 
         Raises:
-            SettingsError: some do not fit; the message names each variable.
+            SettingsError: variables are invalid; the message names each.
         """
         try:
             return cls()
@@ -210,4 +229,4 @@ class Settings(BaseSettings):
                 ": ".join([*(str(place).upper() for place in fault["loc"][:1]), shorten(fault["msg"], 200)])
                 for fault in error.errors(include_url=False, include_input=False)
             )
-        raise SettingsError(f"Environment variables that do not fit: {faults}.")
+        raise SettingsError(f"Invalid environment variables: {faults}.")

@@ -10,7 +10,7 @@ import pytest
 
 from comfy2runpod_runtime.errors import ModelUnavailable
 from comfy2runpod_runtime.models import hub as hub_module
-from comfy2runpod_runtime.models.hub import Expected, Hub
+from comfy2runpod_runtime.models.hub import ExpectedFile, Hub
 from tests.cli.hostile_server import WAYS, answering, goes_on, plain, says
 from tests.patience import HANG_SECONDS
 
@@ -23,7 +23,7 @@ NO_REFUSAL = {
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "_TRIES", 2)
+    monkeypatch.setattr(hub_module, "_ATTEMPTS", 2)
     monkeypatch.setattr(hub_module, "_FIRST_PAUSE_SECONDS", 0.01)
 
 
@@ -41,7 +41,7 @@ def test_what_a_file_must_be_is_told_or_refused(way: str) -> None:
 def test_an_odd_size_is_none(size: str) -> None:
     answer = says(f'HTTP/1.1 200 OK\r\nX-Linked-Size: {size}\r\nX-Linked-Etag: W/"none"\r\n\r\n'.encode())
     with answering(answer) as url, Hub(timeout_seconds=1.0) as hub:
-        assert hub.expected(f"{url}/a", "a") == Expected(None, None)
+        assert hub.expected(f"{url}/a", "a") == ExpectedFile(None, None)
 
 
 def test_a_file_that_does_not_end_where_it_should_is_not_followed_for_ever(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_redirect_to_nowhere_is_a_model_that_cannot_be_had(tmp_path: Path, loc
 def test_a_head_that_does_not_come_is_not_waited_for_for_ever(tmp_path: Path, way: str) -> None:
     began = time.monotonic()
     with answering(WAYS[way]) as url, Hub(timeout_seconds=0.5) as hub:
-        with pytest.raises(ModelUnavailable, match="could not be downloaded whole"):
+        with pytest.raises(ModelUnavailable, match="could not be downloaded completely"):
             hub.download(f"{url}/a", "a", tmp_path / "a.part", size=10)
         # Two tries of half a second; the server goes on as long as it is asked.
         assert time.monotonic() - began < HANG_SECONDS

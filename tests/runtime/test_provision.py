@@ -21,7 +21,8 @@ import pytest
 import yaml
 
 from comfy2runpod_runtime.errors import ModelUnavailable
-from comfy2runpod_runtime.models.provision import ModelLock, provision, read_lock
+from comfy2runpod_runtime.models.lock import ModelLock, read_lock
+from comfy2runpod_runtime.models.provision import provision
 from tests.cli.hostile_server import answering, goes_on, plain, says
 from tests.patience import HANG_SECONDS
 
@@ -175,7 +176,7 @@ def test_the_wait_for_another_worker_has_an_end(hub: HubStandIn, tmp_path: Path)
 def test_a_file_with_another_hash_is_thrown_away(hub: HubStandIn, tmp_path: Path, known: dict[str, Any]) -> None:
     hub.wrong[NAME] = wrong = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
     got, expected = hashlib.sha256(wrong).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
-    with pytest.raises(ModelUnavailable, match=f"has the sha256 {got}, expected {expected}; it was thrown away"):
+    with pytest.raises(ModelUnavailable, match=f"has the sha256 {got}, expected {expected}; it was deleted"):
         provision(lock(known), tmp_path)
     assert files(tmp_path) == []
 
@@ -235,7 +236,7 @@ def test_a_disk_that_is_too_small_is_said_before_the_download(
 ) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage(10, 9, 1_000))
-    with pytest.raises(ModelUnavailable, match=r"3,145,728 bytes more are needed .* the disk has 1,000 free"):
+    with pytest.raises(ModelUnavailable, match=r"3,145,728 more bytes are needed .* the disk has 1,000 free"):
         provision(lock(), tmp_path)
     assert hub.downloads() == []
 
@@ -260,7 +261,7 @@ def test_a_folder_that_cannot_be_written_is_said(hub: HubStandIn, tmp_path: Path
     ],
 )
 def test_a_lock_with_a_model_elsewhere_is_refused(hub: HubStandIn, tmp_path: Path, more: dict[str, str]) -> None:
-    with pytest.raises(ModelUnavailable, match=r"models\.lock\.json: a model of it cannot be brought"):
+    with pytest.raises(ModelUnavailable, match=r"models\.lock\.json: the path of a model is refused"):
         provision(lock(entry(**more)), tmp_path)
     assert hub.asked == []
     assert list(tmp_path.iterdir()) == []
@@ -277,7 +278,7 @@ def test_a_lock_with_a_model_elsewhere_is_refused(hub: HubStandIn, tmp_path: Pat
 def test_a_lock_of_two_files_at_one_place_is_refused(tmp_path: Path, more: dict[str, str]) -> None:
     path = tmp_path / "models.lock.json"
     path.write_text(json.dumps({"version": 1, "models": [entry(), entry(**more)]}))
-    with pytest.raises(ModelUnavailable, match="two files of it cannot both be there"):
+    with pytest.raises(ModelUnavailable, match="the paths of two models conflict"):
         read_lock(path)
     path.write_text(json.dumps({"version": 1, "models": [entry(), entry()]}))
     assert len(read_lock(path).models) == 2
@@ -419,11 +420,11 @@ def test_a_hash_in_capitals_is_the_same_hash(hub: HubStandIn, tmp_path: Path) ->
     ("answer", "reason"),
     [
         (plain(b"<html>log in", "200 OK", "Content-Type: text/HTML; charset=utf-8"), "answered with a web page"),
-        (plain(b"", "204 No Content"), "HTTP 204, which holds no file"),
-        (plain(b"half", "203 Non-Authoritative"), "HTTP 203, which holds no file"),
-        (plain(b""), "gives an empty file"),
-        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf", "gives neither the file's size"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", "could not be downloaded whole"),
+        (plain(b"", "204 No Content"), "HTTP 204, which contains no file"),
+        (plain(b"half", "203 Non-Authoritative"), "HTTP 203, which contains no file"),
+        (plain(b""), "sent an empty file"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf", "sends neither the file's size"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", "could not be downloaded completely"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -443,11 +444,11 @@ def test_a_file_that_nobody_knows_anything_of_is_taken_with_a_warning(
     with answering(says(whole)) as url:
         provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
     assert (tmp_path / "checkpoints" / NAME).read_bytes() == b"hello"
-    assert "nobody knows its size or its sha256; nothing of it is checked" in caplog.text
+    assert "neither its size nor its sha256 is known" in caplog.text
 
 
 def test_a_file_without_end_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfy2runpod_runtime.models.hub._MOST_BYTES", 5_000_000)
+    monkeypatch.setattr("comfy2runpod_runtime.models.hub._MAX_BYTES", 5_000_000)
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     endless = goes_on(head, b"40000\r\n" + bytes(0x40000) + b"\r\n", 0.0)
     with answering(endless) as url, pytest.raises(ModelUnavailable, match="without an end"):
@@ -466,7 +467,7 @@ def test_the_command_tells_what_is_missing_and_fails(hub: HubStandIn, tmp_path: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "models.lock.json is no model lock"),
+        ("", "models.lock.json is not a model lock"),
         (
             '{"version": 1, "models": [{"file": "x"}]}',
             "models.0.directory: field required; models.0.url: field required",

@@ -1,1 +1,1 @@
-"""Model files: found on the hub, downloaded, put in place."""
+"""Downloads, verifies and stores model files before ComfyUI starts."""
