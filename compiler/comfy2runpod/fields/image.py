@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from comfy2runpod import note_forms
 from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.catalog.folders import INPUT_FOLDER
+from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.errors.optional_images import ImageNotRequired
 from comfy2runpod.fields.base import ClientClass, FieldBase, Marker
@@ -103,6 +104,11 @@ class ImageField(FieldBase):
             max_aspect=_aspect(draft),
             formats=tuple(name for name in IMAGE_FORMATS if name in formats),
         )
+
+    @classmethod
+    def unfed(cls, at: Locus, value: Json) -> Diagnostic:
+        """No worker has it."""
+        return errors.ImageNotFed(at=at, value=value)
 
     def value_schema(self) -> JsonObject:
         """JSON Schema has no word for a text that may be base64 or a URL: words of our own."""

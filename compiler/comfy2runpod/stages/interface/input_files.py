@@ -11,13 +11,13 @@ from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.catalog.folders import INPUT_FOLDERS
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
-from comfy2runpod.fields import Field, is_file
+from comfy2runpod.fields import Field, is_file, kind_of
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.prompt import as_link
 
 
-def unfed_images(graph: BoundGraph, fed: Collection[tuple[str, str]]) -> Iterator[tuple[BoundNode, str]]:
-    """Inputs that name an image of the author's, on nodes that run; `fed` are inputs that a field writes."""
+def unfed_files(graph: BoundGraph, fed: Collection[tuple[str, str]]) -> Iterator[tuple[BoundNode, str]]:
+    """Inputs with a file of the author's that a field can bring, on nodes that run; `fed` are those that one does."""
     for node, name, spec in _files(graph):
         if is_file(spec) and (node.id, name) not in fed:
             yield node, name
@@ -31,8 +31,9 @@ def check_files(graph: BoundGraph, fields: Iterable[Field], found: Collector) ->
             continue
         at = Locus(graph.file, node.id, node.title, node.node_class.name, name, node.json_path)
         value = node.inputs[name]
-        if is_file(spec):
-            found.add(errors.ImageNotFed(at=at, value=value))
+        kind = kind_of(spec)
+        if kind is not None and kind.is_file:
+            found.add(kind.unfed(at, value))
         else:
             found.add(errors.FileNotInPackage(at=at, value=value, folder=spec.folders[0]))
 

@@ -34,7 +34,7 @@ from comfy2runpod.stages.interface.batches import check_batches
 from comfy2runpod.stages.interface.fed_once import FileNames, check_fed_once, each_once
 from comfy2runpod.stages.interface.fields import Planned, consumers_of, planned, reached_specs
 from comfy2runpod.stages.interface.gpu_pools import GPU_POOLS
-from comfy2runpod.stages.interface.input_files import check_files, unfed_images
+from comfy2runpod.stages.interface.input_files import check_files, unfed_files
 from comfy2runpod.stages.interface.models import find_models
 from comfy2runpod.stages.interface.names import FreeNames, good_name, slug
 from comfy2runpod.stages.interface.surprises import look_for_surprises, separators
@@ -260,8 +260,8 @@ class _Maker:
             exposed.add(places)
             taken |= places
             yield InputAnnotation(name=name, sources=(Source(path),))
-        # What the author exposed is a choice; an image is none: the worker does not have it.
-        for node, input_name in unfed_images(self._graph, reached):
+        # What the author exposed is a choice; a file is none: the worker does not have it.
+        for node, input_name in unfed_files(self._graph, reached):
             label = input_name if node.title == node.node_class.title else node.title
             name = free(label)
             yield InputAnnotation(name=name, sources=(Source(f"{node.id}.{input_name}"),))
