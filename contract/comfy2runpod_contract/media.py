@@ -74,6 +74,11 @@ class MediaFacts:
     measures: tuple[Measure, ...] = ()
 
 
+# What stands in the place of a file that is delivered by URL.
+ADDRESS_KEYS = (
+    Measure("url", "string", "Where the file is, for a GET without a log-in."),
+    Measure("expires_at", "string", "Until when the URL works (UTC)."),
+)
 # Of every file, whatever it is.
 FILE_MEASURES = (
     Measure("media_type", "string", "The file's media type, told by its content."),

@@ -70,23 +70,40 @@ class Input(BaseModel):
 
     output: Annotated[
         ImageOptions | None,
-        Field(strict=False, title="Output", description="How files are given back."),
+        Field(
+            strict=False,
+            title="Output",
+            description="How files are given back, and images encoded. What is omitted is the endpoint's own choice.",
+        ),
     ] = None
     outputs: Annotated[
         List[Literal["close_up", "wide_angle", "aerial", "low_angle", "right_45", "right_90", "left_45", "left_90"]] | None,
-        Field(min_length=1, title="Outputs", description="Which outputs are made; all if omitted."),
+        Field(
+            min_length=1,
+            title="Outputs",
+            description="Which outputs are made; omitted, all. Only the part of the workflow that they need runs.",
+        ),
     ] = None
     allow_partial: Annotated[
-        Bool, Field(title="Allow partial", description="Whether an answer may lack outputs that failed.")
+        Bool,
+        Field(
+            title="Allow partial",
+            description="Whether an answer may lack outputs that failed; `failed` then says which and why.",
+        ),
     ] = False
     timings: Annotated[
-        Bool, Field(title="Timings", description="Whether the answer says how long each part of the job took.")
+        Bool,
+        Field(
+            title="Timings",
+            description="Whether the answer says how long each part of the job took on the worker.",
+        ),
     ] = False
 
 
 class CloseUpFile(AnswerFile):
     """One file of close_up, and what was measured on it."""
 
+    data: Annotated[Str | None, Field(description="From the front, at eye level, near.")] = None
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -94,6 +111,7 @@ class CloseUpFile(AnswerFile):
 class WideAngleFile(AnswerFile):
     """One file of wide_angle, and what was measured on it."""
 
+    data: Annotated[Str | None, Field(description="From the front, at eye level, far.")] = None
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -101,6 +119,7 @@ class WideAngleFile(AnswerFile):
 class AerialFile(AnswerFile):
     """One file of aerial, and what was measured on it."""
 
+    data: Annotated[Str | None, Field(description="From the front, 60 degrees from above, far.")] = None
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -108,6 +127,7 @@ class AerialFile(AnswerFile):
 class LowAngleFile(AnswerFile):
     """One file of low_angle, and what was measured on it."""
 
+    data: Annotated[Str | None, Field(description="From the front, 30 degrees from below.")] = None
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -115,6 +135,7 @@ class LowAngleFile(AnswerFile):
 class Right45File(AnswerFile):
     """One file of right_45, and what was measured on it."""
 
+    data: Annotated[Str | None, Field(description="The camera 45 degrees further right, at eye level.")] = None
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -122,6 +143,7 @@ class Right45File(AnswerFile):
 class Right90File(AnswerFile):
     """One file of right_90, and what was measured on it."""
 
+    data: Annotated[Str | None, Field(description="The camera 90 degrees further right, at eye level.")] = None
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -129,6 +151,7 @@ class Right90File(AnswerFile):
 class Left45File(AnswerFile):
     """One file of left_45, and what was measured on it."""
 
+    data: Annotated[Str | None, Field(description="The camera 45 degrees further left, at eye level.")] = None
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -136,6 +159,7 @@ class Left45File(AnswerFile):
 class Left90File(AnswerFile):
     """One file of left_90, and what was measured on it."""
 
+    data: Annotated[Str | None, Field(description="The camera 90 degrees further left, at eye level.")] = None
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -143,7 +167,7 @@ class Left90File(AnswerFile):
 class Failed(BaseModel):
     """An output that was not made, and why."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
 
     output: Str
     code: Str
@@ -163,9 +187,17 @@ class Output(BaseModel):
     right_90: Right90File | None = None
     left_45: Left45File | None = None
     left_90: Left90File | None = None
-    failed: List[Failed] | None = None
+    failed: Annotated[
+        List[Failed] | None,
+        Field(
+            description="Outputs that failed, where the request allows that.",
+        ),
+    ] = None
     seed: Annotated[Int, Field(description="The seed that was used.")]
-    prompt_id: Annotated[Str, Field(description="The run's id in ComfyUI.")]
+    prompt_id: Annotated[Str, Field(description="The run's id in ComfyUI, for questions about it.")]
     timings: Annotated[
-        Dict[Str, Float] | None, Field(description="Seconds of each part of the job, if it was asked for them.")
+        Dict[Str, Float] | None,
+        Field(
+            description="Seconds of each part of the job on the worker, if the request asks for them.",
+        ),
     ] = None

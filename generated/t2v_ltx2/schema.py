@@ -90,10 +90,18 @@ class Input(BaseModel):
 
     output: Annotated[
         OutputOptions | None,
-        Field(strict=False, title="Output", description="How files are given back."),
+        Field(
+            strict=False,
+            title="Output",
+            description="How files are given back. What is omitted is the endpoint's own choice.",
+        ),
     ] = None
     timings: Annotated[
-        Bool, Field(title="Timings", description="Whether the answer says how long each part of the job took.")
+        Bool,
+        Field(
+            title="Timings",
+            description="Whether the answer says how long each part of the job took on the worker.",
+        ),
     ] = False
 
 
@@ -102,8 +110,8 @@ class Output(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
 
-    video: Annotated[Str | None, Field(description="The video (video/mp4), base64.")] = None
-    url: Annotated[Str | None, Field(description="Where it is, if it was delivered by URL.")] = None
+    video: Annotated[Str | None, Field(description="The video, an mp4 file with h264 images and aac sound.")] = None
+    url: Annotated[Str | None, Field(description="Where the file is, for a GET without a log-in.")] = None
     expires_at: Annotated[Str | None, Field(description="Until when the URL works (UTC).")] = None
     media_type: Annotated[Str, Field(description="The file's media type, told by its content.")]
     bytes: Annotated[Int, Field(description="The file's size in bytes.")]
@@ -113,9 +121,12 @@ class Output(BaseModel):
     frame_count: Annotated[Int, Field(description="Number of frames, counted while decoding.")]
     duration_seconds: Annotated[Float, Field(description="Frames by frame rate, in seconds, to two decimals.")]
     seed: Annotated[Int, Field(description="The seed that was used.")]
-    prompt_id: Annotated[Str, Field(description="The run's id in ComfyUI.")]
+    prompt_id: Annotated[Str, Field(description="The run's id in ComfyUI, for questions about it.")]
     timings: Annotated[
-        Dict[Str, Float] | None, Field(description="Seconds of each part of the job, if it was asked for them.")
+        Dict[Str, Float] | None,
+        Field(
+            description="Seconds of each part of the job on the worker, if the request asks for them.",
+        ),
     ] = None
 
     @ModelValidator(mode="after")

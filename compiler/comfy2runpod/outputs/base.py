@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from comfy2runpod.for_people import ForPeople
 from comfy2runpod.quoting import Python, python_list, python_source
 from comfy2runpod_contract.json_types import JsonObject
-from comfy2runpod_contract.media import FILE_MEASURES, Measure, MediaKind, media_facts
+from comfy2runpod_contract.media import ADDRESS_KEYS, FILE_MEASURES, Measure, MediaKind, media_facts
 
-# What stands in the place of a file that is delivered by URL.
-_ADDRESS: JsonObject = {
-    "url": {"type": "string", "format": "uri", "description": "Where the file is, for a GET without a log-in."},
-    "expires_at": {"type": "string", "format": "date-time", "description": "Until when the URL works (UTC)."},
-}
+_FORMATS: Mapping[str, str] = {"url": "uri", "expires_at": "date-time"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +119,10 @@ class FileOutput(OutputBase):
 
     def address_schemas(self) -> JsonObject:
         """Where the file is, and how long."""
-        return {**_ADDRESS}
+        return {
+            one.name: {"type": one.json_type, "format": _FORMATS[one.name], "description": one.description}
+            for one in ADDRESS_KEYS
+        }
 
     def measures(self) -> tuple[Measure, ...]:
         """What is known of every file, and what is measured on one of this kind."""
@@ -130,10 +130,11 @@ class FileOutput(OutputBase):
 
     def measure_schemas(self) -> JsonObject:
         """Each measure; the media type is one of those that it can be."""
-        schemas: JsonObject = {
-            measure.name: {"type": measure.json_type, "description": measure.description} for measure in self.measures()
+        limits: Mapping[str, JsonObject] = {
+            "media_type": {"enum": [*(self.encodings or (self.media_type,))]},
+            "sha256": {"pattern": "^[0-9a-f]{64}$"},
         }
-        types = self.encodings or (self.media_type,)
-        schemas["media_type"] = {"type": "string", "enum": [*types], "description": "The file's media type."}
-        schemas["sha256"] = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The file's sha256."}
-        return schemas
+        return {
+            one.name: {"type": one.json_type, **limits.get(one.name, {}), "description": one.description}
+            for one in self.measures()
+        }

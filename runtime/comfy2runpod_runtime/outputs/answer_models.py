@@ -6,7 +6,11 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from comfy2runpod_contract.media import ADDRESS_KEYS, FILE_MEASURES
+
 Model = TypeVar("Model", bound=BaseModel)
+
+_SAID = {one.name: one.description for one in (*ADDRESS_KEYS, *FILE_MEASURES)}
 
 
 def inline_or_url(model: Model, data: str) -> Model:
@@ -28,11 +32,11 @@ class AnswerFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     data: Annotated[str | None, Field(description="The file, base64.")] = None
-    url: Annotated[str | None, Field(description="Where it is, if it was delivered by URL.")] = None
-    expires_at: Annotated[str | None, Field(description="Until when the URL works (UTC).")] = None
-    media_type: Annotated[str, Field(description="The file's media type, told by its content.")]
-    bytes: Annotated[int, Field(description="The file's size in bytes.")]
-    sha256: Annotated[str, Field(description="The file's sha256, in hexadecimal.")]
+    url: Annotated[str | None, Field(description=_SAID["url"])] = None
+    expires_at: Annotated[str | None, Field(description=_SAID["expires_at"])] = None
+    media_type: Annotated[str, Field(description=_SAID["media_type"])]
+    bytes: Annotated[int, Field(description=_SAID["bytes"])]
+    sha256: Annotated[str, Field(description=_SAID["sha256"])]
 
     @model_validator(mode="after")
     def _in_one_form(self) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from operator import attrgetter
 
 from comfy2runpod import __version__
@@ -11,14 +12,15 @@ from comfy2runpod.fields import Field
 from comfy2runpod.ir.interface import Interface, Model
 from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
-from comfy2runpod.quoting import Word
+from comfy2runpod.quoting import Word, python_text
+from comfy2runpod.stages.emit.answer_models import AnswerModel, answer_models
 from comfy2runpod.stages.emit.client_types import exact_names, file_members, has_literal, python_types, shapes
 from comfy2runpod.stages.emit.environment import client_text, environment, template_text
 from comfy2runpod.stages.emit.openapi import REFUSALS, openapi
 from comfy2runpod.stages.emit.page import page
 from comfy2runpod.stages.emit.python_types import builtins_of, file_classes
 from comfy2runpod.stages.emit.runtime_wheel import WHEELS, pinned, runtime_wheel
-from comfy2runpod.stages.emit.schemas import input_schema, output_schema
+from comfy2runpod.stages.emit.schemas import input_schema, output_schema, reserved_keys
 from comfy2runpod.stages.emit.template_models import (
     assignment,
     early_outputs,
@@ -202,6 +204,7 @@ def _context(interface: Interface) -> dict[str, object]:
     seeds = seed_names(interface)
     takes, gives = input_schema(interface), output_schema(interface)
     classes = file_classes(output.name for output in interface.outputs)
+    models = answer_models(gives, classes)
     client_shapes = shapes(takes, gives, _client_classes(interface), classes)
     example = example_input(interface)
     return {
@@ -216,13 +219,16 @@ def _context(interface: Interface) -> dict[str, object]:
         "shapes": client_shapes,
         "client_literals": has_literal(client_shapes),
         "client_builtins": builtins_of(python_types(client_shapes)),
-        "schema_builtins": builtins_of(_schema_types(interface)),
+        "schema_builtins": builtins_of(_schema_types(interface, models)),
         "file_classes": classes,
         "client_files": file_members(client_shapes, early_outputs(interface)),
         "client_name": f"{interface.name.replace('_', '-')}-client",
         "client_package": f"{interface.name}_client",
         "client_description": f"A typed client of the endpoint {interface.name}",
-        "flat_description": outputs[0].data_text,
+        "answer_models": models,
+        "request_words": {
+            key: python_text(str(schema["description"]), 24, 12) for key, schema in reserved_keys(interface).items()
+        },
         "client_exact": {"input": list(exact_names(takes)), "output": list(exact_names(gives))},
         "input_schema_text": json.dumps(takes, ensure_ascii=True, separators=(",", ":")),
         "facts": {output.name: file_facts(output) for output in interface.outputs},
@@ -264,12 +270,11 @@ def _context(interface: Interface) -> dict[str, object]:
     }
 
 
-def _schema_types(interface: Interface) -> list[str]:
-    """The types of the annotations in schema.py: those of fields, of what is measured, and of what is always there."""
-    types: list[str] = [field_view(field).python_type for field in interface.fields]
-    types += [fact.python_type for output in interface.outputs for fact in file_facts(output)]
-    types += ["Str", "Bool", "Dict[Str, Float]", *("Int" for _ in seed_names(interface))]
-    return types + (["List[Str]"] if takes_choice(interface) or any(one.many for one in interface.outputs) else [])
+def _schema_types(interface: Interface, models: Iterable[AnswerModel]) -> list[str]:
+    """The types of the annotations in schema.py: those of fields, of the answer, and of what a request has anyway."""
+    types: list[str] = [field.python_type() for field in interface.fields]
+    types += [member.type for model in models for member in model.members]
+    return [*types, "Bool", *(["List[Str]"] if takes_choice(interface) else [])]
 
 
 def size_text(model: Model) -> str:

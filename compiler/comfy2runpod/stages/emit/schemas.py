@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.stages.emit.template_models import (
@@ -51,15 +53,15 @@ def input_schema(interface: Interface) -> JsonObject:
         "title": "Input",
         "description": f"What {interface.title} takes.",
         "type": "object",
-        "properties": {**{field.name: field.json_schema() for field in interface.fields}, **_reserved(interface)},
+        "properties": {**{field.name: field.json_schema() for field in interface.fields}, **reserved_keys(interface)},
         "required": [field.name for field in interface.fields if field.required],
         "additionalProperties": False,
     }
 
 
-def _reserved(interface: Interface) -> JsonObject:
+def reserved_keys(interface: Interface) -> Mapping[str, JsonObject]:
     """The keys that a request takes beside its fields, as far as they mean something here."""
-    keys: JsonObject = {}
+    keys: dict[str, JsonObject] = {}
     if gives_files(interface):
         images = takes_image_options(interface)
         keys["output"] = {

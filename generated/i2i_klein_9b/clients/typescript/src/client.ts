@@ -43,11 +43,11 @@ export interface Input {
 
 /** What Flux.2 Klein 9B image edit gives back. */
 export type Output = {
-  /** The file's media type. */
+  /** The file's media type, told by its content. */
   media_type: "image/png" | "image/jpeg" | "image/webp";
   /** The file's size in bytes. */
   bytes: number;
-  /** The file's sha256. */
+  /** The file's sha256, in hexadecimal. */
   sha256: string;
   /** Width in pixels, measured on the decoded image. */
   width: number;

@@ -51,11 +51,11 @@ export interface Input {
 
 /** One file, and what was measured on it. */
 export type CloseUpFile = {
-  /** The file's media type. */
+  /** The file's media type, told by its content. */
   media_type: "image/png" | "image/jpeg" | "image/webp";
   /** The file's size in bytes. */
   bytes: number;
-  /** The file's sha256. */
+  /** The file's sha256, in hexadecimal. */
   sha256: string;
   /** Width in pixels, measured on the decoded image. */
   width: number;
@@ -79,11 +79,11 @@ export type CloseUpFile = {
 
 /** One file, and what was measured on it. */
 export type WideAngleFile = {
-  /** The file's media type. */
+  /** The file's media type, told by its content. */
   media_type: "image/png" | "image/jpeg" | "image/webp";
   /** The file's size in bytes. */
   bytes: number;
-  /** The file's sha256. */
+  /** The file's sha256, in hexadecimal. */
   sha256: string;
   /** Width in pixels, measured on the decoded image. */
   width: number;
@@ -107,11 +107,11 @@ export type WideAngleFile = {
 
 /** One file, and what was measured on it. */
 export type AerialFile = {
-  /** The file's media type. */
+  /** The file's media type, told by its content. */
   media_type: "image/png" | "image/jpeg" | "image/webp";
   /** The file's size in bytes. */
   bytes: number;
-  /** The file's sha256. */
+  /** The file's sha256, in hexadecimal. */
   sha256: string;
   /** Width in pixels, measured on the decoded image. */
   width: number;
@@ -135,11 +135,11 @@ export type AerialFile = {
 
 /** One file, and what was measured on it. */
 export type LowAngleFile = {
-  /** The file's media type. */
+  /** The file's media type, told by its content. */
   media_type: "image/png" | "image/jpeg" | "image/webp";
   /** The file's size in bytes. */
   bytes: number;
-  /** The file's sha256. */
+  /** The file's sha256, in hexadecimal. */
   sha256: string;
   /** Width in pixels, measured on the decoded image. */
   width: number;
@@ -163,11 +163,11 @@ export type LowAngleFile = {
 
 /** One file, and what was measured on it. */
 export type Right45File = {
-  /** The file's media type. */
+  /** The file's media type, told by its content. */
   media_type: "image/png" | "image/jpeg" | "image/webp";
   /** The file's size in bytes. */
   bytes: number;
-  /** The file's sha256. */
+  /** The file's sha256, in hexadecimal. */
   sha256: string;
   /** Width in pixels, measured on the decoded image. */
   width: number;
@@ -191,11 +191,11 @@ export type Right45File = {
 
 /** One file, and what was measured on it. */
 export type Right90File = {
-  /** The file's media type. */
+  /** The file's media type, told by its content. */
   media_type: "image/png" | "image/jpeg" | "image/webp";
   /** The file's size in bytes. */
   bytes: number;
-  /** The file's sha256. */
+  /** The file's sha256, in hexadecimal. */
   sha256: string;
   /** Width in pixels, measured on the decoded image. */
   width: number;
@@ -219,11 +219,11 @@ export type Right90File = {
 
 /** One file, and what was measured on it. */
 export type Left45File = {
-  /** The file's media type. */
+  /** The file's media type, told by its content. */
   media_type: "image/png" | "image/jpeg" | "image/webp";
   /** The file's size in bytes. */
   bytes: number;
-  /** The file's sha256. */
+  /** The file's sha256, in hexadecimal. */
   sha256: string;
   /** Width in pixels, measured on the decoded image. */
   width: number;
@@ -247,11 +247,11 @@ export type Left45File = {
 
 /** One file, and what was measured on it. */
 export type Left90File = {
-  /** The file's media type. */
+  /** The file's media type, told by its content. */
   media_type: "image/png" | "image/jpeg" | "image/webp";
   /** The file's size in bytes. */
   bytes: number;
-  /** The file's sha256. */
+  /** The file's sha256, in hexadecimal. */
   sha256: string;
   /** Width in pixels, measured on the decoded image. */
   width: number;

@@ -36,11 +36,11 @@ export interface Input {
 
 /** What LTX-2 19B text to video gives back. */
 export type Output = {
-  /** The file's media type. */
+  /** The file's media type, told by its content. */
   media_type: "video/mp4";
   /** The file's size in bytes. */
   bytes: number;
-  /** The file's sha256. */
+  /** The file's sha256, in hexadecimal. */
   sha256: string;
   /** Width in pixels, measured on the decoded frames. */
   width: number;
