@@ -1,15 +1,15 @@
-"""The journal of a batch: what has been done, in lines that are on the disk before the next step is taken.
+"""The journal of a batch: its events, each a line of JSON that is on the disk before the next step is taken.
 
     {"journal": 1, "endpoint": …, "inputs": sha256, "count": n}
     {"at": …, "id": …, "event": "sending"}                 before the input is sent
     {"at": …, "id": …, "event": "sent", "job": …}          it is queued
-    {"at": …, "id": …, "event": "unsent"}                  it surely is not
-    {"at": …, "id": …, "event": "uncertain", "message"}    it is, or is not
-    {"at": …, "id": …, "event": "done", "job", "missing"}  its files are on the disk, but for missing outputs
+    {"at": …, "id": …, "event": "unsent"}                  it is certainly not queued
+    {"at": …, "id": …, "event": "uncertain", "message"}    whether it is queued is not known
+    {"at": …, "id": …, "event": "done", "job", "missing"}  its files are on the disk, except missing outputs
     {"at": …, "id": …, "event": "failed", "job"?, "code", "message"}
 
-The last line of an id says how it stands. A process that dies leaves at most one torn line, the last; `sending` as the
-last line of an id means that it died between two lines, so whether the job is queued is not known.
+The last line of an id is its state. A killed process leaves one incomplete line at most, the last. `sending` as the
+last line of an id means that the process was killed between two lines: whether the job is queued is not known.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _VERSION = 1
 
 
 class Event(StrEnum):
-    """What can be said of an input."""
+    """What can happen to an input."""
 
     SENDING = "sending"
     SENT = "sent"
@@ -48,7 +48,7 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How an input stands, as its last line says."""
+    """The state of an input, from its last line."""
 
     event: Event
     job: str | None = None
@@ -57,10 +57,10 @@ class Record:
     missing: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        """What of it is written."""
+        """The keys of its line in the journal."""
         facts = {"event": self.event.value, "job": self.job, "code": self.code, "message": self.message}
-        told: dict[str, object] = {key: value for key, value in facts.items() if value is not None}
-        return {**told, "missing": list(self.missing)} if self.missing else told
+        line: dict[str, object] = {key: value for key, value in facts.items() if value is not None}
+        return {**line, "missing": list(self.missing)} if self.missing else line
 
 
 _DIED = Record(Event.UNCERTAIN, message="the process died while the input was sent")
@@ -73,7 +73,7 @@ class Journal:
         """Opens a folder's journal, or begins one.
 
         Raises:
-            CompileError: it is another batch's, or broken; another process has it; a result's place is taken.
+            CompileError: it is of another batch, broken, or in use by another process, or a result already exists.
             BatchStopped: the folder cannot be written.
         """
         self.folder = folder
@@ -82,7 +82,7 @@ class Journal:
         self._header = {"journal": _VERSION, "endpoint": endpoint, "inputs": inputs.sha256, "count": len(inputs.ids)}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Not behind a link: what that leads to is not in the batch's folder.
+            # Links are not followed: their targets are outside the batch's folder.
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
             self._fd = os.open(self._path, flags, 0o666)
         except OSError as error:
@@ -106,7 +106,7 @@ class Journal:
             raise
 
     def write(self, input_id: str, record: Record) -> None:
-        """Says how an input stands; it is on the disk when this returns.
+        """Appends the state of an input; it is on the disk when this returns.
 
         Raises:
             BatchStopped: the line cannot be written.
@@ -119,7 +119,7 @@ class Journal:
         self._note(input_id, record)
 
     def close(self) -> None:
-        """Lets another process have it."""
+        """Releases the journal for other processes."""
         os.close(self._fd)
 
     def __enter__(self) -> Self:
@@ -127,7 +127,7 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Lets another process have it."""
+        """Releases the journal for other processes."""
         self.close()
 
     def _lock(self) -> None:
@@ -137,7 +137,7 @@ class Journal:
             raise CompileError([BatchRunning(at=Locus(self.folder.as_posix()))]) from None
 
     def _read(self, ids: frozenset[str]) -> bool:
-        """Takes in what is there, without a torn last line; whether there is a journal at all."""
+        """Reads the journal and cuts off an incomplete last line; returns whether there was a journal."""
         whole = 0
         for number, line in enumerate(self._lines(), 1):
             whole += len(line)
@@ -165,12 +165,12 @@ class Journal:
         except ValueError:
             entry = None
         if not isinstance(entry, dict):
-            raise self._broken(number, "it is no JSON object")
+            raise self._broken(number, "it is not a JSON object")
         return entry
 
     def _compare(self, entry: Mapping[str, object]) -> None:
         if entry.get("journal") != _VERSION:
-            raise self._broken(1, "it is not the head of a journal that this version writes")
+            raise self._broken(1, "it is not the header of a journal that this version writes")
         for key, what in (("endpoint", "endpoint"), ("inputs", "inputs' sha256")):
             if entry.get(key) != self._header[key]:
                 theirs, ours = f"{entry.get(key)}", f"{self._header[key]}"
@@ -180,7 +180,7 @@ class Journal:
     def _take(self, entry: Mapping[str, object], number: int, ids: frozenset[str]) -> None:
         input_id, event, missing = entry.get("id"), entry.get("event"), entry.get("missing")
         if not isinstance(input_id, str) or input_id not in ids:
-            raise self._broken(number, "its id is none of the inputs'")
+            raise self._broken(number, "its id is not one of the inputs")
         if event not in list(Event):
             raise self._broken(number, f"its event is {event!r}")
         job, code, message = (_text(entry.get(key)) for key in ("job", "code", "message"))
@@ -196,7 +196,7 @@ class Journal:
             self.records[input_id] = record
 
     def _clear_up(self) -> None:
-        """Removes what a call that was killed left of files that it was fetching."""
+        """Removes incomplete files that a killed call was fetching."""
         for input_id, record in self.records.items():
             if record.event is not Event.DONE:
                 for part in parts_in(self.folder / input_id):
@@ -206,7 +206,7 @@ class Journal:
         taken = sorted(path.name for path in self.folder.iterdir() if path.name in ids)
         if taken:
             at = Locus(self.folder.as_posix())
-            # So that nothing is left of a batch that did not begin.
+            # Nothing must be left of a batch that did not begin.
             self._path.unlink()
             raise CompileError([PlaceTaken(at=at, id=name) for name in taken[:20]])
 
@@ -214,7 +214,7 @@ class Journal:
         line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         before = os.fstat(self._fd).st_size
         try:
-            # A disk that becomes full takes a part of a line; the next try then says why no more fits.
+            # A full disk may accept a part of a line; the next attempt then gives the reason.
             written = 0
             while written < len(line):
                 written += os.write(self._fd, line[written:])
@@ -231,12 +231,12 @@ class Journal:
 
 
 def parts_in(folder: Path) -> list[Path]:
-    """Files in an input's folder that are not whole (`client.media.part_of`)."""
+    """Incomplete files in an input's folder (`client.media.part_of`)."""
     return [path for path in folder.iterdir() if is_part(path.name)] if folder.is_dir() else []
 
 
 def flush_folder(folder: Path) -> None:
-    """Has the names in a folder on the disk."""
+    """Flushes the entries of a folder to the disk."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
