@@ -20,6 +20,7 @@ from typing import Any
 
 from PIL import Image
 
+from tests.patience import HANG_SECONDS
 from tests.standins.comfyui import PROGRAM, ComfyUI, State
 from tests.standins.runpod_queue import RunPodQueue
 from tests.standins.serving import free_port
@@ -223,15 +224,16 @@ class Session:
 
     async def warm(self) -> bool:
         """A first job, after which everything that stays for good is there."""
-        good = await self.succeeds()
+        # Nothing has gone wrong yet: only a machine with much else to do lets it wait.
+        good = await self.succeeds(max(HANG_SECONDS, self.rival.patience_seconds))
         if good:
             await asyncio.sleep(0.2)
             self.base = await self.held()
         return good
 
-    async def succeeds(self) -> bool:
+    async def succeeds(self, patience: float | None = None) -> bool:
         """Whether a job that finds all well is finished."""
-        return judge(await self.result(self.submit()))[0] == SUCCESS
+        return judge(await self.result(self.submit(), patience=patience))[0] == SUCCESS
 
     async def held(self) -> Held:
         assert self.process is not None
