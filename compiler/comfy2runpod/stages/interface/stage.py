@@ -6,18 +6,18 @@ seeds by what their class declares, Save nodes, and the loaders' model lists.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from pathlib import PurePosixPath
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec
 from comfy2runpod.catalog.facts.kinds import Saves
-from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions, nearest
+from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.expressions.bounds import Work
 from comfy2runpod.expressions.expression import Expression, ExpressionError, parse_expression
-from comfy2runpod.fields import Field, Target, is_file, kind_of
+from comfy2runpod.fields import Field, Target
 from comfy2runpod.fields.draft import AspectLimit, Reached
 from comfy2runpod.fields.note import InputAnnotation, Source
 from comfy2runpod.ir.annotation import Annotation, OutputAnnotation
@@ -31,12 +31,14 @@ from comfy2runpod.stages.annotate.annotation import MOST_NAMES
 from comfy2runpod.stages.annotate.plain_text import plain_text
 from comfy2runpod.stages.interface.aspect import aspect_limit
 from comfy2runpod.stages.interface.batches import check_batches
+from comfy2runpod.stages.interface.derived import derived_inputs, derived_outputs, saving
 from comfy2runpod.stages.interface.fed_once import FileNames, check_fed_once, each_once
 from comfy2runpod.stages.interface.fields import Planned, consumers_of, planned, reached_specs
 from comfy2runpod.stages.interface.gpu_pools import GPU_POOLS
-from comfy2runpod.stages.interface.input_files import check_files, unfed_files
+from comfy2runpod.stages.interface.input_files import check_files
 from comfy2runpod.stages.interface.models import find_models
-from comfy2runpod.stages.interface.names import FreeNames, good_name, slug
+from comfy2runpod.stages.interface.names import good_name, slug
+from comfy2runpod.stages.interface.paths import Paths
 from comfy2runpod.stages.interface.surprises import look_for_surprises, separators
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 from comfy2runpod_contract.messages import ANSWER_KEYS, REQUEST_KEYS
@@ -117,9 +119,7 @@ class _Maker:
         self._annotation = annotation
         self.found = Collector()
         self.work = Work()
-        self._exposed: dict[str, list[Exposed]] = {}
-        for item in exposed:
-            self._exposed.setdefault(item.path, []).append(item)
+        self._paths = Paths(graph, exposed)
 
     # Not for `PossibleFields`, which asks for one path at a time.
     @cached_property
@@ -129,7 +129,7 @@ class _Maker:
     @cached_property
     def _output_notes(self) -> tuple[OutputAnnotation, ...]:
         notes = self._annotation.outputs
-        return self._derived_outputs() if notes is None else notes
+        return derived_outputs(self._graph, self._paths, self._annotation) if notes is None else notes
 
     def name(self) -> str:
         name = self._annotation.name or slug(PurePosixPath(self._file).stem)
@@ -167,8 +167,7 @@ class _Maker:
     def _plans(self, limit: Callable[[tuple[Reached, ...]], AspectLimit]) -> Iterator[Planned]:
         notes = self._annotation.inputs
         seen: set[str] = set()
-        derived = islice(self._derived_inputs(), MOST_NAMES + 1)
-        for number, note in enumerate(derived if notes is None else notes):
+        for number, note in enumerate(self._derived_inputs() if notes is None else notes):
             if number == MOST_NAMES:
                 self.found.add(errors.TooManyNames(at=self._at("inputs"), what="inputs", limit=MOST_NAMES))
                 return
@@ -185,9 +184,14 @@ class _Maker:
             if plan is not None:
                 yield plan
 
+    def _derived_inputs(self) -> Iterator[InputAnnotation]:
+        chosen = self._annotation.app_inputs
+        derived = derived_inputs(self._graph, self._paths, chosen, self._output_notes, self.names, self.found)
+        return islice(derived, MOST_NAMES + 1)
+
     def outputs(self, fields: Iterable[Field], save_classes: tuple[str, ...]) -> Iterator[Output]:
         """An answer tells of outputs and seeds side by side; `save_classes` are those that an author could add."""
-        saving, notes = self._saving(), self._output_notes
+        notes = self._output_notes
         if not notes:
             ending = {node.node_class.name: None for node in self._graph.nodes.values() if _may_save(node)}
             at = Locus(self._file)
@@ -206,7 +210,7 @@ class _Maker:
             saves = node.node_class.saves if node is not None else None
             if node is None or saves is None:
                 kind = "no node that runs" if node is None else node.node_class.name
-                there = tuple(f"{n.id} ({n.node_class.name})" for n, _ in saving)
+                there = tuple(f"{n.id} ({n.node_class.name})" for n, _ in saving(self._graph))
                 found = f"node {note.node} ({kind})"
                 may_save = node is not None and _may_save(node)
                 self.found.add(
@@ -231,84 +235,6 @@ class _Maker:
             execution_timeout_seconds=note.execution_timeout_seconds or DEFAULT_EXECUTION_MS // 1000,
         )
 
-    def _derived_inputs(self) -> Iterator[InputAnnotation]:
-        """Fields for what the author exposed without a note: subgraph inputs and App mode's choice, models aside."""
-        free = FreeNames(REQUEST_KEYS)
-        in_answer = ANSWER_KEYS | {note.name for note in self._output_notes}
-        shown = (item for path, items in self._exposed.items() if ":" not in path for item in items)
-        sources = [(item.label or item.name, f"{item.path}.{item.name}") for item in shown]
-        sources += [(name, f"{node_id}.{name}") for node_id, name in self._annotation.app_inputs]
-        reached: set[tuple[str, str]] = set()
-        exposed: set[frozenset[tuple[str, str, str | None]]] = set()
-        taken: set[tuple[str, str, str | None]] = set()
-        for label, path in dict.fromkeys(sources):
-            found = self._resolve(path)
-            reached |= {(node.id, name) for node, _, name, _ in found}
-            if not found or (found[0][1].folders and not is_file(found[0][1])):
-                continue
-            places = frozenset((node.id, name, member) for node, _, name, member in found)
-            if places in exposed:
-                # The same value, exposed by a subgraph and chosen in App mode.
-                continue
-            why = self._unfit(found) or self._fed_elsewhere(places, taken)
-            if why is not None:
-                node_id, _, name = path.partition(".")
-                at = Locus(self._file, node=node_id, input=name)
-                self.found.add(errors.ExposedInputOmitted(at=at, path=path, why=why))
-                continue
-            name = free(label, in_answer if _is_told(found) else ())
-            exposed.add(places)
-            taken |= places
-            yield InputAnnotation(name=name, sources=(Source(path),))
-        # What the author exposed is a choice; a file is none: the worker does not have it.
-        for node, input_name in unfed_files(self._graph, reached):
-            label = input_name if node.title == node.node_class.title else node.title
-            name = free(label)
-            yield InputAnnotation(name=name, sources=(Source(f"{node.id}.{input_name}"),))
-
-    def _unfit(self, reached: list[tuple[BoundNode, InputSpec, str, str | None]]) -> str | None:
-        """Why no field can be made of what an exposed input reaches, None if one can."""
-        for node, spec, name, _ in reached:
-            if kind_of(spec) is None:
-                return f"{node.id}.{name} has the type {spec.type}, which no field can feed"
-            link = as_link(node.inputs.get(name))
-            if link is not None:
-                return f"{node.id}.{name} takes its value over a link from {link.node_id}"
-        return None
-
-    def _fed_elsewhere(
-        self, places: Iterable[tuple[str, str, str | None]], taken: Collection[tuple[str, str, str | None]]
-    ) -> str | None:
-        """Why a value that is exposed would not count, None if it does."""
-        for node_id, name, member in sorted(places, key=str):
-            if (output := self.names.replaced(node_id, name)) is not None:
-                return f"{node_id}.{name} only names the file of {output}, which the worker names itself"
-            if (node_id, name, member) in taken:
-                return f"{node_id}.{name}, to which it leads, is a field already"
-        return None
-
-    def _saving(self) -> list[tuple[BoundNode, Saves]]:
-        return [(node, saves) for node in self._graph.nodes.values() if (saves := node.node_class.saves) is not None]
-
-    def _derived_outputs(self) -> tuple[OutputAnnotation, ...]:
-        # A text that is only shown is meant for the canvas, unless there is nothing else.
-        saved = [(node, saves) for node, saves in self._saving() if not saves.shown] or self._saving()
-        notes: list[OutputAnnotation] = []
-        free = FreeNames(ANSWER_KEYS | set(self._noted_seeds()))
-        for node, saves in saved:
-            kind = saves.kind.value
-            titled = node.title != node.node_class.title
-            name = kind if len(saved) == 1 else (slug(node.title) if titled else f"{kind}_{slug(node.id)}")
-            notes.append(OutputAnnotation(name=free(name), node=node.id))
-        return tuple(notes)
-
-    def _noted_seeds(self) -> Iterator[str]:
-        """The names of the fields that the note makes seeds."""
-        for note in self._annotation.inputs or ():
-            reached = [item for source in note.sources for item in self._resolve(source.path)]
-            if reached and _is_told(reached):
-                yield note.name
-
     def _output(self, note: OutputAnnotation, node: BoundNode, saves: Saves) -> Output:
         return output_class(saves.kind)(
             name=note.name,
@@ -329,11 +255,10 @@ class _Maker:
             except ExpressionError as error:
                 self.found.add(errors.BadExpression(at=at, text=source.expression, problem=str(error)))
                 return
-        resolved = self._resolve(source.path)
+        resolved = self._paths.resolve(source.path)
         if not resolved:
-            node_id, _, name = source.path.partition(".")
-            near = self._near(source.path)
-            detail = self._why_not(node_id, name)
+            near = self._paths.near(source.path)
+            detail = self._paths.why_not(source.path)
             self.found.add(errors.NothingThere(at=at, path=source.path, detail=detail, near=near))
         for node, spec, name, member in resolved:
             current = node.inputs.get(name)
@@ -363,65 +288,12 @@ class _Maker:
                 expression=expression,
             )
 
-    def _resolve(self, path: str) -> list[tuple[BoundNode, InputSpec, str, str | None]]:
-        """The inputs that a path names: node, spec, input and, inside an object-valued widget, the member."""
-        node_id, _, name = path.partition(".")
-        for exposed in self._exposed.get(node_id, ()):
-            if name in (exposed.name, exposed.label):
-                found = [self._input(target, inner) for target, inner in exposed.targets]
-                return [item for item in found if item is not None]
-        item = self._input(node_id, name)
-        return [item] if item is not None else []
-
-    def _input(self, node_id: str, name: str) -> tuple[BoundNode, InputSpec, str, str | None] | None:
-        node = self._graph.nodes.get(node_id)
-        if node is None:
-            return None
-        name = node.node_class.facts.current_name(name)
-        if name in node.specs and name in node.inputs:
-            return node, node.specs[name], name, None
-        outer, _, member = name.rpartition(".")
-        value = node.inputs.get(outer)
-        if outer in node.specs and isinstance(value, dict) and member in value:
-            return node, node.specs[outer], outer, member
-        return None
-
-    def _why_not(self, node_id: str, name: str) -> str:
-        node = self._graph.nodes.get(node_id)
-        if node is not None:
-            names = ", ".join(node.inputs) or "none"
-            return f"node {node_id} ({node.node_class.name}) has no input {name}; its inputs are {names}"
-        exposed = [e.label or e.name for e in self._exposed.get(node_id, ())]
-        if exposed:
-            return f"subgraph {node_id} exposes no input {name}; it exposes {', '.join(exposed)}"
-        return f"there is no node {node_id} that runs"
-
     @cached_property
     def _consumers(self) -> Mapping[str, list[tuple[str, str, InputSpec]]]:
         return consumers_of(self._graph)
 
-    @cached_property
-    def _near(self) -> Suggestions:
-        return Suggestions(dict.fromkeys(self._known_paths()))
-
-    def _known_paths(self) -> Iterator[str]:
-        for exposed in chain.from_iterable(self._exposed.values()):
-            yield f"{exposed.path}.{exposed.name}"
-            if exposed.label:
-                yield f"{exposed.path}.{exposed.label}"
-        for node in self._graph.nodes.values():
-            for name, value in node.inputs.items():
-                if as_link(value) is None:
-                    yield f"{node.id}.{name}"
-
     def _at(self, key: str) -> Locus:
         return self._annotation.at(self._file, key)
-
-
-def _is_told(reached: Iterable[tuple[BoundNode, InputSpec, str, str | None]]) -> bool:
-    """Whether the answer tells of a field that feeds these inputs."""
-    kind = kind_of(*(spec for _, spec, _, _ in reached))
-    return kind is not None and kind.in_answer
 
 
 def _no_limit(_reached: tuple[Reached, ...]) -> AspectLimit:
