@@ -1,1 +1,1 @@
-"""What is done with an endpoint that is there: so far, many calls through its queue (`batch`)."""
+"""Sends many inputs to an endpoint, and writes their results; resumable."""

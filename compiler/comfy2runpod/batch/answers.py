@@ -24,18 +24,18 @@ RESPONSE = "response.json"
 Client: TypeAlias = AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str, object]]
 
 _UNKNOWN = "application/octet-stream"
-# Texts that stand beside a flat file.
+# The text fields beside a flat file.
 _FACTS = frozenset({"media_type", "sha256", "prompt_id", "url", "expires_at"})
-# What a worker says of a job's progress; RunPod may keep it in the place of a result (runpod-python#250).
+# The keys of a progress update, which may overwrite a result (runpod-python#250).
 _PROGRESS = frozenset({"node", "percent", "step", "of", "outputs", "files"})
 _KINDS = frozenset({"image", "video", "audio", "model"})
-# A name comes from outside, and becomes a file's.
+# Names are untrusted, and become file names.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A result: its files, and all of it but their content; `missing` names outputs that failed."""
+    """A parsed result: its files, and the rest of the answer; `missing` lists outputs that failed."""
 
     media: tuple[Medium, ...]
     rest: Mapping[str, object]
@@ -43,12 +43,12 @@ class Answer:
 
 
 def is_progress(output: Mapping[str, object]) -> bool:
-    """Whether what stands in a result's place is only how far the job was."""
+    """Returns whether a progress update has overwritten the result."""
     return "percent" in output and output.keys() <= _PROGRESS
 
 
 def read_answer(output: Mapping[str, object]) -> Answer:
-    """Takes a result apart. In `rest`, a file's name stands in the place of its base64 or address."""
+    """Parses a result. In `rest`, file names replace base64 and URLs."""
     failed = output.get("failed")
     missing = tuple(
         str(one.get("output")) for one in (failed if isinstance(failed, list) else []) if isinstance(one, dict)
@@ -72,13 +72,13 @@ def read_answer(output: Mapping[str, object]) -> Answer:
 
 
 def file_name(medium: Medium) -> str:
-    """What a file is called in its input's folder."""
+    """Returns the name of a file in its input's folder."""
     name = medium.name()
     return name if name != RESPONSE else f"file_{name}"
 
 
 async def keep_answer(client: Client, answer: Answer, folder: Path) -> None:
-    """Writes a result into its folder; all of it is on the disk when this returns.
+    """Writes a result to its folder, and flushes it to disk.
 
     Raises:
         MediaBroken: a file is another than the worker made, or cannot be fetched.
@@ -93,7 +93,7 @@ async def keep_answer(client: Client, answer: Answer, folder: Path) -> None:
 
 def _make_room(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    # Left by a process that died.
+    # Left by a killed process.
     for stale in parts_in(folder):
         stale.unlink()
 
@@ -118,7 +118,7 @@ def _settle(paths: Iterable[Path], rest: Mapping[str, object], folder: Path) -> 
 
 
 def _flat(output: Mapping[str, object]) -> str | None:
-    """The name of the one file that a flat answer holds; None if it is not flat."""
+    """Returns the name of the file in a flat answer; None if the answer is not flat."""
     media_type, size = output.get("media_type"), output.get("bytes")
     if not isinstance(media_type, str) or not ("sha256" in output or isinstance(size, int)):
         return None
@@ -128,7 +128,7 @@ def _flat(output: Mapping[str, object]) -> str | None:
     texts = {key: value for key, value in output.items() if isinstance(value, str) and key not in _FACTS}
     if not texts:
         return None
-    # Other texts there are seldom, and none as long; whether it is whole is the saving's to say.
+    # Other long texts are rare. Whether the file is complete is checked when it is saved.
     name = max(texts, key=lambda key: len(texts[key]))
     return name if _NAME.fullmatch(name) else None
 

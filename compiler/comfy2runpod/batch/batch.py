@@ -1,4 +1,4 @@
-"""The run of a batch: every input sent once, looked at until its end, and kept.
+"""Runs a batch: sends every input once, polls its job, and writes the result.
 
 A number of slots take one piece of work after another: first the jobs that an earlier call had queued, whose results
 may be gone soon, then the inputs that are due, in the file's order. What an input's next step is follows from its last
@@ -37,21 +37,21 @@ from comfy2runpod.client.flow import Options
 from comfy2runpod.diagnostics import Locus
 from comfy2runpod.errors.batch import CannotKeep, EndpointRefused
 
-# So many inputs are on their way to the endpoint at once: what a process that dies leaves uncertain.
+# Concurrent submissions: a killed process leaves at most so many uncertain.
 _SENDING = 4
-# After so many submissions in a row of which nothing is known, no more are risked.
+# The batch stops after so many uncertain submissions in a row.
 _MOST_UNKNOWN = 5
-# How many seconds nothing but faults may come before the batch stops; and if a first answer has never come.
+# How long only failures are tolerated before the batch stops; and before the first answer.
 _PATIENCE, _FIRST_PATIENCE = 300.0, 10.0
-# The first and the longest wait between two looks at a job; in between, a tenth of the time that it has taken.
+# The first and the longest interval between two polls of a job; in between, a tenth of its time so far.
 _POLL_SECONDS = (1.0, 10.0)
-# Seconds before a file that was broken on its way is fetched again: its job has been paid for.
+# The pauses before a broken file is downloaded again, in seconds.
 _FETCH_AGAIN = (2.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a batch is run."""
+    """The options of a batch."""
 
     in_flight: int = 32
     retry_failed: bool = False
@@ -61,7 +61,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an input in this call: done, failed, or uncertain."""
+    """The result of an input in this run: done, failed, or uncertain."""
 
     id: str
     record: Record
@@ -69,23 +69,23 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a batch stands."""
+    """The state of a batch."""
 
     total: int
     done: int
-    # Of those done: with outputs that failed.
+    # Of the done inputs: those with failed outputs.
     partly: int
-    # By code.
+    # Failed inputs by code.
     failed: Mapping[str, int]
     uncertain: int
-    # On their way to the endpoint; uncertain for whoever finds them so.
+    # Being sent; a later run that finds them treats them as uncertain.
     sending: int
     queued: int
     unsent: int
 
     @property
     def complete(self) -> bool:
-        """Whether every input is done."""
+        """Whether all inputs are done."""
         return self.done == self.total
 
 
@@ -93,7 +93,7 @@ OnOutcome: TypeAlias = Callable[[Outcome], None]
 
 
 def summarize(records: Iterable[Record], total: int) -> Summary:
-    """How a batch stands, by the last line of each input."""
+    """Returns the state of a batch from the last entry of each input."""
     events, failed = Counter[Event](), Counter[str]()
     partly = 0
     for record in records:
@@ -108,7 +108,7 @@ def summarize(records: Iterable[Record], total: int) -> Summary:
 
 
 class Batch:
-    """One call of a batch: its inputs (checked), its journal, and the endpoint."""
+    """One run of a batch: its checked inputs, its journal, and the endpoint."""
 
     def __init__(
         self,
@@ -125,19 +125,19 @@ class Batch:
         self._caller = caller
         self._settings = settings
         self._on_outcome = on_outcome
-        # What earlier calls left; a failure of this one waits for the next.
+        # What earlier runs left; a failure in this run waits for the next.
         self._before = dict(journal.records)
         self._sending = asyncio.Semaphore(_SENDING)
         self._unknown = 0
         self._slots: list[asyncio.Task[None]] = []
-        # Those whose submission is on its way: to leave them now would make it uncertain.
+        # Inputs that are being sent: to stop now would make them uncertain.
         self._unbroken: set[asyncio.Task[None] | None] = set()
         self._halted = False
         self._reason: BaseException | None = None
         self._started = 0.0
 
     async def run(self) -> None:
-        """Does all that is due.
+        """Runs the batch.
 
         Raises:
             BatchStopped: the endpoint or the folder cannot be reached.
@@ -151,7 +151,7 @@ class Batch:
             raise self._reason
 
     def halt(self, reason: BaseException | None = None) -> None:
-        """Has the run end soon: nothing more is sent, and what is on its way is waited for. May be called twice."""
+        """Stops the run: sends nothing more, and waits for submissions in progress. Idempotent."""
         if self._halted:
             return
         self._halted, self._reason = True, reason
@@ -160,11 +160,11 @@ class Batch:
                 slot.cancel()
 
     def summary(self) -> Summary:
-        """How the batch stands now."""
+        """Returns the current state."""
         return summarize(self._journal.records.values(), self._total)
 
     def _due(self) -> Iterator[Input | tuple[str, str]]:
-        """What is to be done: the id and job of one that was queued before, or an input to send."""
+        """Yields the work: the id and job of inputs that were queued before, or inputs to send."""
         for input_id, record in self._before.items():
             if record.event is Event.SENT and record.job is not None:
                 yield input_id, record.job
@@ -183,7 +183,7 @@ class Batch:
     async def _slot(self, work: Iterator[Input | tuple[str, str]]) -> None:
         try:
             while not self._halted:
-                # Taken only when it is to be sent: an input may hold ten megabytes.
+                # Read only when it is sent, since an input may have ten megabytes.
                 async with self._sending:
                     one = next(work, None)
                     if one is None:
@@ -200,7 +200,7 @@ class Batch:
             self.halt(error)
 
     async def _send(self, one: Input) -> str | None:
-        """Queues an input; its job, or None if there is none to wait for."""
+        """Queues an input; returns its job, or None if there is none to poll."""
         again, job = True, None
         task = asyncio.current_task()
         while again and not self._halted:
@@ -213,7 +213,7 @@ class Batch:
         return job
 
     async def _submit(self, one: Input) -> tuple[bool, str | None]:
-        """Sends once, with the journal's lines around it: whether to send again, and the job's id."""
+        """Sends an input once, between journal entries; returns whether to send it again, and the job's id."""
         self._journal.write(one.id, Record(Event.SENDING))
         try:
             job = await self._caller.queue(one.request)
@@ -239,14 +239,14 @@ class Batch:
         return False, job
 
     def _not_queued(self, input_id: str) -> None:
-        """A submission that surely was not taken: all is as it was before."""
+        """Records a submission that surely was not queued."""
         self._journal.write(input_id, self._before.get(input_id, Record(Event.UNSENT)))
 
     def _doubt(self, input_id: str, error: CallError) -> None:
-        """An answer to a submission that does not say whether there is a job."""
+        """Records a submission of which it is unknown whether it was queued."""
         status = self._caller.run_status
         if isinstance(error, UnexpectedAnswer) and not 200 <= status < 300:  # noqa: PLR2004 - HTTP's own
-            # A refusal that says nothing of the input: an account without money, a proxy.
+            # Not about the input: an account without credit, or a proxy.
             self._not_queued(input_id)
             raise self._refused(error) from error
         self._end(input_id, Record(Event.UNCERTAIN, message=str(error)))
@@ -255,7 +255,7 @@ class Batch:
             raise self._refused(error) from error
 
     async def _bring(self, input_id: str, job: str) -> None:
-        """Waits for a job's end and keeps what came of it."""
+        """Polls a job until it ends, and records the result."""
 
         async def keep(output: Mapping[str, object]) -> Answer | None:
             if is_progress(output):
@@ -276,7 +276,7 @@ class Batch:
     async def _looked(
         self, job: str, keep: Callable[[Mapping[str, object]], Awaitable[Answer | None]]
     ) -> tuple[Record | None, bool]:
-        """How a job ended, and whether that is final; no record after a fault that may pass.
+        """Returns how a job ended, and whether that is final; None after a temporary failure.
 
         Raises:
             BatchStopped: the endpoint cannot be asked.
@@ -290,7 +290,7 @@ class Batch:
         except JobFailed as error:
             return Record(Event.FAILED, job, error.code, _said(error)), True
         except (ResultGone, InputRefused) as error:
-            # Refused is an id, of a journal, that is none.
+            # A job id of the journal is invalid.
             if isinstance(error, ResultGone) and not await self._is_there():
                 return None, True
             return Record(Event.FAILED, job, "result_gone", str(error)), True
@@ -299,7 +299,7 @@ class Batch:
         except MediaBroken as error:
             return Record(Event.FAILED, job, "media_broken", str(error)), False
         except CallError as error:
-            # The endpoint itself says what nobody can use, and will again; a page in its place passes.
+            # The endpoint's own unusable answer is permanent; an error page is temporary.
             if isinstance(error, UnexpectedAnswer) and (self._caller.answered_at or 0.0) >= begun:
                 return Record(Event.FAILED, job, "unexpected_answer", str(error)), False
             self._trouble(error)
@@ -310,7 +310,7 @@ class Batch:
         return Record(Event.DONE, job, missing=answer.missing), True
 
     async def _is_there(self) -> bool:
-        """Whether the endpoint is; False if it does not say."""
+        """Returns whether the endpoint exists; False if that is unknown."""
         try:
             await self._caller.check_known()
         except EndpointNotFound as error:
@@ -321,7 +321,7 @@ class Batch:
         return True
 
     def _trouble(self, error: CallError) -> None:
-        """A fault that may pass; one that lasts too long ends the batch."""
+        """Handles a temporary failure; one that lasts too long stops the batch."""
         answered = self._caller.answered_at
         since, most = (answered, _PATIENCE) if answered else (self._started, _FIRST_PATIENCE)
         if time.monotonic() - since > most:
@@ -348,6 +348,6 @@ class Batch:
 
 
 def _said(error: JobFailed) -> str:
-    """A failure's message, with those details that it does not say itself."""
+    """Returns the message of a failure, with details that it does not contain."""
     details = [f"{part.field or part.output or 'detail'}: {part.message}" for part in error.details]
     return "; ".join([error.message, *(detail for detail in details if detail not in error.message)])

@@ -1,4 +1,4 @@
-"""An endpoint as a batch calls it: the client's own rules, at a pace that all calls share, and in bounded memory."""
+"""Calls the endpoint of a batch: with the client's rules, a shared rate limit, and limited memory."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from comfy2runpod.client.transport import AsyncClient
 
 _T = TypeVar("_T")
 
-# Answers may hold ten megabytes each, three times over while they are unpacked: so many are had at once.
+# Answers that are decoded at the same time. Each may have ten megabytes, and take three times that while decoding.
 _ANSWERS = 8
 
 
 class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str, object]]):
-    """The calls of one batch."""
+    """The client of one batch."""
 
     def __init__(self, endpoint: str, api_key: str, options: Options) -> None:
         super().__init__(endpoint, api_key, options)
         self.pace = Pace()
-        # When it last answered as it should, of time.monotonic; None until it has.
+        # When the endpoint last answered properly (time.monotonic); None before the first answer.
         self.answered_at: float | None = None
-        # HTTP's status of the last answer to /run.
+        # The HTTP status of the last answer to /run.
         self.run_status = 0
         self._room = asyncio.Semaphore(_ANSWERS)
 
     async def queue(self, request: Mapping[str, object]) -> str:
-        """Queues a job, in one try: what to do about a refusal is the batch's to decide. Its id."""
+        """Queues a job, without retries, which the batch decides on. Returns the job's id."""
         job_id = await self._execute(flow.submit(request, replace(self.options, retries=0)))
         self.pace.well()
         return job_id
@@ -45,7 +45,7 @@ class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str
         return self._http.url
 
     async def kept(self, job_id: str, keep: Callable[[Mapping[str, object]], Awaitable[_T]]) -> _T:
-        """Looks at a job until it ends; what `keep` makes of its output, while there is room for it in memory."""
+        """Polls a job until it ends. Passes its output to `keep`, with limited concurrency, and returns the result."""
         steps: Generator[Send | Wait, Reply, dict[str, object]]
         steps = flow.result(job_id, self.options, (), None, math.inf)
         reply: Reply | None = None
@@ -73,7 +73,7 @@ class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str
                 self._room.release()
 
     async def check_known(self) -> None:
-        """Asks whether the endpoint itself is there: one that is gone knows none of its jobs either.
+        """Checks whether the endpoint exists: a deleted one does not know its jobs either.
 
         Raises:
             EndpointNotFound: it is gone.
@@ -92,9 +92,9 @@ class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str
         if reply.status == 429:  # noqa: PLR2004 - HTTP's own
             self.pace.slow(flow.retry_after_seconds(reply.retry_after))
         elif step.path == "/run" and (reply.status >= 500 or reply.broken is not None):  # noqa: PLR2004 - HTTP's own
-            # A look that fails is tried again by the client's own rule; a submission must not be.
+            # The client retries a failed poll; a submission must not be retried.
             self.pace.slow()
         elif 200 <= reply.status < 300 and reply.body.lstrip()[:1] == b"{":  # noqa: PLR2004 - HTTP's own
-            # Not by a page that says that all is closed.
+            # An error page is not a proper answer.
             self.answered_at = time.monotonic()
         return reply

@@ -1,4 +1,4 @@
-"""The inputs of a batch: a file of JSON lines, read twice and never held.
+"""The inputs of a batch: a file of JSON lines, read twice and never kept in memory.
 
 A line is an input, whose id is the line's number, or `{"id": …, "input": {…}}`. Both, because inputs are most often
 listed by something that knows nothing of us, and because results that are to be found again need a name that does not
@@ -28,13 +28,13 @@ from comfy2runpod.job_input import carries_input
 JOURNAL = "journal.jsonl"
 
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
-# A line of spaces has no end otherwise.
+# Otherwise a line of spaces could be endless.
 _LONGEST_LINE = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One line: its id, and what a job's `input` holds."""
+    """One line: its id, and the job's `input`."""
 
     id: str
     request: JsonObject
@@ -42,17 +42,17 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is known of a file whose lines are all good. `sha256` is of its bytes."""
+    """The properties of a valid file; `sha256` is that of its bytes."""
 
     ids: frozenset[str]
     sha256: str
 
 
 class Inputs:
-    """An open file of inputs; close it, or use it in a `with`."""
+    """An open file of inputs. Close it, or use it in a `with` statement."""
 
     def __init__(self, path: Path, max_request_bytes: int) -> None:
-        """`max_request_bytes` is how large the body of a request may be.
+        """Opens the file; `max_request_bytes` limits the body of a request.
 
         Raises:
             BatchStopped: the file cannot be read.
@@ -60,7 +60,7 @@ class Inputs:
         self._shown = path.as_posix()
         self._most = max_request_bytes
         try:
-            # Not opened first: that waits for whoever writes into a pipe.
+            # Checked before opening, since opening a pipe waits for its writer.
             if stat.S_ISDIR(path.stat().st_mode):
                 raise BatchStopped(CannotRead(at=Locus(self._shown), problem="", is_folder=True))
             if not stat.S_ISREG(path.stat().st_mode):
@@ -71,7 +71,7 @@ class Inputs:
             raise self._unreadable(error.strerror or str(error)) from error
 
     def check(self) -> Checked:
-        """Reads every line.
+        """Checks every line.
 
         Raises:
             CompileError: lines that are no inputs: all of them.
@@ -88,7 +88,7 @@ class Inputs:
                 found.add(line)
                 continue
             ids.add(line.id)
-            # Some file systems take a name in another case for the same.
+            # Some file systems ignore case.
             other = first.setdefault(line.id.casefold(), number)
             if other != number:
                 found.add(DuplicateId(at=self._at(number), id=line.id, first=other, first_at=self._at(other)))
@@ -98,7 +98,7 @@ class Inputs:
         return Checked(frozenset(ids), digest.hexdigest())
 
     def __iter__(self) -> Iterator[Input]:
-        """The inputs in the file's order, from the first; `check` has been passed.
+        """Yields the inputs in the file's order, from the first, after `check`.
 
         Raises:
             CompileError: the file is no longer the one that was checked.
@@ -117,7 +117,7 @@ class Inputs:
         self._file.close()
 
     def __enter__(self) -> Self:
-        """The inputs themselves."""
+        """Returns the inputs."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -125,7 +125,7 @@ class Inputs:
         self.close()
 
     def _raw(self) -> Iterator[tuple[int, bytes]]:
-        """The lines with their numbers. One that is too long comes without its rest, and is no JSON then."""
+        """Yields the lines with their numbers. A line that is too long is truncated, and so is not valid JSON."""
         number = 0
         try:
             self._file.seek(0)
@@ -170,7 +170,7 @@ class Inputs:
         try:
             size = len(json.dumps({"input": request}, allow_nan=False))
         except ValueError:
-            # 1e999 is one to Python, and would go out as a word that JSON does not know.
+            # 1e999 is infinity in Python, which JSON cannot represent.
             return BadLine(at=at, problem="it holds a number that is too large")
         if size > self._most:
             problem = f"its request has {size:,} bytes, an endpoint takes {self._most:,}: give images as https URLs"

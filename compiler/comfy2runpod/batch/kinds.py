@@ -1,4 +1,4 @@
-"""What went wrong in a batch, by kind: equal faults of many inputs are one, with a few of their ids."""
+"""Groups the faults of a batch by kind: similar faults of many inputs are reported once, with some ids."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from comfy2runpod.batch.journal import Event, Record
 
-# Names and numbers in which messages of one kind differ: of jobs, of files, of bytes.
+# Job ids, file names and numbers, in which messages of one kind may differ.
 _OWN = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27,}\w*|\d[\d,._]*", re.IGNORECASE)
 _EXAMPLES = 5
 
 
 @dataclass(slots=True)
 class Kind:
-    """Inputs with one fault: the first's message, how many there are, and the first of their ids."""
+    """Inputs with the same fault: the first message, their number, and some of their ids."""
 
     event: Event
     code: str
@@ -25,7 +25,7 @@ class Kind:
 
 
 def kind_of(record: Record) -> tuple[str, str, str] | None:
-    """What makes two faults the same; None of one that is none."""
+    """Returns the key by which faults are grouped; None if there is no fault."""
     message = ", ".join(record.missing) if record.event is Event.DONE else record.message or ""
     if record.event not in (Event.FAILED, Event.UNCERTAIN) and not record.missing:
         return None
@@ -33,7 +33,7 @@ def kind_of(record: Record) -> tuple[str, str, str] | None:
 
 
 def kinds(records: Iterable[tuple[str, Record]]) -> list[Kind]:
-    """All kinds of faults among the last lines of inputs, the most frequent first."""
+    """Returns the kinds of faults, the most frequent first."""
     found: dict[tuple[str, str, str], Kind] = {}
     for input_id, record in records:
         key = kind_of(record)

@@ -1,11 +1,11 @@
-"""How fast an endpoint is asked: at full speed until it says that this is too fast."""
+"""Rate limiting of a batch: full speed until the endpoint answers 429."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
-# Seconds between two submissions after the first complaint, and at most; and how long a complaint may ask to wait.
+# The interval between submissions after the first 429, its maximum, and the longest Retry-After, in seconds.
 _FIRST, _LONGEST, _LONGEST_ASKED = 0.5, 30.0, 300.0
 
 
@@ -26,25 +26,25 @@ class Pace:
         return self._gap
 
     def slow(self, asked: float | None = None) -> None:
-        """The endpoint complained, or did not answer; `asked` is how many seconds it wants to be left alone."""
+        """Slows down after a 429 or a missing answer; `asked` is the Retry-After in seconds."""
         now = time.monotonic()
-        # Complaints about requests that were on their way together are one.
+        # Several 429 answers to concurrent requests count once.
         if now >= self._held_until:
             self._gap = min(max(2 * self._gap, _FIRST), _LONGEST)
         wait = self._gap if asked is None else min(asked, _LONGEST_ASKED)
         self._held_until = max(self._held_until, now + wait)
 
     def well(self) -> None:
-        """A submission was taken."""
+        """Speeds up after an accepted submission."""
         self._gap = self._gap * 0.9 if self._gap > _FIRST / 10 else 0.0
 
     async def ready(self) -> None:
-        """Waits until anybody may ask."""
+        """Waits until requests are allowed."""
         while (left := self._held_until - time.monotonic()) > 0:  # noqa: ASYNC110 - a time is waited for
             await asyncio.sleep(left)
 
     async def turn(self) -> None:
-        """Waits until one more may be submitted."""
+        """Waits until a submission is allowed."""
         while (left := max(self._next, self._held_until) - time.monotonic()) > 0:  # noqa: ASYNC110 - as above
             await asyncio.sleep(left)
         self._next = time.monotonic() + self._gap

@@ -1,4 +1,4 @@
-"""What ends a batch before its end."""
+"""The error that stops a batch."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from comfy2runpod.diagnostics import UnreachableError
 
 
 class BatchStopped(UnreachableError):
-    """A folder or an endpoint that cannot be reached. The same command goes on later."""
+    """The folder or the endpoint cannot be used. The same command resumes the batch later."""

@@ -27,7 +27,7 @@ Send: TypeAlias = Callable[[str, JsonObject, str | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A prompt in the queue."""
+    """A queued prompt."""
 
     number: int
     prompt_id: str
@@ -71,29 +71,29 @@ class Engine:
     _last: tuple[bytes, dict[str, JsonObject]] | None = None
 
     def submit(self, submission: Submission) -> None:
-        """Puts a prompt at the end of the queue."""
+        """Queues a prompt."""
         self.pending.append(submission)
         self._wake.set()
         self._status()
 
     def remaining(self) -> int:
-        """How many prompts wait or run."""
+        """Returns how many prompts are queued or running."""
         return len(self.pending) + (self.running is not None)
 
     def delete(self, prompt_id: str) -> None:
-        """Takes a waiting prompt out of the queue."""
+        """Removes a pending prompt from the queue."""
         kept = [submission for submission in self.pending if submission.prompt_id != prompt_id]
         self.pending.clear()
         self.pending.extend(kept)
         self._status()
 
     def interrupt(self, prompt_id: str | None) -> None:
-        """Stops what runs, if it is that prompt (None: whatever it is)."""
+        """Interrupts the running prompt, if it is the given one (None: any)."""
         if self.running is not None and prompt_id in (None, self.running.prompt_id):
             self._interrupted.set()
 
     async def run(self) -> None:
-        """Works until it is cancelled."""
+        """Runs queued prompts until it is cancelled."""
         while True:
             while not self.pending:
                 self._wake.clear()
@@ -159,7 +159,7 @@ class Engine:
         outputs: dict[str, JsonObject],
     ) -> None:
         node = work.prompt[node_id]
-        # Others must get their turn: an interruption, or somebody who asks for the queue.
+        # Yields to other tasks, such as an interrupt or a request for the queue.
         await asyncio.sleep(0)
         if self._interrupted.is_set():
             raise _Failed("execution_interrupted", {"node_id": node_id, "node_type": node.class_type, "executed": []})
@@ -184,7 +184,7 @@ class Engine:
             await self._steps(work, node_id, given)
             saved = None
             if node_class.output_node:
-                # What a node saves depends on what it needs, and not on what else the prompt saves.
+                # What a node saves depends only on the nodes that it depends on, not on other outputs.
                 mark = fingerprint({needed: content[needed] for needed in in_order(work.prompt, (node_id,))})
                 saved = await asyncio.to_thread(self._save, node_class, given, mark)
                 if saved is not None and doubt is not None:
@@ -206,7 +206,7 @@ class Engine:
             self._send_node("executed", work, node_id, {"output": saved})
 
     async def _steps(self, work: Submission, node_id: str, given: Mapping[str, Value]) -> None:
-        """Sampling steps, each with its event and its time."""
+        """Runs the sampling steps, each with an event and a delay."""
         sigmas, steps = given.get("sigmas"), given.get("steps")
         if isinstance(sigmas, Sigmas) and "latent_image" in given:
             count = sigmas.steps
@@ -233,11 +233,11 @@ class Engine:
         return saved(node_class, given, mark, place)
 
     def _prefix(self, node: PromptNode) -> Json:
-        """What names the files of an output."""
+        """Returns the file name prefix of an output."""
         return node.inputs.get(_prefix_input(self.catalog.get(node.class_type)))
 
     def _place(self, prefix: str, suffix: str) -> tuple[Path, JsonObject]:
-        """The next free name, as ComfyUI counts them: `prefix_00001_.png`."""
+        """Returns the next free name in ComfyUI's form: `prefix_00001_.png`."""
         subfolder, _, stem = prefix.rpartition("/")
         folder = (self.folder / subfolder).resolve()
         if not folder.is_relative_to(self.folder.resolve()):
@@ -258,7 +258,7 @@ class Engine:
 
 
 class _Failed(Exception):
-    """A prompt that ends early; the event that says why."""
+    """Ends a prompt early; contains the event with the reason."""
 
     def __init__(self, kind: str, data: JsonObject) -> None:
         super().__init__(kind)

@@ -1,4 +1,4 @@
-"""The simulator's input folder: what was uploaded, and what LoadImage finds in it."""
+"""The simulator's input folder: uploaded files, and what LoadImage reads from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from comfy2runpod.shapes.values import InputImage, NodeError
 
 @dataclass(frozen=True, slots=True)
 class InputFiles:
-    """The files below one folder."""
+    """The files in one folder and its subfolders."""
 
     folder: Path
 
@@ -46,7 +46,7 @@ class InputFiles:
         return names
 
     def store(self, subfolder: str, name: str, content: bytes, *, overwrite: bool) -> str | None:
-        """Keeps a file as ComfyUI does: the name that it got, None if it would lie outside the folder."""
+        """Stores a file as ComfyUI does; returns its name, or None if it would be outside the folder."""
         root = self.folder.resolve()
         path = (root / subfolder / name).resolve()
         if not path.is_relative_to(root):
@@ -75,7 +75,7 @@ class InputFiles:
             raise NodeError(f"PIL.{type(error).__name__}", "cannot identify image file") from error
 
     def by_content(self, prompt: Prompt, catalog: Catalog) -> Prompt:
-        """The prompt with what its images hold in place of their names, which differ from job to job."""
+        """Returns the prompt with the contents of its images in place of their names, which differ from job to job."""
         return {
             node_id: PromptNode(
                 node.class_type,
@@ -93,12 +93,12 @@ class InputFiles:
 
 
 def reads_image(class_type: str, name: str, catalog: Catalog) -> bool:
-    """Whether an input names an image in the input folder."""
+    """Returns whether an input names an image in the input folder."""
     return _reads(class_type, name, catalog) == "image"
 
 
 def _reads(class_type: str, name: str, catalog: Catalog) -> str | None:
-    """What kind of file of the input folder an input names."""
+    """Returns the kind of file in the input folder that an input names."""
     node_class = catalog.get(class_type)
     spec = None if node_class is None else node_class.by_name.get(name)
     return None if spec is None or INPUT_FOLDER not in spec.folders else spec.upload

@@ -27,7 +27,7 @@ _SAMPLES = 1024
 
 
 def fingerprint(prompt: Prompt) -> bytes:
-    """What a prompt's media are drawn from: all of it but the names of the files it saves."""
+    """Returns the fingerprint of a prompt from which its media are generated: all of it but the output file names."""
     content = {
         node_id: [node.class_type, {k: v for k, v in node.inputs.items() if k != "filename_prefix"}]
         for node_id, node in prompt.items()
@@ -36,12 +36,12 @@ def fingerprint(prompt: Prompt) -> bytes:
 
 
 def save_image(images: Images, index: int, mark: bytes, path: Path) -> None:
-    """One PNG of a batch."""
+    """Writes one PNG of a batch."""
     _image(images.width, images.height, hashlib.sha256(mark + bytes([index % 256])).digest()).save(path)
 
 
 def save_animation(images: Images, fps: float, mark: bytes, path: Path) -> None:
-    """An animated PNG or WebP, by the path's ending, with a bar that moves.
+    """Writes an animated PNG or WebP, by the file name extension, with a moving bar.
 
     Raises:
         NodeError: the rate is none.
@@ -53,13 +53,13 @@ def save_animation(images: Images, fps: float, mark: bytes, path: Path) -> None:
 
 
 def save_sound(sound: Sound, mark: bytes, path: Path) -> None:
-    """A flac, mp3 or ogg (Opus) file, by the path's ending: a tone.
+    """Writes a tone as a flac, mp3 or ogg (Opus) file, by the file name extension.
 
     Raises:
         NodeError: the encoder refuses the rate or the length, as it would on the real server.
     """
     codec, layout, kind = _SOUNDS[path.suffix.removeprefix(".")]
-    # What the real node resamples to, which Opus alone needs.
+    # The real node resamples to this rate, which only Opus needs.
     rate = 48000 if codec == "libopus" else sound.rate
     try:
         with av.open(path, "w") as container:
@@ -75,7 +75,7 @@ def save_sound(sound: Sound, mark: bytes, path: Path) -> None:
 
 
 def save_shape(mark: bytes, path: Path) -> None:
-    """A GLB: one triangle, named for what it is."""
+    """Writes a GLB of one triangle, named as simulated."""
     corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, mark[0] / 255]], np.float32)
     binary = corners.tobytes()
     scene = {
@@ -103,7 +103,7 @@ def save_shape(mark: bytes, path: Path) -> None:
 
 
 def save_video(clip: Clip, mark: bytes, path: Path, codec: str = "libx264") -> None:
-    """An mp4 or webm, by the path's ending, with sound if there is any: an image with a bar that moves over it.
+    """Writes an mp4 or webm, by the file name extension, with audio if there is any: an image with a moving bar.
 
     Raises:
         NodeError: the encoder refuses the size or the rate, as it would on the real server.
@@ -166,7 +166,7 @@ def _samples(seconds: float, rate: int, mark: bytes) -> list[av.AudioFrame]:
 
 
 def _image(width: int, height: int, mark: bytes) -> Image.Image:
-    """A two-coloured slope with the word on it, drawn from the prompt's fingerprint."""
+    """Draws a gradient of two colours from the fingerprint, with the word SIMULATED."""
     across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
     down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     first, second = np.array(list(mark[:3]), np.float32), np.array(list(mark[3:6]), np.float32)

@@ -32,7 +32,7 @@ _MAX_BODY = 100 << 20
 
 @dataclass(slots=True)
 class Simulator:
-    """One simulated ComfyUI on loopback, for as long as the context is open; `url` is where it answers."""
+    """A simulated ComfyUI on loopback. It is an asynchronous context manager; `url` is its base URL."""
 
     catalog: Catalog
     port: int = 0
@@ -49,7 +49,7 @@ class Simulator:
     _number: int = 0
 
     async def __aenter__(self) -> Simulator:
-        """Starts to listen."""
+        """Starts the server."""
         self._folder = scratch_folder("simulator")
         root = self._folder.__enter__()
         self._inputs = InputFiles(root / "input")
@@ -85,7 +85,7 @@ class Simulator:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops, and throws its media away."""
+        """Stops the server, and deletes its media."""
         if self._worker is not None:
             self._worker.cancel()
             with suppress(asyncio.CancelledError):
@@ -96,7 +96,7 @@ class Simulator:
             self._folder.__exit__(None, None, None)
 
     def unknown_sizes(self) -> tuple[UnknownSize, ...]:
-        """The files of the last prompt whose size stands for one that is not known, and why."""
+        """The files of the last prompt with an uncertain size, and why it is uncertain."""
         return tuple(self._engine.unknown.values())
 
     async def _post_prompt(self, request: web.Request) -> web.Response:
@@ -240,7 +240,7 @@ def _queue_entry(submission: Submission) -> list[Json]:
 
 @contextmanager
 def running_simulator(catalog: Catalog, *, port: int = 0, seconds_per_step: float = 0.0) -> Iterator[Simulator]:
-    """A simulator on a thread of its own, for callers that are not async."""
+    """Runs a simulator on a thread, for callers that are not async."""
     simulator = Simulator(catalog, port=port, seconds_per_step=seconds_per_step)
     ready, stop = threading.Event(), threading.Event()
     failed: list[OSError] = []

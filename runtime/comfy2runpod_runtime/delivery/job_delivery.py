@@ -11,7 +11,7 @@ from comfy2runpod_runtime.delivery.bucket import Bucket, BucketAccess, StoredFil
 from comfy2runpod_runtime.delivery.s3_config import job_bucket
 from comfy2runpod_runtime.errors import DeliveryFailed, FieldFault, InvalidInput, OutputTooLarge
 from comfy2runpod_runtime.inputs.request_options import Delivery
-from comfy2runpod_runtime.outputs.answer import Collected, Part, Result
+from comfy2runpod_runtime.outputs.answer import AnswerPart, FileResult, Result
 from comfy2runpod_runtime.settings import Settings
 
 _CONCURRENT_UPLOADS = 3
@@ -41,7 +41,7 @@ class JobDelivery:
         """Whether files can be uploaded before the job ends: progress updates can contain URLs, but not files."""
         return self._delivery == "url"
 
-    async def deliver(self, results: Sequence[Result], prompt_id: str) -> tuple[Part, ...]:
+    async def deliver(self, results: Sequence[Result], prompt_id: str) -> tuple[AnswerPart, ...]:
         """Encodes or uploads the results.
 
         Args:
@@ -65,11 +65,11 @@ class JobDelivery:
             return await asyncio.to_thread(lambda: tuple(result.inline() for result in results))
         parts = await self._upload_all(bucket, results, prompt_id)
         self._delivered_keys |= {
-            bucket.key(prompt_id, result.file_name) for result in results if isinstance(result, Collected)
+            bucket.key(prompt_id, result.file_name) for result in results if isinstance(result, FileResult)
         }
         return parts
 
-    async def upload_early(self, results: Sequence[Result], prompt_id: str) -> tuple[Part, ...]:
+    async def upload_early(self, results: Sequence[Result], prompt_id: str) -> tuple[AnswerPart, ...]:
         """Uploads results of a running job. They are deleted again unless `deliver` gets them in the end.
 
         Args:
@@ -83,7 +83,7 @@ class JobDelivery:
             raise DeliveryFailed("The result could not be stored: there is no bucket.")
         return await self._upload_all(self._bucket, results, prompt_id)
 
-    async def _upload_all(self, bucket: Bucket, results: Sequence[Result], prompt_id: str) -> tuple[Part, ...]:
+    async def _upload_all(self, bucket: Bucket, results: Sequence[Result], prompt_id: str) -> tuple[AnswerPart, ...]:
         uploads = [asyncio.create_task(self._upload(bucket, result, prompt_id)) for result in results]
         try:
             return tuple(await asyncio.gather(*uploads))
@@ -93,14 +93,14 @@ class JobDelivery:
             await asyncio.gather(*uploads, return_exceptions=True)
             raise
 
-    async def _upload(self, bucket: Bucket, result: Result, prompt_id: str) -> Part:
-        if not isinstance(result, Collected):
+    async def _upload(self, bucket: Bucket, result: Result, prompt_id: str) -> AnswerPart:
+        if not isinstance(result, FileResult):
             return result.inline()
         key = bucket.key(prompt_id, result.file_name)
         async with self._upload_slots:
             if key not in self._stored or self._stored[key].sha256 != result.sha256:
                 self._stored[key] = await bucket.upload(result.path, key, result.measures.media_type, result.sha256)
-        return result.elsewhere(self._stored[key].to_json())
+        return result.by_url(self._stored[key].to_json())
 
     async def __aenter__(self) -> JobDelivery:
         """Returns the delivery."""

@@ -10,7 +10,7 @@ from comfy2runpod_contract.media import file_ending
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.history import History, SavedFile
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
-from comfy2runpod_runtime.outputs.answer import Collected, Result, Shown, sha256_of
+from comfy2runpod_runtime.outputs.answer import FileResult, Result, TextResult, sha256_of
 from comfy2runpod_runtime.outputs.base import Output
 
 
@@ -79,7 +79,7 @@ async def prepare_results(
     """
     return tuple(
         [
-            Shown(output, item)
+            TextResult(output, item)
             if isinstance(item, str)
             else await asyncio.to_thread(_prepare_file, output, index, item, options)
             for index, item in enumerate(fetched)
@@ -87,8 +87,8 @@ async def prepare_results(
     )
 
 
-def _prepare_file(output: Output, index: int, path: Path, options: RequestOptions) -> Collected:
+def _prepare_file(output: Output, index: int, path: Path, options: RequestOptions) -> FileResult:
     path, measures = output.prepared(path, options)
     suffix = f"_{index + 1:02d}" if output.many else ""
     name = f"{output.name}{suffix}{file_ending(measures.media_type)}"
-    return Collected(output, path, name, path.stat().st_size, sha256_of(path), measures)
+    return FileResult(output, path, name, path.stat().st_size, sha256_of(path), measures)

@@ -35,7 +35,7 @@ from comfy2runpod_runtime.job.job import Job
 from comfy2runpod_runtime.job.job_states import JobState
 from comfy2runpod_runtime.job.progress_reporter import ProgressReporter
 from comfy2runpod_runtime.job.prompt import Prompt, ancestors, pruned, title_of
-from comfy2runpod_runtime.outputs.answer import Result, answer_of
+from comfy2runpod_runtime.outputs.answer import Result, build_answer
 from comfy2runpod_runtime.outputs.base import Output
 
 # The time limit for telling ComfyUI to stop: the next job waits meanwhile.
@@ -114,7 +114,7 @@ class _Execution:
         lifecycle.sizes.update({result.output.name: result.size for result in results})
         lifecycle.transition_to(JobState.MEASURED)
         parts = await job.delivery.deliver(results, job.run.prompt_id)
-        return answer_of(job.outputs, parts, self._failed)
+        return build_answer(job.outputs, parts, self._failed)
 
     async def _run_prompt(self, remaining: list[Output], events: EventStream) -> None:
         """Runs the part of the prompt that the remaining outputs depend on.

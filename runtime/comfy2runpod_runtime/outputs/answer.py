@@ -1,4 +1,4 @@
-"""Results -> the media part of an answer."""
+"""Builds the media part of an answer from the results."""
 
 from __future__ import annotations
 
@@ -15,20 +15,26 @@ from comfy2runpod_runtime.errors import JobError
 from comfy2runpod_runtime.outputs.base import Output
 from comfy2runpod_runtime.outputs.measures import Measures
 
-_CHUNK = 3 << 18  # a multiple of three: each chunk's base64 stands alone
+_CHUNK = 3 << 18  # a multiple of three, so that the base64 of chunks can be concatenated
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A result as it stands in an answer; a flat one calls `data` or `text` by the output's name."""
+class AnswerPart:
+    """A result in the form of the answer. In a flat answer, `data` or `text` is renamed to the output's name."""
 
     output: Output
     fields: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
-    """A downloaded and measured file of an output, as it will be sent; `size` in bytes, `file_name` for storage."""
+class FileResult:
+    """A downloaded and measured file of an output.
+
+    Attributes:
+        file_name: its name in a bucket.
+        size: in bytes.
+        sha256: in hexadecimal.
+    """
 
     output: Output
     path: Path
@@ -37,13 +43,17 @@ class Collected:
     sha256: str
     measures: Measures
 
-    def inline(self) -> Part:
-        """The file itself, and what is known of it."""
-        return Part(self.output, {DATA: _encoded(self.path), **self._facts()})
+    def inline(self) -> AnswerPart:
+        """Returns the file as base64, with its measures."""
+        return AnswerPart(self.output, {DATA: _encoded(self.path), **self._facts()})
 
-    def elsewhere(self, where: JsonObject) -> Part:
-        """Where the file is, and what is known of it."""
-        return Part(self.output, {**where, **self._facts()})
+    def by_url(self, location: JsonObject) -> AnswerPart:
+        """Returns the URL of the file, with its measures.
+
+        Args:
+            location: `url` and `expires_at`.
+        """
+        return AnswerPart(self.output, {**location, **self._facts()})
 
     def _facts(self) -> JsonObject:
         return {
@@ -55,7 +65,7 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class TextResult:
     """A text of an output."""
 
     output: Output
@@ -63,24 +73,24 @@ class Shown:
 
     @property
     def size(self) -> int:
-        """Bytes of the text."""
+        """The size of the text in bytes."""
         return len(self.text.encode())
 
-    def inline(self) -> Part:
-        """The text."""
-        return Part(self.output, {TEXT: self.text})
+    def inline(self) -> AnswerPart:
+        """Returns the text."""
+        return AnswerPart(self.output, {TEXT: self.text})
 
 
-Result: TypeAlias = Collected | Shown
+Result: TypeAlias = FileResult | TextResult
 
 
-def answer_of(declared: Sequence[Output], parts: Sequence[Part], failed: Mapping[str, JobError]) -> JsonObject:
-    """The media part of an answer: flat for a single file, else an object (or a list of them) for each output made.
+def build_answer(declared: Sequence[Output], parts: Sequence[AnswerPart], failed: Mapping[str, JobError]) -> JsonObject:
+    """Returns the media part of an answer: flat for a single file, else an object or a list for each output.
 
     Args:
-        declared: all outputs of the endpoint, in its order.
-        parts: what was made of those that were wanted.
-        failed: why others were not, where the caller takes what there is.
+        declared: all outputs of the endpoint, in order.
+        parts: the results of the requested outputs.
+        failed: the errors of failed outputs, with `allow_partial`.
     """
     if is_flat([output.many for output in declared]):
         (part,) = parts
@@ -98,13 +108,13 @@ def answer_of(declared: Sequence[Output], parts: Sequence[Part], failed: Mapping
 
 
 def sha256_of(path: Path) -> str:
-    """The file's sha256, in hexadecimal."""
+    """Returns the sha256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _encoded(path: Path) -> str:
-    """The file as base64 text, read in chunks so that its bytes are never whole beside the text."""
+    """Encodes a file as base64, in chunks, so that its bytes are never completely in memory beside the text."""
     parts = []
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

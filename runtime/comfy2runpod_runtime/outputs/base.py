@@ -1,4 +1,4 @@
-"""What every kind of output is to the worker: what a node saved for it, whether that is whole, and what it measures."""
+"""The base classes of outputs: which files of a node belong to one, and how they are checked and measured."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ MeasuresT = TypeVar("MeasuresT", bound=Measures)
 
 @dataclass(frozen=True, slots=True)
 class Output(ABC):
-    """A named output and the node that saves it. `many`: everything that the node saves, as a list."""
+    """A named output and the node that saves it. With `many`, it is a list of all files of the node."""
 
-    # Whether it is a file, which may be given by URL, and before the job ends.
+    # Whether it is a file, which can be uploaded, also before the job ends.
     is_file: ClassVar[bool]
 
     name: str
@@ -31,22 +31,29 @@ class Output(ABC):
 
     @abstractmethod
     def is_saved(self, history: History) -> bool:
-        """Whether a prompt that has ended left anything for this output."""
+        """Returns whether the node saved anything for this output."""
 
     @abstractmethod
     def saved(self, history: History, title: str) -> tuple[SavedFile | str, ...]:
-        """What this output is made of: files that are to be downloaded, or texts.
+        """Returns what the node saved: files to download, or texts.
+
+        Args:
+            history: the finished prompt.
+            title: the node's title, for messages.
 
         Raises:
-            OutputMissing: the node saved nothing, or more than one where one is expected.
+            OutputMissing: the node saved nothing, or several items where one is expected.
         """
 
     @abstractmethod
     def prepared(self, path: Path, options: RequestOptions) -> tuple[Path, Measures]:
-        """A downloaded file as it is given back, without ComfyUI's metadata, and what was measured on it.
+        """Measures a downloaded file, removes ComfyUI's metadata, and encodes it as requested.
+
+        Returns:
+            The file to return, and its measures.
 
         Raises:
-            OutputInvalid: it is not of this kind, not whole, or not of the type that the endpoint promises.
+            OutputInvalid: it is of another kind, corrupt, or not of the type that the endpoint promises.
         """
 
     def _one_or_many(self, saved: tuple[Thing, ...], title: str, what: str) -> tuple[Thing, ...]:
@@ -61,46 +68,46 @@ class Output(ABC):
 
 @dataclass(frozen=True, slots=True)
 class FileOutput(Output):
-    """What every output has that is a file; a kind says how one is measured."""
+    """The base class of outputs that are files. Subclasses define `decode`."""
 
     is_file: ClassVar[bool] = True
 
     @abstractmethod
     def decode(self, path: Path) -> Measures:
-        """Decodes a file whole, and measures it.
+        """Decodes a file completely, and measures it.
 
         Raises:
-            OutputInvalid: it is not of this kind, or not whole.
+            OutputInvalid: it is of another kind, or corrupt.
         """
 
     def measure(self, path: Path) -> Measures:
-        """Decodes a file whole, and measures it.
+        """Decodes a file completely, measures it, and checks its media type.
 
         Raises:
-            OutputInvalid: it is not of this kind, not whole, or not of the type that the endpoint promises.
+            OutputInvalid: it is of another kind, corrupt, or not of the type that the endpoint promises.
         """
         return self.promised(self.decode(path))
 
     def promised(self, measures: MeasuresT) -> MeasuresT:
-        """What was measured, if the file is of the type that the endpoint promises.
+        """Returns the measures after checking the media type.
 
         Raises:
-            OutputInvalid: it is of another.
+            OutputInvalid: the type is not the one that the endpoint promises.
         """
         if measures.media_type != self.media_type:
             raise OutputInvalid(f"The file for {self.name} is {measures.media_type}, not {self.media_type}.")
         return measures
 
     def is_saved(self, history: History) -> bool:
-        """Whether the node saved a file."""
+        """Returns whether the node saved a file."""
         return bool(history.files.get(self.node))
 
     def saved(self, history: History, title: str) -> tuple[SavedFile, ...]:
-        """The files that the node saved."""
+        """Returns the files that the node saved."""
         return self._one_or_many(history.files.get(self.node, ()), title, "file")
 
     def prepared(self, path: Path, options: RequestOptions) -> tuple[Path, Measures]:
-        """The file as it was saved, but for ComfyUI's metadata."""
+        """Returns the file without ComfyUI's metadata, and its measures."""
         del options
         measures = self.measure(path)
         clean = stripped(path, measures.media_type)
