@@ -165,3 +165,15 @@ def test_no_further_place_is_no_line_and_of_many_only_the_first_are_lines() -> N
     many = TwoPlaces(at=at, field="", other=None, more=(at,) * 1000)
     assert render([many]).count("\n  also: ") == 6
     assert "  also: 995 more places\n" in render([many])
+
+
+def test_equal_diagnostics_are_those_of_one_class_with_equal_fields() -> None:
+    at = Locus("a.json")
+    first = TwoPlaces(at=at, field="seed", other=None, more=())
+    assert first == TwoPlaces(at=at, field="seed", other=None, more=())
+    assert hash(first) == hash(TwoPlaces(at=at, field="seed", other=None, more=()))
+    assert first != TwoPlaces(at=at, field="width", other=None, more=())
+    assert first != at
+    assert repr(first) == f"TwoPlaces(at={at!r}, field='seed', other=None, more=())"
+    with pytest.raises(AttributeError):
+        first.field = "width"  # type: ignore[misc]

@@ -74,7 +74,8 @@ class _DeclaredByFields:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        dataclass(frozen=True, kw_only=True)(cls)
+        # The base compares and shows all of them: to generate that for each class takes half of their import time.
+        dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
 
 
 class Diagnostic(_DeclaredByFields):
@@ -99,6 +100,19 @@ class Diagnostic(_DeclaredByFields):
                 text.check(cls)
         for field in fields(cls):
             _check(field.metadata.get(_LABEL, ""), cls)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and type(other) is type(self) and self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._compared()))
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
+        return f"{type(self).__name__}({values})"
+
+    def _compared(self) -> tuple[object, ...]:
+        return tuple(getattr(self, field.name) for field in fields(self) if field.compare)
 
     @property
     def position(self) -> tuple[int, int] | None:
