@@ -1,6 +1,6 @@
 """What an answer may hold: one module a kind of output, with all that the kind is.
 
-A new kind is a module here, a member of `Output` and a case below; a module of the runtime's `outputs/`, which
+A new kind is a module here and a case below; a module of the runtime's `outputs/`, which
 measures its files, and its name in the runtime's face; and what compiler and worker agree on about it, in the contract
 (`media.py`). Which nodes save it is a fact of each node.
 """
@@ -32,25 +32,25 @@ __all__ = [
     "output_class",
 ]
 
-Output: TypeAlias = (
-    VideoOutput | ImageOutput | AudioOutput | AnimationOutput | Model3DOutput | DrawingOutput | TextOutput
-)
+Output: TypeAlias = OutputBase
 
 
 def output_class(kind: MediaKind) -> type[Output]:
-    """The type of outputs of a kind."""
+    """The type of outputs of a kind; mypy refuses one here that lacks what a kind has to say (`type-abstract`)."""
+    found: type[Output]
     match kind:
         case MediaKind.VIDEO:
-            return VideoOutput
+            found = VideoOutput
         case MediaKind.IMAGE:
-            return ImageOutput
+            found = ImageOutput
         case MediaKind.AUDIO:
-            return AudioOutput
+            found = AudioOutput
         case MediaKind.ANIMATION:
-            return AnimationOutput
+            found = AnimationOutput
         case MediaKind.MODEL3D:
-            return Model3DOutput
+            found = Model3DOutput
         case MediaKind.DRAWING:
-            return DrawingOutput
+            found = DrawingOutput
         case MediaKind.TEXT:
-            return TextOutput
+            found = TextOutput
+    return found
