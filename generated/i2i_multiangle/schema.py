@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Input(BaseModel):
-    """A job's input."""
+    """What Eight camera angles of one image takes."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
 
@@ -80,6 +80,7 @@ class Input(BaseModel):
         List[Literal["close_up", "wide_angle", "aerial", "low_angle", "right_45", "right_90", "left_45", "left_90"]] | None,
         Field(
             min_length=1,
+            json_schema_extra={"uniqueItems": True},
             title="Outputs",
             description="Which outputs are made; omitted, all. Only the part of the workflow that they need runs.",
         ),
@@ -103,7 +104,19 @@ class Input(BaseModel):
 class CloseUpFile(AnswerFile):
     """One file of close_up, and what was measured on it."""
 
-    data: Annotated[Str | None, Field(description="From the front, at eye level, near.")] = None
+    data: Annotated[
+        Str | None,
+        Field(
+            json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+            description="From the front, at eye level, near.",
+        ),
+    ] = None
+    media_type: Annotated[
+        Literal["image/png", "image/jpeg", "image/webp"],
+        Field(
+            description="The file's media type, told by its content.",
+        ),
+    ]
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -111,7 +124,19 @@ class CloseUpFile(AnswerFile):
 class WideAngleFile(AnswerFile):
     """One file of wide_angle, and what was measured on it."""
 
-    data: Annotated[Str | None, Field(description="From the front, at eye level, far.")] = None
+    data: Annotated[
+        Str | None,
+        Field(
+            json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+            description="From the front, at eye level, far.",
+        ),
+    ] = None
+    media_type: Annotated[
+        Literal["image/png", "image/jpeg", "image/webp"],
+        Field(
+            description="The file's media type, told by its content.",
+        ),
+    ]
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -119,7 +144,19 @@ class WideAngleFile(AnswerFile):
 class AerialFile(AnswerFile):
     """One file of aerial, and what was measured on it."""
 
-    data: Annotated[Str | None, Field(description="From the front, 60 degrees from above, far.")] = None
+    data: Annotated[
+        Str | None,
+        Field(
+            json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+            description="From the front, 60 degrees from above, far.",
+        ),
+    ] = None
+    media_type: Annotated[
+        Literal["image/png", "image/jpeg", "image/webp"],
+        Field(
+            description="The file's media type, told by its content.",
+        ),
+    ]
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -127,7 +164,19 @@ class AerialFile(AnswerFile):
 class LowAngleFile(AnswerFile):
     """One file of low_angle, and what was measured on it."""
 
-    data: Annotated[Str | None, Field(description="From the front, 30 degrees from below.")] = None
+    data: Annotated[
+        Str | None,
+        Field(
+            json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+            description="From the front, 30 degrees from below.",
+        ),
+    ] = None
+    media_type: Annotated[
+        Literal["image/png", "image/jpeg", "image/webp"],
+        Field(
+            description="The file's media type, told by its content.",
+        ),
+    ]
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -135,7 +184,19 @@ class LowAngleFile(AnswerFile):
 class Right45File(AnswerFile):
     """One file of right_45, and what was measured on it."""
 
-    data: Annotated[Str | None, Field(description="The camera 45 degrees further right, at eye level.")] = None
+    data: Annotated[
+        Str | None,
+        Field(
+            json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+            description="The camera 45 degrees further right, at eye level.",
+        ),
+    ] = None
+    media_type: Annotated[
+        Literal["image/png", "image/jpeg", "image/webp"],
+        Field(
+            description="The file's media type, told by its content.",
+        ),
+    ]
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -143,7 +204,19 @@ class Right45File(AnswerFile):
 class Right90File(AnswerFile):
     """One file of right_90, and what was measured on it."""
 
-    data: Annotated[Str | None, Field(description="The camera 90 degrees further right, at eye level.")] = None
+    data: Annotated[
+        Str | None,
+        Field(
+            json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+            description="The camera 90 degrees further right, at eye level.",
+        ),
+    ] = None
+    media_type: Annotated[
+        Literal["image/png", "image/jpeg", "image/webp"],
+        Field(
+            description="The file's media type, told by its content.",
+        ),
+    ]
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -151,7 +224,19 @@ class Right90File(AnswerFile):
 class Left45File(AnswerFile):
     """One file of left_45, and what was measured on it."""
 
-    data: Annotated[Str | None, Field(description="The camera 45 degrees further left, at eye level.")] = None
+    data: Annotated[
+        Str | None,
+        Field(
+            json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+            description="The camera 45 degrees further left, at eye level.",
+        ),
+    ] = None
+    media_type: Annotated[
+        Literal["image/png", "image/jpeg", "image/webp"],
+        Field(
+            description="The file's media type, told by its content.",
+        ),
+    ]
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
@@ -159,23 +244,35 @@ class Left45File(AnswerFile):
 class Left90File(AnswerFile):
     """One file of left_90, and what was measured on it."""
 
-    data: Annotated[Str | None, Field(description="The camera 90 degrees further left, at eye level.")] = None
+    data: Annotated[
+        Str | None,
+        Field(
+            json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+            description="The camera 90 degrees further left, at eye level.",
+        ),
+    ] = None
+    media_type: Annotated[
+        Literal["image/png", "image/jpeg", "image/webp"],
+        Field(
+            description="The file's media type, told by its content.",
+        ),
+    ]
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
 
 
 class Failed(BaseModel):
-    """An output that was not made, and why."""
+    """An output that failed, and why."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
 
-    output: Str
-    code: Str
+    output: Literal["close_up", "wide_angle", "aerial", "low_angle", "right_45", "right_90", "left_45", "left_90"]
+    code: Literal["invalid_input", "comfyui_error", "out_of_memory", "stalled", "disk_full", "comfyui_unavailable", "output_missing", "output_invalid", "output_too_large", "delivery_failed", "timeout", "cancelled", "model_unavailable", "internal_error"]
     message: Str
 
 
 class Output(BaseModel):
-    """A finished job's output."""
+    """What Eight camera angles of one image gives back."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
 
@@ -190,13 +287,14 @@ class Output(BaseModel):
     failed: Annotated[
         List[Failed] | None,
         Field(
+            min_length=1,
             description="Outputs that failed, where the request allows that.",
         ),
     ] = None
-    seed: Annotated[Int, Field(description="The seed that was used.")]
+    seed: Annotated[Int, Field(ge=0, le=4294967295, description="The seed that was used.")]
     prompt_id: Annotated[Str, Field(description="The run's id in ComfyUI, for questions about it.")]
     timings: Annotated[
-        Dict[Str, Float] | None,
+        Dict[Str, Annotated[Float, Field(ge=0)]] | None,
         Field(
             description="Seconds of each part of the job on the worker, if the request asks for them.",
         ),

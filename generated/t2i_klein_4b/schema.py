@@ -8,7 +8,7 @@ from builtins import dict as Dict
 from builtins import float as Float
 from builtins import int as Int
 from builtins import str as Str
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from comfy2runpod_runtime import ImageOptions, inline_or_url
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +16,7 @@ from pydantic import model_validator as ModelValidator
 
 
 class Input(BaseModel):
-    """A job's input."""
+    """What Flux.2 Klein 4B text to image takes."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
 
@@ -90,22 +90,45 @@ class Input(BaseModel):
 
 
 class Output(BaseModel):
-    """A finished job's output."""
+    """What Flux.2 Klein 4B text to image gives back."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
 
-    image: Annotated[Str | None, Field(description="The image, base64.")] = None
-    url: Annotated[Str | None, Field(description="Where the file is, for a GET without a log-in.")] = None
-    expires_at: Annotated[Str | None, Field(description="Until when the URL works (UTC).")] = None
-    media_type: Annotated[Str, Field(description="The file's media type, told by its content.")]
+    image: Annotated[
+        Str | None,
+        Field(
+            json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+            description="The image, base64.",
+        ),
+    ] = None
+    url: Annotated[
+        Str | None,
+        Field(
+            json_schema_extra={"format": "uri"},
+            description="Where the file is, for a GET without a log-in.",
+        ),
+    ] = None
+    expires_at: Annotated[
+        Str | None,
+        Field(
+            json_schema_extra={"format": "date-time"},
+            description="Until when the URL works (UTC).",
+        ),
+    ] = None
+    media_type: Annotated[
+        Literal["image/png", "image/jpeg", "image/webp"],
+        Field(
+            description="The file's media type, told by its content.",
+        ),
+    ]
     bytes: Annotated[Int, Field(description="The file's size in bytes.")]
-    sha256: Annotated[Str, Field(description="The file's sha256, in hexadecimal.")]
+    sha256: Annotated[Str, Field(pattern="^[0-9a-f]{64}$", description="The file's sha256, in hexadecimal.")]
     width: Annotated[Int, Field(description="Width in pixels, measured on the decoded image.")]
     height: Annotated[Int, Field(description="Height in pixels, measured on the decoded image.")]
-    seed: Annotated[Int, Field(description="The seed that was used.")]
+    seed: Annotated[Int, Field(ge=0, le=4294967295, description="The seed that was used.")]
     prompt_id: Annotated[Str, Field(description="The run's id in ComfyUI, for questions about it.")]
     timings: Annotated[
-        Dict[Str, Float] | None,
+        Dict[Str, Annotated[Float, Field(ge=0)]] | None,
         Field(
             description="Seconds of each part of the job on the worker, if the request asks for them.",
         ),

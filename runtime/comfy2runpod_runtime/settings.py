@@ -14,9 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from comfy2runpod_contract.limits import DEFAULT_INLINE_BYTES, MOST_INPUT_BYTES, RUN_BYTES
 from comfy2runpod_contract.media import ImageFormat
+from comfy2runpod_contract.messages import Delivery
 from comfy2runpod_contract.wording import shorten
 from comfy2runpod_runtime.errors import SettingsError
-from comfy2runpod_runtime.inputs.request_options import Delivery
 from comfy2runpod_runtime.operations.logs import LogFormat
 
 # The longest validity of a presigned URL (SigV4).

@@ -11,8 +11,16 @@ from importlib import resources
 import pytest
 
 import comfy2runpod_runtime
-from comfy2runpod_contract.media import FILE_ENDINGS, FILE_MEASURES, OTHER_ENDING, MediaKind, file_ending, media_facts
-from comfy2runpod_contract.messages import ADDRESS_KEYS, ANSWER_KEYS, REQUEST_KEYS, is_flat
+from comfy2runpod_contract.media import (
+    ADDRESS_KEYS,
+    FILE_ENDINGS,
+    FILE_MEASURES,
+    OTHER_ENDING,
+    MediaKind,
+    file_ending,
+    media_facts,
+)
+from comfy2runpod_contract.messages import ANSWER_KEYS, REQUEST_KEYS, is_flat
 from comfy2runpod_runtime import outputs
 from comfy2runpod_runtime.outputs.answer_models import AnswerFile
 from comfy2runpod_runtime.outputs.base import FileOutput, Output
@@ -51,7 +59,7 @@ def test_the_worker_measures_what_is_declared(kind: MediaKind) -> None:
 
 
 def test_every_file_of_an_answer_has_its_facts() -> None:
-    declared = {measure.name for measure in FILE_MEASURES} | {*ADDRESS_KEYS, "data"}
+    declared = {measure.name for measure in (*ADDRESS_KEYS, *FILE_MEASURES)} | {"data"}
     assert set(AnswerFile.model_fields) == declared
 
 

@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from comfy2runpod_contract.limits import RUNSYNC_BYTES
-from comfy2runpod_contract.messages import S3_CONFIG
+from comfy2runpod_contract.messages import S3_CONFIG, Delivery
 from comfy2runpod_runtime.delivery.bucket import Bucket, BucketAccess, StoredFile
 from comfy2runpod_runtime.delivery.s3_config import job_bucket
 from comfy2runpod_runtime.errors import DeliveryFailed, FieldFault, InvalidInput, OutputTooLarge
-from comfy2runpod_runtime.inputs.request_options import Delivery
 from comfy2runpod_runtime.outputs.answer import AnswerPart, FileResult, Result
 from comfy2runpod_runtime.settings import Settings
 

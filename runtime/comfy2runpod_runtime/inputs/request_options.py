@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from comfy2runpod_contract.media import ImageFormat
+from comfy2runpod_contract.messages import DELIVERY, FORMAT, HIGHEST_QUALITY, LOWEST_QUALITY, QUALITY, Delivery
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
-
-Delivery = Literal["inline", "url"]
 
 
 class OutputOptions(BaseModel):
@@ -20,14 +19,17 @@ class OutputOptions(BaseModel):
     # Not strict as a whole: a strict model rejects a plain JSON object and accepts only an instance of itself.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    delivery: Annotated[Delivery | None, Field(title="Delivery")] = None
+    delivery: Annotated[Delivery | None, Field(title=DELIVERY.title, description=DELIVERY.description)] = None
 
 
 class ImageOptions(OutputOptions):
     """The `output` object of an endpoint with images: also how they are encoded."""
 
-    format: Annotated[ImageFormat | None, Field(title="Format")] = None
-    quality: Annotated[int | None, Field(strict=True, ge=1, le=100, title="Quality")] = None
+    format: Annotated[ImageFormat | None, Field(title=FORMAT.title, description=FORMAT.description)] = None
+    quality: Annotated[
+        int | None,
+        Field(strict=True, ge=LOWEST_QUALITY, le=HIGHEST_QUALITY, title=QUALITY.title, description=QUALITY.description),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

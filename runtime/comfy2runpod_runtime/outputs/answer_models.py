@@ -32,11 +32,13 @@ class AnswerFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     data: Annotated[str | None, Field(description="The file, base64.")] = None
-    url: Annotated[str | None, Field(description=_SAID["url"])] = None
-    expires_at: Annotated[str | None, Field(description=_SAID["expires_at"])] = None
+    url: Annotated[str | None, Field(json_schema_extra={"format": "uri"}, description=_SAID["url"])] = None
+    expires_at: Annotated[
+        str | None, Field(json_schema_extra={"format": "date-time"}, description=_SAID["expires_at"])
+    ] = None
     media_type: Annotated[str, Field(description=_SAID["media_type"])]
     bytes: Annotated[int, Field(description=_SAID["bytes"])]
-    sha256: Annotated[str, Field(description=_SAID["sha256"])]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description=_SAID["sha256"])]
 
     @model_validator(mode="after")
     def _in_one_form(self) -> Self:

@@ -9,13 +9,11 @@ from PIL import Image as Images
 from PIL import UnidentifiedImageError
 
 from comfy2runpod_contract.media import IMAGE_FORMATS, OTHER_TYPE, MediaKind, media_facts
+from comfy2runpod_contract.messages import DEFAULT_QUALITY
 from comfy2runpod_runtime.errors import OutputInvalid
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
 from comfy2runpod_runtime.outputs.base import FileOutput
 from comfy2runpod_runtime.outputs.measures import ImageMeasures, Measures
-
-# What is taken for good enough by most: smaller than PNG by far, and hardly told from it.
-_QUALITY = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +60,5 @@ def _encoded(path: Path, kind: str, quality: int | None) -> Path:
     if kind == "png":
         pixels.save(target, "PNG")
     else:
-        pixels.save(target, kind.upper(), quality=_QUALITY if quality is None else quality)
+        pixels.save(target, kind.upper(), quality=DEFAULT_QUALITY if quality is None else quality)
     return target

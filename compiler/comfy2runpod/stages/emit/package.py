@@ -226,6 +226,7 @@ def _context(interface: Interface) -> dict[str, object]:
         "client_package": f"{interface.name}_client",
         "client_description": f"A typed client of the endpoint {interface.name}",
         "answer_models": models,
+        "takes_description": str(takes["description"]),
         "request_words": {
             key: python_text(str(schema["description"]), 24, 12) for key, schema in reserved_keys(interface).items()
         },
@@ -245,7 +246,7 @@ def _context(interface: Interface) -> dict[str, object]:
         "prefixes": [output for output in interface.outputs if output.prefix_input is not None],
         "patch_imports": patch_imports(interface),
         "handler_classes": imported({"Endpoint", *(output.handler_class for output in outputs)}),
-        "has_literal": takes_choice(interface) or any("Literal[" in view.python_type for view in fields),
+        "has_literal": any("Literal[" in one for one in _schema_types(interface, models)) or takes_choice(interface),
         "schema_imports": imported(
             {marker.runtime_class for view in fields for marker in view.markers}
             | ({"ImageOptions"} if takes_image_options(interface) else set())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.ir.json import JsonObject
@@ -13,33 +14,33 @@ from comfy2runpod.stages.emit.template_models import (
     takes_image_options,
 )
 from comfy2runpod_contract.faults import FAULTS
+from comfy2runpod_contract.media import IMAGE_FORMATS
+from comfy2runpod_contract.messages import DELIVERY, FORMAT, HIGHEST_QUALITY, LOWEST_QUALITY, QUALITY, Delivery
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 # Members of `output`.
 _DELIVERY: JsonObject = {
     "delivery": {
-        "title": "Delivery",
-        "description": "inline: base64 in the answer. url: an address that needs no log-in and expires, if the "
-        "endpoint has a bucket or the job brings one (s3Config). Omitted: the endpoint's choice.",
-        "enum": ["inline", "url", None],
+        "title": DELIVERY.title,
+        "description": DELIVERY.description,
+        "enum": [*get_args(Delivery), None],
         "default": None,
     },
 }
 _IMAGES: JsonObject = {
     "format": {
-        "title": "Format",
-        "description": "What images are encoded as; omitted, as they were saved. JPEG has no alpha: what is "
-        "transparent is laid over white.",
-        "enum": ["png", "jpeg", "webp", None],
+        "title": FORMAT.title,
+        "description": FORMAT.description,
+        "enum": [*IMAGE_FORMATS, None],
         "default": None,
     },
     "quality": {
-        "title": "Quality",
-        "description": "Of jpeg and webp; omitted, 90.",
+        "title": QUALITY.title,
+        "description": QUALITY.description,
         "type": ["integer", "null"],
-        "minimum": 1,
-        "maximum": 100,
+        "minimum": LOWEST_QUALITY,
+        "maximum": HIGHEST_QUALITY,
         "default": None,
     },
 }
