@@ -30,7 +30,7 @@ SECONDS_FOR_A_FILE = 60.0
 _MOST_BYTES = 16 * 1024 * 1024
 _SIZE = re.compile(r"[0-9]{1,16}")
 
-Told = TypeVar("Told")
+Parsed = TypeVar("Parsed")
 
 
 def lock_models(

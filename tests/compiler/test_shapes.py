@@ -8,17 +8,17 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.catalog.facts.sizes import SizeRule
 from comfy2runpod.ir.json import Json
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
-from comfy2runpod.shapes.evaluate import Told, evaluate
+from comfy2runpod.shapes.evaluate import EvaluatedValue, evaluate
 from comfy2runpod.shapes.rules import rule_of
 from comfy2runpod.shapes.values import Clip, Constant, Images, Latent, Mask, Sound, Value
 
 
-def made(class_type: str, /, **inputs: Value | Json) -> tuple[Told, ...]:
+def made(class_type: str, /, **inputs: Value | Json) -> tuple[EvaluatedValue, ...]:
     node_class = load_catalog().get(class_type)
     assert node_class is not None
     plain = (bool, int, float, str, dict)
     told = {
-        name.replace("__", "."): Told(Constant(value) if isinstance(value, plain) else value)  # type: ignore[arg-type]
+        name.replace("__", "."): EvaluatedValue(Constant(value) if isinstance(value, plain) else value)  # type: ignore[arg-type]
         for name, value in inputs.items()
     }
     return evaluate(node_class, told, rule_of(node_class))
@@ -74,9 +74,14 @@ def test_latents_of_videos() -> None:
 def test_a_switch_gives_one_of_two_and_its_doubt_alone() -> None:
     node_class = load_catalog().get("ComfySwitchNode")
     assert node_class is not None
-    both = {"on_true": Told(IMAGES), "on_false": Told(Images(1, 1, 1), "why")}
-    assert evaluate(node_class, {"switch": Told(Constant(value=True)), **both}, rule_of(node_class))[0] == Told(IMAGES)
-    assert evaluate(node_class, {"switch": Told(Constant(value=False)), **both}, rule_of(node_class))[0].doubt == "why"
+    both = {"on_true": EvaluatedValue(IMAGES), "on_false": EvaluatedValue(Images(1, 1, 1), "why")}
+    assert evaluate(node_class, {"switch": EvaluatedValue(Constant(value=True)), **both}, rule_of(node_class))[
+        0
+    ] == EvaluatedValue(IMAGES)
+    assert (
+        evaluate(node_class, {"switch": EvaluatedValue(Constant(value=False)), **both}, rule_of(node_class))[0].doubt
+        == "why"
+    )
 
 
 def test_a_class_without_a_rule_has_a_plausible_size_and_says_so() -> None:
@@ -91,7 +96,10 @@ def test_a_class_without_a_rule_has_a_plausible_size_and_says_so() -> None:
 def test_what_does_not_matter_for_a_size_casts_no_doubt() -> None:
     node_class = load_catalog().get("KSampler")
     assert node_class is not None
-    given = {"positive": Told(Constant(1), "doubtful"), "latent_image": Told(Latent(8, 8, 1, cell=8))}
+    given = {
+        "positive": EvaluatedValue(Constant(1), "doubtful"),
+        "latent_image": EvaluatedValue(Latent(8, 8, 1, cell=8)),
+    }
     assert evaluate(node_class, given, rule_of(node_class))[0].doubt is None
 
 

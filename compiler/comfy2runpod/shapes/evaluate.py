@@ -45,8 +45,8 @@ _SIZED = frozenset({"IMAGE", "MASK", "LATENT", "AUDIO", "VIDEO", "INT", "FLOAT",
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A value, and why its size is not known if it is not."""
+class EvaluatedValue:
+    """A value, and the reason why its size is uncertain, if it is."""
 
     value: Value
     doubt: str | None = None
@@ -55,7 +55,7 @@ class Told:
 class Inputs:
     """A node's inputs, read as the kind that its rule expects; what was read with a doubt is kept."""
 
-    def __init__(self, class_type: str, values: Mapping[str, Told]) -> None:
+    def __init__(self, class_type: str, values: Mapping[str, EvaluatedValue]) -> None:
         self._class = class_type
         self._values = values
         self.doubt: str | None = None
@@ -110,7 +110,7 @@ class Inputs:
         """Says that what the rule makes is not known."""
         self.doubt = self.doubt or why
 
-    def _read(self, name: str) -> Told | None:
+    def _read(self, name: str) -> EvaluatedValue | None:
         told = self._values.get(name)
         if told is not None and told.doubt is not None:
             self.doubtful(told.doubt)
@@ -126,7 +126,9 @@ Rule: TypeAlias = Callable[[Inputs], tuple[Value, ...]]
 RuleMaker: TypeAlias = Callable[[Sizes], Rule]
 
 
-def evaluate(node_class: NodeClass, values: Mapping[str, Told], rule: Rule | None) -> tuple[Told, ...]:
+def evaluate(
+    node_class: NodeClass, values: Mapping[str, EvaluatedValue], rule: Rule | None
+) -> tuple[EvaluatedValue, ...]:
     """A node's outputs, by the rule of its class, None if there is none.
 
     Raises:
@@ -144,25 +146,25 @@ def evaluate(node_class: NodeClass, values: Mapping[str, Told], rule: Rule | Non
         return tuple(_without_rule(node_class, output, values, given.doubt) for output in node_class.outputs)
     if any(output.is_list for output in node_class.outputs):
         given.doubtful(f"{node_class.name} gives lists, which nodes go through item by item")
-    return tuple(Told(value, None if isinstance(value, Opaque) else given.doubt) for value in made)
+    return tuple(EvaluatedValue(value, None if isinstance(value, Opaque) else given.doubt) for value in made)
 
 
 def _without_rule(
-    node_class: NodeClass, output: OutputSpec, values: Mapping[str, Told], why: str | None = None
-) -> Told:
+    node_class: NodeClass, output: OutputSpec, values: Mapping[str, EvaluatedValue], why: str | None = None
+) -> EvaluatedValue:
     if output.type not in _SIZED:
-        return Told(Conditioning() if output.type == "CONDITIONING" else Opaque(output.type))
+        return EvaluatedValue(Conditioning() if output.type == "CONDITIONING" else Opaque(output.type))
     doubt = why or f"the simulator has no rule for {node_class.name}"
     kinds: Mapping[str, type[object]] = {
         "IMAGE": Images, "MASK": Mask, "LATENT": Latent, "AUDIO": Sound, "VIDEO": Clip, MATCHES_INPUT: Images,
     }  # fmt: skip
     if output.type in kinds:
-        return Told(cast(Value, _plausible(kinds[output.type], values)), doubt)
+        return EvaluatedValue(cast(Value, _plausible(kinds[output.type], values)), doubt)
     plain: Mapping[str, Json] = {"STRING": "", "BOOLEAN": False, "FLOAT": 1.0}
-    return Told(Constant(plain.get(output.type, 1)), doubt)
+    return EvaluatedValue(Constant(plain.get(output.type, 1)), doubt)
 
 
-def _plausible(kind: type[object], values: Mapping[str, Told]) -> object:
+def _plausible(kind: type[object], values: Mapping[str, EvaluatedValue]) -> object:
     """Something of a kind, made of what a node is given: the size of the first image, its own width and height."""
     found = [told.value for told in values.values()]
     like = next((value for value in found if isinstance(value, kind)), None)
@@ -189,7 +191,7 @@ def _plausible(kind: type[object], values: Mapping[str, Told]) -> object:
     return made.get(kind, Opaque(kind.__name__))
 
 
-def _size(values: Mapping[str, Told]) -> tuple[int, int, int]:
+def _size(values: Mapping[str, EvaluatedValue]) -> tuple[int, int, int]:
     for told in values.values():
         match told.value:
             case Images(width, height, frames) | Mask(width, height, frames):
@@ -209,7 +211,7 @@ def _bounded(number: float, most: int) -> int:
     return max(1, min(int(number), most))
 
 
-def _number(values: Mapping[str, Told], names: tuple[str, ...]) -> float | None:
+def _number(values: Mapping[str, EvaluatedValue], names: tuple[str, ...]) -> float | None:
     for name in names:
         told = values.get(name)
         value = told.value.value if told is not None and isinstance(told.value, Constant) else None

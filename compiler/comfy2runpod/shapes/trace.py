@@ -6,34 +6,36 @@ from collections.abc import Callable, Iterator, Mapping
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.ir.prompt import Prompt, as_link
-from comfy2runpod.shapes.evaluate import Told, evaluate
+from comfy2runpod.shapes.evaluate import EvaluatedValue, evaluate
 from comfy2runpod.shapes.rules import rule_of
 from comfy2runpod.shapes.values import Constant, InputImage
 
 
 def trace(
     prompt: Prompt, outputs: tuple[str, ...], catalog: Catalog, reads_image: Callable[[str, str], bool]
-) -> Mapping[str, Mapping[str, Told]]:
+) -> Mapping[str, Mapping[str, EvaluatedValue]]:
     """What each node that the outputs need is given, by input; images of callers stand as squares.
 
     Raises:
         NodeError: a node would fail.
     """
-    made: dict[str, tuple[Told, ...]] = {}
-    given: dict[str, Mapping[str, Told]] = {}
+    made: dict[str, tuple[EvaluatedValue, ...]] = {}
+    given: dict[str, Mapping[str, EvaluatedValue]] = {}
     for node_id in in_order(prompt, outputs):
         node = prompt[node_id]
         node_class = catalog.get(node.class_type)
-        told: dict[str, Told] = {}
+        told: dict[str, EvaluatedValue] = {}
         for name, value in node.inputs.items():
             link = as_link(value)
             if link is not None:
                 found = made.get(link.node_id, ())
-                told[name] = found[link.slot] if link.slot < len(found) else Told(Constant(None), "a broken link")
+                told[name] = (
+                    found[link.slot] if link.slot < len(found) else EvaluatedValue(Constant(None), "a broken link")
+                )
             elif reads_image(node.class_type, name):
-                told[name] = Told(InputImage(1024, 1024, 1, has_alpha=False))
+                told[name] = EvaluatedValue(InputImage(1024, 1024, 1, has_alpha=False))
             else:
-                told[name] = Told(Constant(value))
+                told[name] = EvaluatedValue(Constant(value))
         given[node_id] = told
         made[node_id] = () if node_class is None else evaluate(node_class, told, rule_of(node_class))
     return given

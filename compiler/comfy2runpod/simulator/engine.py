@@ -14,7 +14,7 @@ from comfy2runpod.catalog.classes import Catalog, NodeClass
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, PromptNode, as_link, prompt_to_json
 from comfy2runpod.server_check import converted
-from comfy2runpod.shapes.evaluate import Inputs, Told, evaluate
+from comfy2runpod.shapes.evaluate import EvaluatedValue, Inputs, evaluate
 from comfy2runpod.shapes.rules import rule_of
 from comfy2runpod.shapes.trace import in_order
 from comfy2runpod.shapes.values import Clip, Constant, Images, NodeError, Sigmas, Value
@@ -129,7 +129,7 @@ class Engine:
             succeeded = True
         else:
             tell("execution_cached", {"nodes": []})
-            values: dict[str, tuple[Told, ...]] = {}
+            values: dict[str, tuple[EvaluatedValue, ...]] = {}
             try:
                 for node_id in order:
                     await self._node(work, node_id, values, content, outputs)
@@ -154,7 +154,7 @@ class Engine:
         self,
         work: Submission,
         node_id: str,
-        values: dict[str, tuple[Told, ...]],
+        values: dict[str, tuple[EvaluatedValue, ...]],
         content: Prompt,
         outputs: dict[str, JsonObject],
     ) -> None:
@@ -167,18 +167,18 @@ class Engine:
         node_class = self.catalog.get(node.class_type)
         if node_class is None:
             raise KeyError(node.class_type)
-        told: dict[str, Told] = {}
+        told: dict[str, EvaluatedValue] = {}
         for name, value in node.inputs.items():
             link = as_link(value)
             spec = node_class.by_name.get(name)
             if link is not None:
                 told[name] = values[link.node_id][link.slot]
             else:
-                told[name] = Told(Constant(converted(spec.type, value) if spec is not None else value))
+                told[name] = EvaluatedValue(Constant(converted(spec.type, value) if spec is not None else value))
         try:
             for name, value in node.inputs.items():
                 if isinstance(value, str) and reads_image(node.class_type, name, self.catalog):
-                    told[name] = Told(await asyncio.to_thread(self.inputs.image, value))
+                    told[name] = EvaluatedValue(await asyncio.to_thread(self.inputs.image, value))
             values[node_id] = evaluate(node_class, told, rule_of(node_class))
             given, doubt = _settled(node_class, told, values[node_id])
             await self._steps(work, node_id, given)
@@ -282,7 +282,7 @@ def _drawable(value: Value) -> Value:
 
 
 def _settled(
-    node_class: NodeClass, told: Mapping[str, Told], made: tuple[Told, ...]
+    node_class: NodeClass, told: Mapping[str, EvaluatedValue], made: tuple[EvaluatedValue, ...]
 ) -> tuple[dict[str, Value], str | None]:
     """What a node is given, what it saves being of its kind; and why the size of that is not known, if it is not."""
     given = {name: value.value for name, value in told.items()}

@@ -1,1 +1,1 @@
-"""One job: its states, its prompt, its runs, and what its caller is told meanwhile."""
+"""One job: states, prompt, retries, progress and results."""

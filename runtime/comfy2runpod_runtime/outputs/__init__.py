@@ -1,1 +1,1 @@
-"""The files that ComfyUI saved: read, measured, encoded, and made into an answer."""
+"""The outputs of a job: measured, encoded, and assembled into the answer."""

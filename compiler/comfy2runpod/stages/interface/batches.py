@@ -16,7 +16,7 @@ from comfy2runpod.fields import Field, ImageField, Target, kind_of
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.prompt import Prompt, as_link
 from comfy2runpod.outputs import Output
-from comfy2runpod.shapes.evaluate import Told
+from comfy2runpod.shapes.evaluate import EvaluatedValue
 from comfy2runpod.shapes.trace import in_order, trace
 from comfy2runpod.shapes.values import Images, Latent, NodeError
 
@@ -140,7 +140,7 @@ def _counts(prompt: Prompt, outputs: Sequence[Output], catalog: Catalog) -> Mapp
 
 
 def _listed(
-    prompt: Prompt, ends: tuple[str, ...], catalog: Catalog, given: Mapping[str, Mapping[str, Told]]
+    prompt: Prompt, ends: tuple[str, ...], catalog: Catalog, given: Mapping[str, Mapping[str, EvaluatedValue]]
 ) -> frozenset[tuple[str, int]]:
     """The outputs of nodes that give lists, for whose items all that follows is run, one by one."""
     found: set[tuple[str, int]] = set()
@@ -158,7 +158,7 @@ def _listed(
     return frozenset(found)
 
 
-def _is_one(told: Told | None) -> bool:
+def _is_one(told: EvaluatedValue | None) -> bool:
     if told is None or told.doubt is not None:
         return False
     value = told.value
