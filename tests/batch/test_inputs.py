@@ -53,7 +53,7 @@ def test_all_bad_lines_are_told_at_once_and_nothing_is_sent(place: Place, server
     ]
     reasons = [reason for _, _, reason in lines]
     assert "an endpoint takes 10,000,000" in reasons[11]
-    assert "that of line 11 already" in reasons[9]
+    assert "already that of line 11" in reasons[9]
     assert server.asked["run"] == 0
     assert not place.out.exists()
 
