@@ -128,7 +128,7 @@ def test_a_field_that_is_its_path_alone_can_grow(plain: Path) -> None:
     annotate(plain, "--set", "inputs.prompt=92.text", "--output", "video=75")
     annotate(plain, "--input", "prompt=max_length=1000,description='a, b'")
     (field,) = read_annotation(load(plain.read_bytes(), "x")).inputs or ()
-    assert (field.sources[0].path, field.max_length, field.description) == ("92.text", 1000, "a, b")
+    assert (field.sources[0].path, field.said["max_length"], field.description) == ("92.text", 1000, "a, b")
 
 
 def test_an_images_limits_are_written(tmp_path: Path) -> None:
@@ -138,7 +138,11 @@ def test_an_images_limits_are_written(tmp_path: Path) -> None:
     field = next(
         field for field in read_annotation(load(graph.read_bytes(), "x")).inputs or () if field.name == "image"
     )
-    assert (field.max_bytes, field.max_pixels, field.formats) == (3_000_000, 2_000_000, ("png", "jpeg"))
+    assert tuple(field.said[key] for key in ("max_bytes", "max_pixels", "formats")) == (
+        3_000_000,
+        2_000_000,
+        ("png", "jpeg"),
+    )
 
 
 def test_an_image_may_be_omitted_if_it_is_said_what_is_bypassed_then(tmp_path: Path) -> None:
@@ -147,7 +151,7 @@ def test_an_image_may_be_omitted_if_it_is_said_what_is_bypassed_then(tmp_path: P
     annotate(graph, "--remove", "inputs.image_3.required", "--remove", "inputs.image_3.bypass")
     annotate(graph, "--input", "image_3=34.image,required=false,bypass=30:27|30:28,max_aspect=20")
     field = next(note for note in read_annotation(load(graph.read_bytes(), "x")).inputs or () if note.name == "image_3")
-    assert (field.required, field.bypass, field.max_aspect) == (False, ("30:27", "30:28"), 20)
+    assert (field.required, field.said["bypass"], field.said["max_aspect"]) == (False, ("30:27", "30:28"), 20)
     refused = comfy2runpod("annotate", graph, "--input", "image_3=bypass=30:27|30:29")
     assert (refused.returncode, "error[bypass-names-nothing]" in refused.stderr) == (1, True)
 
@@ -155,7 +159,7 @@ def test_an_image_may_be_omitted_if_it_is_said_what_is_bypassed_then(tmp_path: P
 def test_choices_and_quotes_are_read(plain: Path) -> None:
     annotate(plain, "--input", 'codec=75.codec,choices=h264|auto,default=h264,title="It\'s a codec, yes"')
     (field,) = read_annotation(load(plain.read_bytes(), "x")).inputs or ()
-    assert (field.choices, field.title) == (("h264", "auto"), "It's a codec, yes")
+    assert (field.said["choices"], field.title) == (("h264", "auto"), "It's a codec, yes")
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,7 @@ def test_a_question_in_a_refusal_has_one_stop(tmp_path: Path) -> None:
     assert "?." not in error["message"]
 
 
+@pytest.mark.slow
 def test_an_image_of_this_machine_is_named_with_an_at(tmp_path: Path) -> None:
     made = comfy2runpod("run", PACKAGE, "--input", SMALL, "-o", "out", cwd=tmp_path)
     assert made.returncode == 0, made.stderr

@@ -199,6 +199,7 @@ def test_a_prompt_does_not_depend_on_the_order_of_nodes() -> None:
     assert json.dumps(prompt_of(forth)) == json.dumps(prompt_of(back))
 
 
+@pytest.mark.slow
 def test_nodes_by_the_ten_thousand_are_no_trouble() -> None:
     nodes, links = [EMPTY], []
     count = 10_000
