@@ -14,7 +14,7 @@ FAST := $(addprefix tests/,cli compiler contract errors mutants package parity r
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc test check fast mutants lint types imports unit install-test dist drift generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real hostile-media images soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc page test check fast mutants lint types imports unit install-test dist drift generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real hostile-media images soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -61,6 +61,9 @@ site: setup ## The API documents of generated/ as a static site, in site/.
 redoc: setup ## Bring Redoc anew from npm, checked by its hash.
 	$(BIN)/python scripts/bring_redoc.py
 
+page: setup ## Make the page's script anew of its TypeScript modules and the client's; left as it is without Node.
+	PYTHONPATH=. $(BIN)/python scripts/bundle_page.py
+
 test: setup lint types imports drift unit ## Everything that CI checks.
 
 check: setup lint types imports fast ## What to run while you work: lint, types and the fast tests; three minutes.
@@ -89,11 +92,13 @@ unit: setup editors ## The tests.
 install-test: setup ## Install by pip, uv and pipx under each Python that is here, and the image's worker; half an hour.
 	INSTALL_TESTS=all $(BIN)/pytest -q -n 2 tests/installation
 
-drift: setup ## The committed packages are what the graphs compile to.
+drift: setup ## The page's script is what its sources give, and the committed packages what the graphs compile to.
+	PYTHONPATH=. $(BIN)/python scripts/bundle_page.py --check
 	$(BIN)/python scripts/check_drift.py $(GRAPHS)
 
-generate: setup ## Compile the graphs into generated/, and write what the clients know of the contract.
+generate: setup ## Write what the clients know of the contract and the page's script, and compile the graphs into generated/.
 	$(BIN)/python scripts/client_contract.py
+	PYTHONPATH=. $(BIN)/python scripts/bundle_page.py
 	$(BIN)/comfy2runpod compile --force $(GRAPHS)
 
 dist: .venv-release/.ready ## The wheel and the sdist, looked over, and the bill of their materials (SBOM) in build/sbom/.

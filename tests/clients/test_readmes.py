@@ -98,8 +98,8 @@ def test_every_block_of_the_typescript_readme_compiles_and_runs(
         done = check_types(typescript, built, block, tmp_path)
         assert done.returncode == 0, done.stdout + block
         ran = subprocess.run(
-            [typescript.node, "caller.js"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-            timeout=120,
+            [typescript.tools.node, "caller.js"], cwd=tmp_path, env=environment, capture_output=True, text=True,
+            check=False, timeout=120,
         )  # fmt: skip
         assert (ran.returncode, ran.stderr) == (0, ""), block
     assert list((tmp_path / "results").iterdir())

@@ -76,7 +76,7 @@ def test_what_a_browser_loads_compiles_without_nodes_types_and_imports_nothing(t
     # The entry takes in whatever it reaches.
     config = {"extends": "./tsconfig.json", "compilerOptions": {"types": [], "noEmit": True}, "files": ["src/index.ts"]}
     (built / "browser.json").write_text(json.dumps({**config, "include": []}))
-    done = typescript.tsc(built, "-p", "browser.json", "--listFiles")
+    done = typescript.tools.tsc(built, "-p", "browser.json", "--listFiles")
     assert done.returncode == 0, done.stdout
     reached = [Path(line) for line in done.stdout.splitlines() if "/src/" in line]
     assert "transport.ts" in {path.name for path in reached}
@@ -107,7 +107,7 @@ def check_types(typescript: TypeScript, built: Path, source: str, folder: Path) 
         "files": ["caller.ts"],
     }
     (folder / "tsconfig.json").write_text(json.dumps(config))
-    return typescript.tsc(folder)
+    return typescript.tools.tsc(folder)
 
 
 @pytest.mark.parametrize("package", ["t2v_ltx2", "i2i_klein_9b", "i2i_multiangle", "kinds"])
@@ -141,7 +141,7 @@ def test_what_api_md_shows_runs(typescript: TypeScript, package: str, file: str,
         done = check_types(typescript, typescript.build(GENERATED / package), source, tmp_path)
         assert done.returncode == 0, done.stdout
         done = subprocess.run(
-            [typescript.node, "caller.js"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
+            [typescript.tools.node, "caller.js"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
         )
     assert (done.returncode, done.stderr) == (0, "")
     assert [path.name for path in (tmp_path / "results").iterdir()] == [file]
@@ -174,7 +174,7 @@ def test_a_packed_client_is_installed_and_imported(typescript: TypeScript, tmp_p
         'import * as all from "t2v-ltx2-client"; import * as node from "t2v-ltx2-client/node";'
         "console.log(JSON.stringify([Object.keys(all), Object.keys(node)]))"
     )
-    exported, of_node = json.loads(run(typescript.node, "--input-type=module", "-e", script, cwd=user))
+    exported, of_node = json.loads(run(typescript.tools.node, "--input-type=module", "-e", script, cwd=user))
     assert {"Client", "CallError", "JobFailed", "OutOfMemory", "InputRefused", "stringify"} <= set(exported)
     assert sorted(of_node) == ["image", "save"]
 

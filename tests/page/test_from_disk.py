@@ -220,16 +220,16 @@ IMAGES = [
     ("cat.webp", image("WEBP"), "WebP, 40 x 30", None),
     ("lossless.webp", lossless_webp((41, 31)), "WebP, 41 x 31", None),
     ("extended.webp", extended_webp((42, 32)), "WebP, 42 x 32", None),
-    ("named.png", image("GIF"), None, "is no image of a known format; it must be a PNG, JPEG or WebP image"),
-    ("text.png", b"hello", None, "is no image of a known format"),
+    ("named.png", image("GIF"), None, "is not an image of a known format; it must be a PNG, JPEG or WebP image"),
+    ("text.png", b"hello", None, "is not an image of a known format"),
     ("empty.png", b"", None, "is empty"),
     ("cut.png", image()[:20], None, "is not a whole PNG file"),
     ("cut.jpg", image("JPEG")[:30], None, "is not a whole JPEG file"),
-    ("wide.png", image("PNG", (400, 30)), None, "400x30 has 0.012 megapixels; at most 0.01 are taken"),
+    ("wide.png", image("PNG", (400, 30)), None, "400x30 has 0.012 megapixels; at most 0.01 are allowed"),
     ("thin.png", image("PNG", (100, 10)), None, "100x10 is too long and thin; a side may be 8 times as long"),
     ("moving.png", animated("PNG"), None, "is animated"),
     ("moving.webp", animated("WEBP"), None, "is animated"),
-    ("long.png", image() + bytes(50_000), None, "bytes; at most 50.0 KB are taken"),
+    ("long.png", image() + bytes(50_000), None, "bytes; at most 50,000 bytes are allowed"),
 ]
 
 

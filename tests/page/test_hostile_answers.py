@@ -209,7 +209,7 @@ def _page(media_type: str, content: bytes) -> Callable[[web.Request], object]:
     [
         (b'{"id": "j"', b" ", 0.05, "did not answer in time"),
         (b"", b"", 0.0, "did not answer in time"),
-        (b'{"id": "', b"a" * 4_000_000, 0.0, "has more than 32 MB"),
+        (b'{"id": "', b"a" * 4_000_000, 0.0, "more than 32,000,000 bytes"),
     ],
     ids=["drips", "nothing", "without an end"],
 )

@@ -157,6 +157,7 @@ async def test_lists_and_texts_are_shown(open_page: Open, on_disk: dict[str, str
         "view": [{"data": data, **FACTS}, {"data": "?", **FACTS}],
         "said": {"text": "<b>two</b> of them"},
         "seed": 0,
+        "prompt_id": "p",
     }
     page = (await open_page(on_disk["every_kind"])).page
     await page.fill("#url-image", "https://example.com/cat.png")

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.patience import HANG_SECONDS
+
 from .conftest import Open, server_of
 from .images import image
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.editor]
 
 PNG = {"name": "cat.png", "mimeType": "image/png", "buffer": image("PNG", (64, 48))}
-LONG_MS = 60_000
+LONG_MS = HANG_SECONDS * 1000
 
 
 async def small_image(page: Page) -> None:

@@ -9,7 +9,6 @@ import ast
 import builtins
 import json
 import keyword
-import shutil
 import subprocess
 import sys
 import typing
@@ -30,6 +29,7 @@ from comfy2runpod.stages.interface.names import good_name
 from comfy2runpod.write import write_package
 from comfy2runpod_contract.media import MediaKind
 from comfy2runpod_contract.messages import ANSWER_KEYS, REQUEST_KEYS
+from tests.clients.node_tools import node_or_skip
 
 from .interfaces import PROMPT, interfaces, several, single
 
@@ -249,15 +249,12 @@ def test_the_types_of_python_hold(tmp_path: Path) -> None:
 
 
 def test_the_types_of_typescript_hold(tmp_path: Path) -> None:
-    node, modules = shutil.which("node"), ROOT / "tests" / "clients" / "node_modules"
-    if node is None or not modules.is_dir():
-        pytest.skip("TypeScript is brought by `make node`")
+    tools = node_or_skip()
     for interface in crowded("plain"):
         folder = tmp_path / interface.name / "clients" / "typescript"
         write_package(emit(interface, PROMPT), tmp_path / interface.name)
-        (folder / "node_modules").symlink_to(modules)
-        command = [node, str(modules / "typescript" / "bin" / "tsc"), "--noEmit"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        (folder / "node_modules").symlink_to(tools.modules)
+        done = tools.tsc(folder, "--noEmit")
         assert done.returncode == 0, done.stdout[-3000:]
 
 

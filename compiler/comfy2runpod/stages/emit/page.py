@@ -20,12 +20,11 @@ from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.stages.emit.schemas import input_schema, output_schema
 from comfy2runpod.stages.emit.template_models import is_flat, output_view, seed_names
 from comfy2runpod_contract.faults import FAULTS
-from comfy2runpod_contract.limits import RUN_BYTES, RUNSYNC_BYTES
 from comfy2runpod_contract.messages import REQUEST_KEYS
 
-# main.js last: it begins.
-_SCRIPTS = ("exact", "elements", "image", "schema", "controls", "form", "calls", "job", "result", "target", "main")
-_STYLES = ("base", "form", "result", "print")
+# The page's modules and those of the TypeScript client, bundled by scripts/bundle_page.py.
+_SCRIPT = ("bundle.js",)
+_STYLES = ("base.css", "form.css", "result.css", "print.css")
 _INLINE = {"data": "The file, base64.", "text": "The text."}
 
 
@@ -60,7 +59,7 @@ class Page:
 
 def page(interface: Interface, example: JsonObject) -> Page:
     """The page of an interface; `example` is an input that the endpoint takes."""
-    style, script = _joined(_STYLES, "css"), _joined(_SCRIPTS, "js")
+    style, script = _joined(_STYLES), _joined(_SCRIPT)
     return Page(
         policy=_policy(script, style),
         # Our own files, in which nothing of the package stands.
@@ -83,12 +82,17 @@ def _data(interface: Interface, example: JsonObject) -> JsonObject:
         "example": {name: value for name, value in example.items() if name not in files},
         "flat": is_flat(interface),
         "outputs": [
-            {"name": view.name, "title": view.title, "description": view.description, "kind": view.kind}
+            {
+                "name": view.name,
+                "title": view.title,
+                "description": view.description,
+                "kind": view.kind,
+                "mediaType": view.media_type,
+            }
             for view in views
         ],
         "seeds": list(seed_names(interface)),
         "errors": [{"code": fault.code, "remedy": fault.remedy} for fault in FAULTS],
-        "limits": {"run": RUN_BYTES, "runsync": RUNSYNC_BYTES},
     }
 
 
@@ -152,9 +156,9 @@ def _objects(value: Json) -> dict[str, JsonObject]:
 
 
 @lru_cache(maxsize=4)
-def _joined(names: tuple[str, ...], ending: str) -> str:
+def _joined(names: tuple[str, ...]) -> str:
     folder = resources.files("comfy2runpod").joinpath("page")
-    return "\n" + "\n".join(folder.joinpath(f"{name}.{ending}").read_text("utf-8") for name in names)
+    return "\n" + "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
 
 
 def _policy(script: str, style: str) -> str:
