@@ -2,7 +2,8 @@
 
 import { InputRefused, MediaBroken, NotConfigured, UnexpectedAnswer } from "./errors.js";
 
-const RUNPOD = "https://api.runpod.ai/v2";
+/** The URL of RunPod's API. */
+export const RUNPOD = "https://api.runpod.ai/v2";
 const URL_TEXT = /^https?:\/\/[!-~]{1,8000}$/i;
 
 /** Returns the URL of an endpoint that is given by id or URL; by default RUNPOD_ENDPOINT_ID. */
@@ -12,10 +13,15 @@ export function endpointUrl(endpoint: unknown): string {
     throw new NotConfigured("no endpoint: pass its id or URL, or set RUNPOD_ENDPOINT_ID");
   }
   if (typeof given === "string" && given.includes("://")) return base("endpoint", given);
-  if (typeof given !== "string" || !/^[A-Za-z0-9_-]{1,100}$/.test(given)) {
+  if (typeof given !== "string" || !isEndpointId(given)) {
     throw new NotConfigured("endpoint: an id has letters, digits, - and _; a URL begins with https://");
   }
   return `${base("RUNPOD_ENDPOINT_BASE_URL", environment("RUNPOD_ENDPOINT_BASE_URL") || RUNPOD)}/${given}`;
+}
+
+/** Whether a text may be the id of an endpoint at RunPod. */
+export function isEndpointId(text: string): boolean {
+  return /^[A-Za-z0-9_-]{1,100}$/.test(text);
 }
 
 /** Returns the given API key, or RUNPOD_API_KEY, without surrounding whitespace. */

@@ -246,7 +246,17 @@ export function fromBase64(text: string): Bytes | undefined {
   return content;
 }
 
-function extension(mediaType: string): string {
-  const kind = (mediaType.split(";")[0] ?? "").trim().toLowerCase();
-  return FILE_ENDINGS.get(kind) ?? OTHER_ENDING;
+/** Returns the file name extension of a media type. */
+export function extension(mediaType: string): string {
+  return FILE_ENDINGS.get(withoutParameters(mediaType)) ?? OTHER_ENDING;
+}
+
+/** Returns a media type without its parameters, if a worker's files may have it; otherwise undefined. */
+export function knownType(mediaType: string): string | undefined {
+  const type = withoutParameters(mediaType);
+  return FILE_ENDINGS.has(type) ? type : undefined;
+}
+
+function withoutParameters(mediaType: string): string {
+  return (mediaType.split(";")[0] ?? "").trim().toLowerCase();
 }

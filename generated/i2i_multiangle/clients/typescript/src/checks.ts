@@ -102,7 +102,8 @@ function problemOf(schema: Schema, kinds: readonly unknown[], value: unknown, pa
   return schema["enum"] === undefined ? textProblem(schema, value) : choiceProblem(schema, value, inner);
 }
 
-function textProblem(schema: Schema, value: unknown): string | undefined {
+/** Returns what is wrong with a text. */
+export function textProblem(schema: Schema, value: unknown): string | undefined {
   if (typeof value !== "string") return `must be a text, not ${shown(value)}`;
   if (/\p{Cs}/u.test(value)) return "must be whole Unicode text; it holds half of a surrogate pair";
   const length = lengthOf(value);
@@ -119,22 +120,50 @@ function integerProblem(schema: Schema, given: unknown, inner: boolean): string 
     return `must be an integer, not ${shown(given)}`;
   }
   const value = BigInt(given);
-  const [low, high] = [bound(schema["minimum"]), bound(schema["maximum"])];
-  const step = bound(schema["multipleOf"] ?? schema["x-step"]) ?? 1n;
-  const offset = bound(schema["x-offset"]) ?? 0n;
-  const form = offset !== 0n ? `${step}·n + ${offset}` : `a multiple of ${step}`;
+  const range = rangeOf(schema);
+  const { low, high, step, offset } = range;
   const over = modulo(value - offset, step);
   if ((low !== undefined && value < low) || (high !== undefined && value > high)) {
     // The worker checks a step without an offset before the bounds.
-    const told = offset === 0n && over !== 0n ? `, ${form}` : "";
+    const told = offset === 0n && over !== 0n ? `, ${formText(range)}` : "";
     return `${boundsText(low, high, low !== undefined && value < low, inner)}${told}, not ${shown(given)}`;
   }
+  return formProblem(value, range);
+}
+
+/** The integers that a schema accepts: from `low` to `high`, of the form step·n + offset. */
+export interface IntegerRange {
+  readonly low: bigint | undefined;
+  readonly high: bigint | undefined;
+  readonly step: bigint;
+  readonly offset: bigint;
+}
+
+/** Returns the integers that a schema accepts. */
+export function rangeOf(schema: Schema): IntegerRange {
+  return {
+    low: bound(schema["minimum"]),
+    high: bound(schema["maximum"]),
+    step: bound(schema["multipleOf"] ?? schema["x-step"]) ?? 1n,
+    offset: bound(schema["x-offset"]) ?? 0n,
+  };
+}
+
+/** Returns the form of a range's integers in words. */
+export function formText({ step, offset }: IntegerRange): string {
+  return offset !== 0n ? `${step}·n + ${offset}` : `a multiple of ${step}`;
+}
+
+/** Returns what is wrong with the form of an integer that is within its bounds. */
+export function formProblem(value: bigint, range: IntegerRange): string | undefined {
+  const { low, high, step, offset } = range;
+  const over = modulo(value - offset, step);
   if (over === 0n) return undefined;
   const near = [value - over, value - over + step].filter(
     (one) => (low === undefined || one >= low) && (high === undefined || one <= high),
   );
-  if (near.length === 0) return `must be ${form}, not ${shown(given)}`;
-  return `must be ${form}; the nearest to ${value} ${near.length > 1 ? "are" : "is"} ${near.join(" and ")}`;
+  if (near.length === 0) return `must be ${formText(range)}, not ${shown(value)}`;
+  return `must be ${formText(range)}; the nearest to ${value} ${near.length > 1 ? "are" : "is"} ${near.join(" and ")}`;
 }
 
 function numberProblem(schema: Schema, given: unknown): string | undefined {
@@ -147,7 +176,7 @@ function numberProblem(schema: Schema, given: unknown): string | undefined {
 }
 
 /** The bound that a value violates; both for the input's own fields, as in the worker's messages. */
-function boundsText(
+export function boundsText(
   low: number | bigint | undefined,
   high: number | bigint | undefined,
   below: boolean,
@@ -186,12 +215,13 @@ function bound(value: Json | undefined): bigint | undefined {
   return typeof value === "number" || typeof value === "bigint" ? BigInt(value) : undefined;
 }
 
-function modulo(value: bigint, by: bigint): bigint {
+/** Returns the remainder, which is never negative. */
+export function modulo(value: bigint, by: bigint): bigint {
   return ((value % by) + by) % by;
 }
 
 /** The number of code points, without building a list. */
-function lengthOf(text: string): number {
+export function lengthOf(text: string): number {
   return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }
 

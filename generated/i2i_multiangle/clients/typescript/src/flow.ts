@@ -73,6 +73,8 @@ export const OPTIONS: Options = {
 export interface Send {
   readonly method: "GET" | "POST";
   readonly path: string;
+  /** Whether it queues a job, whose id is lost without the answer. */
+  readonly queues: boolean;
   readonly body?: Uint8Array<ArrayBuffer>;
   readonly seconds: number;
   readonly most: number;
@@ -124,7 +126,14 @@ export interface Result<Output> {
 /** The updates of a job: its progress, and at the end its result. */
 export type Update<Output, Files> = Progress<Files> | Result<Output>;
 
-type Job = Readonly<Record<string, unknown>>;
+/** A job, as RunPod's answers describe it. */
+export type Job = Readonly<Record<string, unknown>>;
+
+/** The state of a job at a poll, and what is inconsistent in it; the next poll may correct that. */
+export interface Poll {
+  readonly job: Job;
+  readonly problem: CallError | undefined;
+}
 
 /** Queues a job, and returns its id. The deadline is in seconds of `now`. */
 export async function submit(
@@ -141,17 +150,29 @@ export async function submit(
         "send images as https URLs, or smaller ones",
     );
   }
-  return jobIdIn(await exchange(port, { method: "POST", path: "/run", body, job }, options, undefined, deadline));
+  return jobIdIn(await queue(port, "/run", body, options, deadline, job));
+}
+
+/** Sends the body of a request to an operation that queues a job, /run or /runsync, and returns the answer. */
+export async function queue(
+  port: Port,
+  path: string,
+  body: Uint8Array<ArrayBuffer>,
+  options: Options,
+  deadline: number,
+  job?: JobOptions,
+): Promise<Job> {
+  return exchange(port, { method: "POST", path, queues: true, body, job }, options, undefined, deadline);
 }
 
 /** Cancels a job. A job that has ended is not changed. */
 export async function cancel(port: Port, jobId: string, options: Options, deadline = Infinity): Promise<void> {
-  await exchange(port, { method: "POST", path: jobPath("cancel", jobId) }, options, jobId, deadline);
+  await exchange(port, { method: "POST", path: jobPath("cancel", jobId), queues: false }, options, jobId, deadline);
 }
 
 /** Returns the state of a job, as /status reports it. */
 export async function look(port: Port, jobId: string, options: Options, deadline = Infinity): Promise<Job> {
-  return exchange(port, { method: "GET", path: jobPath("status", jobId) }, options, jobId, deadline);
+  return exchange(port, { method: "GET", path: jobPath("status", jobId), queues: false }, options, jobId, deadline);
 }
 
 /**
@@ -168,49 +189,84 @@ export async function* follow(
   keys: readonly string[],
   deadline: number,
 ): AsyncGenerator<Update<Job, Job>, void, undefined> {
-  const started = now();
-  let [reported, inconsistentPolls] = ["", 0];
-  for (;;) {
-    let job: Job = {};
-    let problem: CallError | undefined;
-    try {
-      job = await look(port, jobId, options, deadline);
-      problem = inconsistency(job, keys, jobId);
-    } catch (error) {
-      if (!(error instanceof ResultGone)) throw error;
-      problem = error;
-    }
-    const { status, output } = job;
-    inconsistentPolls = problem === undefined ? 0 : inconsistentPolls + 1;
-    if (problem !== undefined && inconsistentPolls > EXTRA_POLLS) throw problem;
-    if (problem === undefined && status === "COMPLETED") {
-      yield { kind: "result", jobId, output: output as Job };
+  let reported = "";
+  for await (const { job, problem } of polls(port, jobId, options, keys, deadline)) {
+    if (problem !== undefined) continue;
+    if (job["status"] === "COMPLETED") {
+      yield { kind: "result", jobId, output: job["output"] as Job };
       return;
     }
-    if (problem === undefined) {
-      const progress = progressOf(jobId, stateText(status), output);
-      const serialized = stringify(progress);
-      if (serialized !== reported) yield progress;
-      reported = serialized;
-    }
+    if (hasEnded(job)) throw failure(stateText(job["status"]), job["error"], jobId);
+    const progress = progressOf(jobId, job);
+    const serialized = stringify(progress);
+    if (serialized !== reported) yield progress;
+    reported = serialized;
+  }
+}
+
+/**
+ * Polls a job until it ends in whatever state, and yields each state. `first` is an answer that has the job's state already.
+ *
+ * @throws ResultGone: the endpoint no longer knows the job, or has no result of it that contains `keys`.
+ * @throws UnexpectedAnswer: the answers have no state.
+ * @throws CallTimeout: the job has not ended by the deadline (of `now`).
+ */
+export async function* polls(
+  port: Port,
+  jobId: string,
+  options: Options,
+  keys: readonly string[],
+  deadline: number,
+  first?: Job,
+): AsyncGenerator<Poll, void, undefined> {
+  const started = now();
+  let inconsistentPolls = 0;
+  for (let answer = first; ; answer = undefined) {
+    const state = answer === undefined ? await poll(port, jobId, options, keys, deadline) : checkedState(answer, keys, jobId);
+    const { job, problem } = state;
+    inconsistentPolls = problem === undefined ? 0 : inconsistentPolls + 1;
+    if (problem !== undefined && inconsistentPolls > EXTRA_POLLS) throw problem;
+    yield state;
+    if (problem === undefined && hasEnded(job)) return;
     const time = now();
     if (time >= deadline) {
-      throw new CallTimeout(`job ${jobId} has not ended in time; its last state was ${stateText(status)}`, { jobId });
+      throw new CallTimeout(`job ${jobId} has not ended in time; its last state was ${stateText(job["status"])}`, { jobId });
     }
-    const [first, longest] = options.pollSeconds;
-    const pause = Math.min(Math.max(first, (time - started) / 10), longest) * between(0.9, 1.1);
+    const [shortest, longest] = options.pollSeconds;
+    const pause = Math.min(Math.max(shortest, (time - started) / 10), longest) * between(0.9, 1.1);
     await port.wait(Math.min(pause, deadline - time));
   }
 }
 
-/** Returns what is inconsistent in the state of a job, which the next poll may correct; throws JobFailed if it failed. */
-function inconsistency(job: Job, keys: readonly string[], jobId: string): CallError | undefined {
+/** Whether a job has ended, with a result or without. */
+export function hasEnded(job: Job): boolean {
+  const { status } = job;
+  return typeof status === "string" && (status === "COMPLETED" || ENDED.includes(status));
+}
+
+async function poll(
+  port: Port,
+  jobId: string,
+  options: Options,
+  keys: readonly string[],
+  deadline: number,
+): Promise<Poll> {
+  try {
+    return checkedState(await look(port, jobId, options, deadline), keys, jobId);
+  } catch (error) {
+    if (!(error instanceof ResultGone)) throw error;
+    return { job: {}, problem: error };
+  }
+}
+
+function checkedState(job: Job, keys: readonly string[], jobId: string): Poll {
   const { status, output } = job;
-  if (typeof status !== "string") return new UnexpectedAnswer(`the answer for job ${jobId} has no state`, { jobId });
-  if (ENDED.includes(status)) throw failure(status, job["error"], jobId);
+  if (typeof status !== "string") {
+    return { job, problem: new UnexpectedAnswer(`the answer for job ${jobId} has no state`, { jobId }) };
+  }
   // A progress update that comes after the result overwrites it (runpod-python#250).
-  if (status !== "COMPLETED" || (isRecord(output) && keys.every((key) => Object.hasOwn(output, key)))) return undefined;
-  return new ResultGone(`job ${jobId} is COMPLETED, but has no result`, { jobId });
+  const isLost = status === "COMPLETED" && !(isRecord(output) && keys.every((key) => Object.hasOwn(output, key)));
+  return { job, problem: isLost ? new ResultGone(`job ${jobId} is COMPLETED, but has no result`, { jobId }) : undefined };
 }
 
 function stateText(status: unknown): string {
@@ -242,7 +298,7 @@ async function exchange(
 }
 
 function isRetryable(reply: Reply, request: Asked): boolean {
-  if (request.path === "/run") {
+  if (request.queues) {
     return "broken" in reply ? reply.broken === "nothing_sent" : reply.status === 429 && reply.retryAfter !== null;
   }
   return "broken" in reply || reply.status === 429 || reply.status >= 500;
@@ -266,13 +322,13 @@ function refusal(reply: Reply, request: Asked, jobId: string | undefined): CallE
   const about = { jobId };
   if ("broken" in reply) {
     if (reply.broken === "nothing_sent") return new Unreachable(`${where}: no connection (${reply.reason})`, about);
-    return request.path === "/run"
+    return request.queues
       ? new SubmissionUnknown(`${where}: ${reply.reason}; the job may be queued, or not`, about)
       : new Unreachable(`${where}: the connection broke (${reply.reason})`, about);
   }
   const { status } = reply;
   if (status >= 500) {
-    return request.path === "/run"
+    return request.queues
       ? new SubmissionUnknown(`${where}: HTTP ${status}; the job may be queued, or not`, about)
       : new Unreachable(`${where}: HTTP ${status}`, about);
   }
@@ -288,7 +344,7 @@ function refusal(reply: Reply, request: Asked, jobId: string | undefined): CallE
     return new RateLimited(`${where}: HTTP 429: too many requests`, retryAfterSeconds(reply.retryAfter), about);
   }
   const said = beginning(reply.body, request, 200);
-  if (request.path === "/run" && [400, 413, 422].includes(status)) {
+  if (request.queues && [400, 413, 422].includes(status)) {
     return new InputRefused(`${where}: HTTP ${status}: ${said}`);
   }
   return new UnexpectedAnswer(`${where}: HTTP ${status}: ${said}`, about);
@@ -324,8 +380,10 @@ function text(request: object, beside: object): string {
   }
 }
 
-function progressOf(jobId: string, state: string, output: unknown): Progress<Job> {
-  const fields: Job = isRecord(output) ? output : {};
+/** Returns the progress of a job, as its worker reports it. */
+export function progressOf(jobId: string, job: Job): Progress<Job> {
+  const state = stateText(job["status"]);
+  const fields: Job = isRecord(job["output"]) ? job["output"] : {};
   const { percent, node, step, of, outputs, files } = fields;
   const states = Object.entries(isRecord(outputs) ? outputs : {}).flatMap(([name, value]) =>
     typeof value === "string" ? [[plain(name, 100), plain(value, 40)] as const] : [],

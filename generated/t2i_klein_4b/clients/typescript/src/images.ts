@@ -14,7 +14,7 @@ import { count } from "./text.js";
 export type Image = string | Uint8Array | ArrayBuffer | Blob;
 
 /** The limits of an image field. */
-interface ImageLimits {
+export interface ImageLimits {
   readonly maxBytes: number;
   readonly maxPixels: number;
   /** The longer side divided by the shorter one. */
@@ -24,8 +24,15 @@ interface ImageLimits {
 
 const DATA_URL = /^\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,/i;
 
+/** The header of an image file. */
+export interface ImageHeader {
+  readonly format: ImageFormat;
+  readonly width: number;
+  readonly height: number;
+}
+
 /** What is wrong with an image, with the worker's message. */
-class Fault {
+export class ImageFault {
   readonly message: string;
 
   constructor(message: string) {
@@ -56,7 +63,7 @@ export async function encoded(
         sent[name] = toBase64(bytes);
       }
     } catch (error) {
-      if (!(error instanceof Fault)) throw error;
+      if (!(error instanceof ImageFault)) throw error;
       faults.push({ field: name, message: error.message });
     }
   }
@@ -67,25 +74,41 @@ export async function encoded(
 function imagesOf(schema: Schema): [name: string, limits: ImageLimits][] {
   const properties = (schema["properties"] ?? {}) as Readonly<Record<string, Schema>>;
   return Object.entries(properties).flatMap(([name, one]) => {
-    if (one["x-media"] !== "image") return [];
-    const [maxBytes, maxPixels, maxAspect] = [one["x-max-bytes"], one["x-max-pixels"], one["x-max-aspect"]].map(Number);
-    const formats = Array.isArray(one["x-formats"]) ? one["x-formats"].map(String) : [];
-    const limits = { maxBytes, maxPixels, maxAspect, formats };
-    return [[name, limits as ImageLimits]];
+    return one["x-media"] === "image" ? [[name, limitsOf(one)]] : [];
   });
+}
+
+/** Returns the limits of an image field from its schema. */
+export function limitsOf(property: Schema): ImageLimits {
+  const formats = property["x-formats"];
+  return {
+    maxBytes: Number(property["x-max-bytes"]),
+    maxPixels: Number(property["x-max-pixels"]),
+    maxAspect: Number(property["x-max-aspect"]),
+    formats: Array.isArray(formats) ? formats.map(String) : [],
+  };
 }
 
 async function bytesOf(name: string, value: unknown, most: number): Promise<Uint8Array | undefined> {
   if (value instanceof Uint8Array) return value;
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (!(value instanceof Blob)) return undefined;
-  // Before reading: a form's file may have any size.
-  if (value.size > most) throw tooLarge(value.size, most);
   try {
-    return new Uint8Array(await value.arrayBuffer());
+    return await read(value, most);
   } catch (error) {
+    if (error instanceof ImageFault) throw error;
     throw new InputRefused(`${name}: the file cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/**
+ * Reads a file of at most `most` bytes. The size is checked before reading: a form's file may have any size.
+ *
+ * @throws ImageFault: the file is larger.
+ */
+export async function read(file: Blob, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (file.size > most) throw tooLarge(file.size, most);
+  return new Uint8Array(await file.arrayBuffer());
 }
 
 function checkText(text: string, limits: ImageLimits): void {
@@ -94,36 +117,47 @@ function checkText(text: string, limits: ImageLimits): void {
   let content = text;
   if (scheme === "data") {
     const head = DATA_URL.exec(text.slice(0, 4096));
-    if (head?.[1] === undefined) throw new Fault("is a data URL that is not in base64 (data:image/png;base64,…)");
+    if (head?.[1] === undefined) throw new ImageFault("is a data URL that is not in base64 (data:image/png;base64,…)");
     content = text.slice(head[0].length);
   } else if (scheme !== undefined) {
-    throw new Fault("is a URL with an unsupported scheme; send base64, a data URL or an https URL");
+    throw new ImageFault("is a URL with an unsupported scheme; send base64, a data URL or an https URL");
   }
   // Three bytes are four characters, and line breaks add a little. A longer text is refused before it is decoded.
   if (content.length > Math.floor(limits.maxBytes / 3) * 4 * 1.1 + 100) {
-    throw new Fault(`has more than ${megabytes(limits.maxBytes)}, the largest size that is allowed`);
+    throw new ImageFault(`has more than ${megabytes(limits.maxBytes)}, the largest size that is allowed`);
   }
   const bare = content.replaceAll(/\s+/g, "");
   // The padding may be missing.
   const bytes = fromBase64(bare.endsWith("=") ? bare : bare + "=".repeat((4 - (bare.length % 4)) % 4));
   if (bytes === undefined) {
-    throw new Fault(
+    throw new ImageFault(
       "is neither base64 nor a URL; send base64, a data URL or an https URL, or a file as its bytes or as a Blob",
     );
   }
   check(bytes, limits);
 }
 
-function check(bytes: Uint8Array, limits: ImageLimits): void {
+/**
+ * Checks an image against the limits of its field. Returns what its header says; width and height are 0 if it is damaged.
+ *
+ * @throws ImageFault: the image exceeds a limit, or has another format.
+ */
+export function check(bytes: Uint8Array, limits: ImageLimits): ImageHeader {
   if (bytes.length > limits.maxBytes) throw tooLarge(bytes.length, limits.maxBytes);
   const format = formatOf(bytes);
   if (format === undefined || !limits.formats.includes(format)) {
-    const names = limits.formats.map((one) => IMAGE_LABELS.get(one) ?? one);
-    const takes = names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names.join("");
-    const what = format === undefined ? "not an image of a known format" : `a ${IMAGE_LABELS.get(format)}`;
-    throw new Fault(`is ${bytes.length === 0 ? "empty" : what}; it must be a ${takes} image`);
+    const what = format === undefined ? "not an image of a known format" : `a ${formatsText([format])}`;
+    throw new ImageFault(`is ${bytes.length === 0 ? "empty" : what}; it must be a ${formatsText(limits.formats)} image`);
   }
-  checkSize(...sizeOf(format, bytes), limits);
+  const [width, height] = sizeOf(format, bytes);
+  checkSize(width, height, limits);
+  return { format, width, height };
+}
+
+/** Returns formats in words: `PNG, JPEG or WebP`. */
+export function formatsText(formats: readonly string[]): string {
+  const names = formats.map((one) => IMAGE_LABELS.get(one) ?? one);
+  return names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names.join("");
 }
 
 function checkSize(width: number, height: number, limits: ImageLimits): void {
@@ -131,28 +165,28 @@ function checkSize(width: number, height: number, limits: ImageLimits): void {
     const [pixels, most] = [(width * height) / 1e6, limits.maxPixels / 1e6];
     // Rounded, unless the rounded number would equal the limit.
     const has = Number(pixels.toFixed(1)) > most ? pixels.toFixed(1) : pixels;
-    throw new Fault(`${width}x${height} has ${has} megapixels; at most ${most} are allowed`);
+    throw new ImageFault(`${width}x${height} has ${has} megapixels; at most ${most} are allowed`);
   }
   if (Math.max(width, height) > LONGEST_IMAGE_SIDE) {
-    throw new Fault(`${width}x${height} is longer than ${count(LONGEST_IMAGE_SIDE)} pixels on a side`);
+    throw new ImageFault(`${width}x${height} is longer than ${count(LONGEST_IMAGE_SIDE)} pixels on a side`);
   }
   if (Math.max(width, height) > limits.maxAspect * Math.min(width, height)) {
     const most = limits.maxAspect;
-    throw new Fault(`${width}x${height} is too long and thin; a side may be ${most} times as long as the other`);
+    throw new ImageFault(`${width}x${height} is too long and thin; a side may be ${most} times as long as the other`);
   }
 }
 
-function tooLarge(size: number, most: number): Fault {
-  return new Fault(`has ${count(size)} bytes; at most ${megabytes(most)} are allowed`);
+function tooLarge(size: number, most: number): ImageFault {
+  return new ImageFault(`has ${count(size)} bytes; at most ${megabytes(most)} are allowed`);
 }
 
 function megabytes(bytes: number): string {
   return bytes % 1_000_000 === 0 ? `${bytes / 1_000_000} MB` : `${count(bytes)} bytes`;
 }
 
-type Format = "png" | "jpeg" | "webp";
+export type ImageFormat = "png" | "jpeg" | "webp";
 
-function formatOf(bytes: Uint8Array): Format | undefined {
+function formatOf(bytes: Uint8Array): ImageFormat | undefined {
   if (begins(bytes, 0, "\x89PNG\r\n\x1a\n")) return "png";
   if (begins(bytes, 0, "\xff\xd8\xff")) return "jpeg";
   return begins(bytes, 0, "RIFF") && begins(bytes, 8, "WEBP") ? "webp" : undefined;
@@ -163,7 +197,7 @@ function begins(bytes: Uint8Array, at: number, text: string): boolean {
 }
 
 /** Reads width and height from a file's header; 0, 0 if it is damaged, which the worker then reports. */
-function sizeOf(format: Format, bytes: Uint8Array): readonly [width: number, height: number] {
+function sizeOf(format: ImageFormat, bytes: Uint8Array): readonly [width: number, height: number] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
     if (format === "png") return [view.getUint32(16), view.getUint32(20)];
@@ -203,7 +237,8 @@ function threeBytes(view: DataView, at: number): number {
   return view.getUint16(at, true) + view.getUint8(at + 2) * 0x10000;
 }
 
-function toBase64(bytes: Uint8Array): string {
+/** Encodes bytes as base64. */
+export function toBase64(bytes: Uint8Array): string {
   let text = "";
   // In chunks, since the bytes are passed as arguments, whose number is limited.
   for (let at = 0; at < bytes.length; at += 0x8000) {

@@ -35,7 +35,7 @@ export function now(): number {
 /** The port of a call. A submission that has started is not aborted, since the job's id would be lost. */
 export function portOf(address: Address, signal: AbortSignal | undefined): Port {
   return {
-    send: (request) => send(address, request, request.path === "/run" ? undefined : signal),
+    send: (request) => send(address, request, request.queues ? undefined : signal),
     wait: (seconds) => pause(seconds, signal),
   };
 }
