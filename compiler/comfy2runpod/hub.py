@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError, nearest
@@ -29,8 +29,6 @@ SECONDS_FOR_A_FILE = 60.0
 # The longest list of a repository's files has some MB.
 _MOST_BYTES = 16 * 1024 * 1024
 _SIZE = re.compile(r"[0-9]{1,16}")
-
-Parsed = TypeVar("Parsed")
 
 
 def lock_models(

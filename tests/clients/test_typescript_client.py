@@ -31,17 +31,17 @@ STRICT = ("strict", "noUncheckedIndexedAccess", "exactOptionalPropertyTypes")
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package with a text, a boolean, choices, a list of images, an animation and a text that comes back."""
     graph = Graph()
-    images = graph.add("EmptyImage", 64, 48, 3, 0)
+    empty = graph.add("EmptyImage", 64, 48, 3, 0)
     text = graph.add("PrimitiveString", "two words")
-    images = graph.add("SaveImage", "a", images=(images, 0))
-    moving = graph.add("SaveAnimatedWEBP", "b", 8, True, 80, "default", images=(images, 0))
+    images = graph.add("SaveImage", "a", images=(empty, 0))
+    moving = graph.add("SaveAnimatedWEBP", "b", 8, True, 80, "default", images=(empty, 0))
     words = graph.add("PreviewAny", source=(text, 0))
     note = f"""name: every_kind
 inputs:
   text: {{from: {text}.value, required: true}}
   lossless: {{from: {moving}.lossless}}
   method: {{from: {moving}.method}}
-  width: {{from: {images}.width, max: 256}}
+  width: {{from: {empty}.width, max: 256}}
 outputs:
   images: {{from: {images}, many: true}}
   moving: {{from: {moving}}}
