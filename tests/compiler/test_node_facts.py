@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from dataclasses import fields
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
+import comfy2runpod
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.catalog.facts.kinds import DecidedByExtension, Successor, VirtualNode
+from comfy2runpod.catalog.facts.kinds import (
+    NOTHING_KNOWN,
+    ClassFacts,
+    DecidedByExtension,
+    SavedType,
+    Successor,
+    UploadButton,
+    VirtualNode,
+    WidgetType,
+)
 from comfy2runpod.catalog.facts.releases import Releases
 from comfy2runpod.catalog.facts.table import CORE, shipped_files
 from comfy2runpod.catalog.release import RELEASE
@@ -29,6 +42,17 @@ def test_every_shipped_fact_of_comfyui_is_of_a_class_that_it_has() -> None:
     assert unknown == []
 
 
+def test_every_kind_of_fact_reaches_the_classes_that_it_is_of() -> None:
+    facts = load_catalog().facts
+    rows = [row for file in shipped_files() for row in file.rows]
+    known = [facts.of(name) for row in rows for name in (*row.classes, *row.beginning, *row.containing)]
+    for told in fields(ClassFacts):
+        assert any(getattr(one, told.name) != getattr(NOTHING_KNOWN, told.name) for one in known), told.name
+    for kind in {type(row.fact) for row in rows} - {WidgetType, UploadButton, SavedType}:
+        names = [name for row in rows if isinstance(row.fact, kind) for name in (*row.classes, *row.beginning)]
+        assert all(facts.of(name) != NOTHING_KNOWN for name in names), kind
+
+
 def test_no_shipped_pack_says_anything_of_comfyuis_own_classes() -> None:
     catalog = load_catalog()
     packs = [file for file in shipped_files() if file.pack != CORE]
@@ -43,6 +67,25 @@ def test_shipped_facts_stand_one_a_line_so_that_a_diff_reads_as_a_list() -> None
         lines = entry.read_text("utf-8").splitlines()
         rows = json.loads(entry.read_text("utf-8"))["facts"]
         assert [json.loads(line.rstrip(",")) for line in lines[1:-1]] == rows
+
+
+def test_no_stage_asks_for_a_class_by_its_name() -> None:
+    """What is known of a class is a fact. Messages name classes; a note of ours is a Note or a MarkdownNote."""
+    catalog = load_catalog()
+    names = set(catalog) | catalog.facts.virtual_names
+    root = Path(comfy2runpod.__file__).parent
+    found = {
+        (path.relative_to(root).as_posix(), part.value)
+        for path in root.rglob("*.py")
+        if path.parent.name != "errors"
+        for part in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value in names
+    }
+    assert found == {
+        ("author/graph_edit.py", "MarkdownNote"),
+        ("stages/annotate/annotation.py", "MarkdownNote"),
+        ("stages/annotate/annotation.py", "Note"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import cast
 
+from comfy2runpod.catalog.classes import DYNAMIC_COMBO
 from comfy2runpod.catalog.entries import MOST_CLASSES, MOST_GROWN, MOST_INPUTS, bound, check_class
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.texts import visible
@@ -188,7 +189,7 @@ def _input(name: str, spec: list[Json]) -> JsonObject:
     choices = kind if isinstance(kind, list) else facts.get("options")
     if isinstance(kind, list):
         entry["listed"] = True
-    if entry["type"] == "COMFY_DYNAMICCOMBO_V3":
+    if entry["type"] == DYNAMIC_COMBO:
         options = cast("list[JsonObject]", choices or [])
         entry["options"] = [_option(option) for option in options if not _is_marker(option["key"])]
     elif entry["type"] == "COMBO":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
+from comfy2runpod.catalog.classes import DYNAMIC_COMBO, MATCHES_INPUT, Catalog, InputSpec, NodeClass
 from comfy2runpod_contract.json_types import Json, JsonObject
 
 Files = Callable[[str], Iterable[str]]
@@ -87,7 +87,7 @@ def _spec(spec: InputSpec, files: Files) -> list[Json]:
         if spec.listed:
             return [choices, facts]
         facts["options"] = choices
-    elif kind == "COMFY_DYNAMICCOMBO_V3":
+    elif kind == DYNAMIC_COMBO:
         facts["options"] = [
             {
                 "key": key,
@@ -101,5 +101,5 @@ def _spec(spec: InputSpec, files: Files) -> list[Json]:
         facts["template"] = {"input": element, "names": list(grow.names), "min": grow.minimum}
     elif spec.match_template is not None:
         facts["template"] = {"template_id": spec.match_template, "allowed_types": kind}
-        kind = "COMFY_MATCHTYPE_V3"
+        kind = MATCHES_INPUT
     return [kind, facts]

@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.classes import DYNAMIC_COMBO, MATCHES_INPUT, InputSpec
 from comfy2runpod.catalog.folders import COMFYUI_MODEL_EXTENSIONS, INPUT_FOLDERS
 from comfy2runpod.ir.json import Json
 
 # The names of the files in a folder; None if they are not known, and any plausible name is accepted.
 Files: TypeAlias = Callable[[str], Iterable[str] | None]
 
-_DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
-_ANYTHING = frozenset({"*", "COMFY_MATCHTYPE_V3"})
+_ANYTHING = frozenset({"*", MATCHES_INPUT})
 
 
 def live_inputs(
@@ -30,7 +29,7 @@ def live_inputs(
             grow = spec.autogrow
             for index, element in enumerate(grow.names):
                 yield f"{name}.{element}", grow.element, index < grow.minimum and grow.element.required
-        elif spec.type == _DYNAMIC_COMBO:
+        elif spec.type == DYNAMIC_COMBO:
             chosen = _chosen(spec, name, given)
             if chosen is not None:
                 yield from live_inputs(chosen, given, f"{name}.")
@@ -42,7 +41,7 @@ def live_inputs(
 def is_dynamic(specs: Iterable[InputSpec], given: Mapping[str, Json]) -> bool:
     """Whether the given values add inputs whose names are paths."""
     return any(
-        spec.autogrow is not None or (spec.type == _DYNAMIC_COMBO and _chosen(spec, spec.name, given) is not None)
+        spec.autogrow is not None or (spec.type == DYNAMIC_COMBO and _chosen(spec, spec.name, given) is not None)
         for spec in specs
     )
 
