@@ -72,7 +72,7 @@ TARGETS = (
     ),
     Target(
         "worker's kinds",
-        ("runtime/comfy2runpod_runtime/outputs/outputs.py", "runtime/comfy2runpod_runtime/outputs/media.py"),
+        ("runtime/comfy2runpod_runtime/outputs/*.py",),
         ("members", "methods", "cases"),
         ("tests/runtime/test_job.py", "tests/runtime/test_strip_metadata.py", "tests/end_to_end/test_outputs.py"),
     ),

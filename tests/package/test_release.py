@@ -55,7 +55,7 @@ def test_the_catalog_is_of_the_release() -> None:
 
 
 def test_one_catalog_and_one_lock_are_shipped() -> None:
-    assert [path.name for path in (SHIPPED / "catalog/data").iterdir()] == [f"comfyui-{RELEASE.version}.json"]
+    assert [path.name for path in (SHIPPED / "catalog/data").glob("*.json")] == [f"comfyui-{RELEASE.version}.json"]
     locks = [path.name for path in (SHIPPED / "templates").iterdir() if path.name.startswith("comfyui-")]
     assert locks == [f"comfyui-{RELEASE.version}.lock"]
 

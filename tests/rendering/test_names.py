@@ -199,6 +199,7 @@ def test_no_name_of_a_field_or_an_output_means_anything_to_the_models(tmp_path: 
     assert not touched.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [MediaKind.IMAGE, MediaKind.TEXT])
 def test_no_name_of_a_single_output_does(kind: MediaKind, tmp_path: Path) -> None:
     touched = tmp_path / "touched"
@@ -238,6 +239,7 @@ def _looked_up(line: ast.stmt) -> Iterator[str]:
                 yield node.id
 
 
+@pytest.mark.slow
 def test_the_types_of_python_hold(tmp_path: Path) -> None:
     folders = []
     for interface in crowded("plain"):
