@@ -56,6 +56,10 @@ _MEASURES = {measure.name for kind in MediaKind for measure in media_facts(kind)
 ANSWER_KEYS = frozenset(
     {*_RUN_KEYS, *_SDK_KEYS, *_MEASURES, *(measure.name for measure in (*ADDRESS_KEYS, *FILE_MEASURES))}
 )
+# Those of them that are texts beside a flat answer's result, which is a text too.
+ANSWER_TEXTS = frozenset(
+    {"prompt_id", *(one.name for one in (*ADDRESS_KEYS, *FILE_MEASURES) if one.json_type == "string")}
+)
 
 
 def is_flat(many: Sequence[bool]) -> bool:

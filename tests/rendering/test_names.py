@@ -165,13 +165,14 @@ def _answer(interface: Interface) -> dict[str, object]:
     if len(interface.outputs) == 1:
         (output,) = interface.outputs
         files = {key: value for key, value in _FILE.items() if key != "data"} | _SIZE
+        files["media_type"] = output.media_type
         return answer | {output.name: "QQ=="} | ({} if output.kind is MediaKind.TEXT else files)
     for output in interface.outputs:
         one: object = {"text": "t"}
         if output.kind is MediaKind.IMAGE:
             one = _FILE | _SIZE
         elif output.kind is MediaKind.AUDIO:
-            one = _FILE | {"duration_seconds": 1.0}
+            one = _FILE | {"media_type": output.media_type, "duration_seconds": 1.0}
         answer[output.name] = [one] if output.many else one
     return answer
 

@@ -18,16 +18,15 @@ from typing import TypeAlias
 from comfy2runpod.batch.journal import flush_folder, parts_in
 from comfy2runpod.client.media import Medium, OutputSpec, media_in, part_of
 from comfy2runpod.client.transport import AsyncClient
+from comfy2runpod_contract.media import OTHER_TYPE
+from comfy2runpod_contract.messages import ANSWER_TEXTS, PROGRESS_KEYS
 
 RESPONSE = "response.json"
 
 Client: TypeAlias = AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str, object]]
 
-_UNKNOWN = "application/octet-stream"
-# The text fields beside a flat file.
-_FACTS = frozenset({"media_type", "sha256", "prompt_id", "url", "expires_at"})
 # The keys of a progress update, which may overwrite a result (runpod-python#250).
-_PROGRESS = frozenset({"node", "percent", "step", "of", "outputs", "files"})
+_PROGRESS = frozenset(PROGRESS_KEYS)
 _KINDS = frozenset({"image", "video", "audio", "model"})
 # Names are untrusted, and become file names.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -55,7 +54,7 @@ def read_answer(output: Mapping[str, object]) -> Answer:
     )
     name = _flat(output)
     if name is not None:
-        (medium,) = media_in(output, (OutputSpec(name, _UNKNOWN, flat=True),))
+        (medium,) = media_in(output, (OutputSpec(name, OTHER_TYPE, flat=True),))
         kept = {key: value for key, value in output.items() if key not in {name, "url", "expires_at"}}
         return Answer((medium,), {name: file_name(medium), **kept}, missing)
     media: list[Medium] = []
@@ -64,7 +63,7 @@ def read_answer(output: Mapping[str, object]) -> Answer:
         if not _NAME.fullmatch(key) or not _holds_files(value):
             rest[key] = value
             continue
-        files = media_in({key: value}, (OutputSpec(key, _UNKNOWN, flat=False),))
+        files = media_in({key: value}, (OutputSpec(key, OTHER_TYPE, flat=False),))
         media += files
         parts = [_without(part, medium) for part, medium in zip(_parts(value), files, strict=True)]
         rest[key] = parts if isinstance(value, list) else parts[0]
@@ -125,7 +124,7 @@ def _flat(output: Mapping[str, object]) -> str | None:
     if isinstance(output.get("url"), str):
         kind = media_type.partition("/")[0]
         return kind if kind in _KINDS else "file"
-    texts = {key: value for key, value in output.items() if isinstance(value, str) and key not in _FACTS}
+    texts = {key: value for key, value in output.items() if isinstance(value, str) and key not in ANSWER_TEXTS}
     if not texts:
         return None
     # Other long texts are rare. Whether the file is complete is checked when it is saved.

@@ -16,7 +16,7 @@ from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import NotAPackage
 from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import plain
-from comfy2runpod_contract.messages import REQUEST_KEYS
+from comfy2runpod_contract.messages import ANSWER_TEXTS, REQUEST_KEYS
 
 DOCS = "docs/"
 MODELS, OPENAPI = "models.lock.json", "docs/openapi.json"
@@ -27,7 +27,6 @@ NEEDED = (OPENAPI, INPUT, OUTPUT, "docs/API.md", "docs/index.html", MODELS, _HAN
 
 _CONTRACT = re.compile(rb"^    contract=(\d+),$", re.MULTILINE)
 # What a request or an answer holds beside a package's own fields.
-_ANSWER_TEXTS = ("prompt_id", "media_type", "sha256", "url", "expires_at")
 _PLURALS = {"switch": "switches"}
 _GIGABYTE, _MEGABYTE = 1e9, 1e6
 
@@ -163,7 +162,7 @@ def _kind(field: JsonObject) -> str:
 def _outputs(properties: Mapping[str, JsonObject]) -> Iterator[Output]:
     for name, schema in properties.items():
         media_type = _media_type(schema)
-        text = schema.get("type") == "string" and name not in _ANSWER_TEXTS
+        text = schema.get("type") == "string" and name not in ANSWER_TEXTS
         inner = cast(JsonObject, schema.get("items") if schema.get("type") == "array" else schema)
         text = text or ("text" in cast(JsonObject, inner.get("properties") or {}))
         if media_type is not None or text:
