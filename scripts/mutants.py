@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -270,6 +270,18 @@ class Judge:
         finally:
             path.write_bytes(source)
 
+    def check(self, targets: Iterable[Target]) -> None:
+        """Nothing is noticed by a judge that fails anyway.
+
+        Raises:
+            SystemExit: one fails without any removal.
+        """
+        # Types are the last resort of some, and cost most; where they are it, they were checked before.
+        kinds = [kind for kind in ("imports", "types") if kind in self._judges[:-1]]
+        for kind, tests in [*((kind, ()) for kind in kinds), *(("tests", one.tests) for one in targets)]:
+            if not self.passes(kind, tests):
+                raise SystemExit(f"{kind} fail without any removal: {' '.join(tests)}")
+
     def passes(self, judge: str, tests: Sequence[str]) -> bool:
         """Whether a judge has nothing to say against the tree as it is."""
         match judge:
@@ -336,10 +348,7 @@ def _judge(chosen: Sequence[Removal]) -> int:
     by: Counter[str] = Counter()
     survivors = []
     with Judge() as judge:
-        for kind in ("imports", "types"):
-            if not judge.passes(kind, ()):
-                print(f"{kind} fail without any removal")
-                return 2
+        judge.check(dict.fromkeys(one.target for one in chosen))
         for number, removal in enumerate(chosen, 1):
             began = time.monotonic()
             noticed = judge.noticed(removal)

@@ -10,7 +10,7 @@ import pytest
 
 from scripts.mutants import TARGETS, Judge, Target, removals
 
-SAMPLE = int(os.environ.get("MUTANT_COUNT", "3"))
+SAMPLE = int(os.environ.get("MUTANT_COUNT", "2"))
 SEED = os.environ.get("MUTANT_SEED", "1")
 MODULE = '''\
 from enum import Enum
@@ -78,5 +78,5 @@ def test_a_sample_is_noticed() -> None:
     """MUTANT_COUNT and MUTANT_SEED say how many and which; `make mutants` tries all."""
     sample = random.Random(SEED).sample(removals(), SAMPLE)
     with Judge(("imports", "tests", "types")) as judge:
-        assert judge.passes("imports", ())
+        judge.check(dict.fromkeys(one.target for one in sample))
         assert [str(one) for one in sample if not judge.noticed(one)] == []
