@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod_contract.limits import RUN_BYTES, RUNSYNC_BYTES
-
 from .packages import OUR_GRAPHS, write_hostile, write_ours
 
 SIZE = 150_000
@@ -57,10 +55,3 @@ def test_the_schema_in_it_is_the_packages_own(packages: dict[str, Path], name: s
     (data,) = re.findall(r'id="package">(.*?)</script>', (docs / "index.html").read_text("utf-8"), re.DOTALL)
     assert data.isascii()
     assert json.loads(data)["schema"] == json.loads((docs / "input.schema.json").read_text("utf-8"))
-
-
-def test_the_limits_are_runpods(packages: dict[str, Path]) -> None:
-    (data,) = re.findall(
-        r'id="package">(.*?)</script>', (packages["every_kind"] / "docs/index.html").read_text("utf-8"), re.DOTALL
-    )
-    assert json.loads(data)["limits"] == {"run": RUN_BYTES, "runsync": RUNSYNC_BYTES}
