@@ -155,10 +155,9 @@ def python_text(text: str, column: int, indent: int) -> Python:
 
 def docstring(text: str) -> Docstring:
     """A text inside a docstring: on one line, nothing that ends it or escapes; single quotes of both kinds stay."""
-    flat = one_line(text).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    if flat.startswith('"'):
-        flat = f"\\{flat}"
-    return Docstring(f'{flat[:-1]}\\"' if flat.endswith('"') else flat)
+    flat = one_line(text).replace("\\", "\\\\")
+    ends_it = '"""' in flat or flat.startswith('"') or flat.endswith('"')
+    return Docstring(flat.replace('"', '\\"') if ends_it else flat)
 
 
 def comment(text: str) -> Comment:

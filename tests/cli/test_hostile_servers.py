@@ -70,7 +70,7 @@ def test_nothing_is_locked_by_what_is_no_hub(impatient: Impatient, way: str, tmp
     assert not graph.with_suffix(".lock.json").exists()
     assert ("error[hub-unreachable]" in done.stderr) is (done.returncode == 3)
     if done.returncode == 3:
-        assert "The hub 127.0.0.1 cannot be asked" in done.stderr
+        assert "The hub 127.0.0.1 could not be queried" in done.stderr
 
 
 @pytest.mark.slow

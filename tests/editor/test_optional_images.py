@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.fields.note import BYPASS
 from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.stages.annotate.annotation import read_annotation
 from comfy2runpod.stages.load import load
@@ -37,7 +38,7 @@ async def either_editor(request: pytest.FixtureRequest) -> AsyncIterator[Editor]
 async def test_patch_code_makes_what_the_editor_queues(either_editor: Editor, name: str, tmp_path: Path) -> None:
     graph: dict[str, Any] = CASES[name] if name in CASES else json.loads(GRAPHS[name].read_text("utf-8"))
     annotation = read_annotation(load(json.dumps(graph).encode(), "graph.json"))
-    fields = {note.name: note.bypass for note in annotation.inputs or () if note.bypass}
+    fields = {note.name: paths for note in annotation.inputs or () if (paths := note.value(BYPASS))}
     assert fields
     package = compiled(graph)
     combinations = every_combination(fields)

@@ -80,12 +80,12 @@ def test_it_is_the_same_beside_bytecode_and_what_editors_leave(built: Built, tmp
     copy = tmp_path / "checkout"
     shutil.copytree(built.checkout, copy)
     runtime = copy / "runtime" / "comfy2runpod_runtime"
-    for name in ("__pycache__/job.cpython-313.pyc", "job.py~", "job.py.orig", ".job.py.swp", ".env", "core",
-                 ".#job.py", "notes.txt", ".ipynb_checkpoints/job.py", "job copy.py"):  # fmt: skip
+    for name in ("__pycache__/errors.cpython-313.pyc", "errors.py~", "errors.py.orig", ".errors.py.swp", ".env", "core",
+                 ".#errors.py", "notes.txt", ".ipynb_checkpoints/errors.py", "errors copy.py"):  # fmt: skip
         (runtime / name).parent.mkdir(exist_ok=True)
         (runtime / name).write_text("secret")
     (runtime / "linked.py").symlink_to("/etc/hostname")
-    (runtime / "job.py").write_bytes((runtime / "job.py").read_bytes().replace(b"\n", b"\r\n"))
+    (runtime / "errors.py").write_bytes((runtime / "errors.py").read_bytes().replace(b"\n", b"\r\n"))
     path = os.pathsep.join(str(copy / folder) for folder in ("compiler", "contract", "runtime"))
     for seed in ("0", "1"):
         env = environment(tmp_path, PYTHONPATH=path, PYTHONHASHSEED=seed, TZ="Asia/Tokyo", LC_ALL="C")
