@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .command import Done, comfy2runpod
+from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.catalog.layers import read_layer
+
+from .command import GRAPH, Done, comfy2runpod
 
 PACK = "comfyui-made-up"
 NODES = f"custom_nodes.{PACK}"
@@ -129,6 +133,37 @@ def made(folder: Path, name: str) -> Any:
     return json.loads((folder / "out" / "made_up" / name).read_text(encoding="utf-8"))
 
 
+def test_a_class_that_a_file_names_a_thousand_times_is_looked_up_at_once(tmp_path: Path) -> None:
+    many = row({"fact": "no_control", "classes": ["MadeUpNumber"] * 1000})
+    done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), [*map(row, FACTS), *[many] * 400])
+    assert done.returncode == 0, done.stderr
+    facts = read_layer((tmp_path / "catalog" / f"{PACK}.facts.json").read_bytes(), "facts").facts
+    assert facts is not None
+    # A row counts once for a class: 400 rows, not 400,000.
+    assert len(load_catalog().with_facts(facts).facts.rows_of("MadeUpNumber")) == 401
+
+
+def test_a_prefix_that_no_release_in_use_has_does_not_count(tmp_path: Path) -> None:
+    old = row({**FACTS[0], "prefix_input": "file"}, versions="<1.2")
+    done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), [old, *map(row, FACTS)], "1.4.0")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_pipe_among_the_catalogs_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "made_up.json").write_bytes(GRAPH.read_bytes())
+    (tmp_path / "catalog").mkdir()
+    for pipe in (tmp_path / "catalog" / "z.json", tmp_path / "pipe.json"):
+        os.mkfifo(pipe)
+    done = comfy2runpod("check", tmp_path)
+    assert (done.returncode, "z.json" in done.stderr, "it is a pipe" in done.stderr) == (3, True, True)
+    named = comfy2runpod("check", tmp_path / "pipe.json")
+    assert (named.returncode, "Save what it gives as a regular file" in named.stderr) == (3, True)
+    (tmp_path / "catalog" / "z.json").unlink()
+    os.mkfifo(tmp_path / "made_up.lock.json")
+    locked = comfy2runpod("compile", tmp_path / "made_up.json", "-o", tmp_path / "out")
+    assert (locked.returncode, "made_up.lock.json" in locked.stderr) == (3, True)
+
+
 @pytest.mark.parametrize("apart", [True, False])
 def test_a_packs_facts_beside_a_graph_count_as_shipped_ones_do(tmp_path: Path, *, apart: bool) -> None:
     done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), [*map(row, FACTS)], apart=apart)
@@ -202,6 +237,27 @@ BAD: list[tuple[str, Any, str]] = [
     ("a long name", [{**SAVES, "classes": ["a" * 201]}], "classes holds 201 characters"),
     ("many names", [{**SAVES, "classes": ["a"] * 1001}], "classes has 1,001 entries"),
     ("many rows", [SAVES] * 5001, "facts has 5,001 entries"),
+    ("many names in all", [{**SAVES, "classes": [f"A{n}" for n in range(1000)]}] * 11, "fact 11: up to here the file"),
+    ("many parts", [row({"fact": "no_control", "containing": ["~a", "~b"]})] * 101, "200 are read at most: name the"),
+    ("a page as an image", [{**SAVES, "media_type": "text/html"}], "'text/html'; expected image/* for the kind image"),
+    ("an image as a video", [{**SAVES, "kind": "video"}], "'image/png'; expected video/* for the kind video"),
+    (
+        "an image as what links of a type become",
+        [row({"fact": "saved_type", "types": ["A"], "kind": "audio", "media_type": "image/png"})],
+        "expected audio/* for the kind audio",
+    ),
+    (
+        "a prefix at a link",
+        [{**SAVES, "prefix_input": "pictures"}],
+        "fact 1: prefix_input of MadeUpSave is 'pictures', which takes 'IMAGE'; expected a text widget of the class",
+    ),
+    ("a prefix at a choice", [{**SAVES, "prefix_input": "format"}], "is 'format', which takes 'COMBO'"),
+    (
+        "a prefix at a number, by a part of the name",
+        [row({key: SAVES[key] for key in SAVES if key != "classes"}, beginning=["MadeUpNum"], prefix_input="number")],
+        "fact 1: prefix_input of MadeUpNumber is 'number', which takes 'INT'; omit it: it has no text widget",
+    ),
+    ("a prefix nowhere", [{**SAVES, "prefix_input": "prefix"}], "'prefix', which it does not have; expected a text widget of the class (name)"),
     ("no flag", [{**SAVES, "shown": 1}], "shown is integer; expected true or false"),
     ("ComfyUI's own class", [{**SAVES, "classes": ["SaveImage"]}], "fact 1 is of SaveImage, which is ComfyUI's own"),
     ("the editor's own node", [row({"fact": "virtual", "classes": ["Reroute"], "role": "note"})], "is of Reroute"),

@@ -6,6 +6,7 @@ the one that it gives in every order.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.pipeline import Options, check_file
 from comfy2runpod.server_check import PromptError, Verdict, parse_prompt, validate_prompt
 
 # node, kind, input, details
@@ -349,3 +352,31 @@ def test_whatever_the_values_every_fault_names_a_node_of_the_prompt(class_type: 
     answer = verdict(prompt)
     assert {fault.node_id for fault in answer.node_faults} <= set(prompt)
     assert (answer.outputs == ()) == (answer.error is not None)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "why"),
+    [
+        ("9" * 400 + ":1", "integer division result too large for a float"),
+        ("9" * 5000 + ":1", "Aspect ratio must contain integers separated by ':'"),
+        ("1:" + "9" * 400, "Aspect ratio `0` must be"),
+        ("9" * 400 + ":" + "9" * 400, None),
+    ],
+    ids=["beyond a double", "beyond what Python reads", "nothing", "one"],
+)
+def test_a_ratio_of_many_digits_is_judged_as_python_divides(ratio: str, why: str | None) -> None:
+    """No server was asked: its check divides Python's integers, which says what becomes of these."""
+    inputs: JsonObject = {"prompt": "x", "prompt_upsampling": False, "seed": 0, "raw": False, "aspect_ratio": ratio}
+    image = node("FluxProUltraImageNode", **inputs)
+    prompt: JsonObject = {"1": image, "2": node("SaveImage", images=["1", 0], filename_prefix="x")}
+    found = verdict(prompt).node_faults
+    assert [why is not None and why in one.details for one in found] == ([] if why is None else [True])
+    data, options = json.dumps(prompt).encode(), Options(allow_api_nodes=True)
+    if why is None:
+        check_file(data, "ratio.json", load_catalog(), options)
+        return
+    with pytest.raises(CompileError) as refused:
+        check_file(data, "ratio.json", load_catalog(), options)
+    (told,) = refused.value.diagnostics
+    assert (told.code, told.at.node, told.at.input) == ("refused-value", "1", "aspect_ratio")
+    assert why in told.reason

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.catalog.classes import Catalog, load_catalog
+from comfy2runpod.catalog.layers import read_layer, with_layers
 from comfy2runpod.fields import ImageField
 from comfy2runpod.pipeline import CompileResult, Options, compile_graph
 from comfy2runpod.simulator import Simulator
@@ -22,7 +23,7 @@ from .images import drawn, saved
 GRAPH = Path(__file__).parent / "scale_image.json"
 
 
-def changed(**by_id: dict[str, Any] | None) -> CompileResult:
+def changed(catalog: Catalog | None = None, **by_id: dict[str, Any] | None) -> CompileResult:
     """The graph without its note, and with changes to its nodes by id (`n1`); None removes one."""
     graph = json.loads(GRAPH.read_text())
     graph["nodes"] = [
@@ -30,7 +31,7 @@ def changed(**by_id: dict[str, Any] | None) -> CompileResult:
         for node in graph["nodes"]
         if node["type"] != "MarkdownNote" and by_id.get(f"n{node['id']}", {}) is not None
     ]
-    return compile_graph(json.dumps(graph).encode(), GRAPH.name, load_catalog(), Options())
+    return compile_graph(json.dumps(graph).encode(), GRAPH.name, catalog or load_catalog(), Options())
 
 
 def images(result: CompileResult) -> list[str]:
@@ -73,6 +74,34 @@ def test_how_long_and_thin_an_image_may_be_follows_from_the_node_that_scales_it(
     node: dict[str, Any], aspect: int
 ) -> None:
     (field,) = changed(n2=node).interface.fields
+    assert isinstance(field, ImageField)
+    assert field.max_aspect == aspect
+
+
+@pytest.mark.parametrize(
+    ("size", "step", "aspect"),
+    [
+        (1e308, 1.0, 1000),
+        (1.0, 1e300, 1),
+        (1e308, 1e300, 1),
+        (1e308, 1e100, 1000),
+        (-1e308, 1.0, 1),
+        (0.0, 0.0, 1),
+        (10**307, 64, 1000),
+    ],
+)
+def test_a_pack_may_scale_by_any_number_that_a_double_holds(size: float, step: float, aspect: int) -> None:
+    widgets = [{"name": name, "type": "FLOAT", "default": 1.0} for name in ("megapixels", "multiple")]
+    scale = {
+        "inputs": [{"name": "image", "type": "IMAGE"}, *widgets],
+        "outputs": [{"name": "IMAGE", "type": "IMAGE"}],
+        "module": "custom_nodes.made-up",
+    }
+    fact = {"fact": "scale", "classes": ["MadeUpScale"], "size": "megapixels", "area": True, "step": "multiple"}
+    told = {"pack": "made-up", "facts": [{**fact, "source": "made up", "versions": "*"}]}
+    layer = read_layer(json.dumps({"classes": {"MadeUpScale": scale}, **told}).encode(), "made-up.json")
+    catalog = with_layers(load_catalog(), [layer])
+    (field,) = changed(catalog, n2={"type": "MadeUpScale", "widgets_values": [size, step]}).interface.fields
     assert isinstance(field, ImageField)
     assert field.max_aspect == aspect
 

@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TypeAlias, cast
 
 from comfy2runpod.catalog.evident_output import evident_output
-from comfy2runpod.catalog.facts.kinds import NOTHING_KNOWN, ClassFacts, Saves, WidgetType
+from comfy2runpod.catalog.facts.kinds import NOTHING_KNOWN, PREFIX_INPUT, ClassFacts, Saves, WidgetType
 from comfy2runpod.catalog.facts.reader import FactsFile
 from comfy2runpod.catalog.facts.table import NodeFacts, shipped_facts
 from comfy2runpod.catalog.release import RELEASE
@@ -146,6 +146,15 @@ class NodeClass:
         if self.saves.input is not None:
             return self.by_name.get(self.saves.input)
         return next((spec for spec in self.inputs if not spec.is_widget), None)
+
+    @property
+    def prefix_input(self) -> str | None:
+        """The input that holds the prefix of the names of the files that it saves; None if it has none."""
+        if self.saves is None:
+            return None
+        name = self.saves.prefix_input or PREFIX_INPUT
+        spec = self.by_name.get(name)
+        return name if spec is not None and spec.type == "STRING" else None
 
 
 class Catalog:

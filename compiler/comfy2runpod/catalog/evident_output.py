@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from comfy2runpod.catalog.facts.kinds import Saves
+from comfy2runpod.catalog.facts.kinds import PREFIX_INPUT, Saves
 from comfy2runpod.catalog.facts.table import NodeFacts
 
 if TYPE_CHECKING:
     from comfy2runpod.catalog.classes import InputSpec
-
-PREFIX_INPUT = "filename_prefix"
 
 
 def evident_output(names: Iterable[str], inputs: Iterable[InputSpec], facts: NodeFacts) -> Saves | None:
@@ -42,4 +40,4 @@ def evident_output(names: Iterable[str], inputs: Iterable[InputSpec], facts: Nod
         says_form = any(word in spec.name for word in kind.form_inputs)
         if says_form and not all(str(choice).casefold() in kind.forms for choice in spec.choices or ("",)):
             return None
-    return Saves(kind.kind, kind.media_type, PREFIX_INPUT, input=name)
+    return Saves(kind.kind, kind.media_type, input=name)

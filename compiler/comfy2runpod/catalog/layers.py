@@ -12,8 +12,9 @@ from typing import cast
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.entries import MOST_CLASSES, check_class
+from comfy2runpod.catalog.facts.kinds import Saves
 from comfy2runpod.catalog.facts.reader import FactsFile, read_facts
-from comfy2runpod.catalog.facts.values import BadFactsError
+from comfy2runpod.catalog.facts.values import BadFactsError, quoted
 from comfy2runpod.diagnostics import CompileError, Locus, shorten
 from comfy2runpod.errors.catalog import BadCatalog, BadNodeFacts
 from comfy2runpod.strict_json import strict_json
@@ -65,10 +66,11 @@ def with_layers(core: Catalog, layers: Iterable[Layer]) -> Catalog:
     """The core's catalog with the packs' classes and facts of each layer over it, in order.
 
     Raises:
-        CompileError: facts are about what is ComfyUI's own.
+        CompileError: facts are about what is ComfyUI's own, or about inputs that a class does not have.
     """
     catalog = core
-    for layer in layers:
+    given = tuple(layers)
+    for layer in given:
         catalog = catalog.layered(
             {name: entry for name, entry in layer.classes.items() if is_of_a_pack(name, entry, core)}
         )
@@ -77,7 +79,39 @@ def with_layers(core: Catalog, layers: Iterable[Layer]) -> Catalog:
                 catalog = catalog.with_facts(layer.facts)
             except BadFactsError as error:
                 raise _bad_facts(layer.file, error) from None
+    # A fact may stand in a file before the one with its class.
+    for layer in given:
+        if layer.facts is not None:
+            try:
+                _check_prefixes(layer.facts, catalog)
+            except BadFactsError as error:
+                raise _bad_facts(layer.file, error) from None
     return catalog
+
+
+def _check_prefixes(facts: FactsFile, catalog: Catalog) -> None:
+    """That the worker can write a text into each input that a fact calls a prefix of file names.
+
+    Raises:
+        BadFactsError: an input is none of the class, or takes something else.
+    """
+    for row in facts.rows:
+        prefix = row.fact.prefix_input if isinstance(row.fact, Saves) else None
+        if prefix is None:
+            continue
+        selected = filter(row.selects, catalog.added) if row.beginning or row.containing else ()
+        for name in dict.fromkeys((*row.classes, *sorted(selected))):
+            known = catalog.get(name)
+            # Another release's row, or one that a later row of the class replaces, is of no effect.
+            if known is None or known.facts.saves is not row.fact:
+                continue
+            spec = known.by_name.get(prefix)
+            if spec is None or spec.type != "STRING" or not spec.is_widget:
+                texts = ", ".join(one.name for one in known.inputs if one.type == "STRING" and one.is_widget)
+                is_what = "which it does not have" if spec is None else f"which takes {quoted(spec.type)}"
+                wanted = f"expected a text widget of the class ({texts})" if texts else "omit it: it has no text widget"
+                at = f"fact {row.number}: prefix_input of {shorten(name)}"
+                raise BadFactsError(f"{at} is {quoted(prefix)}, {is_what}; {shorten(wanted, 200)}")
 
 
 def pack_folder(entry: JsonObject) -> str | None:

@@ -135,7 +135,7 @@ class _Answer:
 def _ask(source: str) -> _Answer:
     if not source.startswith(("http://", "https://")):
         path = Path(source)
-        return _Answer(shown(path), read_file(path, MAX_ANSWER), None, None, {})
+        return _Answer(shown(path), read_file(path, MAX_ANSWER, streams=True), None, None, {})
     try:
         told = ask_server(source)
     except ServerError as error:

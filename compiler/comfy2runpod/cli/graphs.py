@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from comfy2runpod.errors.files import CannotRead, NoGraphs
 from comfy2runpod.model_lock import LockedFile, read_lock
 from comfy2runpod.pipeline import Options, lock_path
 from comfy2runpod.read_json import MAX_BYTES, too_large
-from comfy2runpod.write import written_by_us
+from comfy2runpod.write import kind_of, written_by_us
 
 # Beside a graph: catalogs of the node packs that the graphs in its folder use, laid over each other by name.
 CATALOG_FOLDER = "catalog"
@@ -145,16 +146,26 @@ def _check_names(api_nodes: frozenset[str], catalog: Catalog) -> None:
             )
 
 
-def read_file(path: Path, limit: int = MAX_BYTES) -> bytes:
+def read_file(path: Path, limit: int = MAX_BYTES, *, streams: bool = False) -> bytes:
     """A file's bytes.
+
+    Args:
+        path: the file.
+        limit: how large it may be, in bytes.
+        streams: whether it may be a pipe or a device, which may have no end: only where a person names the file.
 
     Raises:
         CompileError: it is larger than `limit` bytes; it was not read.
-        UnreachableError: it cannot be read.
+        UnreachableError: it cannot be read, or is no regular file.
     """
     try:
-        # Not by its size: pipes and devices have none.
-        with path.open("rb") as file:
+        # Opening a pipe would wait for its writer; what is opened is looked at, not what had the name before.
+        with open(path, "rb", opener=None if streams else _open_at_once) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not (streams or stat.S_ISREG(mode)):
+                problem = f"it is {kind_of(mode)}"
+                raise UnreachableError(CannotRead(at=Locus(shown(path)), problem=problem, is_special=True))
+            # Not by its size: pipes and devices have none.
             data = file.read(limit + 1)
     except ValueError as error:
         # A NUL in the name.
@@ -164,6 +175,10 @@ def read_file(path: Path, limit: int = MAX_BYTES) -> bytes:
     if len(data) > limit:
         raise CompileError([too_large(shown(path), len(data), limit)])
     return data
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def _unreadable(path: Path, error: OSError) -> CannotRead:

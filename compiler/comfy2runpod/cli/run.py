@@ -242,7 +242,7 @@ def _with_files(job_input: Json, package: Path) -> Json:
 
     fields = media_fields(package)
     return {
-        name: base64.b64encode(read_file(Path(value[1:]))).decode("ascii")
+        name: base64.b64encode(read_file(Path(value[1:]), streams=True)).decode("ascii")
         if name in fields and isinstance(value, str) and value.startswith("@")
         else value
         for name, value in job_input.items()
@@ -285,7 +285,7 @@ def _job_input(given: str, screen: Terminal) -> Json:
 
 def _file_text(path: Path) -> str:
     try:
-        return read_file(path).decode("utf-8-sig")
+        return read_file(path, streams=True).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         problem = f"byte {error.start} is no UTF-8 text"
         raise CompileError([BadInputArgument(at=Locus(shown(path)), problem=problem)]) from None

@@ -103,6 +103,20 @@ class WrongType(Diagnostic):
     )
 
 
+class RefusedValue(Diagnostic):
+    """A text that the class's own check does not accept."""
+
+    code = "refused-value"
+    value: Json
+    problem: str
+
+    @Text
+    def reason(self) -> str:
+        return f"The node refuses the value {show(self.value)}: {shorten(self.problem, 200).rstrip('.')}."
+
+    remedy = Text("Set a value that the node accepts.")
+
+
 class LinkOfWrongType(Diagnostic):
     """A link from an output whose type the input does not take."""
 

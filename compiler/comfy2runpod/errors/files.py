@@ -13,6 +13,8 @@ class CannotRead(Diagnostic):
     # A folder was named where a file is read; some of the files in it.
     is_folder: bool = False
     inside: tuple[str, ...] = ()
+    # A pipe, a socket or a device.
+    is_special: bool = False
 
     @Text
     def reason(self) -> str:
@@ -22,6 +24,8 @@ class CannotRead(Diagnostic):
     def remedy(self) -> str:
         if self.inside:
             return f"Name a file in it, such as {self.inside[0]}."
+        if self.is_special:
+            return "Save what it gives as a regular file, and put that in its place."
         return "Name a file." if self.is_folder else "Check the path and the file's permissions."
 
 

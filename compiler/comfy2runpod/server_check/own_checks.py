@@ -66,8 +66,11 @@ def _any_nonzero(own: OwnCheck, given: Mapping[str, Json]) -> str | None:
         value = given[name]
         if not isinstance(value, (int, float)):
             raise CheckRaised("TypeError", f"must be real number, not {type(value).__name__}", name)
-        if not math.isclose(value, 0.0):
-            return None
+        try:
+            if not math.isclose(value, 0.0):
+                return None
+        except OverflowError as error:
+            raise CheckRaised("OverflowError", str(error), name) from None
     return own.refusal
 
 
@@ -86,7 +89,10 @@ def _aspect_ratio(own: OwnCheck, given: Mapping[str, Json]) -> str | None:
         raise CheckRaised("ValueError", message, name) from None
     if width <= 0 or height <= 0:
         raise CheckRaised("ValueError", f"Aspect ratio parts must be positive integers, got {width}:{height}.", name)
-    ratio = width / height
+    try:
+        ratio = width / height
+    except OverflowError as error:
+        raise CheckRaised("OverflowError", str(error), name) from None
     if ratio < own.least or ratio > own.most:
         bound = own.least if ratio < own.least else own.most
         raise CheckRaised("ValueError", f"Aspect ratio `{ratio:.2g}` must be ≤ {bound:.2g}.", name)

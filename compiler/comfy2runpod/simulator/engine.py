@@ -267,8 +267,7 @@ class _Failed(Exception):
 
 
 def _prefix_input(node_class: NodeClass | None) -> str:
-    saves = None if node_class is None else node_class.saves
-    return "" if saves is None else saves.prefix_input
+    return (None if node_class is None else node_class.prefix_input) or ""
 
 
 def _drawable(value: Value) -> Value:

@@ -93,7 +93,7 @@ def _diagnostics(graph: BoundGraph, fault: NodeFault, near: Suggestions) -> Iter
     """The diagnostics of a fault, one for each input that causes it."""
     if fault.raised_by:
         for name in fault.raised_by:
-            yield _raised(graph, graph.nodes[fault.node_id], name, near)
+            yield _raised(graph, fault, name, near)
     else:
         yield _diagnostic(graph, fault)
 
@@ -127,8 +127,9 @@ def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
     return errors.RefusedByServer(at=at, kind=fault.kind, message=fault.message, details=fault.details)
 
 
-def _raised(graph: BoundGraph, node: BoundNode, name: str, near: Suggestions) -> Diagnostic:
-    """Why the server's check of an input raises: the link leads nowhere, or the value is of the wrong type."""
+def _raised(graph: BoundGraph, fault: NodeFault, name: str, near: Suggestions) -> Diagnostic:
+    """Why the server's check of an input raises: the link leads nowhere, or the value is one that it cannot read."""
+    node = graph.nodes[fault.node_id]
     at = graph.locus(node.id, name)
     spec = node.specs.get(name)
     # The checks of classes themselves fail on texts: a file name, a ratio.
@@ -145,6 +146,9 @@ def _raised(graph: BoundGraph, node: BoundNode, name: str, near: Suggestions) ->
             return errors.LinkFromNoOutput(at=at, origin=graph.locus(origin.id), slot=slot, outputs=outputs)
         case list():
             return errors.MalformedLink(at=at, value=value)
+        case str() if kind == "STRING":
+            # Of the type, but of another form than the class expects: only the server's words tell.
+            return errors.RefusedValue(at=at, value=value, problem=fault.details)
     return errors.WrongType(at=at, value=value, expected=kind)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from comfy2runpod.write.errors import WriteError
 from comfy2runpod.write.file import Replaceable, write_bytes, write_text
 from comfy2runpod.write.folder import Written, package_files, write_package, write_site
-from comfy2runpod.write.look import written_by_us
+from comfy2runpod.write.look import kind_of, written_by_us
 from comfy2runpod.write.manifest import MANIFEST
 from comfy2runpod.write.results import check_room, write_results
 
@@ -19,6 +19,7 @@ __all__ = [
     "WriteError",
     "Written",
     "check_room",
+    "kind_of",
     "package_files",
     "write_bytes",
     "write_package",

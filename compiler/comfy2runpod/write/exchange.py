@@ -56,7 +56,8 @@ class Results:
 def read_state(path: Path) -> State | Results | None:
     """Reads the stored state; None if it is missing or incomplete: then nothing has been exchanged."""
     try:
-        if path.lstat().st_size > _LARGEST_STATE:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_STATE:
             return None
         told = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

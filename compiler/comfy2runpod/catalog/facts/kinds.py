@@ -11,18 +11,22 @@ from comfy2runpod.catalog.facts.sizes import Sizes
 from comfy2runpod_contract.json_types import Json
 from comfy2runpod_contract.media import MediaKind
 
+# The input that holds the file name's prefix, unless a fact names another.
+PREFIX_INPUT = "filename_prefix"
+
 
 @dataclass(frozen=True, slots=True)
 class Saves:
     """What a class leaves behind: its kind, its media type, and the input that holds the file name's prefix.
 
-    `input` is the input at which it takes what it saves, None if that is its first that is no widget. `shown` is for
-    classes that only show something: they are outputs if the note says so.
+    `prefix_input` is None if that is `filename_prefix`, where the class has one. `input` is the input at which it takes
+    what it saves, None if that is its first that is no widget. `shown` is for classes that only show something: they
+    are outputs if the note says so.
     """
 
     kind: MediaKind
     media_type: str
-    prefix_input: str = "filename_prefix"
+    prefix_input: str | None = None
     shown: bool = False
     input: str | None = None
 

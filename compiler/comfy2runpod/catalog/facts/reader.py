@@ -6,7 +6,7 @@ every row says where it was read and for which releases it holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from comfy2runpod.catalog.facts import kinds
@@ -16,9 +16,13 @@ from comfy2runpod.catalog.facts.sizes import SizeRule, Sizes
 from comfy2runpod.catalog.facts.values import BadFactsError, Fields, quoted
 from comfy2runpod.editor import PROFILES
 from comfy2runpod_contract.json_types import Json, json_type
-from comfy2runpod_contract.media import MediaKind
+from comfy2runpod_contract.media import MediaKind, media_facts
 
 MOST_ROWS = 5_000
+# Over a whole file: the names that it is about, and those of them that are parts of names, each of which is looked for
+# in the name of every class.
+MOST_NAMES = 10_000
+MOST_PARTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,24 @@ def read_facts(raw: Mapping[str, Json]) -> FactsFile:
     head = Fields("the file", {key: value for key, value in raw.items() if key in ("pack", "version", "facts")})
     pack, version = head.name("pack"), head.optional_name("version")
     rows = head.list("facts", MOST_ROWS)
-    return FactsFile(pack, version, tuple(_row(number, row, pack) for number, row in enumerate(rows, 1)))
+    return FactsFile(pack, version, tuple(_bounded(_row(number, row, pack) for number, row in enumerate(rows, 1))))
+
+
+def _bounded(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows, up to the one with which the file is about too many names."""
+    names = parts = 0
+    for row in rows:
+        parts += len(row.beginning) + len(row.containing)
+        names += len(row.classes) + len(row.types)
+        if parts > MOST_PARTS:
+            found = (
+                f"the file has {parts:,} parts of names (`beginning`, `containing`); {MOST_PARTS:,} are read at most"
+            )
+            raise BadFactsError(f"fact {row.number}: up to here {found}: name the classes in their place")
+        if names > MOST_NAMES:
+            found = f"the file has {names:,} names of classes and types; {MOST_NAMES:,} are read at most"
+            raise BadFactsError(f"fact {row.number}: up to here {found}: split it into several files")
+        yield row
 
 
 def _row(number: int, raw: Json, pack: str) -> Row:
@@ -85,10 +106,10 @@ def _row(number: int, raw: Json, pack: str) -> Row:
         read(row, pack),
         row.text("source"),
         _releases(row),
-        classes=row.names("classes"),
-        beginning=row.names("beginning"),
-        containing=row.names("containing"),
-        types=row.names("types"),
+        classes=_once(row.names("classes")),
+        beginning=_once(row.names("beginning")),
+        containing=_once(row.names("containing")),
+        types=_once(row.names("types")),
     )
     row.finish()
     of_types = isinstance(made.fact, (kinds.WidgetType, kinds.UploadButton, kinds.SavedType))
@@ -96,6 +117,10 @@ def _row(number: int, raw: Json, pack: str) -> Row:
         keys = "types" if of_types else "classes, beginning or containing"
         raise BadFactsError(f"fact {number}: {kind} is told of {keys}, and of nothing else")
     return made
+
+
+def _once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
 def _releases(row: Fields) -> Releases:
@@ -107,19 +132,33 @@ def _releases(row: Fields) -> Releases:
 
 
 def _saves(row: Fields, _pack: str) -> Fact:
+    kind = row.one_of("kind", MediaKind)
     return kinds.Saves(
         input=row.optional_name("input"),
-        kind=row.one_of("kind", MediaKind),
-        media_type=row.media_type("media_type"),
-        prefix_input=row.optional_name("prefix_input") or "filename_prefix",
+        kind=kind,
+        media_type=_media_type(row, kind),
+        prefix_input=row.optional_name("prefix_input"),
         shown=row.flag("shown"),
     )
 
 
+def _media_type(row: Fields, kind: MediaKind) -> str:
+    """A media type of the kind: of the same top-level type as the kind's own, or JSON for a text."""
+    media_type = row.media_type("media_type")
+    top = media_facts(kind).media_type.partition("/")[0]
+    if media_type.partition("/")[0] != top and (kind, media_type) != (MediaKind.TEXT, "application/json"):
+        wanted = f"{top}/*" + (" or application/json" if kind is MediaKind.TEXT else "")
+        raise BadFactsError(
+            f"{row.at}: media_type is {quoted(media_type)}; expected {wanted} for the kind {kind.value}"
+        )
+    return media_type
+
+
 def _saved_type(row: Fields, _pack: str) -> Fact:
+    kind = row.one_of("kind", MediaKind)
     return kinds.SavedType(
-        kind=row.one_of("kind", MediaKind),
-        media_type=row.media_type("media_type"),
+        kind=kind,
+        media_type=_media_type(row, kind),
         unless=frozenset(row.names("unless")),
         form_inputs=row.names("form_inputs"),
         forms=frozenset(row.names("forms")),

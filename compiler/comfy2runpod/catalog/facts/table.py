@@ -137,11 +137,11 @@ class NodeFacts:
 
     @cached_property
     def _exact(self) -> Mapping[str, tuple[Row, ...]]:
-        found: dict[str, tuple[Row, ...]] = {}
+        found: dict[str, list[Row]] = {}
         for row in self._rows:
             for name in row.classes:
-                found[name] = (*found.get(name, ()), row)
-        return found
+                found.setdefault(name, []).append(row)
+        return {name: tuple(rows) for name, rows in found.items()}
 
     @cached_property
     def _by_part(self) -> tuple[Row, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
+from fractions import Fraction
 from operator import attrgetter
 
 from comfy2runpod.fields import Field
@@ -19,6 +20,8 @@ from comfy2runpod.ir.prompt import as_link
 _MEGAPIXEL = 1024 * 1024
 # Pixels in a cell of the coarsest VAE of images (Flux.2's): one that is smaller cannot be encoded.
 _CELL = 16
+# A limit beyond this is as good as none: no image has so many pixels.
+_MOST = 10**15
 
 
 def aspect_limit(graph: BoundGraph, fields: Collection[Field], loaders: Collection[str]) -> AspectLimit:
@@ -37,8 +40,23 @@ def _limits(graph: BoundGraph, fields: Collection[Field], loaders: Collection[st
         if scale.step is not None:
             shortest = max(shortest, _bounds(graph, fields, node, scale.step)[1])
         least = _bounds(graph, fields, node, scale.size)[0]
-        limit = least * _MEGAPIXEL / shortest**2 if scale.area else least / shortest
-        yield AspectLimit(max(1.0, math.floor(limit)), f"{node.id}.{scale.size}")
+        yield AspectLimit(_limit(least, shortest, area=scale.area), f"{node.id}.{scale.size}")
+
+
+def _limit(least: float, shortest: float, *, area: bool) -> float:
+    """How many times as long as the short side the long one may be, 1 or more.
+
+    Args:
+        least: the smallest size: megapixels if `area`, else pixels of the long side.
+        shortest: the least that the short side may be, in pixels.
+        area: whether the size is an area.
+    """
+    if not math.isfinite(least) or not math.isfinite(shortest):
+        return math.inf if math.isfinite(shortest) and least > 0 else 1.0
+    # Exact: a double does not hold the square of every double.
+    size, side = Fraction(least), Fraction(shortest)
+    most = math.floor(size * _MEGAPIXEL / side**2 if area else size / side)
+    return float(min(max(1, most), _MOST))
 
 
 def _is_encoded(graph: BoundGraph, scaled: str) -> bool:

@@ -39,9 +39,9 @@ class FileNames:
 def _prefix_places(graph: BoundGraph, outputs: Iterable[OutputAnnotation]) -> Iterator[tuple[Place, str]]:
     for output in outputs:
         node = graph.nodes.get(output.node)
-        saved = node.node_class.saves if node is not None else None
-        if node is not None and saved is not None and saved.prefix_input in node.specs:
-            yield (node.id, saved.prefix_input), output.name
+        prefix = node.node_class.prefix_input if node is not None else None
+        if node is not None and prefix is not None:
+            yield (node.id, prefix), output.name
 
 
 def each_once(reached: Iterable[Reached]) -> tuple[Reached, ...]:

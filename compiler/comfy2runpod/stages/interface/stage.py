@@ -243,7 +243,7 @@ class _Maker:
             media_type=saves.media_type,
             node_id=node.id,
             class_type=node.node_class.name,
-            prefix_input=saves.prefix_input if saves.prefix_input in node.specs else None,
+            prefix_input=node.node_class.prefix_input,
             many=note.many,
         )
 
