@@ -257,7 +257,7 @@ BAD: list[tuple[str, Any, str]] = [
         [row({key: SAVES[key] for key in SAVES if key != "classes"}, beginning=["MadeUpNum"], prefix_input="number")],
         "fact 1: prefix_input of MadeUpNumber is 'number', which takes 'INT'; omit it: it has no text widget",
     ),
-    ("a prefix nowhere", [{**SAVES, "prefix_input": "prefix"}], "'prefix', which it does not have; expected a text widget of the class (name)"),
+    ("a prefix nowhere", [{**SAVES, "prefix_input": "prefix"}], "expected a text widget of the class (name)"),
     ("no flag", [{**SAVES, "shown": 1}], "shown is integer; expected true or false"),
     ("ComfyUI's own class", [{**SAVES, "classes": ["SaveImage"]}], "fact 1 is of SaveImage, which is ComfyUI's own"),
     ("the editor's own node", [row({"fact": "virtual", "classes": ["Reroute"], "role": "note"})], "is of Reroute"),
