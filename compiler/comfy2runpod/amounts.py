@@ -11,6 +11,8 @@ from comfy2runpod_contract.limits import LONGEST_EXECUTION_MS, SHORTEST_EXECUTIO
 LARGEST_WHOLE = 2**64 - 1
 # A petabyte.
 LARGEST_SIZE = 10**15
+# Of images, pixels and seconds as they are followed through a graph: what is larger counts as so many.
+LARGEST_COUNT = 10**12
 
 _WHOLE = re.compile(r"([+-]?)0*([0-9]{1,20})")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,5})?")

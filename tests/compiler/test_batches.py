@@ -69,3 +69,10 @@ def test_one_image_whatever_is_sent_is_taken(data: bytes) -> None:
 def test_several_images_of_some_values_together_are_refused(data: bytes) -> None:
     with pytest.raises(CompileError, match="several-images"):
         compile_graph(data, "graph.json", load_catalog(), Options())
+
+
+def test_a_number_of_images_beyond_all_use_is_refused_in_few_digits() -> None:
+    with pytest.raises(CompileError, match="1,000,000,000,000 or more images"):
+        compile_graph(
+            _graph("", *[("RepeatImageBatch", "image", [4096])] * 40), "graph.json", load_catalog(), Options()
+        )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from comfy2runpod.amounts import LARGEST_COUNT
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.catalog.facts.sizes import SizeRule
 from comfy2runpod.ir.json import Json
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
-from comfy2runpod.shapes.evaluate import EvaluatedValue, evaluate
-from comfy2runpod.shapes.rules import rule_of
-from comfy2runpod.shapes.values import Clip, Constant, Images, Latent, Mask, Sound, Value
+from comfy2runpod.shapes.evaluate import MOST_CHARACTERS, EvaluatedValue, evaluate
+from comfy2runpod.shapes.rules import rule_of, shown_text
+from comfy2runpod.shapes.values import Clip, Constant, Images, Latent, Mask, NodeError, Sound, Value
 
 
 def made(class_type: str, /, **inputs: Value | Json) -> tuple[EvaluatedValue, ...]:
@@ -114,7 +115,8 @@ def test_expressions(text: str, right: float) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "a +", "c", "__import__('os')", "a.real", "9 ** 9 ** 9", "'x' * 10", "(" * 500 + "1" + ")" * 500, "1 / 0",
-     "-" * 100 + "1", "a" * 3000, "sqrt(-1)", "[1][0]", "1e400"],
+     "-" * 100 + "1", "a" * 3000, "sqrt(-1)", "[1][0]", "1e400",
+     "round(7, -3000000000)", "round(7, 3000000000)", "1 << 3000000000"],
 )  # fmt: skip
 def test_what_is_not_computed_is_said(text: str) -> None:
     with pytest.raises(NotComputed):
@@ -129,3 +131,48 @@ def test_each_rule_of_sizes_is_one_that_a_fact_names() -> None:
         node_class = catalog.get(name)
         assert node_class is not None
         assert (rule_of(node_class) is not None) == (node_class.facts.sizes is not None)
+
+
+def test_a_text_that_doubles_at_each_node_is_soon_not_known() -> None:
+    told = EvaluatedValue(Constant("x" * 1000))
+    for _ in range(60):
+        joined = made("StringConcatenate", string_a=told.value, string_b=told.value, delimiter="")[0]
+        told = EvaluatedValue(joined.value, told.doubt or joined.doubt)
+    assert told.doubt == f"a text has over {MOST_CHARACTERS:,} characters"
+    assert len(str(joined.value)) < MOST_CHARACTERS
+
+
+@pytest.mark.parametrize(("find", "by"), [("x", "y" * 1000), ("", "y" * 1000)])
+def test_a_replacement_is_counted_before_it_is_made(find: str, by: str) -> None:
+    assert made("StringReplace", string="x" * 90, find=find, replace=by)[0].doubt is None
+    assert made("StringReplace", string="x" * 200, find=find, replace=by)[0].doubt is not None
+
+
+def test_a_deep_value_is_not_shown_beyond_the_most_characters() -> None:
+    deep: Json = [0] * 50_000
+    for _ in range(100):
+        deep = [deep]
+    assert shown_text(Constant(deep)) is None
+    assert shown_text(Constant([1])) == "[\n    1\n]"
+
+
+def test_what_a_rule_raises_at_known_values_is_the_nodes_own_failure() -> None:
+    with pytest.raises(NodeError, match=r"math domain error|nonnegative input"):
+        made("ImageScaleToTotalPixels", image=Images(-5, 512, 1), megapixels=1.0, resolution_steps=1)
+
+
+def test_a_rule_that_does_not_fit_casts_a_doubt() -> None:
+    told = made("StringTrim", string="x", mode="Sideways")[0]
+    assert told.doubt == "its rule does not fit what StringTrim is given"
+
+
+def test_numbers_that_are_not_finite_count_as_not_given() -> None:
+    told = made("ImageScaleBy", image=IMAGES, upscale_method="area", scale_by="nan")[0]
+    assert told.value == IMAGES
+
+
+def test_counts_stay_within_what_can_be_printed() -> None:
+    images: Value = IMAGES
+    for _ in range(1300):
+        images = made("RepeatImageBatch", image=images, amount=4096)[0].value
+    assert images == Images(600, 400, LARGEST_COUNT)

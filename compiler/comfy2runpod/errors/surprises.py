@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from comfy2runpod.amounts import LARGEST_COUNT
 from comfy2runpod.diagnostics import Diagnostic, Severity, Text, shorten
 from comfy2runpod_contract.json_types import Json
 
@@ -112,6 +113,10 @@ class ImageLacks(Diagnostic):
         return self.instead
 
 
+def _described(count: int) -> str:
+    return str(count) if count < LARGEST_COUNT else f"{LARGEST_COUNT:,} or more"
+
+
 class SeveralImages(Diagnostic):
     """An output for one image, of a node that saves several."""
 
@@ -127,7 +132,7 @@ class SeveralImages(Diagnostic):
         described = " and ".join(f"{name} is {value}" for name, value in self.values[:_MOST_FIELDS])
         more = f" and {len(self.values) - _MOST_FIELDS} more" if len(self.values) > _MOST_FIELDS else ""
         when = f" if {described}{more}" if described else ""
-        saved = "each image of a list" if self.count is None else f"{self.count} images"
+        saved = "each image of a list" if self.count is None else f"{_described(self.count)} images"
         return f"It saves {saved}{when}; the output {self.output} takes only one, so the job would fail."
 
     @Text

@@ -14,6 +14,13 @@ _MOST_CHARACTERS = 2000
 _MOST_DEPTH = 50
 _LARGEST = 10**30
 _MOST_EXPONENT = 100
+# Every number here is under 10**30; of more digits rounding changes nothing, and Python would compute 10**digits.
+_MOST_DIGITS = 30
+
+
+class NotComputed(ValueError):
+    """It is no expression, or has what is not computed here; the text says what."""
+
 
 _OPERATORS: Mapping[type[ast.AST], Callable[[Number, Number], Number]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -26,15 +33,19 @@ _SIGNS: Mapping[type[ast.AST], Callable[[Number], Number]] = {
     ast.UAdd: operator.pos,
     ast.Not: operator.not_,
 }
+
+
+def _round(number: Number, digits: int | None = None) -> Number:
+    if digits is not None and not -_MOST_DIGITS <= digits <= _MOST_DIGITS:
+        raise NotComputed("it rounds to too many digits")
+    return round(number, digits)
+
+
 _FUNCTIONS: Mapping[str, Callable[..., Number]] = {
-    "min": min, "max": max, "abs": abs, "round": round, "sqrt": math.sqrt, "ceil": math.ceil, "floor": math.floor,
+    "min": min, "max": max, "abs": abs, "round": _round, "sqrt": math.sqrt, "ceil": math.ceil, "floor": math.floor,
     "log": math.log, "log2": math.log2, "log10": math.log10, "sin": math.sin, "cos": math.cos, "tan": math.tan,
     "int": int, "float": float,
 }  # fmt: skip
-
-
-class NotComputed(ValueError):
-    """It is no expression, or has what is not computed here; the text says what."""
 
 
 def compute(text: str, names: Mapping[str, Number]) -> Number:

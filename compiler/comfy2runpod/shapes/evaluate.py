@@ -6,10 +6,12 @@ given, and a doubt goes with it wherever a rule reads it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar, cast
 
+from comfy2runpod.amounts import LARGEST_COUNT
 from comfy2runpod.catalog.classes import MATCHES_INPUT, NodeClass, OutputSpec
 from comfy2runpod.catalog.facts.sizes import Sizes
 from comfy2runpod.ir.json import Json
@@ -29,6 +31,7 @@ from comfy2runpod.shapes.values import (
     Sigmas,
     Sound,
     Value,
+    limited,
 )
 
 V = TypeVar("V")
@@ -40,6 +43,10 @@ _FPS = 24.0
 _FRAMES = 49
 # What stands for a size that is not known is never larger.
 _MOST_SIDE, _MOST_FRAMES, _MOST_SECONDS = 4096, 257, 60.0
+# Longer texts are not made: a chain of nodes that join a text with itself doubles it at each.
+MOST_CHARACTERS = 100_000
+# What a rule raises where it is given what its class never gets: any class of a catalog may name any rule.
+_MISFITS = (LookupError, TypeError, AttributeError, RecursionError)
 # Output types that have a size or a value that matters for what is saved.
 _SIZED = frozenset({"IMAGE", "MASK", "LATENT", "AUDIO", "VIDEO", "INT", "FLOAT", "STRING", "BOOLEAN", MATCHES_INPUT})
 
@@ -87,24 +94,37 @@ class Inputs:
         return self.get(name, kind) if name in self._values else None
 
     def whole(self, name: str, default: int = 0) -> int:
-        """A whole number."""
+        """A whole number, within `LARGEST_COUNT`; the default if it is none."""
         value = self._constant(name, default)
         try:
-            return int(value) if isinstance(value, (int, float, str)) else default
+            number = int(value) if isinstance(value, (int, float, str)) else default
         except (ValueError, OverflowError):
             return default
+        return max(-LARGEST_COUNT, min(number, LARGEST_COUNT))
 
     def number(self, name: str, default: float = 0) -> float:
-        """A number."""
+        """A finite number; the default if it is none."""
         value = self._constant(name, default)
         try:
-            return float(value) if isinstance(value, (int, float, str)) else default
+            number = float(value) if isinstance(value, (int, float, str)) else default
         except (ValueError, OverflowError):
             return default
+        return number if math.isfinite(number) else default
 
     def constant(self, name: str) -> Json:
         """A plain value."""
         return self._constant(name, None)
+
+    def text(self, name: str) -> str:
+        """A text of at most `MOST_CHARACTERS`, or a number as one; an empty one, with a doubt, for all else."""
+        value = self.get(name, Constant).value
+        if isinstance(value, (bool, int, float)):
+            return str(value)
+        if isinstance(value, str) and len(value) <= MOST_CHARACTERS:
+            return value
+        why = f"has over {MOST_CHARACTERS:,} characters" if isinstance(value, str) else "is no text"
+        self.doubtful(f"what {self._class}.{name} gets {why}")
+        return ""
 
     def doubtful(self, why: str) -> None:
         """Says that what the rule makes is not known."""
@@ -138,15 +158,26 @@ def evaluate(
         return tuple(_without_rule(node_class, output, values) for output in node_class.outputs)
     given = Inputs(node_class.name, values)
     try:
-        made = rule(given)
-    except (NodeError, ArithmeticError):
+        made = tuple(limited(value) for value in rule(given))
+    except NodeError:
         if given.doubt is None:
             raise
         # It fails at sizes that only stand for those that are not known.
-        return tuple(_without_rule(node_class, output, values, given.doubt) for output in node_class.outputs)
+        made = ()
+    except (ArithmeticError, ValueError) as error:
+        if given.doubt is None:
+            # The real node computes the same, and so fails alike.
+            raise NodeError(type(error).__name__, str(error)) from error
+        made = ()
+    except _MISFITS:
+        given.doubtful(f"its rule does not fit what {node_class.name} is given")
+        made = ()
+    why = given.doubt or f"its rule does not tell all that {node_class.name} gives"
+    missing = [_without_rule(node_class, output, values, why) for output in node_class.outputs[len(made) :]]
     if any(output.is_list for output in node_class.outputs):
         given.doubtful(f"{node_class.name} gives lists, which nodes go through item by item")
-    return tuple(EvaluatedValue(value, None if isinstance(value, Opaque) else given.doubt) for value in made)
+    told = [EvaluatedValue(value, None if isinstance(value, Opaque) else given.doubt) for value in made]
+    return (*told, *missing)
 
 
 def _without_rule(
@@ -159,7 +190,7 @@ def _without_rule(
         "IMAGE": Images, "MASK": Mask, "LATENT": Latent, "AUDIO": Sound, "VIDEO": Clip, MATCHES_INPUT: Images,
     }  # fmt: skip
     if output.type in kinds:
-        return EvaluatedValue(cast(Value, _plausible(kinds[output.type], values)), doubt)
+        return EvaluatedValue(limited(cast(Value, _plausible(kinds[output.type], values))), doubt)
     plain: Mapping[str, Json] = {"STRING": "", "BOOLEAN": False, "FLOAT": 1.0}
     return EvaluatedValue(Constant(plain.get(output.type, 1)), doubt)
 

@@ -14,8 +14,9 @@ from functools import lru_cache
 
 from comfy2runpod.catalog.classes import NodeClass
 from comfy2runpod.catalog.facts.sizes import SizeRule, Sizes
+from comfy2runpod.ir.json import Json
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
-from comfy2runpod.shapes.evaluate import Inputs, Rule, RuleMaker
+from comfy2runpod.shapes.evaluate import MOST_CHARACTERS, Inputs, Rule, RuleMaker
 from comfy2runpod.shapes.images import IMAGES
 from comfy2runpod.shapes.latents import LATENTS
 from comfy2runpod.shapes.values import (
@@ -65,8 +66,7 @@ def _scheduler(given: Inputs) -> tuple[Value, ...]:
 
 
 def _manual_sigmas(given: Inputs) -> tuple[Value, ...]:
-    text = given.constant("sigmas")
-    count = len([part for part in str(text).split(",") if part.strip()])
+    count = len([part for part in given.text("sigmas").split(",") if part.strip()])
     return (Sigmas(max(0, count - 1)),)
 
 
@@ -87,15 +87,22 @@ def _value(name: str) -> Rule:
 
 
 def _concatenated(given: Inputs) -> tuple[Value, ...]:
-    parts = (str(given.get(name, Constant).value) for name in ("string_a", "string_b"))
-    return (Constant(str(given.constant("delimiter")).join(parts)),)
+    first, between, second = (given.text(name) for name in ("string_a", "delimiter", "string_b"))
+    if len(first) + len(between) + len(second) > MOST_CHARACTERS:
+        return (_too_long(given),)
+    return (Constant(first + between + second),)
+
+
+def _too_long(given: Inputs) -> Constant:
+    given.doubtful(f"a text has over {MOST_CHARACTERS:,} characters")
+    return Constant(UNKNOWN_TEXT)
 
 
 _TRIMS = {"Both": str.strip, "Left": str.lstrip, "Right": str.rstrip}
 
 
 def _trimmed(given: Inputs) -> tuple[Value, ...]:
-    return (Constant(_TRIMS[str(given.constant("mode"))](str(given.get("string", Constant).value))),)
+    return (Constant(_TRIMS[str(given.constant("mode"))](given.text("string"))),)
 
 
 def _empty_audio(given: Inputs) -> tuple[Value, ...]:
@@ -113,7 +120,7 @@ def _computed(given: Inputs) -> tuple[Value, ...]:
     names = {name.partition(".")[2]: given.constant(name) for name in given.names("values.")}
     numbers = {name: value for name, value in names.items() if isinstance(value, (int, float))}
     try:
-        found = compute(str(given.constant("expression")), numbers)
+        found = compute(given.text("expression"), numbers)
         return Constant(float(found)), Constant(int(found)), Constant(bool(found))
     except (NotComputed, OverflowError) as error:
         given.doubtful(f"the expression is not computed: {error}")
@@ -137,7 +144,10 @@ def _resolution(ratios: tuple[tuple[int, int], ...]) -> Rule:
 
 
 def _replaced(given: Inputs) -> tuple[Value, ...]:
-    text, find, by = (str(given.get(name, Constant).value) for name in ("string", "find", "replace"))
+    text, find, by = (given.text(name) for name in ("string", "find", "replace"))
+    # As many as there are gaps for an empty one.
+    if len(text) + text.count(find) * (len(by) - len(find)) > MOST_CHARACTERS:
+        return (_too_long(given),)
     return (Constant(text.replace(find, by)),)
 
 
@@ -186,8 +196,22 @@ def shown_text(value: Value) -> str | None:
         case Constant(bool() | int() | float() as plain):
             return str(plain)
         case Constant(other):
-            return json.dumps(other, indent=4)
+            return _written(other)
     return None
+
+
+def _written(value: Json) -> str | None:
+    """It as JSON, indented, which makes a deep one many times longer; None beyond `MOST_CHARACTERS`."""
+    parts, length = list[str](), 0
+    try:
+        for part in json.JSONEncoder(indent=4).iterencode(value):
+            parts.append(part)
+            length += len(part)
+            if length > MOST_CHARACTERS:
+                return None
+    except (ValueError, RecursionError):
+        return None
+    return "".join(parts)
 
 
 def _saved(_given: Inputs) -> tuple[Value, ...]:

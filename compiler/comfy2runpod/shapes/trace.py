@@ -10,6 +10,9 @@ from comfy2runpod.shapes.evaluate import EvaluatedValue, evaluate
 from comfy2runpod.shapes.rules import rule_of
 from comfy2runpod.shapes.values import Constant, InputImage
 
+# Of all texts that nodes make, together; those beyond are not kept.
+_MOST_CHARACTERS = 20_000_000
+
 
 def trace(
     prompt: Prompt, outputs: tuple[str, ...], catalog: Catalog, reads_image: Callable[[str, str], bool]
@@ -21,6 +24,7 @@ def trace(
     """
     made: dict[str, tuple[EvaluatedValue, ...]] = {}
     given: dict[str, Mapping[str, EvaluatedValue]] = {}
+    left = _MOST_CHARACTERS
     for node_id in in_order(prompt, outputs):
         node = prompt[node_id]
         node_class = catalog.get(node.class_type)
@@ -38,7 +42,21 @@ def trace(
                 told[name] = EvaluatedValue(Constant(value))
         given[node_id] = told
         made[node_id] = () if node_class is None else evaluate(node_class, told, rule_of(node_class))
+        left -= sum(map(_characters, made[node_id]))
+        if left < 0:
+            made[node_id] = tuple(map(_without_text, made[node_id]))
     return given
+
+
+def _characters(told: EvaluatedValue) -> int:
+    value = told.value
+    return len(value.value) if isinstance(value, Constant) and isinstance(value.value, str) else 0
+
+
+def _without_text(told: EvaluatedValue) -> EvaluatedValue:
+    if not _characters(told):
+        return told
+    return EvaluatedValue(Constant(""), f"the texts of the graph have over {_MOST_CHARACTERS:,} characters")
 
 
 def in_order(prompt: Prompt, outputs: tuple[str, ...]) -> Iterator[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from comfy2runpod.amounts import LARGEST_COUNT
 from comfy2runpod.ir.json import Json
 
 
@@ -136,6 +138,54 @@ Value: TypeAlias = (
     | Opaque
     | Constant
 )
+
+
+def limited(value: Value) -> Value:
+    """The value, each side, count and length in it within `LARGEST_COUNT`, so that chains of nodes stay quick.
+
+    Raises:
+        ValueError: a length or a rate is NaN or infinite.
+    """
+    match value:
+        case Images(width, height, frames):
+            return Images(_count(width), _count(height), _count(frames))
+        case Mask(width, height, frames):
+            return Mask(_count(width), _count(height), _count(frames))
+        case Latent():
+            return _limited_latent(value)
+        case AudioLatent(frames):
+            return AudioLatent(_count(frames))
+        case AVLatent(video, audio):
+            return AVLatent(_limited_latent(video), AudioLatent(_count(audio.frames)))
+        case Sound():
+            return _limited_sound(value)
+        case Clip(images, fps, sound):
+            whole = Images(_count(images.width), _count(images.height), _count(images.frames))
+            return Clip(whole, _finite(fps), None if sound is None else _limited_sound(sound))
+        case Sigmas(steps):
+            return Sigmas(_count(steps))
+        case Conditioning(float() as rate):
+            return Conditioning(_finite(rate))
+    return value
+
+
+def _limited_latent(latent: Latent) -> Latent:
+    columns, rows, frames = _count(latent.columns), _count(latent.rows), _count(latent.frames)
+    return replace(latent, columns=columns, rows=rows, frames=frames, batch=_count(latent.batch))
+
+
+def _limited_sound(sound: Sound) -> Sound:
+    return Sound(max(-LARGEST_COUNT, min(_finite(sound.seconds), LARGEST_COUNT)), _count(sound.rate))
+
+
+def _count(number: int) -> int:
+    return max(-LARGEST_COUNT, min(number, LARGEST_COUNT))
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError("a length or a rate is no finite number")
+    return number
 
 
 class NodeError(Exception):

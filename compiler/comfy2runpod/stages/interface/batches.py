@@ -122,7 +122,7 @@ def _counts(prompt: Prompt, outputs: Sequence[Output], catalog: Catalog) -> Mapp
     ends = tuple(output.node_id for output in outputs)
     try:
         given = trace(prompt, ends, catalog, reads_image)
-    except (NodeError, ArithmeticError):
+    except NodeError:
         return {}
     listed = _listed(prompt, ends, catalog, given)
     counts: dict[str, int | None] = {}
