@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus, show
@@ -21,7 +22,7 @@ from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.omitted import Omission, Without
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.model_lock import LockedFile, merge_lock
-from comfy2runpod.read_json import parse_json
+from comfy2runpod.read_json import FileBytes, parse_json
 from comfy2runpod.server_check.inputs import unwrapped
 from comfy2runpod.stages.annotate.annotation import read_annotation
 from comfy2runpod.stages.api_prompt import ApiPrompt, as_api_prompt, bind_prompt
@@ -45,11 +46,18 @@ class Options:
 
     `editor` is a profile's name, None to go by the file and then by the catalog. Nodes that call paid services are
     refused, but for the classes named in `api_nodes`, or all with `allow_api_nodes`.
+
+    Raises:
+        ValueError: no profile has the name.
     """
 
     editor: str | None = None
     allow_api_nodes: bool = False
     api_nodes: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.editor is not None and self.editor not in PROFILES:
+            raise ValueError(f"no editor {self.editor!r} is known; expected {' or '.join(map(repr, PROFILES))}")
 
 
 _DEFAULTS = Options()
@@ -79,11 +87,18 @@ class Prompted:
 
 @dataclass(frozen=True, slots=True)
 class CompileResult:
-    """A whole package: `files` maps a path inside it to its text or bytes."""
+    """A whole package: `files` maps a path inside it to its text or bytes, and cannot be changed."""
 
     interface: Interface
     files: Mapping[str, str | bytes]
     diagnostics: tuple[Diagnostic, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", MappingProxyType({**self.files}))
+
+    def __reduce__(self) -> tuple[type[CompileResult], tuple[object, ...]]:
+        # A read-only mapping cannot be pickled, and a process that compiles for another sends its result so.
+        return type(self), (self.interface, {**self.files}, self.diagnostics)
 
 
 def convert(data: bytes, file: str, catalog: Catalog, options: Options) -> Converted:
@@ -110,7 +125,7 @@ def prompt_of_file(data: bytes, file: str, catalog: Catalog, options: Options) -
 
 
 def check_file(
-    data: bytes, file: str, catalog: Catalog, options: Options = _DEFAULTS, lock: tuple[LockedFile, ...] = ()
+    data: FileBytes, file: str, catalog: Catalog, options: Options = _DEFAULTS, lock: tuple[LockedFile, ...] = ()
 ) -> tuple[Diagnostic, ...]:
     """What `compile_graph` finds in a saved graph, or the server in an API prompt.
 
@@ -126,6 +141,7 @@ def check_file(
 
     Raises:
         CompileError: the first stage that found errors, with all that it found.
+        TypeError: `data` is not bytes.
     """
     raw = parse_json(data, file)
     given = as_api_prompt(raw, file)
@@ -212,7 +228,7 @@ def _quoted(inputs: Mapping[str, Json], name: str) -> str:
 
 
 def compile_graph(
-    data: bytes, file: str, catalog: Catalog, options: Options = _DEFAULTS, lock: tuple[LockedFile, ...] = ()
+    data: FileBytes, file: str, catalog: Catalog, options: Options = _DEFAULTS, lock: tuple[LockedFile, ...] = ()
 ) -> CompileResult:
     """A saved graph's bytes -> a complete endpoint package.
 
@@ -225,6 +241,7 @@ def compile_graph(
 
     Raises:
         CompileError: the first stage that found errors, with all that it found.
+        TypeError: `data` is not bytes.
     """
     return _compile(load(data, file), catalog, options, lock)
 

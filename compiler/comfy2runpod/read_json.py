@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TypeAlias
 
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors import load as errors
@@ -13,24 +14,31 @@ from comfy2runpod_contract.json_types import Json
 MAX_BYTES = 64 * 1024 * 1024
 
 
-def parse_json(data: bytes, file: str) -> Json:
+FileBytes: TypeAlias = bytes | bytearray | memoryview
+
+
+def parse_json(data: FileBytes, file: str) -> Json:
     """The JSON value in a file's bytes, one that all readers agree on (`strict_json`).
 
     Raises:
         CompileError: too large, not text, cut off, or not JSON.
+        TypeError: `data` is not bytes.
     """
     at = Locus(file)
-    if len(data) > MAX_BYTES:
-        raise CompileError([too_large(file, len(data))])
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"expected the bytes of the file as data, not {type(data).__name__}")
+    size = data.nbytes if isinstance(data, memoryview) else len(data)
+    if size > MAX_BYTES:
+        raise CompileError([too_large(file, size)])
     try:
-        text = data.decode("utf-8-sig")
+        text = bytes(data).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CompileError([errors.NotText(at=at, offset=error.start)]) from None
     try:
         return strict_json(text)
     except json.JSONDecodeError as error:
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
-            raise CompileError([errors.TruncatedFile(at=at, size=len(data))]) from None
+            raise CompileError([errors.TruncatedFile(at=at, size=size)]) from None
         fault = errors.NotJson(at=at, detail=error.msg, line=error.lineno, column=error.colno)
     except StrictJsonError as error:
         fault = errors.NotJson(at=at, detail=error.problem, line=error.line, column=error.column)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from comfy2runpod.author.graph_edit import note_of, with_note
 from comfy2runpod.json_spans import find_spans
-from comfy2runpod.stages.annotate.annotation import read_annotation
+from comfy2runpod.stages.annotate.annotation import find_notes, read_annotation
 from comfy2runpod.stages.load import load
 
 from .command import GRAPH, ROOT, Done, comfy2runpod
@@ -285,6 +285,28 @@ def graphs(draw: Any) -> bytes:
     return text.encode("utf-8-sig" if draw(st.booleans()) else "utf-8")
 
 
+def test_a_note_whose_values_are_no_text_is_not_overwritten(plain: Path) -> None:
+    for values, shown in (({"text": "a: b"}, 'object {"text": "a: b"}'), ([["a"]], 'array ["a"]')):
+        graph = plain_graph()
+        graph["nodes"].append({"id": 900, "type": "Note", "title": "comfy2runpod", "widgets_values": values})
+        plain.write_text(json.dumps(graph), encoding="utf-8")
+        before = plain.read_bytes()
+        done = comfy2runpod("annotate", plain, *FIRST)
+        assert done.returncode == 1
+        assert "error[cannot-change-note]" in done.stderr
+        assert shown in done.stderr
+        assert plain.read_bytes() == before
+
+
+def test_the_new_notes_id_follows_ids_that_are_numbers_alone() -> None:
+    graph = plain_graph()
+    highest = max(node["id"] for node in graph["nodes"])
+    graph["nodes"][0]["id"] = "\u0669" * 5
+    data = json.dumps(graph).encode()
+    new = json.loads(with_note(data, load(data, "graph.json"), "x"))
+    assert highest < new["nodes"][-1]["id"] < 99_999
+
+
 @settings(deadline=None, max_examples=60)
 @given(data=graphs(), text=TEXTS)
 def test_outside_the_note_every_byte_is_the_same(data: bytes, text: str) -> None:
@@ -295,7 +317,7 @@ def test_outside_the_note_every_byte_is_the_same(data: bytes, text: str) -> None
     new = json.loads(after.removeprefix("\ufeff"))
     index = next(i for i, node in enumerate(new["nodes"]) if node.get("title") == "comfy2runpod")
     assert new["nodes"][index]["widgets_values"][0] == text
-    if note_of(document).node_id is not None:
+    if find_notes(document):
         changed = [("nodes", index, "widgets_values")]
         spans, olds = find_spans(after, changed), find_spans(before, changed)
         at = spans[changed[0]]

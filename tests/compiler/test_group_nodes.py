@@ -45,6 +45,24 @@ def test_a_field_names_an_input_inside_a_group_node(version: str, node: str) -> 
     assert f'prompt["{node}"]["inputs"]["width"] = request.wide' in compiled.files["patch.py"]
 
 
+@pytest.mark.parametrize("key", ["9" * 5000, "\u0660"])
+def test_a_setting_of_no_node_of_the_group_counts_for_nothing(key: str) -> None:
+    plain = saved_by(graph("values"), "1.43.18")
+    odd = cast("dict[str, dict[str, dict[str, JsonObject]]]", json.loads(encoded(plain)))
+    for group in odd["extra"]["groupNodes"].values():
+        settings: JsonObject = {key: {"visible": False}}
+        config = cast(JsonObject, group.setdefault("config", {}))
+        config[key] = {"input": {"width": {"visible": False}}, "output": {"0": {"visible": False}}}
+        config["1000"] = {"output": settings}
+    first, second = (
+        prompt_to_json(
+            convert(encoded(cast(JsonObject, each)), "values.json", load_catalog(), Options()).graph.prompt()
+        )
+        for each in (plain, odd)
+    )
+    assert first == second
+
+
 def test_editors_that_differ_in_ids_alone_do_not_disagree() -> None:
     converted = convert(encoded(graph("duplicate_names")), "old.json", load_catalog(), Options())
     assert set(prompt_to_json(converted.graph.prompt())) == {"2:0", "2:1", "2:2", "3"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,33 @@ def test_a_refused_graph_raises_with_all_that_was_found() -> None:
         compile_graph(REFUSED.read_bytes(), "x.json", Catalog.shipped())
     assert [found.code for found in refused.value.diagnostics] == ["editors-disagree"]
     assert check(REFUSED.read_bytes(), "x.json", Catalog.shipped(), Options(editor="1.43")) is not None
+
+
+def test_an_editor_that_is_not_known_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"no editor 'x' is known; expected '1\.43' or '1\.58'"):
+        Options(editor="x")
+
+
+@pytest.mark.parametrize("stage", [check, compile_graph])
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_what_holds_bytes_will_do(
+    stage: Callable[..., object], kind: Callable[[bytes], bytearray | memoryview]
+) -> None:
+    with pytest.raises(CompileError, match="editors-disagree"):
+        stage(kind(REFUSED.read_bytes()), "x.json", Catalog.shipped())
+
+
+@pytest.mark.parametrize("stage", [check, compile_graph])
+def test_a_text_is_refused(stage: Callable[..., object]) -> None:
+    with pytest.raises(TypeError, match="expected the bytes of the file as data, not str"):
+        stage(REFUSED.read_text("utf-8"), "x.json", Catalog.shipped())
+
+
+def test_the_files_cannot_be_changed_and_the_result_goes_between_processes() -> None:
+    package = compile_graph(GRAPH.read_bytes(), "t2v_ltx2.json", Catalog.shipped())
+    with pytest.raises(TypeError):
+        package.files["handler.py"] = ""  # type: ignore[index]
+    assert pickle.loads(pickle.dumps(package)) == package
 
 
 def test_the_page_tells_every_name_and_its_example_runs(tmp_path: Path) -> None:

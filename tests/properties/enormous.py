@@ -302,6 +302,48 @@ def deep_in_every_place(size: int) -> bytes:
     return whole.replace(b'"@"', deep)
 
 
+def primitives_in_a_row(size: int) -> bytes:
+    """The size that an image is scaled to, through one node after the other."""
+    loader, scaler, last = size + 2, size + 3, size + 4
+    nodes = [node(1, "PrimitiveInt", widgets_values=[512, "fixed"])]
+    for index in range(size):
+        value = [("value", "INT", index + 1)]
+        nodes.append(node(index + 2, "PrimitiveInt", value, widgets_values=[512, "fixed"]))
+        nodes[-1]["inputs"][0]["widget"] = {"name": "value"}
+    loads = node(loader, "LoadImage", widgets_values=["x.png", "image"])
+    scales = node(
+        scaler, "ImageScaleToMaxDimension", [("image", "IMAGE", size + 2), ("largest_size", "INT", size + 1)],
+        widgets_values=["area", 512],
+    )  # fmt: skip
+    scales["inputs"][1]["widget"] = {"name": "largest_size"}
+    note = node("note", "Note", title="comfy2runpod", widgets_values=[f"inputs: {{image: {{from: {loader}.image}}}}"])
+    links = [[index + 1, index + 1, 0, index + 2, 0, "INT"] for index in range(size)]
+    links += [[size + 1, size + 1, 0, scaler, 1, "INT"], [size + 2, loader, 0, scaler, 0, "IMAGE"]]
+    links += [[size + 3, scaler, 0, last, 0, "IMAGE"]]
+    return graph([*nodes, loads, scales, save(last, size + 3), note], links)
+
+
+def a_primitive_into_subgraphs_that_double(size: int) -> bytes:
+    """A value goes into an instance, and from there into two of the next definition: two to the power of 30 ways."""
+    size = min(size, 30)
+    definitions = []
+    for i in range(size):
+        inner = [node(2 * i + half, uuid(i + 1), [("value", "INT", half)], mode=2) for half in (0, 1)]
+        links = [
+            {"id": half, "origin_id": -10, "origin_slot": 0, "target_id": 2 * i + half, "target_slot": 0, "type": "INT"}
+            for half in (0, 1)
+        ]
+        definitions.append(definition(uuid(i), inner, links))
+        definitions[-1]["inputs"] = [{"name": "value", "type": "INT", "linkIds": [0, 1]}]
+    definitions.append(definition(uuid(size), [image(3000)]))
+    primitive = node(1000, "PrimitiveNode", widgets_values=[64, "fixed"])
+    primitive["outputs"] = [{"name": "INT", "type": "INT", "links": [1]}]
+    outer = node(1001, uuid(0), [("value", "INT", 1)], mode=2)
+    links = [[1, 1000, 0, 1001, 0, "INT"], [2, 1002, 0, 1003, 0, "IMAGE"]]
+    nodes = [primitive, outer, image(1002), save(1003, 2)]
+    return graph(nodes, links, definitions, extra={"frontendVersion": "1.43.18"})
+
+
 def huge_numbers(size: int) -> bytes:
     digits = "9" * min(size, 4000)
     whole = graph(
@@ -325,7 +367,8 @@ CASES: dict[str, Callable[[int], bytes]] = {
         many_widget_values, many_promoted_widgets, a_giant_text, a_giant_note, a_note_of_aliases, deep_values,
         a_note_of_fields, a_field_from_many, a_fence_without_end, app_mode_that_chooses_everything,
         many_loaders_with_lists, many_names_of_one_kind, outputs_without_number, as_deep_as_can_be_read,
-        deep_in_every_place, huge_numbers, a_number_too_long,
+        deep_in_every_place, primitives_in_a_row, a_primitive_into_subgraphs_that_double,
+        huge_numbers, a_number_too_long,
         subgraphs_that_double, empty_subgraphs_that_double,
     )
 }  # fmt: skip

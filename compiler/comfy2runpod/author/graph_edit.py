@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from comfy2runpod.diagnostics import CompileError, Locus
-from comfy2runpod.errors.annotate import NothingToAnnotate
-from comfy2runpod.ir.document import Document
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod.errors.annotate import CannotChangeNote, NothingToAnnotate
+from comfy2runpod.ir.document import Document, numeric_id
+from comfy2runpod.ir.json import Json, JsonObject, glimpse, json_type
 from comfy2runpod.json_spans import Span, Steps, find_spans, steps_of
 from comfy2runpod.stages.annotate.annotation import TITLE, find_notes
 from comfy2runpod.stages.annotate.note_yaml import yaml_span
@@ -44,17 +44,30 @@ class NoteText:
 
 
 def note_of(document: Document) -> NoteText:
-    """The text of the document's note; of several the first (reading the annotation refuses them)."""
+    """The text of the document's note; of several the first (reading the annotation refuses them).
+
+    Raises:
+        CompileError: the note holds something else than a text, which would be lost.
+    """
     notes = find_notes(document)
     if not notes:
-        text = "```yaml\n```\n"
-        start, end = yaml_span(text)
-        return NoteText(text, start, end, None)
-    values = notes[0].widgets_values
-    first = values[0] if isinstance(values, tuple) and values else ""
-    text = first if isinstance(first, str) else ""
+        empty = "```yaml\n```\n"
+        start, end = yaml_span(empty)
+        return NoteText(empty, start, end, None)
+    note = notes[0]
+    text: Json = ""
+    match note.widgets_values:
+        case (first, *_) if first is not None:
+            text = first
+        case dict() as named if named:
+            text = named
+    if not isinstance(text, str):
+        at = Locus(document.file, note.id, TITLE, note.type, json_path=note.json_path)
+        place = "widgets_values[0]" if isinstance(note.widgets_values, tuple) else "widgets_values"
+        problem = f"its {place} is the {json_type(text)} {glimpse(text)[:60]} where ComfyUI saves a note's text"
+        raise CompileError([CannotChangeNote(at=at, problem=problem)])
     start, end = yaml_span(text)
-    return NoteText(text, start, end, notes[0].id)
+    return NoteText(text, start, end, note.id)
 
 
 def with_note(data: bytes, document: Document, text: str) -> bytes:
@@ -133,8 +146,8 @@ def _ids(raw: JsonObject) -> Iterator[int]:
         for value in found:
             if isinstance(value, int) and not isinstance(value, bool):
                 yield value
-            elif isinstance(value, str) and value.isdecimal():
-                yield int(value)
+            elif isinstance(value, str) and (number := numeric_id(value)) is not None:
+                yield number
 
 
 def _note(note_id: int, text: str, nodes: list[Json], groups: Json) -> JsonObject:

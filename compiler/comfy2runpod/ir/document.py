@@ -21,6 +21,16 @@ INPUT_PANEL: NodeId = "-10"
 OUTPUT_PANEL: NodeId = "-20"
 
 
+# The editor's own ids have up to 16 digits; a UUID has 36 characters.
+LONGEST_ID = 100
+
+
+def numeric_id(node_id: NodeId) -> int | None:
+    """A node id as the number that the editor counts on from; None if it is none of at most LONGEST_ID digits."""
+    is_number = node_id.isascii() and node_id.isdecimal() and len(node_id) <= LONGEST_ID
+    return int(node_id) if is_number else None
+
+
 _GROUP_TYPE = re.compile(r"workflow[/>](.+)", re.DOTALL)
 
 

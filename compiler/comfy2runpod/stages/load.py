@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from comfy2runpod.diagnostics import Collector, CompileError, Locus
 from comfy2runpod.errors import load as errors
 from comfy2runpod.ir.document import (
+    LONGEST_ID,
     Canvas,
     Document,
     GraphLink,
@@ -28,14 +29,15 @@ from comfy2runpod.ir.document import (
     PanelSlot,
     Subgraph,
     group_name,
+    numeric_id,
 )
 from comfy2runpod.ir.json import Json, JsonObject, glimpse, json_type
-from comfy2runpod.read_json import parse_json
+from comfy2runpod.read_json import FileBytes, parse_json
 
 _MODES = {mode.value: mode for mode in Mode}
 
 
-def load(data: bytes, file: str) -> Document:
+def load(data: FileBytes, file: str) -> Document:
     """Reads a saved graph.
 
     Args:
@@ -154,7 +156,11 @@ class _Reader:
             links=tuple(self._group_links(raw.get("links"), f"{path}.links")),
             external=external,
             inputs={(index, key): slot for index, key, slot in _group_slots(config, "input")},
-            outputs={(index, int(key)): slot for index, key, slot in _group_slots(config, "output") if key.isdecimal()},
+            outputs={
+                (index, output): slot
+                for index, key, slot in _group_slots(config, "output")
+                if (output := numeric_id(key)) is not None
+            },
             json_path=path,
         )
 
@@ -297,8 +303,12 @@ class _Reader:
 
     def _node_id(self, raw: Json, path: str, key: str = "") -> NodeId:
         if isinstance(raw, (int, str)) and not isinstance(raw, bool) and raw != "":
-            return str(raw)
-        self._malformed(path + key, "a node id", raw)
+            node_id = str(raw)
+            if len(node_id) <= LONGEST_ID:
+                return node_id
+            self._malformed(path + key, f"a node id of at most {LONGEST_ID} characters", raw)
+        else:
+            self._malformed(path + key, "a node id", raw)
         return ""
 
     def _text(self, raw: Json, path: str, key: str = "") -> str:
@@ -327,15 +337,16 @@ class _Reader:
 
 def _group_slots(config: JsonObject, side: str) -> Iterator[tuple[int, str, GroupSlot]]:
     """The settings in a group's `config` for inputs or outputs: node index, slot key and setting."""
-    for index, entry in config.items():
+    for key_of_node, entry in config.items():
         slots = entry.get(side) if isinstance(entry, dict) else None
-        if not index.isdecimal() or not isinstance(slots, dict):
+        index = numeric_id(key_of_node)
+        if index is None or not isinstance(slots, dict):
             continue
         for key, slot in slots.items():
             if isinstance(slot, dict):
                 visible = slot.get("visible")
                 shown = visible if isinstance(visible, bool) else None
-                yield int(index), key, GroupSlot(_optional_text(slot.get("name")), shown)
+                yield index, key, GroupSlot(_optional_text(slot.get("name")), shown)
 
 
 def _pairs(raw: Json) -> Iterator[tuple[NodeId, str]]:

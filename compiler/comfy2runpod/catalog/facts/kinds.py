@@ -139,7 +139,8 @@ class OwnChoices:
 
     def is_option(self, name: str) -> bool:
         """Whether a name is that of one of the choices' widgets."""
-        return name.removeprefix(self.option).isdecimal()
+        number = name.removeprefix(self.option)
+        return number.isascii() and number.isdecimal()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from comfy2runpod.diagnostics import Collector, Diagnostic, Locus
 from comfy2runpod.diagnostics.cut import Cut, CutBy
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import flatten as errors
-from comfy2runpod.ir.document import INPUT_PANEL, OFF, Document, GraphNode
+from comfy2runpod.ir.document import INPUT_PANEL, OFF, Document, GraphNode, numeric_id
 from comfy2runpod.ir.flat import Exposed, FlatGraph, FlatNode, Origin
 from comfy2runpod.stages.flatten.follow import Fault, Follower, FromPanel, Nothing
 from comfy2runpod.stages.flatten.promoted import PromotedWidgets
@@ -48,9 +48,8 @@ def flatten(document: Document, catalog: Catalog, profile: EditorProfile) -> tup
 
 def natural_order(node_id: str) -> tuple[tuple[int, int, str], ...]:
     """Sorts `3` before `75` before `92:4` before `92:11`."""
-    if node_id.isdecimal():
-        return ((0, int(node_id), ""),)
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in node_id.split(":"))
+    numbers = ((part, numeric_id(part)) for part in node_id.split(":"))
+    return tuple((1, 0, part) if number is None else (0, number, "") for part, number in numbers)
 
 
 def _is_uuid(text: str) -> bool:

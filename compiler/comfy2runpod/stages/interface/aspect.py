@@ -31,12 +31,13 @@ def aspect_limit(graph: BoundGraph, fields: Collection[Field], loaders: Collecti
 
 def _limits(graph: BoundGraph, fields: Collection[Field], loaders: Collection[str]) -> Iterator[AspectLimit]:
     """What each node that scales these images can do at most, and the input that it depends on."""
+    encoded = _encoded(graph)
     for node in graph.nodes.values():
         scale = node.node_class.facts.scale
         link = as_link(node.inputs.get("image"))
         if scale is None or link is None or link.node_id not in loaders or link.slot != 0:
             continue
-        shortest = float(_CELL) if _is_encoded(graph, node.id) else 1.0
+        shortest = float(_CELL) if node.id in encoded else 1.0
         if scale.step is not None:
             shortest = max(shortest, _bounds(graph, fields, node, scale.step)[1])
         least = _bounds(graph, fields, node, scale.size)[0]
@@ -59,19 +60,28 @@ def _limit(least: float, shortest: float, *, area: bool) -> float:
     return float(min(max(1, most), _MOST))
 
 
-def _is_encoded(graph: BoundGraph, scaled: str) -> bool:
-    """Whether a node that reads the scaled image encodes it with a VAE."""
-    readers = (node for node in graph.nodes.values() if scaled in node.origins())
-    return any(node.specs[name].type == "VAE" for node in readers for name in node.inputs if name in node.specs)
+def _encoded(graph: BoundGraph) -> frozenset[str]:
+    """The nodes whose images are read by a node that encodes them with a VAE."""
+    return frozenset(
+        origin
+        for node in graph.nodes.values()
+        if any(node.specs[name].type == "VAE" for name in node.inputs if name in node.specs)
+        for origin in node.origins()
+    )
 
 
 def _bounds(graph: BoundGraph, fields: Collection[Field], node: BoundNode, name: str) -> tuple[float, float]:
     """The lowest and highest number that an input can get: its value, or what a field that writes it allows."""
     value = node.inputs.get(name)
-    link = as_link(value)
-    origin = graph.nodes[link.node_id] if link is not None else None
-    if origin is not None and origin.node_class.facts.value_input is not None:
-        return _bounds(graph, fields, origin, origin.node_class.facts.value_input)
+    passed: set[str] = set()
+    while (link := as_link(value)) is not None and link.node_id not in passed:
+        origin = graph.nodes[link.node_id]
+        if origin.node_class.facts.value_input is None:
+            break
+        # A graph that is only inspected may have cycles.
+        passed.add(origin.id)
+        node, name = origin, origin.node_class.facts.value_input
+        value = node.inputs.get(name)
     written = [
         (field, target)
         for field in fields

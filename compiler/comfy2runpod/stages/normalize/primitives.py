@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from comfy2runpod.catalog.classes import Catalog, InputSpec
 from comfy2runpod.catalog.facts.kinds import Virtual
 from comfy2runpod.editor import EditorProfile
-from comfy2runpod.ir.document import Canvas, Document, GraphNode, LinkId, NodeId
+from comfy2runpod.ir.document import Canvas, Document, GraphNode, LinkId, NodeId, Subgraph
 from comfy2runpod.ir.json import Json
 from comfy2runpod.stages.widgets.assign import CONTROL_WORDS
 from comfy2runpod.stages.widgets.numbers import NUMBERS, as_number, clamped, merged, stepped
@@ -22,7 +22,6 @@ from comfy2runpod.stages.widgets.numbers import NUMBERS, as_number, clamped, mer
 # A canvas: a definition's id, or "" for the root.
 CanvasKey = str
 ROOT: CanvasKey = ""
-_MOST_LEVELS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,30 +135,42 @@ class _Finder:
         for link_id in node.outputs[0].links if node.outputs else ():
             link = canvas.links.get(link_id)
             target = nodes.get(link.target_id) if link is not None and link.origin_id == node.id else None
-            found.append(tuple(self._behind(key, target, link_id, 0)) if target is not None else ())
+            found.append(tuple(self._behind(key, target, link_id)) if target is not None else ())
         return tuple(found)
 
-    def _behind(self, key: CanvasKey, node: GraphNode, link_id: LinkId, level: int) -> Iterator[_Target]:
+    def _behind(self, key: CanvasKey, node: GraphNode, link_id: LinkId) -> Iterator[_Target]:
         """The widgets that a link into a node, or into a subgraph's instance, writes into."""
-        slot = next((slot for slot in node.inputs if slot.link == link_id), None)
-        if slot is None or self._catalog.facts.of(node.type).virtual is not None:
-            return
-        definition = self._document.subgraphs.get(node.type)
-        if definition is None:
+        waiting = [(key, node, link_id)]
+        # A definition has instances in several places, and in a broken file inside itself.
+        passed: set[tuple[CanvasKey, NodeId, LinkId]] = set()
+        while waiting:
+            key, node, link_id = waiting.pop()
+            slot = next((slot for slot in node.inputs if slot.link == link_id), None)
+            if (key, node.id, link_id) in passed or slot is None:
+                continue
+            passed.add((key, node.id, link_id))
+            if self._catalog.facts.of(node.type).virtual is not None:
+                continue
+            definition = self._document.subgraphs.get(node.type)
+            if definition is not None:
+                waiting.extend(reversed(tuple(self._inside(definition, slot.name))))
+                continue
             node_class = self._catalog.get(node.type)
             spec = node_class.by_name.get(slot.name) if node_class is not None else None
             if spec.is_widget if spec is not None else slot.widget is not None:
                 yield _Target(key, node.id, slot.name, spec)
+
+    def _inside(self, definition: Subgraph, name: str) -> Iterator[tuple[CanvasKey, GraphNode, LinkId]]:
+        """What an input of a subgraph is linked to inside it, where a value goes on to the nodes there."""
+        if self._profile.instance_keeps_values:
             return
-        if self._profile.instance_keeps_values or level > _MOST_LEVELS:
-            return
-        panel = next((panel for panel in definition.inputs if panel.name == slot.name), None)
+        panel = next((panel for panel in definition.inputs if panel.name == name), None)
         nodes = self._by_id(definition.id, definition.canvas)
-        for inner_id in panel.link_ids if panel is not None else ():
-            link = definition.canvas.links.get(inner_id)
+        for link_id in panel.link_ids if panel is not None else ():
+            link = definition.canvas.links.get(link_id)
             inner = nodes.get(link.target_id) if link is not None else None
             if inner is not None:
-                yield from self._behind(definition.id, inner, inner_id, level + 1)
+                yield definition.id, inner, link_id
 
     def _by_id(self, key: CanvasKey, canvas: Canvas) -> Mapping[NodeId, GraphNode]:
         if key not in self._nodes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from comfy2runpod.ir.document import Canvas, Document, GraphLink, GraphNode, NodeId, Subgraph
+from comfy2runpod.ir.document import Canvas, Document, GraphLink, GraphNode, NodeId, Subgraph, numeric_id
 
 
 def renumber(document: Document, *, root_too: bool) -> Document:
@@ -26,8 +26,7 @@ def renumber(document: Document, *, root_too: bool) -> Document:
     together = used.union(*({node.id for node in s.canvas.nodes} for s in document.subgraphs.values()))
     if counts == len(together):
         return document
-    last = max((int(node_id) for node_id in used if node_id.isdecimal()), default=0)
-    last = max(last, document.last_node_id)
+    last = max((document.last_node_id, 0, *filter(None, map(numeric_id, used))))
     changed: dict[str, Mapping[NodeId, NodeId]] = {}
     for key, subgraph in document.subgraphs.items():
         new_ids: dict[NodeId, NodeId] = {}
@@ -39,8 +38,7 @@ def renumber(document: Document, *, root_too: bool) -> Document:
                 used.add(str(last))
             else:
                 used.add(node.id)
-                if node.id.isdecimal():
-                    last = max(last, int(node.id))
+                last = max(last, numeric_id(node.id) or 0)
         if new_ids:
             changed[key] = new_ids
     subgraphs = {
@@ -55,8 +53,7 @@ def _unique_root(document: Document) -> Document:
     seen: set[NodeId] = set()
     if len({node.id for node in document.root.nodes}) == len(document.root.nodes):
         return document
-    last = max((int(node.id) for node in document.root.nodes if node.id.isdecimal()), default=0)
-    last = max(last, document.last_node_id)
+    last = max((document.last_node_id, 0, *filter(None, (numeric_id(node.id) for node in document.root.nodes))))
     nodes = []
     for node in document.root.nodes:
         if node.id in seen:

@@ -27,6 +27,7 @@ from comfy2runpod.ir.document import (
     PanelSlot,
     Subgraph,
     group_name,
+    numeric_id,
 )
 from comfy2runpod.stages.normalize.group_nodes.classes import GroupClass, class_of_group
 from comfy2runpod.stages.normalize.group_nodes.inside import Inside, Instance, Surroundings, kept, unpacked
@@ -249,7 +250,7 @@ class _Unfolder:
     def _last_id(self) -> int:
         document = self._document
         canvases = (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values()))
-        ids = (int(node.id) for canvas in canvases for node in canvas.nodes if node.id.isdecimal())
+        ids = (numeric_id(node.id) or 0 for canvas in canvases for node in canvas.nodes)
         said = (subgraph.last_node_id for subgraph in document.subgraphs.values())
         return max((document.last_node_id, *ids, *said))
 
