@@ -96,7 +96,9 @@ def _of_graphs(graphs: Sequence[Path], settings: Settings, steps: Steps) -> dict
 
 def _compiled(graph: Path, settings: Settings, steps: Steps) -> tuple[str, Contract]:
     steps.at(shown(graph))
-    result = compile_graph(read_file(graph), shown(graph), settings.catalog(graph), settings.options, lock_of(graph))
+    result = compile_graph(
+        read_file(graph, streams=True), shown(graph), settings.catalog(graph), settings.options, lock_of(graph)
+    )
     return result.interface.name, contract_of(result.files, shown(graph))
 
 

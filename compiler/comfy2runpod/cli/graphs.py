@@ -193,7 +193,8 @@ def _unreadable(path: Path, error: OSError) -> CannotRead:
 
 def read_graph(path: Path, reporter: Reporter) -> bytes:
     """A graph's bytes, which the reporter keeps to compute line numbers."""
-    data = reporter.sources[shown(path)] = read_file(path)
+    # One that was found in a folder is a regular file (`graphs_in`).
+    data = reporter.sources[shown(path)] = read_file(path, streams=True)
     return data
 
 

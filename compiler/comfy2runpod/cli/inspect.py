@@ -32,7 +32,9 @@ def inspect_command(graph: Path, settings: Settings, form: str) -> None:
     said; then the exit code is 1.
     """
     with data_or_refusal(form):
-        inspection = inspect_graph(read_file(graph), shown(graph), settings.catalog(graph), settings.options)
+        inspection = inspect_graph(
+            read_file(graph, streams=True), shown(graph), settings.catalog(graph), settings.options
+        )
     if form == "json":
         say(json_document(inspection_json(inspection)), nl=False)
     else:

@@ -25,6 +25,8 @@ _REDIRECTS = 5
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _LONGEST_URL = 8192
 _LAST_PORT = 65535
+# More digits than any length has; Python does not read numbers of thousands of them.
+_MAX_DIGITS = 18
 _NOT_FOUND_STATUSES = frozenset({404, 410})
 _FORBIDDEN_STATUSES = frozenset({401, 403, 407})
 # No compression: images are compressed already, and Content-Length must be the size of the file.
@@ -129,7 +131,7 @@ async def _read_body(response: httpcore.Response, max_bytes: int) -> bytes:
         raise InputRefused("could not be fetched: the server sent a compressed answer, which was not requested")
     announced = _header(response.headers, b"content-length")
     too_large = InputRefused(f"could not be fetched: it is too large; at most {megabytes(max_bytes)} are allowed")
-    if announced.isdecimal() and int(announced) > max_bytes:
+    if announced.isascii() and announced.isdecimal() and (len(announced) > _MAX_DIGITS or int(announced) > max_bytes):
         raise too_large
     received = bytearray()
     async for chunk in response.aiter_stream():
