@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator
 
 from comfy2runpod.catalog.classes import Catalog
-from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import Prompt, PromptNode
+from comfy2runpod_contract.json_types import Json
 
 # Values that the editor makes anew each time: its 3D viewer's images, named by the clock.
 _VOLATILE = frozenset({("Load3D", "image"), ("Load3DAnimation", "image")})

@@ -16,7 +16,7 @@ from typing import cast
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, async_playwright
 from playwright.async_api import Error as BrowserError
 
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 # Without these, Chromium calls home: on a machine without a network each call is an error on the console.
 FLAGS = (

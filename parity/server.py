@@ -16,7 +16,7 @@ from aiohttp import WSMsgType, web
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.folders import INPUT_FOLDER
 from comfy2runpod.catalog.server_info import object_info
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 # Answers of an idle server without node packs, by path below /api/. 404 where a real one has no such file either.
 _IDLE: Mapping[str, Json] = {

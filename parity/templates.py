@@ -8,7 +8,7 @@ from importlib import metadata, resources
 from typing import cast
 
 from comfy2runpod.catalog.classes import Catalog, load_catalog
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 PACKAGE = "comfyui-workflow-templates-json"
 

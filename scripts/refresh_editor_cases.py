@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 from parity.editor import Editor, find_chromium
 from parity.suite import running_editor
 from parity.versions import VERSIONS

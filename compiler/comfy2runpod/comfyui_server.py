@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from comfy2runpod.catalog.object_info import MAX_ANSWER
 from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.errors.catalog import BadObjectInfo, ServerUnreachable
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 if TYPE_CHECKING:
     import httpx

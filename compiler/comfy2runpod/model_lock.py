@@ -14,9 +14,9 @@ from typing import cast
 from comfy2runpod.diagnostics import CompileError, Locus, shorten, show
 from comfy2runpod.errors import model_lock as errors
 from comfy2runpod.ir.interface import Interface
-from comfy2runpod.ir.json import Json, JsonObject, json_type
 from comfy2runpod.strict_json import strict_json
 from comfy2runpod_contract.hashes import sha256_hex
+from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
 from comfy2runpod_contract.texts import is_plain
 

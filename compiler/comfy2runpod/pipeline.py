@@ -18,7 +18,6 @@ from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.flat import Exposed
 from comfy2runpod.ir.interface import Interface
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.omitted import Omission, Without
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.model_lock import LockedFile, merge_lock
@@ -38,6 +37,7 @@ from comfy2runpod.stages.normalize.stage import normalize
 from comfy2runpod.stages.variants.bypass import with_bypassed
 from comfy2runpod.stages.variants.stage import find_omissions, make_variants
 from comfy2runpod.stages.widgets.lookup import WidgetFinder
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ import httpx
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.errors.files import CannotRun
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.job_process import Listener, run_job
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import file_ending
 from comfy2runpod_contract.scratch import scratch_folder
 

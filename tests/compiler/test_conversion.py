@@ -10,9 +10,9 @@ import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, convert
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 SUBGRAPH = "11111111-1111-4111-8111-111111111111"
 

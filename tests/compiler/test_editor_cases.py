@@ -14,10 +14,10 @@ import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, convert
 from comfy2runpod.server_check import PromptError, parse_prompt, validate_prompt
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 HERE = Path(__file__).parent / "editor_cases"
 CASES = sorted(HERE.glob("*/*.json"))

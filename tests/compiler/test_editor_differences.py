@@ -13,10 +13,10 @@ import pytest
 from comfy2runpod.catalog.classes import Catalog, load_catalog
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.editor import PROFILES
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, convert
 from comfy2runpod.server_check.inputs import unwrapped
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 pytestmark = pytest.mark.slow
 

@@ -10,9 +10,9 @@ import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, compile_graph, convert
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 CASES = Path(__file__).parent / "editor_cases" / "group_nodes"
 

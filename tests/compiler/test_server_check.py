@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.pipeline import Options, check_file
 from comfy2runpod.server_check import PromptError, Verdict, parse_prompt, validate_prompt
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 # node, kind, input, details
 Fault = tuple[str, str, str | None, str]

@@ -7,11 +7,11 @@ import pytest
 from comfy2runpod.amounts import LARGEST_COUNT
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.catalog.facts.sizes import SizeRule
-from comfy2runpod.ir.json import Json
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
 from comfy2runpod.shapes.evaluate import MOST_CHARACTERS, EvaluatedValue, evaluate
 from comfy2runpod.shapes.rules import rule_of, shown_text
 from comfy2runpod.shapes.values import Clip, Constant, Images, Latent, Mask, NodeError, Sound, Value
+from comfy2runpod_contract.json_types import Json
 
 
 def made(class_type: str, /, **inputs: Value | Json) -> tuple[EvaluatedValue, ...]:

@@ -9,8 +9,8 @@ from typing import cast
 
 import pytest
 
-from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.stages.load import load
+from comfy2runpod_contract.json_types import JsonObject
 from parity.editor import Editor
 from parity.server import StandInServer
 

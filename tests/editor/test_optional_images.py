@@ -12,9 +12,9 @@ import pytest_asyncio
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.fields.note import BYPASS
-from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.stages.annotate.annotation import read_annotation
 from comfy2runpod.stages.load import load
+from comfy2runpod_contract.json_types import JsonObject
 from parity.editor import Editor
 from parity.server import StandInServer
 from tests.optional_image_graphs import CASES

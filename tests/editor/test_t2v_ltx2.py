@@ -11,9 +11,9 @@ from typing import cast
 import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import Options, convert
+from comfy2runpod_contract.json_types import Json, JsonObject
 from parity.editor import Editor
 
 from .conftest import GRAPH

@@ -17,7 +17,7 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.catalog.object_info import class_entry
 from comfy2runpod.catalog.release import RELEASE
 from comfy2runpod.editor import profile_of_version
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = resources.files("comfy2runpod")

@@ -11,8 +11,8 @@ from typing import cast
 import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import PromptNode, prompt_to_json
+from comfy2runpod_contract.json_types import Json, JsonObject
 from parity.compare import differences, equal
 from parity.editor import Reading
 from parity.judge import Ours, Outcome, judge, ours_of

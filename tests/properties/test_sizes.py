@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from comfy2runpod.amounts import LARGEST_COUNT
 from comfy2runpod.catalog.classes import NodeClass, load_catalog
-from comfy2runpod.ir.json import Json
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
 from comfy2runpod.shapes.evaluate import MOST_CHARACTERS, EvaluatedValue, evaluate
 from comfy2runpod.shapes.rules import rule_of
@@ -31,6 +30,7 @@ from comfy2runpod.shapes.values import (
     Value,
     limited,
 )
+from comfy2runpod_contract.json_types import Json
 
 from .ending import bounded
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError, Severity
-from comfy2runpod.ir.json import json_document
+from comfy2runpod.json_text import json_document
 from comfy2runpod.pipeline import Options, prompt_of_file
 from comfy2runpod.strict_json import strict_json
 from tests.cli.command import comfy2runpod

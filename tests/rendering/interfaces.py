@@ -15,9 +15,9 @@ from comfy2runpod.fields import (
     TextField,
 )
 from comfy2runpod.ir.interface import Interface, Model, Removal, Rewrite, RunpodSettings, Variant
-from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.ir.prompt import PromptNode
 from comfy2runpod.outputs import AudioOutput, ImageOutput, TextOutput, output_class
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.media import MediaKind
 
 URL = "https://huggingface.co/org/name/resolve/main/base.safetensors"

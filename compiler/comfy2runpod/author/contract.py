@@ -13,7 +13,7 @@ from typing import cast
 
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import NotAPackage
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 INPUT, OUTPUT = "docs/input.schema.json", "docs/output.schema.json"
 MODELS, HUB, TESTS = "models.lock.json", ".runpod/hub.json", ".runpod/tests.json"

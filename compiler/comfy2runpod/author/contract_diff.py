@@ -14,7 +14,7 @@ from typing import cast
 
 from comfy2runpod.author.contract import Contract, ModelFile, Shape
 from comfy2runpod.diagnostics import shorten, show
-from comfy2runpod.ir.json import Json, JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

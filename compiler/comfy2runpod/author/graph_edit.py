@@ -15,10 +15,11 @@ from typing import cast
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.annotate import CannotChangeNote, NothingToAnnotate
 from comfy2runpod.ir.document import Document, numeric_id
-from comfy2runpod.ir.json import Json, JsonObject, glimpse, json_type
 from comfy2runpod.json_spans import Span, Steps, find_spans, steps_of
+from comfy2runpod.json_text import glimpse
 from comfy2runpod.stages.annotate.annotation import TITLE, find_notes
 from comfy2runpod.stages.annotate.note_yaml import yaml_span
+from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 
 _WIDTH, _LINE, _GAP = 480, 20, 40
 _LAST_ID: tuple[Steps, ...] = (("last_node_id",), ("state", "lastNodeId"))

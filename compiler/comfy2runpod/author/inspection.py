@@ -15,7 +15,6 @@ from comfy2runpod.fields import kind_name, kind_of
 from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Canvas, Document, GraphNode, Subgraph
-from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.pipeline import Options
 from comfy2runpod.stages.annotate.annotation import read_annotation
@@ -23,6 +22,7 @@ from comfy2runpod.stages.flatten.stage import natural_order
 from comfy2runpod.stages.interface.models import find_models
 from comfy2runpod.stages.interface.packs import Pack, find_packs, prompt_nodes
 from comfy2runpod.stages.interface.stage import PossibleFields
+from comfy2runpod_contract.json_types import Json
 
 # Definitions that contain one another twice have exponentially many instances.
 _MOST_INSTANCES = 10_000

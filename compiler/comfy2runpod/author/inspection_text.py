@@ -9,8 +9,8 @@ from typing import Any, cast
 from comfy2runpod.author.inspection import InputEntry, Inspection
 from comfy2runpod.catalog.text import aligned
 from comfy2runpod.diagnostics import shorten, show
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.stages.interface.packs import Pack
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 
 def inspection_json(inspection: Inspection) -> JsonObject:

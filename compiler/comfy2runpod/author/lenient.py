@@ -13,10 +13,10 @@ from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Canvas, Document
 from comfy2runpod.ir.flat import Exposed
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.pipeline import Options, candidates, convert_by
 from comfy2runpod.stages.interface.packs import prompt_nodes
 from comfy2runpod.stages.load import load
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 # Each attempt reads the whole graph again; a graph that needs more is given up.
 _MOST_ATTEMPTS = 50

@@ -22,8 +22,8 @@ from comfy2runpod.batch.stopped import BatchStopped
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
 from comfy2runpod.errors.batch import BadLine, DuplicateId, InputsChanged, NoInputs, UnsafeId
 from comfy2runpod.errors.files import CannotRead
-from comfy2runpod.ir.json import Json, JsonObject, json_type
 from comfy2runpod.job_input import carries_input
+from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 
 JOURNAL = "journal.jsonl"
 

@@ -23,8 +23,9 @@ from comfy2runpod.comfyui_server import ServerError, ask_server
 from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError, nearest, shorten
 from comfy2runpod.editor import PROFILES, profile_of_version
 from comfy2runpod.errors.catalog import BadObjectInfo, NoSuchClass, NoSuchPack
-from comfy2runpod.ir.json import JsonObject, json_document
+from comfy2runpod.json_text import json_document
 from comfy2runpod.write import write_text
+from comfy2runpod_contract.json_types import JsonObject
 
 
 @click.group("catalog")

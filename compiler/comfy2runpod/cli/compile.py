@@ -16,7 +16,7 @@ from comfy2runpod.cli.writing import LOCKS, PROMPTS, REFUSALS, force_option, tol
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
 from comfy2runpod.errors.files import SameName
 from comfy2runpod.hub import lock_models
-from comfy2runpod.ir.json import json_document
+from comfy2runpod.json_text import json_document
 from comfy2runpod.model_lock import lock_text
 from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, lock_path, prompt_of_file
 from comfy2runpod.write import write_package, write_text

@@ -20,8 +20,9 @@ from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.diagnostics import CompileError, Diagnostic
-from comfy2runpod.ir.json import Json, json_document
+from comfy2runpod.json_text import json_document
 from comfy2runpod.pipeline import compile_graph
+from comfy2runpod_contract.json_types import Json
 
 
 @click.command("diff")

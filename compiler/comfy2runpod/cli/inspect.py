@@ -14,7 +14,7 @@ from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.diagnostics import Severity
-from comfy2runpod.ir.json import json_document
+from comfy2runpod.json_text import json_document
 
 
 @click.command("inspect")

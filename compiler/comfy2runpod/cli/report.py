@@ -17,8 +17,9 @@ from comfy2runpod.cli.progress import Steps, progress
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import Terminal, terminal
 from comfy2runpod.diagnostics import CompileError, Diagnostic, UnreachableError
-from comfy2runpod.ir.json import Json, json_document
+from comfy2runpod.json_text import json_document
 from comfy2runpod.report import diagnostics_json, github_commands, place, sarif_log
+from comfy2runpod_contract.json_types import Json
 
 FORMATS = ("text", "json", "sarif", "github")
 

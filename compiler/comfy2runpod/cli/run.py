@@ -21,10 +21,11 @@ from comfy2runpod.cli.terminal import Terminal, terminal
 from comfy2runpod.cli.writing import force_option
 from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
 from comfy2runpod.errors.files import BadInputArgument, CannotRead, JobFailed, NoInputFile
-from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.job_input import input_and_rest
 from comfy2runpod.job_process import Listener, Update
+from comfy2runpod.json_text import json_document
 from comfy2runpod.strict_json import strict_json
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 if TYPE_CHECKING:
     from comfy2runpod.run_package import Answer

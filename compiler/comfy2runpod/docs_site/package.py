@@ -14,8 +14,8 @@ from typing import cast
 
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import NotAPackage
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import plain
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.messages import ANSWER_TEXTS, REQUEST_KEYS
 
 DOCS = "docs/"

@@ -7,9 +7,9 @@ from functools import lru_cache
 from importlib import resources
 
 from comfy2runpod.docs_site.package import PackageDocs
-from comfy2runpod.ir.json import Json
 from comfy2runpod.quoting import markdown
 from comfy2runpod.stages.emit.environment import environment
+from comfy2runpod_contract.json_types import Json
 
 # Redoc's side menu shows its logo from a CDN: the one thing that it loads by itself.
 _LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg"

@@ -8,8 +8,9 @@ from importlib import resources
 from comfy2runpod import __version__
 from comfy2runpod.docs_site.package import PackageDocs
 from comfy2runpod.docs_site.reference import redoc_files, reference_page
-from comfy2runpod.ir.json import Json, JsonObject, json_document
+from comfy2runpod.json_text import json_document
 from comfy2runpod.stages.emit.environment import environment
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 # Says what the site holds, for programs.
 _CATALOGUE = "comfy2runpod-site.json"

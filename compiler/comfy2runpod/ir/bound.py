@@ -9,8 +9,8 @@ from comfy2runpod.catalog.classes import InputSpec, NodeClass
 from comfy2runpod.diagnostics import Locus
 from comfy2runpod.diagnostics.cut import Cut
 from comfy2runpod.ir.document import ModelRef
-from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import Prompt, PromptLink, PromptNode, as_link
+from comfy2runpod_contract.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeAlias
 
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 NodeId: TypeAlias = str
 LinkId: TypeAlias = int

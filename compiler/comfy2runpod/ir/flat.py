@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from comfy2runpod.diagnostics.cut import Cut
 from comfy2runpod.ir.document import GraphNode
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from comfy2runpod.fields import Field
 from comfy2runpod.for_people import ForPeople
-from comfy2runpod.ir.json import Json
 from comfy2runpod.outputs import Output
+from comfy2runpod_contract.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

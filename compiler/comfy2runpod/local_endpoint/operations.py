@@ -11,10 +11,10 @@ from typing import TypeAlias
 
 from aiohttp import web
 
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.local_endpoint.jobs import LIVE, Job, Jobs, QueueFull, State
 from comfy2runpod.local_endpoint.requests import BadRequest, read_request, read_wait
 from comfy2runpod.local_endpoint.worker import Worker
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.limits import RUN_BYTES, RUNSYNC_BYTES
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]

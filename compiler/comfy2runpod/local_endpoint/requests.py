@@ -6,8 +6,8 @@ import re
 from typing import cast
 
 from comfy2runpod.client.text import read_json
-from comfy2runpod.ir.json import Json, JsonObject, json_type
 from comfy2runpod.local_endpoint.jobs import Request
+from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 from comfy2runpod_contract.limits import (
     DEFAULT_WAIT_MS,
     LONGEST_EXECUTION_MS,

@@ -21,8 +21,8 @@ from typing import cast
 
 from aiohttp import web
 
-from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.local_endpoint.jobs import Jobs
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.tether import END_ALL, tethered
 
 _POLL_SECONDS = 20.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
-from comfy2runpod.ir.json import JsonObject, json_document
+from comfy2runpod.json_text import json_document
 from comfy2runpod.report.places import Placed, PlacedRelated
+from comfy2runpod_contract.json_types import JsonObject
 
 
 def diagnostics_json(found: Iterable[Placed]) -> str:

@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 from comfy2runpod import __version__
 from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, displayed
-from comfy2runpod.ir.json import Json, JsonObject, json_document
+from comfy2runpod.json_text import json_document
 from comfy2runpod.report.places import Placed, PlacedRelated
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.texts import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 from comfy2runpod.catalog.classes import DYNAMIC_COMBO, MATCHES_INPUT, InputSpec
 from comfy2runpod.catalog.folders import COMFYUI_MODEL_EXTENSIONS, INPUT_FOLDERS
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 # The names of the files in a folder; None if they are not known, and any plausible name is accepted.
 Files: TypeAlias = Callable[[str], Iterable[str] | None]

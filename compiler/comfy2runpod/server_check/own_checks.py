@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from comfy2runpod.catalog.facts.kinds import CheckKind, OwnCheck
-from comfy2runpod.ir.json import Json
 from comfy2runpod.server_check.faults import CheckRaised
 from comfy2runpod.server_check.inputs import Present
+from comfy2runpod_contract.json_types import Json
 
 
 def own_check(own: OwnCheck, given: Mapping[str, Json], types: Mapping[str, Json], present: Present) -> str | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from comfy2runpod.catalog.classes import Catalog
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, PromptNode
 from comfy2runpod.server_check.faults import PromptError, PromptFault
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 
 def parse_prompt(raw: Json, catalog: Catalog) -> Prompt:

@@ -14,7 +14,6 @@ from typing import cast
 
 from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
 from comfy2runpod.catalog.facts.kinds import OwnCheck
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt
 from comfy2runpod.server_check.faults import CheckRaised, NodeFault, PromptFault, Verdict
 from comfy2runpod.server_check.inputs import (
@@ -28,6 +27,7 @@ from comfy2runpod.server_check.inputs import (
     unwrapped,
 )
 from comfy2runpod.server_check.own_checks import own_check
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 _LONG_LIST = 20
 _RAISED = ("exception_during_validation", "exception_during_inner_validation")

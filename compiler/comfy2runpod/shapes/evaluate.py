@@ -14,7 +14,6 @@ from typing import TypeAlias, TypeVar, cast
 from comfy2runpod.amounts import LARGEST_COUNT
 from comfy2runpod.catalog.classes import MATCHES_INPUT, NodeClass, OutputSpec
 from comfy2runpod.catalog.facts.sizes import Sizes
-from comfy2runpod.ir.json import Json
 from comfy2runpod.shapes.values import (
     AudioLatent,
     AVLatent,
@@ -33,6 +32,7 @@ from comfy2runpod.shapes.values import (
     Value,
     limited,
 )
+from comfy2runpod_contract.json_types import Json
 
 V = TypeVar("V")
 

@@ -14,7 +14,6 @@ from functools import lru_cache
 
 from comfy2runpod.catalog.classes import NodeClass
 from comfy2runpod.catalog.facts.sizes import SizeRule, Sizes
-from comfy2runpod.ir.json import Json
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
 from comfy2runpod.shapes.evaluate import MOST_CHARACTERS, Inputs, Rule, RuleMaker
 from comfy2runpod.shapes.images import IMAGES
@@ -33,6 +32,7 @@ from comfy2runpod.shapes.values import (
     Sound,
     Value,
 )
+from comfy2runpod_contract.json_types import Json
 
 
 def _load_image(given: Inputs) -> tuple[Value, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from comfy2runpod.amounts import LARGEST_COUNT
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

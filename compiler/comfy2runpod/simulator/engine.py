@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from comfy2runpod.catalog.classes import Catalog, NodeClass
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.ir.prompt import Prompt, PromptNode, as_link, prompt_to_json
 from comfy2runpod.server_check import converted
 from comfy2runpod.shapes.evaluate import EvaluatedValue, Inputs, evaluate
@@ -21,6 +20,7 @@ from comfy2runpod.shapes.values import Clip, Constant, Images, NodeError, Sigmas
 from comfy2runpod.simulator.input_files import InputFiles, reads_image
 from comfy2runpod.simulator.media import fingerprint
 from comfy2runpod.simulator.saving import saved, saved_kind
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 Send: TypeAlias = Callable[[str, JsonObject, str | None], None]
 

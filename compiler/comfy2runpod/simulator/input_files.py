@@ -12,10 +12,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.folders import INPUT_FOLDER
-from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import Prompt, PromptNode
 from comfy2runpod.server_check import Files
 from comfy2runpod.shapes.values import InputImage, NodeError
+from comfy2runpod_contract.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TypeAlias, assert_never
 
 from comfy2runpod.catalog.classes import NodeClass
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.shapes.rules import UNKNOWN_TEXT, shown_text
 from comfy2runpod.shapes.values import Clip, Constant, Images, Shape, Sound, Value
 from comfy2runpod.simulator.media import save_animation, save_image, save_shape, save_sound, save_video
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import MediaKind
 
 Place: TypeAlias = Callable[[str], tuple[Path, JsonObject]]

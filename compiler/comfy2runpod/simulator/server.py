@@ -20,10 +20,10 @@ from aiohttp import WSMsgType, web
 from comfy2runpod import __version__
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.server_info import class_info, no_files, object_info
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.server_check import PromptError, PromptFault, parse_prompt, validate_prompt
 from comfy2runpod.simulator.engine import Engine, Submission, UnknownSize
 from comfy2runpod.simulator.input_files import InputFiles
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.scratch import scratch_folder
 
 # ComfyUI's own --max-upload-size, 100 MB, counted as it counts it.

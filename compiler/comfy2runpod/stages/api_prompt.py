@@ -16,8 +16,9 @@ from comfy2runpod.errors.api_prompt import NodeWithoutClass
 from comfy2runpod.errors.bind import PaidApiNode, UnknownNodeClass
 from comfy2runpod.errors.load import MalformedGraph
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
-from comfy2runpod.ir.json import Json, JsonObject, glimpse, json_type
+from comfy2runpod.json_text import glimpse
 from comfy2runpod.server_check import PromptError, live_inputs, parse_node
+from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from comfy2runpod.errors import packs as pack_errors
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import GraphNode
 from comfy2runpod.ir.flat import FlatGraph, FlatNode, FromInstance, FromNode, FromWidget, Origin
-from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.stages.widgets.assign import (
     Assigned,
@@ -24,6 +23,7 @@ from comfy2runpod.stages.widgets.assign import (
 )
 from comfy2runpod.stages.widgets.fit import Added, Removed, explain, misfits, of_type
 from comfy2runpod.stages.widgets.replacements import FindWidget, with_widget_values, without_choices
+from comfy2runpod_contract.json_types import Json
 
 
 def bind(

@@ -31,8 +31,9 @@ from comfy2runpod.ir.document import (
     group_name,
     numeric_id,
 )
-from comfy2runpod.ir.json import Json, JsonObject, glimpse, json_type
+from comfy2runpod.json_text import glimpse
 from comfy2runpod.read_json import FileBytes, parse_json
+from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 
 _MODES = {mode.value: mode for mode in Mode}
 

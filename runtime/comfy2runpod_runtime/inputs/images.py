@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from comfy2runpod_contract.limits import LONGEST_IMAGE_SIDE
-from comfy2runpod_contract.wording import megabytes
+from comfy2runpod_contract.wording import image_size_problem, megabytes
 from comfy2runpod_runtime.inputs.input_errors import InputRefused
 from comfy2runpod_runtime.inputs.limits import ImageLimits
 
@@ -198,16 +198,9 @@ def _unsupported_name(data: bytes) -> str:
 
 def _check_size(width: int, height: int, limits: ImageLimits) -> None:
     """Checks the size before decoding, against decompression bombs."""
-    if width * height > limits.max_pixels:
-        has, most = f"{width * height / 1e6:.1f}", f"{limits.max_pixels / 1e6:g}"
-        if float(has) <= float(most):
-            has, most = f"{width * height / 1e6}", f"{limits.max_pixels / 1e6}"
-        raise InputRefused(f"{width}x{height} has {has} megapixels; at most {most} are allowed")
-    if max(width, height) > LONGEST_IMAGE_SIDE:
-        raise InputRefused(f"{width}x{height} is longer than {LONGEST_IMAGE_SIDE:,} pixels on a side")
-    if max(width, height) > limits.max_aspect * min(width, height):
-        most = f"{limits.max_aspect:g}"
-        raise InputRefused(f"{width}x{height} is too long and thin; a side may be {most} times as long as the other")
+    problem = image_size_problem(width, height, limits.max_pixels, limits.max_aspect, LONGEST_IMAGE_SIDE)
+    if problem is not None:
+        raise InputRefused(problem)
 
 
 def _transpose_upright(image: Image.Image) -> Image.Image:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import math
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from comfy2runpod_contract.json_types import json_words
-from comfy2runpod_contract.wording import FAULTS_IN_MESSAGE, LARGEST_SHOWN, MOST_FAULTS, shorten
+from comfy2runpod_contract.wording import FAULTS_IN_MESSAGE, LARGEST_SHOWN, MOST_FAULTS, shorten, shown_value
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
 from comfy2runpod_runtime.inputs.field_types import nearest_steps
 
@@ -99,11 +98,11 @@ def _message(model: type[BaseModel], name: str, detail: ErrorDetails) -> str:
         case "literal_error":
             return _choice(model, name, value, str(context["expected"]))
     if kind in _EXPECTED:
-        return f"must be {_EXPECTED[kind]}, not {_shown(value)}"
+        return f"must be {_EXPECTED[kind]}, not {shown_value(value)}"
     if kind in _ONE_SIDED:
         low, high = _bounds(model, name)
         allowed = _ONE_SIDED[kind].format(**context) if low is None or high is None else f"must be from {low} to {high}"
-        return f"{allowed}, not {_shown(value)}"
+        return f"{allowed}, not {shown_value(value)}"
     return f"{detail['msg'][:1].lower()}{shorten(detail['msg'][1:], 200)}"
 
 
@@ -122,10 +121,10 @@ def _steps(model: type[BaseModel], name: str, value: int, multiple_of: int, offs
     low, high = _bounds(model, name)
     if low is not None and high is not None and not low <= value <= high:
         # pydantic reports only the first violated constraint of a field; the message states all.
-        return f"must be from {low} to {high}, {form}, not {_shown(value)}"
+        return f"must be from {low} to {high}, {form}, not {shown_value(value)}"
     near = nearest_steps(value, multiple_of, offset, low, high) if abs(value) < LARGEST_SHOWN else ()
     if not near:
-        return f"must be {form}, not {_shown(value)}"
+        return f"must be {form}, not {shown_value(value)}"
     nearest = " and ".join(str(step) for step in near)
     return f"must be {form}; the nearest to {value} {'are' if len(near) > 1 else 'is'} {nearest}"
 
@@ -145,18 +144,4 @@ def _choice(model: type[BaseModel], name: str, value: object, expected: str) -> 
     choices = [str(c) for c in get_args(field.annotation)] if field and get_origin(field.annotation) is Literal else []
     near = difflib.get_close_matches(shorten(value, 100), choices, n=1, cutoff=0.5) if isinstance(value, str) else []
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"must be one of {shorten(expected, 300)}, not {_shown(value)}{hint}"
-
-
-def _shown(value: object) -> str:
-    """Formats a caller's value for a message: with its type, on one line."""
-    match value:
-        case bool():
-            return f"the boolean {str(value).lower()}"
-        case int():
-            return str(value) if abs(value) < LARGEST_SHOWN else "a number of over 30 digits"
-        case float():
-            return f"the number {value}" if math.isfinite(value) else str(value)
-        case str():
-            return f"the text {shorten(value, 40)!r}"
-    return json_words(value)
+    return f"must be one of {shorten(expected, 300)}, not {shown_value(value)}{hint}"

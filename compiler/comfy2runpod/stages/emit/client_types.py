@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.quoting import Python, Script, Word, camel, python_list, python_source, script
 from comfy2runpod.stages.emit.python_types import unused
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 _PYTHON = {"string": "Str", "integer": "Int", "number": "Float", "boolean": "Bool", "null": "None"}
 # The largest whole number that JavaScript's numbers hold exactly, as they do every smaller one.

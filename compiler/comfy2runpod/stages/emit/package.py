@@ -10,8 +10,8 @@ from operator import attrgetter
 from comfy2runpod import __version__
 from comfy2runpod.fields import Field
 from comfy2runpod.ir.interface import Interface, Model
-from comfy2runpod.ir.json import Json, JsonObject, json_document
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
+from comfy2runpod.json_text import json_document
 from comfy2runpod.quoting import Word, python_text
 from comfy2runpod.stages.emit.answer_models import AnswerModel, answer_models
 from comfy2runpod.stages.emit.client_types import exact_names, file_members, has_literal, python_types, shapes
@@ -39,6 +39,7 @@ from comfy2runpod.stages.emit.template_models import (
 )
 from comfy2runpod_contract import limits
 from comfy2runpod_contract.faults import FAULTS
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import file_ending
 from comfy2runpod_contract.model_files import MODEL_FOLDERS
 from comfy2runpod_contract.version import CONTRACT

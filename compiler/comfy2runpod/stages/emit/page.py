@@ -16,10 +16,10 @@ from importlib import resources
 from markupsafe import Markup
 
 from comfy2runpod.ir.interface import Interface
-from comfy2runpod.ir.json import Json, JsonObject
 from comfy2runpod.stages.emit.schemas import input_schema, output_schema
 from comfy2runpod.stages.emit.template_models import is_flat, output_view, seed_names
 from comfy2runpod_contract.faults import FAULTS
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.messages import REQUEST_KEYS
 
 # The page's modules and those of the TypeScript client, bundled by scripts/bundle_page.py.

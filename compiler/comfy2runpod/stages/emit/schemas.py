@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import get_args
 
 from comfy2runpod.ir.interface import Interface
-from comfy2runpod.ir.json import JsonObject
 from comfy2runpod.stages.emit.template_models import (
     gives_files,
     is_flat,
@@ -14,6 +13,7 @@ from comfy2runpod.stages.emit.template_models import (
     takes_image_options,
 )
 from comfy2runpod_contract.faults import FAULTS
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.media import IMAGE_FORMATS
 from comfy2runpod_contract.messages import DELIVERY, FORMAT, HIGHEST_QUALITY, LOWEST_QUALITY, QUALITY, Delivery
 

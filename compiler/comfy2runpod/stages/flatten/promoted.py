@@ -15,10 +15,10 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.document import INPUT_PANEL, GraphNode, NodeId
 from comfy2runpod.ir.flat import FromInstance, FromWidget
-from comfy2runpod.ir.json import Json
 from comfy2runpod.stages.flatten.scope import Scope
 from comfy2runpod.stages.normalize.node_inputs import Inputs
 from comfy2runpod.stages.widgets.assign import is_widget
+from comfy2runpod_contract.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

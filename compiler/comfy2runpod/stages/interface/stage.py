@@ -24,7 +24,6 @@ from comfy2runpod.ir.annotation import Annotation, OutputAnnotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.flat import Exposed
 from comfy2runpod.ir.interface import Interface, RunpodSettings
-from comfy2runpod.ir.json import Json, json_type
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.outputs import Output, output_class
 from comfy2runpod.stages.annotate.annotation import MOST_NAMES
@@ -40,6 +39,7 @@ from comfy2runpod.stages.interface.models import find_models
 from comfy2runpod.stages.interface.names import good_name, slug
 from comfy2runpod.stages.interface.paths import Paths
 from comfy2runpod.stages.interface.surprises import look_for_surprises, separators
+from comfy2runpod_contract.json_types import Json, json_type
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 from comfy2runpod_contract.messages import ANSWER_KEYS, REQUEST_KEYS
 

@@ -14,8 +14,8 @@ from comfy2runpod.errors import packs as pack_errors
 from comfy2runpod.errors import surprises as errors
 from comfy2runpod.fields import Field, is_file
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
-from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.prompt import as_link
+from comfy2runpod_contract.json_types import Json
 
 Fed: TypeAlias = Collection[tuple[str, str]]
 

@@ -15,9 +15,9 @@ from comfy2runpod.catalog.classes import Catalog, InputSpec
 from comfy2runpod.catalog.facts.kinds import Virtual
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.document import Canvas, Document, GraphNode, LinkId, NodeId, Subgraph
-from comfy2runpod.ir.json import Json
 from comfy2runpod.stages.widgets.assign import CONTROL_WORDS
 from comfy2runpod.stages.widgets.numbers import NUMBERS, as_number, clamped, merged, stepped
+from comfy2runpod_contract.json_types import Json
 
 # A canvas: a definition's id, or "" for the root.
 CanvasKey = str

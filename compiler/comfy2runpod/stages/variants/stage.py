@@ -19,10 +19,10 @@ from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.interface import Interface, Removal, Rewrite, Variant
-from comfy2runpod.ir.json import Json
 from comfy2runpod.ir.omitted import Omission, Without
 from comfy2runpod.stages.variants.bypass import find_places, placed_nodes
 from comfy2runpod.stages.variants.lost_values import check_lost_values
+from comfy2runpod_contract.json_types import Json
 
 # The prompt is made and checked once for each combination.
 _MOST_OPTIONAL = 6

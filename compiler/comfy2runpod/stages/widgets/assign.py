@@ -14,7 +14,7 @@ from enum import Enum, auto
 from comfy2runpod.catalog.classes import InputSpec, NodeClass
 from comfy2runpod.catalog.facts.kinds import OwnChoices
 from comfy2runpod.editor import EditorProfile
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 _CONTROL_OF = "control_after_generate of "
 CONTROL_WORDS = frozenset({"fixed", "increment", "decrement", "randomize"})

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from comfy2runpod.catalog.classes import DYNAMIC_COMBO, InputSpec, NodeClass
 from comfy2runpod.editor import EditorProfile
-from comfy2runpod.ir.json import Json
 from comfy2runpod.stages.widgets.assign import CONTROL_WORDS, Assigned, Place, PlaceKind, assign
 from comfy2runpod.stages.widgets.numbers import as_number
+from comfy2runpod_contract.json_types import Json
 
 # More than three inputs at once, or a list longer than any class's, is not looked for.
 _MOST_SHIFTED = 3

@@ -8,8 +8,8 @@ from functools import cached_property
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.document import Canvas, Document, GraphNode
-from comfy2runpod.ir.json import Json
 from comfy2runpod.stages.widgets.assign import assign
+from comfy2runpod_contract.json_types import Json
 
 _MOST_NODES = 100_000
 

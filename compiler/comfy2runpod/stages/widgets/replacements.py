@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from comfy2runpod.ir.json import Json
+from comfy2runpod_contract.json_types import Json
 
 # The name of a node and of its widget -> a tuple of the widget's value, empty if there is no such widget.
 FindWidget: TypeAlias = Callable[[str, str], tuple[Json, ...]]

@@ -10,11 +10,11 @@ from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import group_nodes as errors
 from comfy2runpod.ir.document import OFF, GraphNode, GroupDefinition
-from comfy2runpod.ir.json import Json
 from comfy2runpod.stages.normalize.group_nodes.classes import GroupClass, ShownWidget
 from comfy2runpod.stages.widgets.assign import Assigned, PlaceKind, assign
 from comfy2runpod.stages.widgets.fit import misfits, of_type
 from comfy2runpod.stages.widgets.numbers import NUMBERS, as_number, stepped
+from comfy2runpod_contract.json_types import Json
 
 Written = Mapping[int, Mapping[str, Json]]
 

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, cast
 from .checks import refuse
 from .contract import IMAGE_LABELS, LONGEST_IMAGE_SIDE
 from .errors import Detail, InputRefused
-from .wording import megabytes
+from .wording import image_size_problem, megabytes
 
 # A path, the file's bytes, or a string: an https URL, a data URL, or base64.
 Image: TypeAlias = str | bytes | os.PathLike[str]
@@ -144,20 +144,9 @@ def _check(data: bytes, limits: ImageLimits) -> None:
             "empty" if not data else f"a {IMAGE_LABELS[form]}" if form is not None else "not an image of a known format"
         )
         raise _Fault(f"is {what}; it must be a {takes} image")
-    _check_size(*_size(form, data), limits)
-
-
-def _check_size(width: int, height: int, limits: ImageLimits) -> None:
-    if width * height > limits.max_pixels:
-        has, most = f"{width * height / 1e6:.1f}", f"{limits.max_pixels / 1e6:g}"
-        if float(has) <= float(most):
-            has, most = f"{width * height / 1e6}", f"{limits.max_pixels / 1e6}"
-        raise _Fault(f"{width}x{height} has {has} megapixels; at most {most} are allowed")
-    if max(width, height) > LONGEST_IMAGE_SIDE:
-        raise _Fault(f"{width}x{height} is longer than {LONGEST_IMAGE_SIDE:,} pixels on a side")
-    if max(width, height) > limits.max_aspect * min(width, height):
-        most = f"{limits.max_aspect:g}"
-        raise _Fault(f"{width}x{height} is too long and thin; a side may be {most} times as long as the other")
+    problem = image_size_problem(*_size(form, data), limits.max_pixels, limits.max_aspect, LONGEST_IMAGE_SIDE)
+    if problem is not None:
+        raise _Fault(problem)
 
 
 def _too_large(size: int, most: int) -> _Fault:

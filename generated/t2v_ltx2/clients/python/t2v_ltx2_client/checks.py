@@ -14,7 +14,7 @@ from typing import TypeAlias, cast
 
 from .errors import Detail, InvalidInput
 from .json_types import json_words
-from .wording import FAULTS_IN_MESSAGE, LARGEST_SHOWN, MOST_FAULTS, shorten
+from .wording import FAULTS_IN_MESSAGE, LARGEST_SHOWN, MOST_FAULTS, shorten, shown_value
 
 Schema: TypeAlias = Mapping[str, object]
 
@@ -80,7 +80,7 @@ def _faults(root: Schema, schema: Schema, value: object, path: str) -> Iterator[
         if isinstance(value, Mapping):
             yield from _object_faults(root, schema, value, f"{path}.")
         else:
-            yield _fault(path, f"must be an object, not {_shown(value)}")
+            yield _fault(path, f"must be an object, not {shown_value(value)}")
     elif "array" in kinds:
         yield from _list_faults(root, schema, value, path)
     else:
@@ -91,7 +91,7 @@ def _faults(root: Schema, schema: Schema, value: object, path: str) -> Iterator[
 
 def _list_faults(root: Schema, schema: Schema, value: object, path: str) -> Iterator[Detail]:
     if not isinstance(value, (list, tuple)):
-        yield _fault(path, f"must be an array, not {_shown(value)}")
+        yield _fault(path, f"must be an array, not {shown_value(value)}")
         return
     items = cast(Schema, schema["items"])
     for index, item in enumerate(value):
@@ -113,7 +113,7 @@ def _problem(schema: Schema, kinds: Sequence[str], value: object, path: str) -> 
     if "x-media" in schema:
         return None if isinstance(value, (bytes, os.PathLike)) else _text_problem(schema, value)
     if "boolean" in kinds:
-        return None if isinstance(value, bool) else f"must be a boolean, not {_shown(value)}"
+        return None if isinstance(value, bool) else f"must be a boolean, not {shown_value(value)}"
     if "integer" in kinds:
         return _integer_problem(schema, value, whole="." not in path)
     if "number" in kinds:
@@ -125,7 +125,7 @@ def _problem(schema: Schema, kinds: Sequence[str], value: object, path: str) -> 
 
 def _text_problem(schema: Schema, value: object) -> str | None:
     if not isinstance(value, str):
-        return f"must be a text, not {_shown(value)}"
+        return f"must be a text, not {shown_value(value)}"
     if any("\ud800" <= character <= "\udfff" for character in value):
         return "must be whole Unicode text; it holds half of a surrogate pair"
     least, most = cast(int, schema.get("minLength", 0)), cast(int, schema.get("maxLength", len(value)))
@@ -136,7 +136,7 @@ def _text_problem(schema: Schema, value: object) -> str | None:
 
 def _integer_problem(schema: Schema, value: object, *, whole: bool) -> str | None:
     if not isinstance(value, int) or isinstance(value, bool):
-        return f"must be an integer, not {_shown(value)}"
+        return f"must be an integer, not {shown_value(value)}"
     low, high = cast("int | None", schema.get("minimum")), cast("int | None", schema.get("maximum"))
     inside = (low is None or value >= low) and (high is None or value <= high)
     step = cast(int, schema.get("multipleOf", schema.get("x-step", 1)))
@@ -145,26 +145,26 @@ def _integer_problem(schema: Schema, value: object, *, whole: bool) -> str | Non
     if not inside:
         # The worker looks at a step without an offset before it looks at the bounds.
         told = f", {form}" if not offset and value % step else ""
-        return f"{_bounds(low, high, value, whole=whole)}{told}, not {_shown(value)}"
+        return f"{_bounds(low, high, value, whole=whole)}{told}, not {shown_value(value)}"
     if (value - offset) % step == 0:
         return None
     below = value - (value - offset) % step
     near = [one for one in (below, below + step) if (low is None or one >= low) and (high is None or one <= high)]
     if not near or abs(value) >= LARGEST_SHOWN:
-        return f"must be {form}, not {_shown(value)}"
+        return f"must be {form}, not {shown_value(value)}"
     are = "are" if len(near) > 1 else "is"
     return f"must be {form}; the nearest to {value} {are} {' and '.join(map(str, near))}"
 
 
 def _number_problem(schema: Schema, value: object) -> str | None:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return f"must be a number, not {_shown(value)}"
+        return f"must be a number, not {shown_value(value)}"
     if isinstance(value, float) and not math.isfinite(value):
-        return f"must be a finite number, not {_shown(value)}"
+        return f"must be a finite number, not {shown_value(value)}"
     low, high = cast("float | None", schema.get("minimum")), cast("float | None", schema.get("maximum"))
     if (low is None or value >= low) and (high is None or value <= high):
         return None
-    return f"{_bounds(low, high, value, whole=True)}, not {_shown(value)}"
+    return f"{_bounds(low, high, value, whole=True)}, not {shown_value(value)}"
 
 
 def _bounds(low: float | None, high: float | None, value: float, *, whole: bool) -> str:
@@ -184,7 +184,7 @@ def _choice_problem(schema: Schema, value: object, *, hinted: bool) -> str | Non
     if hinted and isinstance(value, str):
         near = difflib.get_close_matches(shorten(value, 100), choices, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"must be one of {shorten(expected, 300)}, not {_shown(value)}{hint}"
+    return f"must be one of {shorten(expected, 300)}, not {shown_value(value)}{hint}"
 
 
 def _nearest(name: str, fields: Sequence[str]) -> str | None:
@@ -205,17 +205,3 @@ def _kinds(schema: Schema) -> list[str]:
 
 def _fault(path: str, message: str) -> Detail:
     return Detail(message, shorten(path, 60) or "input")
-
-
-def _shown(value: object) -> str:
-    """A value in a message: with its type, and never longer than a line."""
-    match value:
-        case bool():
-            return f"the boolean {str(value).lower()}"
-        case int():
-            return str(value) if abs(value) < LARGEST_SHOWN else "a number of over 30 digits"
-        case float():
-            return f"the number {value}" if math.isfinite(value) else str(value)
-        case str():
-            return f"the text {shorten(value, 40)!r}"
-    return json_words(value)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+# Relative: clients carry this module as it is.
+from .json_types import json_words
+
 _MEGABYTE = 10**6
 
 # Of one refused request: how many faults its details name, and how many of them its message does.
@@ -22,3 +27,33 @@ def shorten(text: str, limit: int = 80) -> str:
 def megabytes(count: int) -> str:
     """A number of bytes for people: `20 MB`, and exactly where that would round."""
     return f"{count // _MEGABYTE} MB" if count % _MEGABYTE == 0 else f"{count:,} bytes"
+
+
+def shown_value(value: object) -> str:
+    """A caller's value in a message: with its type, on one line."""
+    match value:
+        case bool():
+            return f"the boolean {str(value).lower()}"
+        case int():
+            return str(value) if abs(value) < LARGEST_SHOWN else "a number of over 30 digits"
+        case float():
+            return f"the number {value}" if math.isfinite(value) else str(value)
+        case str():
+            return f"the text {shorten(value, 40)!r}"
+        case _:
+            return json_words(value)
+
+
+def image_size_problem(width: int, height: int, max_pixels: int, max_aspect: float, longest_side: int) -> str | None:
+    """What is wrong with the size of an image, None if it may have it; all in pixels, `max_aspect` as a ratio."""
+    size = f"{width}x{height}"
+    if width * height > max_pixels:
+        has, most = f"{width * height / 1e6:.1f}", f"{max_pixels / 1e6:g}"
+        if float(has) <= float(most):
+            has, most = f"{width * height / 1e6}", f"{max_pixels / 1e6}"
+        return f"{size} has {has} megapixels; at most {most} are allowed"
+    if max(width, height) > longest_side:
+        return f"{size} is longer than {longest_side:,} pixels on a side"
+    if max(width, height) > max_aspect * min(width, height):
+        return f"{size} is too long and thin; a side may be {max_aspect:g} times as long as the other"
+    return None
