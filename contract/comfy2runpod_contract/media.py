@@ -139,3 +139,27 @@ IMAGE_FORMATS: Mapping[str, ImageFormatFacts] = {
         ImageFormatFacts("webp", "WebP", "image/webp"),
     )
 }
+
+
+# What a video of an input may be: the container, told by its content.
+VideoFormat: TypeAlias = Literal["mp4", "mov", "webm", "mkv"]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFormatFacts:
+    """A container of videos: its name in notes, in sentences, and as a media type."""
+
+    name: VideoFormat
+    label: str
+    media_type: str
+
+
+VIDEO_FORMATS: Mapping[str, VideoFormatFacts] = {
+    facts.name: facts
+    for facts in (
+        VideoFormatFacts("mp4", "MP4", "video/mp4"),
+        VideoFormatFacts("mov", "QuickTime", "video/quicktime"),
+        VideoFormatFacts("webm", "WebM", "video/webm"),
+        VideoFormatFacts("mkv", "Matroska", "video/x-matroska"),
+    )
+}
