@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from comfy2runpod_contract.version import CONTRACT
     from comfy2runpod_runtime.endpoint import Endpoint
     from comfy2runpod_runtime.errors import JobError, PackageError, SettingsError
-    from comfy2runpod_runtime.inputs.field_types import ImageInput, Stepped
+    from comfy2runpod_runtime.inputs.field_types import ImageInput, Stepped, VideoInput
     from comfy2runpod_runtime.inputs.request_options import ImageOptions, OutputOptions
     from comfy2runpod_runtime.job.prompt import Prompt, PromptNode, Run, set_member
     from comfy2runpod_runtime.outputs.animation import Animation
@@ -34,7 +34,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "comfy2runpod_contract.version": ("CONTRACT",),
     "comfy2runpod_runtime.endpoint": ("Endpoint",),
     "comfy2runpod_runtime.errors": ("JobError", "PackageError", "SettingsError"),
-    "comfy2runpod_runtime.inputs.field_types": ("ImageInput", "Stepped"),
+    "comfy2runpod_runtime.inputs.field_types": ("ImageInput", "Stepped", "VideoInput"),
     "comfy2runpod_runtime.outputs.animation": ("Animation",),
     "comfy2runpod_runtime.outputs.audio": ("Audio",),
     "comfy2runpod_runtime.outputs.base": ("Output",),
@@ -69,6 +69,7 @@ __all__ = [
     "Stepped",
     "Text",
     "Video",
+    "VideoInput",
     "inline_or_url",
     "round_down",
     "round_up",

@@ -8,7 +8,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from comfy2runpod_runtime.inputs.limits import ImageLimits
+from comfy2runpod_runtime.inputs.limits import ImageLimits, VideoLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,26 @@ class ImageInput(ImageLimits):
             "x-max-bytes": self.max_bytes,
             "x-max-pixels": self.max_pixels,
             "x-max-aspect": self.max_aspect,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInput(VideoLimits):
+    """Marks a text that is a video: base64, a data URL, or an https URL, within limits.
+
+    The text and the video are checked when the job begins, as those of an image are.
+    """
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """JSON Schema has no word for a text that may be base64 or a URL: words of our own."""
+        return {
+            **handler(schema),
+            "x-media": "video",
+            "x-formats": list(self.formats),
+            "x-max-bytes": self.max_bytes,
+            "x-max-pixels": self.max_pixels,
+            "x-max-frames": self.max_frames,
+            "x-max-seconds": self.max_seconds,
         }
 
 
