@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from comfy2runpod.author.contract import FILES, contract_of
 from comfy2runpod.author.contract_diff import diff_contracts
+from comfy2runpod.diagnostics import CompileError
 
 from .command import ERRORS, GRAPH, ROOT, comfy2runpod
 
@@ -178,6 +179,31 @@ def test_what_is_no_package_is_said(tmp_path: Path) -> None:
     (tmp_path / "p" / "docs" / "input.schema.json").unlink()
     done = comfy2runpod("diff", tmp_path / "p", GRAPH)
     assert "docs/input.schema.json is missing" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        ("docs/input.schema.json", "{", "docs/input.schema.json is not JSON"),
+        ("docs/input.schema.json", "[]", "docs/input.schema.json is not a JSON object"),
+        ("docs/input.schema.json", "[" * 100_000, "docs/input.schema.json is not JSON"),
+        (
+            "docs/input.schema.json",
+            '{"properties": {"width": {"type": "integer", "minimum": "low"}}}',
+            "docs/input.schema.json: properties.width.minimum.",
+        ),
+        ("docs/input.schema.json", '{"multipleOf": 0}', "multipleOf: input should be greater than 0"),
+        ("models.lock.json", '{"models": [{"file": "a"}]}', "models.0.directory is missing in models.lock.json"),
+        (".runpod/tests.json", '{"tests": []}', ".runpod/tests.json: tests: "),
+    ],
+)
+def test_documents_that_no_emitter_writes_are_named_with_the_place(path: str, text: str, said: str) -> None:
+    files = {name: (PACKAGE / name).read_text("utf-8") for name in FILES}
+    with pytest.raises(CompileError) as caught:
+        contract_of({**files, path: text}, "package")
+    (found,) = caught.value.diagnostics
+    assert found.code == "not-a-package"
+    assert said in str(found.to_json()["reason"])
 
 
 # Schemas of one value, as the emitters write them.

@@ -156,7 +156,7 @@ BREAKS = {
     "docs/openapi.json": ("{", "docs/openapi.json is not JSON"),
     "docs/input.schema.json": ("[]", "docs/input.schema.json is not a JSON object"),
     "docs/output.schema.json": ("{}", "properties is missing"),
-    "models.lock.json": ('{"models": [1]}', "not as they are written"),
+    "models.lock.json": ('{"models": [1]}', "models.lock.json: models.0: input should be an object"),
     "handler.py": ("", "handler.py names no contract"),
     "docs/API.md": (None, "docs/API.md is missing"),
 }

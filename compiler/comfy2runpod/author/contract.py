@@ -6,17 +6,25 @@ hand, is compared as it is.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import NotAPackage
-from comfy2runpod_contract.json_types import Json, JsonObject
+from comfy2runpod.package_documents import (
+    HUB,
+    INPUT,
+    MODELS,
+    OUTPUT,
+    TESTS,
+    Hub,
+    ModelList,
+    Schema,
+    Tests,
+    read_document,
+)
+from comfy2runpod_contract.json_types import Json
 
-INPUT, OUTPUT = "docs/input.schema.json", "docs/output.schema.json"
-MODELS, HUB, TESTS = "models.lock.json", ".runpod/hub.json", ".runpod/tests.json"
 FILES = (INPUT, OUTPUT, MODELS, HUB, TESTS)
 
 # This many integers at equal distances are a range, not a list of choices.
@@ -80,65 +88,58 @@ def contract_of(files: Mapping[str, str | bytes], name: str) -> Contract:
     Raises:
         CompileError: the files are not those of a package.
     """
+    missing = next((path for path in FILES if path not in files), None)
+    if missing is not None:
+        raise CompileError([NotAPackage(at=Locus(name), problem=f"{missing} is missing")])
     try:
-        parsed = {path: cast(JsonObject, json.loads(files[path])) for path in FILES}
-        hub = cast(JsonObject, parsed[HUB]["config"])
-        (test, *_) = cast("list[JsonObject]", parsed[TESTS]["tests"])
-        gpu = str(hub.get("gpuIds") or "")
+        hub = read_document(Hub, files[HUB], HUB).config
+        test = read_document(Tests, files[TESTS], TESTS).tests[0]
         return Contract(
-            input=_shape(parsed[INPUT]),
-            output=_shape(parsed[OUTPUT]),
+            input=_shape(read_document(Schema, files[INPUT], INPUT)),
+            output=_shape(read_document(Schema, files[OUTPUT], OUTPUT)),
             models={
-                f"{entry['directory']}/{entry['file']}": ModelFile(
-                    url=str(entry["url"]),
-                    revision=cast("str | None", entry.get("revision")),
-                    size=cast("int | None", entry.get("size") or entry.get("approximate_size")),
-                    sha256=cast("str | None", entry.get("sha256")),
-                    licence=cast("str | None", entry.get("licence")),
+                f"{entry.directory}/{entry.file}": ModelFile(
+                    url=entry.url,
+                    revision=entry.revision,
+                    size=entry.size or entry.approximate_size,
+                    sha256=entry.sha256,
+                    licence=entry.licence,
                 )
-                for entry in cast("list[JsonObject]", parsed[MODELS]["models"])
+                for entry in read_document(ModelList, files[MODELS], MODELS).models
             },
-            gpu=tuple(gpu.split(",")) if gpu else (),
-            container_disk_gb=cast("int | None", hub.get("containerDiskInGb")),
-            timeout_seconds=cast(float, test["timeout"]) / 1000 if test.get("timeout") else None,
+            gpu=tuple(hub.gpus.split(",")) if hub.gpus else (),
+            container_disk_gb=hub.container_disk_gb,
+            timeout_seconds=test.timeout / 1000 if test.timeout else None,
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        problem = f"{error.args[0]} is missing" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
-        raise CompileError([NotAPackage(at=Locus(name), problem=problem)]) from None
+    except ValueError as error:
+        raise CompileError([NotAPackage(at=Locus(name), problem=str(error))]) from None
 
 
-def _shape(raw: JsonObject) -> Shape:
-    kinds = raw.get("type")
-    types = {kinds} if isinstance(kinds, str) else {str(kind) for kind in cast("list[Json]", kinds or [])}
-    listed = [raw["const"]] if "const" in raw else raw.get("enum")
-    choices = tuple(cast("list[Json]", listed)) if listed is not None else None
-    low, high = cast("float | None", raw.get("minimum")), cast("float | None", raw.get("maximum"))
-    step, offset = cast(int, raw.get("multipleOf") or raw.get("x-step") or 1), cast(int, raw.get("x-offset") or 0)
-    steps = _even_steps(choices) if "integer" in types else None
+def _shape(schema: Schema) -> Shape:
+    low, high, choices = schema.minimum, schema.maximum, schema.choices
+    step, offset = schema.multiple_of or schema.step or 1, schema.offset
+    steps = _even_steps(choices) if "integer" in schema.types else None
     if steps is not None:
         low, high, step, offset, choices = steps[0], steps[-1], steps.step, steps[0] % steps.step, None
-    items = raw.get("items")
     return Shape(
-        types=frozenset(types | ({"integer"} if "number" in types else set())),
-        media_type=cast("str | None", raw.get("contentMediaType")),
+        types=frozenset({*schema.types, *(("integer",) if "number" in schema.types else ())}),
+        media_type=schema.media_type,
         minimum=low,
         maximum=high,
         step=step,
         offset=offset,
-        min_length=cast("int | None", raw.get("minLength")),
-        max_length=cast("int | None", raw.get("maxLength")),
+        min_length=schema.min_length,
+        max_length=schema.max_length,
         choices=choices,
-        default=raw.get("default"),
-        has_default="default" in raw,
-        properties={
-            key: _shape(value) for key, value in cast("dict[str, JsonObject]", raw.get("properties") or {}).items()
-        },
-        required=frozenset(cast("list[str]", raw.get("required") or [])),
-        items=_shape(items) if isinstance(items, dict) else None,
-        max_bytes=cast("int | None", raw.get("x-max-bytes")),
-        max_pixels=cast("int | None", raw.get("x-max-pixels")),
-        max_aspect=cast("float | None", raw.get("x-max-aspect")),
-        formats=tuple(cast("list[Json]", raw["x-formats"])) if "x-formats" in raw else None,
+        default=schema.default,
+        has_default=schema.has_default,
+        properties={key: _shape(value) for key, value in (schema.properties or {}).items()},
+        required=frozenset(schema.required or ()),
+        items=None if schema.items is None else _shape(schema.items),
+        max_bytes=schema.max_bytes,
+        max_pixels=schema.max_pixels,
+        max_aspect=schema.max_aspect,
+        formats=schema.formats,
     )
 
 

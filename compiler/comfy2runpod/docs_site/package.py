@@ -8,19 +8,28 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import NotAPackage
+from comfy2runpod.package_documents import (
+    INPUT,
+    MODELS,
+    OPENAPI,
+    OUTPUT,
+    ModelEntry,
+    ModelList,
+    ObjectSchema,
+    OpenApi,
+    Schema,
+    read_document,
+)
 from comfy2runpod.quoting import plain
-from comfy2runpod_contract.json_types import Json, JsonObject
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.messages import ANSWER_TEXTS, REQUEST_KEYS
 
 DOCS = "docs/"
-MODELS, OPENAPI = "models.lock.json", "docs/openapi.json"
-INPUT, OUTPUT = "docs/input.schema.json", "docs/output.schema.json"
 _HANDLER = "handler.py"
 # Beside every other file below docs/.
 NEEDED = (OPENAPI, INPUT, OUTPUT, "docs/API.md", "docs/index.html", MODELS, _HANDLER)
@@ -105,87 +114,68 @@ def package_docs(files: Mapping[str, bytes], name: str, place: str) -> PackageDo
     contract = _CONTRACT.search(files[_HANDLER])
     if contract is None:
         raise _broken(place, f"{_HANDLER} names no contract")
-    parsed = {path: _parsed(files[path], path, place) for path in (OPENAPI, INPUT, OUTPUT, MODELS)}
     try:
-        info = cast(JsonObject, parsed[OPENAPI]["info"])
-        fields = cast("dict[str, JsonObject]", parsed[INPUT]["properties"])
+        info = read_document(OpenApi, files[OPENAPI], OPENAPI).info
+        taken, given = (read_document(ObjectSchema, files[path], path) for path in (INPUT, OUTPUT))
         return PackageDocs(
             name=name,
-            title=str(info["title"]),
-            description=plain(str(info["description"])),
-            version=str(info["version"]),
+            title=info.title,
+            description=plain(info.description),
+            version=info.version,
             contract=int(contract[1]),
-            inputs=tuple(Counter(_kind(field) for key, field in fields.items() if key not in REQUEST_KEYS).items()),
-            required=tuple(cast("list[str]", parsed[INPUT]["required"])),
-            outputs=tuple(_outputs(cast("dict[str, JsonObject]", parsed[OUTPUT]["properties"]))),
-            models=_models(cast("list[JsonObject]", parsed[MODELS]["models"])),
-            openapi=parsed[OPENAPI],
+            inputs=tuple(
+                Counter(_kind(field) for key, field in taken.properties.items() if key not in REQUEST_KEYS).items()
+            ),
+            required=taken.required,
+            outputs=tuple(_outputs(given.properties)),
+            models=_models(read_document(ModelList, files[MODELS], MODELS).models),
+            openapi=json.loads(files[OPENAPI]),
             files={path.removeprefix(DOCS): data for path, data in sorted(files.items()) if path.startswith(DOCS)},
         )
-    except KeyError as error:
-        raise _broken(place, f"{error.args[0]} is missing in its documents") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise _broken(place, f"its documents are not as they are written ({error})") from None
+    except ValueError as error:
+        raise _broken(place, str(error)) from None
 
 
 def _broken(place: str, problem: str) -> CompileError:
     return CompileError([NotAPackage(at=Locus(place), problem=problem)])
 
 
-def _parsed(data: bytes, path: str, place: str) -> JsonObject:
-    try:
-        value = cast(Json, json.loads(data))
-    except (ValueError, RecursionError):
-        raise _broken(place, f"{path} is not JSON") from None
-    if not isinstance(value, dict):
-        raise _broken(place, f"{path} is not a JSON object")
-    return value
-
-
-def _kind(field: JsonObject) -> str:
+def _kind(field: Schema) -> str:
     """A field's kind in a word."""
-    types = field.get("type")
-    named = types if isinstance(types, list) else [types]
-    match field:
-        case {"x-media": str(media)}:
-            return "image" if media == "image" else media
-        case {"type": ["integer", "null"]}:
-            return "seed"
-        case {"enum": [str(), *_]}:
-            return "choice"
+    if field.media is not None:
+        return field.media
+    if field.types == ("integer", "null"):
+        return "seed"
+    if field.enum and isinstance(field.enum[0], str):
+        return "choice"
     for json_type, word in (("boolean", "switch"), ("integer", "number"), ("number", "number"), ("string", "text")):
-        if json_type in named:
+        if json_type in field.types:
             return word
     return "value"
 
 
-def _outputs(properties: Mapping[str, JsonObject]) -> Iterator[Output]:
+def _outputs(properties: Mapping[str, Schema]) -> Iterator[Output]:
     for name, schema in properties.items():
         media_type = _media_type(schema)
-        text = schema.get("type") == "string" and name not in ANSWER_TEXTS
-        inner = cast(JsonObject, schema.get("items") if schema.get("type") == "array" else schema)
-        text = text or ("text" in cast(JsonObject, inner.get("properties") or {}))
+        many = schema.types == ("array",)
+        inner = schema.items if many else schema
+        text = schema.types == ("string",) and name not in ANSWER_TEXTS
+        text = text or (inner is not None and "text" in (inner.properties or {}))
         if media_type is not None or text:
-            yield Output(name, media_type or "text", many=schema.get("type") == "array")
+            yield Output(name, media_type or "text", many=many)
 
 
-def _media_type(schema: Json) -> str | None:
+def _media_type(schema: Schema) -> str | None:
     """The first media type that a schema, or one within it, names."""
-    match schema:
-        case {"contentMediaType": str(media_type)}:
-            return media_type
-        case dict():
-            return next((found for value in schema.values() if (found := _media_type(value))), None)
-        case list():
-            return next((found for value in schema if (found := _media_type(value))), None)
-    return None
+    inner = [*([schema.items] if schema.items is not None else []), *(schema.properties or {}).values()]
+    return schema.media_type or next((found for one in inner if (found := _media_type(one))), None)
 
 
-def _models(entries: list[JsonObject]) -> Models:
-    sizes = [cast("int | None", entry.get("size") or entry.get("approximate_size")) for entry in entries]
+def _models(entries: Sequence[ModelEntry]) -> Models:
+    sizes = [entry.size or entry.approximate_size for entry in entries]
     return Models(
         files=len(entries),
         size=sum(size or 0 for size in sizes),
-        exact=all(entry.get("size") for entry in entries),
+        exact=all(entry.size for entry in entries),
         unknown=sizes.count(None),
     )

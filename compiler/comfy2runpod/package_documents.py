@@ -1,0 +1,155 @@
+"""The documents of a compiled package as types: what `diff` and `docs` read of them.
+
+A package may be of another version, or changed by hand: what is unknown is skipped, and what is known has its type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+
+from comfy2runpod.diagnostics import shorten
+
+INPUT, OUTPUT = "docs/input.schema.json", "docs/output.schema.json"
+MODELS, HUB, TESTS = "models.lock.json", ".runpod/hub.json", ".runpod/tests.json"
+OPENAPI = "docs/openapi.json"
+
+
+class Document(BaseModel):
+    """A JSON object of a package."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+D = TypeVar("D", bound=Document)
+
+
+def _many(value: object) -> object:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+class Schema(Document):
+    """A JSON Schema as the emitters write it; None where it says nothing."""
+
+    types: Annotated[tuple[str, ...], BeforeValidator(_many)] = Field((), alias="type")
+    media: str | None = Field(None, alias="x-media")
+    media_type: str | None = Field(None, alias="contentMediaType")
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    multiple_of: int | None = Field(None, alias="multipleOf", gt=0)
+    step: int | None = Field(None, alias="x-step", gt=0)
+    offset: int = Field(0, alias="x-offset")
+    min_length: int | None = Field(None, alias="minLength")
+    max_length: int | None = Field(None, alias="maxLength")
+    const: JsonValue = None
+    enum: tuple[JsonValue, ...] | None = None
+    default: JsonValue = None
+    properties: Mapping[str, Schema] | None = None
+    required: tuple[str, ...] | None = None
+    items: Schema | None = None
+    max_bytes: int | None = Field(None, alias="x-max-bytes")
+    max_pixels: int | None = Field(None, alias="x-max-pixels")
+    max_aspect: int | float | None = Field(None, alias="x-max-aspect")
+    formats: tuple[JsonValue, ...] | None = Field(None, alias="x-formats")
+
+    @property
+    def has_default(self) -> bool:
+        """Whether there is a default, if null."""
+        return "default" in self.model_fields_set
+
+    @property
+    def choices(self) -> tuple[JsonValue, ...] | None:
+        """The only values that it allows."""
+        return (self.const,) if "const" in self.model_fields_set else self.enum
+
+
+class ObjectSchema(Document):
+    """The schema of a request or an answer."""
+
+    properties: Mapping[str, Schema]
+    required: tuple[str, ...] = ()
+
+
+class ModelEntry(Document):
+    """A model file of models.lock.json; sizes in bytes, None where none is told."""
+
+    directory: str
+    file: str
+    url: str
+    revision: str | None = None
+    size: int | None = None
+    approximate_size: int | None = None
+    sha256: str | None = None
+    licence: str | None = None
+
+
+class ModelList(Document):
+    """models.lock.json."""
+
+    models: tuple[ModelEntry, ...]
+
+
+class HubConfig(Document):
+    """What RunPod's hub starts a worker with."""
+
+    gpus: str | None = Field(None, alias="gpuIds")
+    container_disk_gb: int | None = Field(None, alias="containerDiskInGb")
+
+
+class Hub(Document):
+    """.runpod/hub.json."""
+
+    config: HubConfig
+
+
+class Test(Document):
+    """A test of the hub; `timeout` in milliseconds."""
+
+    timeout: int | float | None = None
+
+
+class Tests(Document):
+    """.runpod/tests.json."""
+
+    tests: tuple[Test, ...] = Field(min_length=1)
+
+
+class Info(Document):
+    """What an OpenAPI document says of the whole."""
+
+    title: str
+    description: str
+    version: str
+
+
+class OpenApi(Document):
+    """docs/openapi.json."""
+
+    info: Info
+
+
+def read_document(kind: type[D], data: str | bytes, path: str) -> D:
+    """A document of a package.
+
+    Args:
+        kind: its type.
+        data: its JSON.
+        path: its path in the package.
+
+    Raises:
+        ValueError: it is not JSON, or not as the emitters write it; the first fault is named with its place.
+    """
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        if fault["type"] == "json_invalid":
+            raise ValueError(f"{path} is not JSON") from None
+        place = shorten(".".join(map(str, fault["loc"])), 200)
+        if not place:
+            raise ValueError(f"{path} is not a JSON object") from None
+        if fault["type"] == "missing":
+            raise ValueError(f"{place} is missing in {path}") from None
+        raise ValueError(f"{path}: {place}: {fault['msg'][:1].lower()}{fault['msg'][1:]}") from None
