@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 CLIENT, CLIENT_TS = Path("compiler/comfy2runpod/client"), Path("compiler/comfy2runpod/client_ts")
 CONTRACT = ROOT / "contract/comfy2runpod_contract"
 # Modules that the Python client has as they are.
-_COPIED = ("json_types.py", "wording.py")
+_COPIED = ("json_types.py", "video_files.py", "wording.py")
 _MADE = "Made from the contract by scripts/client_contract.py; change comfy2runpod_contract{}, not this file."
 _ABOUT = "What endpoints and clients agree on: limits of requests, file endings, image formats."
 # Each with what it says.

@@ -77,7 +77,8 @@ _TEMPLATES = {
 # What every package's clients share.
 _CLIENT_MODULES = (
     "addresses.py", "call_errors.py", "checks.py", "contract.py", "errors.py", "faults.py", "flow.py", "http.py",
-    "images.py", "job_options.py", "json_types.py", "loop.py", "media.py", "text.py", "transport.py", "wording.py",
+    "images.py", "job_options.py", "json_types.py", "loop.py", "media.py", "text.py", "transport.py", "video_files.py",
+    "wording.py",
 )  # fmt: skip
 _CLIENT_TS_MODULES = (
     "addresses.ts", "call_errors.ts", "checks.ts", "contract.ts", "errors.ts", "faults.ts", "flow.ts", "http.ts",
