@@ -44,14 +44,22 @@ def shown_value(value: object) -> str:
             return json_words(value)
 
 
+def pixels_problem(width: int, height: int, max_pixels: int) -> str | None:
+    """What is wrong with the number of pixels of an image or of a video's frame, None if it may have so many."""
+    if width * height <= max_pixels:
+        return None
+    has, most = f"{width * height / 1e6:.1f}", f"{max_pixels / 1e6:g}"
+    if float(has) <= float(most):
+        has, most = f"{width * height / 1e6}", f"{max_pixels / 1e6}"
+    return f"{width}x{height} has {has} megapixels; at most {most} are allowed"
+
+
 def image_size_problem(width: int, height: int, max_pixels: int, max_aspect: float, longest_side: int) -> str | None:
     """What is wrong with the size of an image, None if it may have it; all in pixels, `max_aspect` as a ratio."""
+    problem = pixels_problem(width, height, max_pixels)
+    if problem is not None:
+        return problem
     size = f"{width}x{height}"
-    if width * height > max_pixels:
-        has, most = f"{width * height / 1e6:.1f}", f"{max_pixels / 1e6:g}"
-        if float(has) <= float(most):
-            has, most = f"{width * height / 1e6}", f"{max_pixels / 1e6}"
-        return f"{size} has {has} megapixels; at most {most} are allowed"
     if max(width, height) > longest_side:
         return f"{size} is longer than {longest_side:,} pixels on a side"
     if max(width, height) > max_aspect * min(width, height):

@@ -1,0 +1,83 @@
+"""Videos of an input: the container, told by its first bytes, and what is said of one that exceeds a limit.
+
+Alike in the worker and in its clients, which carry this module as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_BRAND_AT = 8
+# Files of ISO's form that are no videos, by their brand.
+_IMAGES = frozenset({b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"})
+# How a QuickTime file from before brands begins.
+_OLD_QUICKTIME = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+_EBML = b"\x1aE\xdf\xa3"
+_DOC_TYPE = b"\x42\x82"
+_DOC_TYPES = {b"webm": "webm", b"matroska": "mkv"}
+# In bytes: an EBML header is some 40 long.
+_LONGEST_HEADER = 4096
+
+
+def video_format(data: bytes) -> str | None:
+    """The container of a file, by its content: a name of `VIDEO_FORMATS`, None if it is none of them."""
+    kind = bytes(data[4:8])
+    if kind == b"ftyp":
+        brand = bytes(data[_BRAND_AT : _BRAND_AT + 4])
+        if brand in _IMAGES:
+            return None
+        return "mov" if brand == b"qt  " else "mp4"
+    if kind in _OLD_QUICKTIME:
+        return "mov"
+    return _ebml_format(bytes(data[:_LONGEST_HEADER])) if data[:4] == _EBML else None
+
+
+def _ebml_format(data: bytes) -> str | None:
+    """The document type that an EBML header names."""
+    at, (size, width) = 4, _vint(data, 4)
+    at += width
+    end = min(len(data), at + size)
+    while at < end and width:
+        # The ids in this header have one byte or two.
+        length = 1 if data[at] & 0x80 else 2
+        name = data[at : at + length]
+        size, width = _vint(data, at + length)
+        at += length + width
+        if name == _DOC_TYPE:
+            return _DOC_TYPES.get(data[at : at + size].rstrip(b"\0"))
+        at += size
+    return None
+
+
+def _vint(data: bytes, at: int) -> tuple[int, int]:
+    """A number of EBML's form, and how many bytes it has; 0 bytes where there is none."""
+    first = data[at] if at < len(data) else 0
+    if not first:
+        return 0, 0
+    width = 9 - first.bit_length()
+    return int.from_bytes(data[at : at + width], "big") & ((1 << 7 * width) - 1), width
+
+
+def video_format_problem(found: str, labels: Sequence[str]) -> str:
+    """What is wrong with a file that is no accepted video.
+
+    Args:
+        found: what it is, in words: `a GIF`.
+        labels: the accepted containers, as sentences have them.
+    """
+    accepted = labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} or {labels[-1]}"
+    return f"is {found}; the video must be {accepted}"
+
+
+def video_frames_problem(frames: int, max_frames: int) -> str | None:
+    """What is wrong with a number of frames, None if there may be so many."""
+    return None if frames <= max_frames else f"has {frames:,} frames; at most {max_frames:,} are allowed"
+
+
+def video_length_problem(seconds: float, max_seconds: float) -> str | None:
+    """What is wrong with a length, None if a video may be so long."""
+    if seconds <= max_seconds:
+        return None
+    # Rounded, unless the rounded number would equal the limit.
+    has = f"{seconds:.1f}" if float(f"{seconds:.1f}") > max_seconds else f"{seconds}"
+    return f"is {has} s long; at most {max_seconds:g} s are allowed"
