@@ -2,21 +2,27 @@
 
 The process that uses one keeps a file in it locked; the kernel releases the lock however the process ends. Making the
 next temporary folder removes those of ours whose lock is free. A folder without that file is not ours, whatever its
-name.
+name, unless it is empty: a process was killed before it made the file, or after it removed it.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PREFIX = "comfy2runpod-"
 _MARK = ".comfy2runpod-scratch"
+# As `tempfile.mkdtemp` names them.
+_NAME = re.compile(_PREFIX + "[a-z]+-[a-z0-9_]{8}")
+# A younger folder that is empty may be one that another process is making.
+_EMPTY_SECONDS = 60
 
 
 @contextmanager
@@ -53,8 +59,14 @@ def _clear_one(folder: Path) -> None:
     Raises:
         OSError: it is not ours, or somebody holds it.
     """
-    if folder.is_symlink() or folder.lstat().st_uid != os.getuid():
+    found = folder.lstat()
+    if folder.is_symlink() or found.st_uid != os.getuid():
         return
+    if _NAME.fullmatch(folder.name) and time.time() - found.st_mtime > _EMPTY_SECONDS:
+        # Fails for a folder that holds anything.
+        with suppress(OSError):
+            folder.rmdir()
+            return
     mark = os.open(folder / _MARK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,23 @@ def test_the_folder_of_a_killed_process_goes_with_the_next_and_one_that_is_held_
     assert theirs.exists()
     with scratch_folder("worker") as folder:
         assert list(root.iterdir()) == [folder]
+
+
+def test_an_empty_folder_of_a_process_that_was_killed_while_it_made_or_removed_it_goes_once_it_is_old(
+    root: Path,
+) -> None:
+    old, new, named_otherwise = (
+        root / name
+        for name in ("comfy2runpod-worker-a1_b2c3d", "comfy2runpod-worker-zzzzzzzz", "comfy2runpod-worker-mine")
+    )
+    for folder, age in ((old, 3600), (new, 0), (named_otherwise, 3600)):
+        folder.mkdir()
+        os.utime(folder, (time.time() - age,) * 2)
+    full = root / "comfy2runpod-worker-a1_b2c3e"
+    (full / "file").mkdir(parents=True)
+    os.utime(full, (time.time() - 3600,) * 2)
+    with scratch_folder("worker") as folder:
+        assert sorted(root.iterdir()) == sorted((new, named_otherwise, full, folder))
 
 
 def test_what_only_has_such_a_name_stays(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
