@@ -17,7 +17,7 @@ from comfy2runpod.errors.bind import EditorsDisagree
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.flat import Exposed
-from comfy2runpod.ir.interface import Interface
+from comfy2runpod.ir.interface import Interface, Variant
 from comfy2runpod.ir.omitted import Omission, Without
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.model_lock import LockedFile, merge_lock
@@ -87,9 +87,13 @@ class Prompted:
 
 @dataclass(frozen=True, slots=True)
 class CompileResult:
-    """A whole package: `files` maps a path inside it to its text or bytes, and cannot be changed."""
+    """A whole package: `files` maps a path inside it to its text or bytes, and cannot be changed.
+
+    `variants` says what becomes of the prompt without optional images.
+    """
 
     interface: Interface
+    variants: tuple[Variant, ...]
     files: Mapping[str, str | bytes]
     diagnostics: tuple[Diagnostic, ...]
 
@@ -98,7 +102,7 @@ class CompileResult:
 
     def __reduce__(self) -> tuple[type[CompileResult], tuple[object, ...]]:
         # A read-only mapping cannot be pickled, and a process that compiles for another sends its result so.
-        return type(self), (self.interface, {**self.files}, self.diagnostics)
+        return type(self), (self.interface, self.variants, {**self.files}, self.diagnostics)
 
 
 def convert(data: bytes, file: str, catalog: Catalog, options: Options) -> Converted:
@@ -254,11 +258,11 @@ def _compile(document: Document, catalog: Catalog, options: Options, lock: tuple
     profile = candidates(document, catalog, options)[0]
     without = [_without(item, converted.normal, catalog, profile, options) for item in omissions]
     variants = make_variants(converted.graph, interface, annotation, without)
-    interface = merge_lock(replace(interface, variants=variants), lock)
-    files = emit(interface, converted.graph.prompt())
+    interface = merge_lock(interface, lock)
+    files = emit(interface, converted.graph.prompt(), variants)
     verify(files)
     of_packs = warn_of_packs(document, converted.graph, catalog)
-    return CompileResult(interface, files, (*converted.warnings, *of_interface, *of_packs))
+    return CompileResult(interface, variants, files, (*converted.warnings, *of_interface, *of_packs))
 
 
 def _without(

@@ -19,7 +19,7 @@ from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
 from comfy2runpod.stages.emit.package import emit
 from comfy2runpod.write import write_package
 from tests.end_to_end.saving import Graph
-from tests.package.test_package import PROMPT, interface
+from tests.package.test_package import PROMPT, VARIANTS, interface
 
 from .node_tools import GENERATED, HERE, TypeScript
 
@@ -54,7 +54,7 @@ outputs:
 def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package with a nasty text wherever a text may stand."""
     folder = tmp_path_factory.mktemp("packages") / "nasty"
-    write_package(emit(interface(), PROMPT), folder)
+    write_package(emit(interface(), PROMPT, VARIANTS), folder)
     return folder
 
 

@@ -91,7 +91,7 @@ def test_what_a_subgraph_and_app_mode_both_expose_is_one_field() -> None:
 def test_a_jobs_file_name_outlasts_an_image_that_is_omitted() -> None:
     note = "inputs:\n  image: {from: 30.image, required: false, bypass: [31, 6]}\noutputs: {image: 40}"
     result = compiled(note)
-    assert [rewrite.input for item in result.interface.variants for rewrite in item.rewrites] == [
+    assert [rewrite.input for item in result.variants for rewrite in item.rewrites] == [
         "filename_prefix",
         "image",
     ]

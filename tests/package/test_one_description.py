@@ -9,7 +9,7 @@ import pytest
 
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.stages.emit import emit
-from tests.rendering.interfaces import PROMPT, interfaces
+from tests.rendering.interfaces import PROMPT, interfaces, variants_of
 
 INTERFACES = {f"{interface.name}-{interface.outputs[0].kind}": interface for interface in interfaces()}
 
@@ -18,7 +18,7 @@ INTERFACES = {f"{interface.name}-{interface.outputs[0].kind}": interface for int
 def made(request: pytest.FixtureRequest) -> tuple[Interface, dict[str, Any], dict[str, Any], dict[str, Any]]:
     """An interface, the models of schema.py, and both JSON Schemas."""
     interface = INTERFACES[request.param]
-    files = emit(interface, PROMPT)
+    files = emit(interface, PROMPT, variants_of(interface))
     scope: dict[str, Any] = {"__name__": "schema"}
     exec(compile(files["schema.py"], "schema.py", "exec", dont_inherit=True), scope)
     takes, gives = (json.loads(files[f"docs/{name}.schema.json"]) for name in ("input", "output"))

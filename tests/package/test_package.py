@@ -110,18 +110,20 @@ def interface() -> Interface:
         outputs=outputs,
         models=(),
         runpod=RunpodSettings(("ADA_24",), 20, 600),
-        variants=(
-            Variant(
-                ("second",),
-                (
-                    Rewrite("3", "Mix", NASTY, "with", ["7", 0]),
-                    Rewrite("3", "Mix", NASTY, NASTY, {NASTY: [NASTY, None]}),
-                    Rewrite("3", "Mix", NASTY, "mask", None, gone=True),
-                ),
-                (Removal("8", NASTY, NASTY),),
-            ),
-        ),
     )
+
+
+VARIANTS = (
+    Variant(
+        ("second",),
+        (
+            Rewrite("3", "Mix", NASTY, "with", ["7", 0]),
+            Rewrite("3", "Mix", NASTY, NASTY, {NASTY: [NASTY, None]}),
+            Rewrite("3", "Mix", NASTY, "mask", None, gone=True),
+        ),
+        (Removal("8", NASTY, NASTY),),
+    ),
+)
 
 
 PROMPT = {
@@ -142,7 +144,7 @@ PROMPT = {
 def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("packages") / str(request.param)
     if request.param == "nasty":
-        files = emit(interface(), PROMPT)
+        files = emit(interface(), PROMPT, VARIANTS)
     else:
         graph = ROOT / "graphs" / "t2v_ltx2.json"
         files = dict(compile_graph(graph.read_bytes(), graph.name, load_catalog(), Options()).files)
@@ -202,7 +204,7 @@ def test_no_text_ends_the_page_or_its_code(package: Path) -> None:
 def test_no_text_ends_the_code_in_the_page_of_calls() -> None:
     nasty = interface()
     required = tuple(replace(field, required=not isinstance(field, SeedField)) for field in nasty.fields)
-    files = emit(replace(nasty, fields=required), PROMPT)
+    files = emit(replace(nasty, fields=required), PROMPT, ())
     page, taken = files["docs/API.md"], json.loads(files["test_input.json"])
     assert taken["input"]["text"] == taken["input"]["method"] == NASTY
     called = {**taken["input"], **dict.fromkeys(("image", "second"), "https://example.com/image.png")}
@@ -242,7 +244,7 @@ print(json.dumps(prompt))
 
 def patched(folder: Path, **more: object) -> dict[str, object]:
     """The inputs of the nodes that the nasty package's patch code makes, by id."""
-    write_package(emit(interface(), PROMPT), folder)
+    write_package(emit(interface(), PROMPT, VARIANTS), folder)
     request = {"text": "hello", "size": 16, "frames": 17, "strength": 2.0, "method": "plain", "loop": False, **more}
     request["image"] = "iVBORw0KGgo="
     done = subprocess.run(
@@ -279,7 +281,7 @@ def test_patch_takes_out_what_an_image_that_is_omitted_leaves(tmp_path: Path, no
 
 
 def test_an_images_limits_stand_in_every_schema() -> None:
-    files = emit(interface(), PROMPT)
+    files = emit(interface(), PROMPT, VARIANTS)
     said = {
         "x-media": "image",
         "x-formats": ["png"],
@@ -303,7 +305,7 @@ def test_an_images_limits_stand_in_every_schema() -> None:
 
 
 def test_the_model_itself_tells_the_same_schema(tmp_path: Path) -> None:
-    write_package(emit(interface(), PROMPT), tmp_path / "nasty")
+    write_package(emit(interface(), PROMPT, VARIANTS), tmp_path / "nasty")
     script = "import json; from schema import Input; print(json.dumps(Input.model_json_schema()['properties']))"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path / "nasty", capture_output=True, text=True, check=True
@@ -313,7 +315,7 @@ def test_the_model_itself_tells_the_same_schema(tmp_path: Path) -> None:
 
 
 def test_the_example_image_is_a_whole_png_and_always_the_same() -> None:
-    text = json.loads(emit(interface(), PROMPT)["test_input.json"])["input"]["image"]
+    text = json.loads(emit(interface(), PROMPT, VARIANTS)["test_input.json"])["input"]["image"]
     with Image.open(BytesIO(base64.b64decode(text))) as image:
         image.load()
         assert (image.format, image.size, image.getextrema()) == ("PNG", (32, 32), (0, 255))
@@ -322,4 +324,4 @@ def test_the_example_image_is_a_whole_png_and_always_the_same() -> None:
 
 
 def test_emitting_twice_gives_the_same_bytes() -> None:
-    assert emit(interface(), PROMPT) == emit(interface(), PROMPT)
+    assert emit(interface(), PROMPT, VARIANTS) == emit(interface(), PROMPT, VARIANTS)

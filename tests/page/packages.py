@@ -105,7 +105,7 @@ def write_every_kind(folder: Path) -> Path:
         "1": PromptNode("SaveImage", {"filename_prefix": "x"}, "View"),
         "2": PromptNode("PreviewAny", {}, "Said"),
     }
-    write_package(emit(every_kind(), prompt), folder / "every_kind")
+    write_package(emit(every_kind(), prompt, ()), folder / "every_kind")
     return folder / "every_kind"
 
 

@@ -102,17 +102,6 @@ def several() -> Interface:
             _model("LTX/other.safetensors", "loras/ink", "", None),
         ),
         runpod=RunpodSettings(("ADA_24", "AMPERE_24"), 20, 600),
-        variants=(
-            Variant(
-                ("second",),
-                (
-                    Rewrite("3", "Mix", "First", "with", ["7", 0]),
-                    Rewrite("3", "Mix", "Second", "more", {"key": ["value", None]}),
-                    Rewrite("3", "Mix", "Third", "mask", None, gone=True),
-                ),
-                (Removal("8", "LoadImage", "Second"),),
-            ),
-        ),
     )  # fmt: skip
 
 
@@ -155,6 +144,25 @@ def interfaces() -> tuple[Interface, ...]:
         single(MediaKind.IMAGE, "image/png"),
         bare(),
     )
+
+
+# Of the images that may be omitted of `several`.
+VARIANTS = (
+    Variant(
+        ("second",),
+        (
+            Rewrite("3", "Mix", "First", "with", ["7", 0]),
+            Rewrite("3", "Mix", "Second", "more", {"key": ["value", None]}),
+            Rewrite("3", "Mix", "Third", "mask", None, gone=True),
+        ),
+        (Removal("8", "LoadImage", "Second"),),
+    ),
+)
+
+
+def variants_of(interface: Interface) -> tuple[Variant, ...]:
+    """VARIANTS, if it has the image that they are about."""
+    return VARIANTS if any(field.name == "second" for field in interface.fields) else ()
 
 
 PROMPT = {

@@ -31,7 +31,7 @@ from comfy2runpod_contract.media import MediaKind
 from comfy2runpod_contract.messages import ANSWER_KEYS, REQUEST_KEYS
 from tests.clients.node_tools import node_or_skip
 
-from .interfaces import PROMPT, interfaces, several, single
+from .interfaces import PROMPT, interfaces, several, single, variants_of
 
 ROOT = Path(__file__).parents[2]
 # Of JavaScript: keywords, and what every object has.
@@ -94,7 +94,7 @@ def _words() -> Iterator[str]:
     for module in (pydantic, typing, comfy2runpod_runtime, pydantic.BaseModel, dict, str):
         yield from dir(module)
     for interface in interfaces():
-        for path, text in emit(interface, PROMPT).items():
+        for path, text in emit(interface, PROMPT, variants_of(interface)).items():
             if path.endswith(".py") and isinstance(text, str):
                 for node in ast.walk(ast.parse(text)):
                     yield from (value for _, value in ast.iter_fields(node) if isinstance(value, str))
@@ -128,12 +128,12 @@ def _outputs(names: list[str]) -> tuple[Output, ...]:
 
 def crowded(default: str) -> Iterator[Interface]:
     """Every name as a field and as an output at once, then as a seed."""
-    yield replace(several(), name="both", fields=_texts(NAMES, default), outputs=_outputs(NAMES), variants=())
+    yield replace(several(), name="both", fields=_texts(NAMES, default), outputs=_outputs(NAMES))
     half = len(NAMES) // 2
     for name, first, second in (("head", NAMES[:half], NAMES[half:]), ("tail", NAMES[half:], NAMES[:half])):
         fields = (*several().fields, *_texts(second, default), *_seeds(first))
         fields = tuple({field.name: field for field in fields}.values())
-        yield replace(several(), name=name, fields=fields, outputs=_outputs(second), variants=())
+        yield replace(several(), name=name, fields=fields, outputs=_outputs(second))
 
 
 CHECK = """
@@ -183,7 +183,7 @@ def _request(interface: Interface) -> dict[str, object]:
 
 
 def _checked(made: list[Interface]) -> None:
-    plan = [(_request(one), _answer(one), emit(one, PROMPT)["schema.py"]) for one in made]
+    plan = [(_request(one), _answer(one), emit(one, PROMPT, ())["schema.py"]) for one in made]
     done = subprocess.run(
         [sys.executable, "-c", CHECK], input=json.dumps(plan), capture_output=True, text=True, check=False
     )
@@ -220,7 +220,7 @@ def test_no_name_of_a_single_output_does(kind: MediaKind, tmp_path: Path) -> Non
 
 def test_no_class_body_looks_a_name_up_that_a_graph_could_give() -> None:
     for interface in (*interfaces(), *crowded("plain")):
-        for path, text in emit(interface, PROMPT).items():
+        for path, text in emit(interface, PROMPT, ()).items():
             if not (path.endswith(("schema.py", "_client/client.py")) and isinstance(text, str)):
                 continue
             for body in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)):
@@ -244,7 +244,7 @@ def _looked_up(line: ast.stmt) -> Iterator[str]:
 def test_the_types_of_python_hold(tmp_path: Path) -> None:
     folders = []
     for interface in crowded("plain"):
-        write_package(emit(interface, PROMPT), tmp_path / interface.name)
+        write_package(emit(interface, PROMPT, ()), tmp_path / interface.name)
         folders.append(tmp_path / interface.name)
     command = [sys.executable, str(ROOT / "scripts" / "check_generated.py"), *map(str, folders)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -255,7 +255,7 @@ def test_the_types_of_typescript_hold(tmp_path: Path) -> None:
     tools = node_or_skip()
     for interface in crowded("plain"):
         folder = tmp_path / interface.name / "clients" / "typescript"
-        write_package(emit(interface, PROMPT), tmp_path / interface.name)
+        write_package(emit(interface, PROMPT, ()), tmp_path / interface.name)
         (folder / "node_modules").symlink_to(tools.modules)
         done = tools.tsc(folder, "--noEmit")
         assert done.returncode == 0, done.stdout[-3000:]
@@ -266,10 +266,10 @@ def test_every_output_has_a_class_of_its_own() -> None:
     classes = file_classes(names)
     assert len({*classes.values(), "AnswerFile", "MediaFile"}) == len(names) + 2
     assert [*classes.values()][:3] == ["ABFile", "ABFile_2", "AbFile"]
-    made = replace(several(), outputs=_outputs(names), variants=())
+    made = replace(several(), outputs=_outputs(names))
     _checked([made])
     for path in ("clients/python/several_client/client.py", "clients/typescript/src/client.ts"):
-        text = str(emit(made, PROMPT)[path])
+        text = str(emit(made, PROMPT, ())[path])
         for name in classes.values():
             opened = f"class {name}(" if path.endswith(".py") else f" {name} "
             assert text.count(opened) >= 1, (path, name)

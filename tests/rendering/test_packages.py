@@ -15,20 +15,21 @@ from typing import Any
 import pytest
 
 from comfy2runpod.expressions.expression import ExpressionError
+from comfy2runpod.ir.interface import Interface, Variant
 from comfy2runpod.ir.prompt import PromptNode
 from comfy2runpod.quoting import NotQuotable
 from comfy2runpod.stages.emit import emit
 from comfy2runpod_contract.texts import one_line
 
 from .hostile import HOSTILE, POLYGLOT
-from .interfaces import PROMPT, interfaces
+from .interfaces import PROMPT, interfaces, variants_of
 from .structure import docker_word, structure
 
 _PART = 80
 _WHOLE = bool(os.environ.get("WHOLE_QUOTING"))
 # Said by the image's own data, never by a graph: a version names a file of ours.
-_OURS = (".comfyui_version",)
-_NAMED = re.compile(r"\.name$|\.variants\[\d+\]\.fields|\.expression$")
+_OURS = ("[0].comfyui_version",)
+_NAMED = re.compile(r"\.name$|^\[1\]\[\d+\]\.fields|\.expression$")
 INTERFACES = {f"{interface.name}-{interface.outputs[0].kind}": interface for interface in interfaces()}
 
 
@@ -56,6 +57,10 @@ def texts_in(value: Any, path: str = "") -> Iterator[tuple[str, Callable[[str], 
             )
 
 
+def _emitted(interface: Interface, variants: tuple[Variant, ...]) -> dict[str, str | bytes]:
+    return emit(interface, PROMPT, variants)
+
+
 def _texts_of(files: dict[str, str | bytes]) -> dict[str, str]:
     return {path: data for path, data in files.items() if isinstance(data, str)}
 
@@ -63,9 +68,9 @@ def _texts_of(files: dict[str, str | bytes]) -> dict[str, str]:
 @pytest.mark.parametrize("name", INTERFACES)
 def test_no_text_of_an_interface_leaves_its_quotes(name: str) -> None:
     whole = INTERFACES[name]
-    base = _texts_of(emit(whole, PROMPT))
+    base = _texts_of(emit(whole, PROMPT, variants_of(whole)))
     shapes = {path: structure(path, text) for path, text in base.items()}
-    places = [(place, put) for place, put in texts_in(whole) if place not in _OURS]
+    places = [(place, put) for place, put in texts_in((whole, variants_of(whole))) if place not in _OURS]
     tried, refused, faults = 0, 0, []
     for at, (place, put) in enumerate(places):
         for text in HOSTILE if _WHOLE else (POLYGLOT, *HOSTILE[at % _PART :: _PART]):
@@ -74,7 +79,7 @@ def test_no_text_of_an_interface_leaves_its_quotes(name: str) -> None:
                 continue
             tried += 1
             try:
-                files = _texts_of(emit(put(text), PROMPT))
+                files = _texts_of(_emitted(*put(text)))
             except (NotQuotable, ExpressionError):
                 refused += 1
                 continue
@@ -112,20 +117,20 @@ def _is_said_otherwise(place: str, path: str) -> bool:
 def test_prompts_are_json_whatever_is_in_them() -> None:
     for text in HOSTILE:
         prompt = {text: PromptNode(text, {text: text, "list": [text, {text: text}]}, text)}
-        structure("workflow_api.json", str(emit(INTERFACES["bare-video"], prompt)["workflow_api.json"]))
+        structure("workflow_api.json", str(emit(INTERFACES["bare-video"], prompt, ())["workflow_api.json"]))
 
 
 @pytest.mark.parametrize("title", [text for text in HOSTILE if text.strip()], ids=ascii)
 def test_a_label_reads_as_the_title_was(title: str) -> None:
     whole = dataclasses.replace(INTERFACES["bare-video"], title=title)
-    (line,) = [line for line in str(emit(whole, PROMPT)["Dockerfile"]).splitlines() if line.startswith("LABEL")]
+    (line,) = [line for line in str(emit(whole, PROMPT, ())["Dockerfile"]).splitlines() if line.startswith("LABEL")]
     assert docker_word(line.partition("=")[2]) == one_line(title)
 
 
 def test_what_is_said_stays_as_it_was_said() -> None:
     said = 'Costs $5 in "gold" & <more>, 100% \\o/'
     whole = dataclasses.replace(INTERFACES["single-video"], title=said, description=said)
-    files = emit(whole, PROMPT)
+    files = emit(whole, PROMPT, ())
     assert f"{said}: a typed client.".replace("\\", "\\\\") in str(files["clients/python/single_client/__init__.py"])
     assert 'title="Costs \\$5 in \\"gold\\" & <more>, 100% \\\\o/"' in str(files["Dockerfile"])
     assert '# Costs \\$5 in "gold" \\& \\<more\\>, 100% \\\\o/\n' in str(files["docs/API.md"])

@@ -11,7 +11,7 @@ import pytest
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.stages.emit import emit
 
-from .interfaces import PROMPT, interfaces
+from .interfaces import PROMPT, interfaces, variants_of
 
 ALL = interfaces()
 # Beside pydantic's own titles of keys and classes.
@@ -25,7 +25,7 @@ _COMPARED = (
 @pytest.fixture(scope="module", params=range(len(ALL)), ids=lambda number: f"{number}-{ALL[number].name}")
 def package(request: pytest.FixtureRequest) -> tuple[Interface, ModuleType, dict[str, Any], dict[str, Any]]:
     interface = ALL[request.param]
-    files = emit(interface, PROMPT)
+    files = emit(interface, PROMPT, variants_of(interface))
     module = ModuleType("schema")
     exec(compile(files["schema.py"], "schema.py", "exec", dont_inherit=True), vars(module))
     read = [json.loads(files[f"docs/{name}.schema.json"]) for name in ("input", "output")]

@@ -22,7 +22,7 @@ from tests.cli.command import comfy2runpod
 from tests.clients.node_tools import TypeScript, typescript_in
 
 from .hostile import HOSTILE, POLYGLOT
-from .interfaces import PROMPT, several
+from .interfaces import PROMPT, VARIANTS, several
 from .structure import docker_word
 
 pytestmark = pytest.mark.slow
@@ -216,7 +216,7 @@ def every_text(value: Any, text: str) -> Any:
 
 
 _NOT_FREE = (
-    "name", "fields", "variants", "expression", "media_type", "formats", "url", "comfyui_version", "comfyui_commit",
+    "name", "fields", "expression", "media_type", "formats", "url", "comfyui_version", "comfyui_commit",
 )  # fmt: skip
 
 
@@ -235,7 +235,7 @@ def test_tsc_builds_the_client_whatever_the_texts_are(typescript: TypeScript, tm
         for field in whole.fields
     )
     changed = dataclasses.replace(every_text(whole, text), fields=fields)
-    write_package(emit(changed, PROMPT), tmp_path / "several")
+    write_package(emit(changed, PROMPT, every_text(VARIANTS, text)), tmp_path / "several")
     typescript.build(tmp_path / "several")
 
 

@@ -122,7 +122,7 @@ class FieldBase(ForPeople, ABC):
         return self.description
 
     def omittable(self) -> bool:
-        """Whether what it feeds goes out of the prompt where it is omitted: `Interface.variants` says how."""
+        """Whether what it feeds goes out of the prompt where it is omitted: a `Variant` says how."""
         return False
 
     def markers(self) -> tuple[Marker, ...]:

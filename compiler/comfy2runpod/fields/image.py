@@ -42,7 +42,7 @@ _EXAMPLE_URL = "https://example.com/image.png"
 class ImageField(FieldBase):
     """An image. The file that the graph names is only on its author's machine, so it is no default.
 
-    One that is not required may be omitted, or null: `Interface.variants` says what the prompt is without it.
+    One that is not required may be omitted, or null: a `Variant` says what the prompt is without it.
     `max_bytes` is of the file, `max_pixels` width by height, `max_aspect` the long side by the short one; `formats` are
     some of png, jpeg, webp.
     """

@@ -38,8 +38,8 @@ class Removal(ForPeople):
 class Variant:
     """What becomes of the prompt where all of `fields` are omitted, be others omitted with them or not.
 
-    Of several that apply to a request, the rewrites hold in the order of `Interface.variants`, a later one over an
-    earlier; removals come after all rewrites.
+    Of several that apply to a request, fewer fields come before more: the rewrites hold in this order, a later one over
+    an earlier; removals come after all rewrites.
     """
 
     fields: tuple[str, ...]
@@ -84,10 +84,7 @@ class RunpodSettings:
 
 @dataclass(frozen=True, slots=True)
 class Interface(ForPeople):
-    """The whole contract of one endpoint.
-
-    `variants` says what becomes of the prompt without optional images: fewer of them before more.
-    """
+    """The whole contract of one endpoint."""
 
     name: str
     title: str
@@ -99,4 +96,3 @@ class Interface(ForPeople):
     outputs: tuple[Output, ...]
     models: tuple[Model, ...]
     runpod: RunpodSettings
-    variants: tuple[Variant, ...] = ()

@@ -1,15 +1,15 @@
-"""Interface + prompt -> the texts of a whole package."""
+"""Interface + prompt + variants -> the texts of a whole package."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from comfy2runpod import __version__
 from comfy2runpod.fields import Field
-from comfy2runpod.ir.interface import Interface, Model
+from comfy2runpod.ir.interface import Interface, Model, Variant
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
 from comfy2runpod.json_text import json_document
 from comfy2runpod.quoting import Word, python_text
@@ -86,9 +86,18 @@ _CLIENT_TS_MODULES = (
 )  # fmt: skip
 
 
-def emit(interface: Interface, prompt: Prompt) -> dict[str, str | bytes]:
-    """The package's files: path to text or bytes. The same for the same interface, prompt and installation."""
-    context = _context(interface)
+def emit(interface: Interface, prompt: Prompt, variants: Sequence[Variant]) -> dict[str, str | bytes]:
+    """The package's files. The same for the same interface, prompt, variants and installation.
+
+    Args:
+        interface: what the endpoint takes and gives, and what it needs to run.
+        prompt: the whole prompt.
+        variants: what becomes of the prompt without optional images: fewer of them before more.
+
+    Returns:
+        Paths in the package, with their texts or bytes.
+    """
+    context = _context(interface, variants)
     wheel = runtime_wheel()
     files: dict[str, str | bytes] = {
         path.format(name=interface.name): environment().get_template(name).render(context)
@@ -200,7 +209,7 @@ _LIMITS = {
 }
 
 
-def _context(interface: Interface) -> dict[str, object]:
+def _context(interface: Interface, variants: Sequence[Variant]) -> dict[str, object]:
     fields = [field_view(field) for field in interface.fields]
     outputs = [output_view(output) for output in interface.outputs]
     seeds = seed_names(interface)
@@ -244,7 +253,7 @@ def _context(interface: Interface) -> dict[str, object]:
             (field, [(target, assignment(field, target)) for target in field.targets]) for field in interface.fields
         ],
         "optional": frozenset(field.name for field in interface.fields if field.omittable()),
-        "variants": variant_blocks(interface),
+        "variants": variant_blocks(variants),
         "prefixes": [output for output in interface.outputs if output.prefix_input is not None],
         "patch_imports": patch_imports(interface),
         "handler_classes": imported({"Endpoint", *(output.handler_class for output in outputs)}),

@@ -9,7 +9,7 @@ from itertools import groupby
 from comfy2runpod.expressions.expression import python_over, read_again, rounding_of
 from comfy2runpod.fields import Field, Target
 from comfy2runpod.fields.base import Marker
-from comfy2runpod.ir.interface import Interface, Removal, Rewrite
+from comfy2runpod.ir.interface import Interface, Removal, Rewrite, Variant
 from comfy2runpod.outputs import Output
 from comfy2runpod.quoting import Python, name, python_list, python_source, python_text
 from comfy2runpod_contract import messages
@@ -163,13 +163,13 @@ class Block:
     removals: tuple[Removal, ...] = ()
 
 
-def variant_blocks(interface: Interface) -> tuple[Block, ...]:
+def variant_blocks(variants: Iterable[Variant]) -> tuple[Block, ...]:
     """What patch code does where images are omitted: all rewrites, fewer images before more, then all removals.
 
     A single block does both where a single image may be omitted.
     """
     blocks = []
-    for item in interface.variants:
+    for item in variants:
         tests = [python_source("request.{} is None", name(field)) for field in item.fields]
         condition = Python(" and ".join(tests))
         by_node = groupby(item.rewrites, lambda rewrite: f"{rewrite.title} ({rewrite.class_type})")
