@@ -11,6 +11,8 @@ TEMPLATES := compiler/comfy2runpod/templates
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header
 # Folders of fast tests: without browsers, Node, and servers that take a second to start. What else they hold is marked `slow`.
 FAST := $(addprefix tests/,cli compiler contract errors mutants package parity rendering runtime write)
+# A test of the whole suite fails after ten minutes; one that is asked for more than CI's slice has two hours.
+LONG := --timeout 7200
 SEED ?= 1
 COUNT ?= 100
 
@@ -90,7 +92,7 @@ unit: setup editors ## The tests.
 	$(BIN)/pytest -q -n 2
 
 install-test: setup ## Install by pip, uv and pipx under each Python that is here, and the image's worker; half an hour.
-	INSTALL_TESTS=all $(BIN)/pytest -q -n 2 tests/installation
+	INSTALL_TESTS=all $(BIN)/pytest -q -n 2 $(LONG) tests/installation
 
 drift: setup ## The page's script is what its sources give, and the committed packages what the graphs compile to.
 	PYTHONPATH=. $(BIN)/python scripts/bundle_page.py --check
@@ -132,13 +134,13 @@ cases: setup ## Compile every graph below DIR, a line a graph; exit 1 if one end
 	$(BIN)/python scripts/run_cases.py $(DIR)
 
 fuzz: setup ## The property tests with COUNT examples each, from SEED.
-	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/pytest -q -n 2 --hypothesis-seed=$(SEED) tests/properties
+	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/pytest -q -n 2 $(LONG) --hypothesis-seed=$(SEED) tests/properties
 
 kills: setup ## Kill -9 of every command that writes, COUNT times each at moments of SEED: nothing lost, nothing left.
-	KILL_COUNT=$(COUNT) KILL_SEED=$(SEED) $(BIN)/pytest -q -n 2 tests/kills
+	KILL_COUNT=$(COUNT) KILL_SEED=$(SEED) $(BIN)/pytest -q -n 2 $(LONG) tests/kills
 
 quoting: setup ## Every text at every place of every template and interface; then each filter taken out in turn (long).
-	WHOLE_QUOTING=1 $(BIN)/pytest -q -n 2 -s tests/rendering
+	WHOLE_QUOTING=1 $(BIN)/pytest -q -n 2 $(LONG) -s tests/rendering
 	PYTHONPATH=. $(BIN)/python scripts/take_out_filters.py
 
 faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui in its handler too, for docs/reliability.md.
