@@ -19,9 +19,13 @@ from comfy2runpod_contract.json_types import Json
 MAX_DEPTH = 200
 # Numbers with at least so many digits are beyond a double.
 _DIGITS = 309
-# Every digit a 0, an exponent's E an e: what may be a number that is too large is found so at the speed of memory.
+# Every digit a 0, an exponent's E an e: what may be a number that is too large is found so at the speed of memory. With
+# fewer digits, no exponent of two makes one.
 _SHAPES = bytes.maketrans(b"0123456789E", b"0000000000e")
-_HUGE_SHAPES = (b"e000", b"e+000", b"0" * _DIGITS)
+_MANY_DIGITS = b"0" * (_DIGITS - 99)
+_LONG_EXPONENTS = (b"e000", b"e+000")
+# What stands before a number that is no part of a text, such as an id in hexadecimal digits.
+_BEFORE_NUMBER = b"[,: \t\r\n"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -82,7 +86,21 @@ class _HugeError(Exception):
 
 def _may_be_huge(text: str) -> bool:
     shapes = text.encode("utf-8", "surrogatepass").translate(_SHAPES)
-    return any(shape in shapes for shape in _HUGE_SHAPES)
+    return _MANY_DIGITS in shapes or any(_stands_in_number(shapes, exponent) for exponent in _LONG_EXPONENTS)
+
+
+def _stands_in_number(shapes: bytes, exponent: bytes) -> bool:
+    """Whether an exponent may stand in a number: no byte is looked at twice, since none of a number's is an e."""
+    at = shapes.find(exponent)
+    while at >= 0:
+        start = at
+        while start > 0 and shapes[start - 1] in b"0.":
+            start -= 1
+        start -= shapes[start - 1 : start] == b"-"
+        if start == 0 or shapes[start - 1] in _BEFORE_NUMBER:
+            return True
+        at = shapes.find(exponent, at + 1)
+    return False
 
 
 def _loads(text: str, *, may_be_huge: bool) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError, Severity
 from comfy2runpod.json_text import json_document
 from comfy2runpod.pipeline import Options, prompt_of_file
-from comfy2runpod.strict_json import strict_json
+from comfy2runpod.strict_json import StrictJsonError, strict_json
 from tests.cli.command import comfy2runpod
 
 from .ending import RAW, bounded, ends_well, harmless
@@ -132,6 +133,34 @@ def test_what_is_read_can_be_written_for_every_reader(text: str) -> None:
         return
     written = harmless(json_document(value))
     assert json.loads(written, parse_constant=pytest.fail) == value == json.loads(text)
+
+
+_digits = st.sampled_from((1, 2, 20, 209, 210, 250, 300, 308, 309, 400)).flatmap(
+    lambda count: st.text("0123456789", min_size=count, max_size=count)
+)
+_number_words = st.builds(
+    "{}{}{}{}{}".format,
+    st.sampled_from(("", "-")),
+    st.sampled_from("123456789"),
+    _digits | st.just(""),
+    st.just("") | _digits.map(".{}".format),
+    st.just("") | st.from_regex(r"[eE][+-]?[0-9]{1,4}", fullmatch=True),
+)
+
+
+@given(
+    number=_number_words,
+    document=st.sampled_from(('{"a": @}', "[@]", "[\n@\n]", "@", '{"a1e345-1E999": [1, @]}', '["\\" 1e345", @]')),
+)
+@example(number="1" * 250 + "e99", document="[@]")
+def test_a_number_is_refused_exactly_if_a_double_does_not_hold_it(number: str, document: str) -> None:
+    refused = False
+    try:
+        strict_json(document.replace("@", number))
+    except StrictJsonError:
+        refused = True
+    # Python rounds an integer of 309 digits that is just below the limit to a double; it is refused all the same.
+    assert refused == (math.isinf(float(number)) or (number.lstrip("-").isdigit() and len(number.lstrip("-")) >= 309))
 
 
 @pytest.mark.parametrize("half", ["\\ud800", "\\udfff", "a\\ud83dx"])
