@@ -153,6 +153,24 @@ class Settings(BaseSettings):
         description="The memory limit for decoding one image. The largest image that a field can allow takes 2 GB.",
         ge=200_000_000,
     )
+    decode_video_cpu_seconds: float = Field(
+        300,
+        description="The CPU time limit for decoding one input video and writing it anew, in a process of its own. The "
+        "videos of a request share twice that. 500 frames of 1920 x 1088 take half a minute.",
+        ge=1,
+    )
+    decode_video_timeout_seconds: float = Field(
+        600,
+        description="The wall-clock time limit for decoding one video. Only a decoder that hangs should reach it, also "
+        "on a busy machine.",
+        gt=0,
+    )
+    decode_video_memory_bytes: int = Field(
+        4_000_000_000,
+        description="The memory limit for decoding one video. The largest frames that a field can allow, twice "
+        "4096 x 2160, take less.",
+        ge=200_000_000,
+    )
     fetch_timeout_seconds: float = Field(
         30, description="The time limit for fetching an input from a URL, including redirects.", gt=0
     )

@@ -102,7 +102,7 @@ def marked(data: bytes, way: str) -> bytes:
 
 
 def main() -> None:
-    sys.path += sys.argv[2:]
+    sys.path += sys.argv[3:]
     from comfy2runpod_runtime.inputs import decoder_process, images  # noqa: PLC0415 - found only now
 
     real, write = images.image_png, decoder_process._write

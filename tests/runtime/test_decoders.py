@@ -25,8 +25,9 @@ from comfy2runpod_runtime.inputs import oom_kills
 from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimitExceeded, DecodeLimits, DecoderPool, DecoderUnavailable
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy
 from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.kinds import IMAGE
 from comfy2runpod_runtime.inputs.limits import ImageLimits
-from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_images
+from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_media
 from tests.processes import below, left_of
 
 pytestmark = pytest.mark.slow
@@ -54,8 +55,8 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 
 async def of(data: bytes, rules: DecodeLimits = RULES) -> bytes | InputRefused:
-    found = await DecoderPool(rules).decode(data, LIMITS, rules.cpu_seconds)
-    return found.image
+    found = await DecoderPool(IMAGE, rules).decode(data, LIMITS, rules.cpu_seconds)
+    return found.written
 
 
 async def test_an_image_comes_back_as_a_png() -> None:
@@ -72,11 +73,11 @@ async def test_a_refusal_comes_back_in_words() -> None:
 
 
 async def test_a_process_decodes_one_image_and_the_next_one_waits() -> None:
-    decoders = DecoderPool(RULES)
+    decoders = DecoderPool(IMAGE, RULES)
     await decoders.prepare()
     ours = os.getpid()
     (first,) = [one for one in below(ours) if "decoder_process.py" in one.command]
-    assert isinstance((await decoders.decode(image(), LIMITS, 20)).image, bytes)
+    assert isinstance((await decoders.decode(image(), LIMITS, 20)).written, bytes)
     (second,) = [one for one in below(ours) if "decoder_process.py" in one.command]
     assert first != second
     assert not first.alive
@@ -85,17 +86,17 @@ async def test_a_process_decodes_one_image_and_the_next_one_waits() -> None:
 
 
 async def test_one_that_ended_while_it_waited_is_no_images_fault() -> None:
-    decoders = DecoderPool(RULES)
+    decoders = DecoderPool(IMAGE, RULES)
     await decoders.prepare()
     (waiting,) = [one for one in below(os.getpid()) if "decoder_process.py" in one.command]
     os.kill(waiting.pid, 9)
-    assert isinstance((await decoders.decode(image(), LIMITS, 20)).image, bytes)
+    assert isinstance((await decoders.decode(image(), LIMITS, 20)).written, bytes)
     decoders.close()
 
 
 @pytest.mark.parametrize("number", [9, 15])
 async def test_one_that_was_killed_when_it_was_ready_is_no_images_fault(number: int) -> None:
-    decoders = DecoderPool(RULES)
+    decoders = DecoderPool(IMAGE, RULES)
     await decoders.prepare()
     (waiting,) = [one for one in below(os.getpid()) if "decoder_process.py" in one.command]
     spare = decoders._spare
@@ -103,7 +104,7 @@ async def test_one_that_was_killed_when_it_was_ready_is_no_images_fault(number: 
     # It has said that it is ready, which nobody has read.
     assert select.select([spare._stdout], [], [], 60)[0]
     os.kill(waiting.pid, number)
-    assert isinstance((await decoders.decode(image(), LIMITS, 20)).image, bytes)
+    assert isinstance((await decoders.decode(image(), LIMITS, 20)).written, bytes)
     decoders.close()
 
 
@@ -244,8 +245,8 @@ async def test_computing_and_memory_are_bounded_by_the_kernel() -> None:
 
     began = time.process_time()
     large = ImageLimits(20_000_000, 32_000_000, 50, ("jpeg",))
-    found = await DecoderPool(RULES).decode(scans(5600, 5600, 490), large, 1)
-    assert str(found.image).startswith("takes more than 1 s of CPU time")
+    found = await DecoderPool(IMAGE, RULES).decode(scans(5600, 5600, 490), large, 1)
+    assert str(found.written).startswith("takes more than 1 s of CPU time")
     assert found.cpu_seconds < 4
     # Nothing of it is ours.
     assert time.process_time() - began < 10
@@ -268,12 +269,12 @@ async def test_a_job_that_is_stopped_stops_its_decoder(program: Callable[[str], 
 
 
 async def test_many_images_at_once_are_decoded_by_few_processes() -> None:
-    decoders, most = DecoderPool(RULES), 0
+    decoders, most = DecoderPool(IMAGE, RULES), 0
     tasks = [asyncio.create_task(decoders.decode(image((900, 900)), LIMITS, 20)) for _ in range(12)]
     while not all(task.done() for task in tasks):
         most = max(most, sum("decoder_process.py" in one.command for one in below(os.getpid())))
         await asyncio.sleep(0.01)
-    assert all(isinstance(task.result().image, bytes) for task in tasks)
+    assert all(isinstance(task.result().written, bytes) for task in tasks)
     # Four at work, and one that waits.
     assert most <= 5
     decoders.close()
@@ -296,11 +297,11 @@ TAKE = MediaInputLimits(20_000_000, FetchPolicy(5))
 
 
 async def test_images_of_a_request_are_all_taken_and_their_faults_all_told() -> None:
-    decoders = DecoderPool(RULES)
-    taken = await load_images(many(*[image()] * 4), TAKE, decoders)
+    decoders = DecoderPool(IMAGE, RULES)
+    taken = await load_media(many(*[image()] * 4), TAKE, [decoders])
     assert list(taken) == ["a", "b", "c", "d"]
     with pytest.raises(InvalidInput) as refused:
-        await load_images(many(image(), b"GIF89a", image(), b""), TAKE, decoders)
+        await load_media(many(image(), b"GIF89a", image(), b""), TAKE, [decoders])
     assert [fault.field for fault in refused.value.details] == ["b", "d"]
     decoders.close()
 
@@ -310,7 +311,7 @@ async def test_a_request_whose_image_costs_too_much_costs_no_more(program: Calla
     program("os.write(1, b'+')\nwhile True: pass")
     began = time.monotonic()
     with pytest.raises(InvalidInput) as refused:
-        await load_images(many(*[image()] * 4), TAKE, DecoderPool(DecodeLimits(60, 3, 1_000_000_000)))
+        await load_media(many(*[image()] * 4), TAKE, [DecoderPool(IMAGE, DecodeLimits(60, 3, 1_000_000_000))])
     assert 1 <= len(refused.value.details) <= 2
     assert "takes longer than 3 s" in str(refused.value)
     assert time.monotonic() - began < 3 * 2 + 20
@@ -324,5 +325,5 @@ async def test_images_of_a_request_share_their_computing_time(program: Callable[
         "os.write(1, b'Ris not taken, in the end')\nos._exit(0)"
     )
     with pytest.raises(InvalidInput) as refused:
-        await load_images(many(*[image()] * 4), TAKE, DecoderPool(DecodeLimits(2, 120, 1_000_000_000)))
+        await load_media(many(*[image()] * 4), TAKE, [DecoderPool(IMAGE, DecodeLimits(2, 120, 1_000_000_000))])
     assert "more than 4 s of CPU time to decode, together" in str(refused.value)

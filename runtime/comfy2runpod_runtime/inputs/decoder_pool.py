@@ -1,6 +1,7 @@
-"""The worker's side of decoding: each image is decoded in a process of its own, so a malicious file affects only that.
+"""The worker's side of decoding: each file is decoded in a process of its own, so a malicious file affects only that.
 
-One started process is kept in reserve for the next image, since starting Python and Pillow takes a tenth of a second.
+There is a pool for each kind of media. It keeps one started process in reserve for the next file, since starting Python
+and the library that decodes takes a tenth of a second.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from comfy2runpod_contract.wording import megabytes
-from comfy2runpod_runtime.inputs.decoder_process import LENGTH, OUT_OF_MEMORY, PNG, READY, REFUSED, DecodeRequest
+from comfy2runpod_runtime.inputs.decoder_process import FILE, LENGTH, OUT_OF_MEMORY, READY, REFUSED, DecodeRequest
 from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, InputRefused
-from comfy2runpod_runtime.inputs.limits import ImageLimits
+from comfy2runpod_runtime.inputs.kinds import InputKind
+from comfy2runpod_runtime.inputs.limits import MediaLimits
 from comfy2runpod_runtime.inputs.oom_kills import oom_kill_count
 
 log = logging.getLogger(__name__)
 
 PROGRAM = Path(__file__).with_name("decoder_process.py")
-# In the whole worker, over all jobs.
+# Of one kind of media in the whole worker, over all jobs.
 _MAX_PROCESSES = 4
 _START_SECONDS = 60.0
 _ATTEMPTS = 2
 _CHUNK = 1 << 20
 _MAX_REASON_BYTES = 400
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # The only environment variables that are passed on: the rest of the worker's environment holds secrets.
 _ENVIRONMENT = ("LD_LIBRARY_PATH",)
 # Signals that come from the kernel's out-of-memory killer or an operator, rather than from a codec that crashes.
@@ -44,7 +45,7 @@ _EXTERNAL_SIGNALS = frozenset(-number for number in (signal.SIGKILL, signal.SIGT
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """The limits for decoding one image.
+    """The limits for decoding one file.
 
     Attributes:
         cpu_seconds: CPU time.
@@ -59,14 +60,14 @@ class DecodeLimits:
 
 @dataclass(frozen=True, slots=True)
 class DecodeResult:
-    """A decoded image, or why it was refused; and the CPU time that decoding took, in seconds."""
+    """A file written anew, or why it was refused; and the CPU time that decoding took, in seconds."""
 
-    image: bytes | InputRefused
+    written: bytes | InputRefused
     cpu_seconds: float
 
 
 class DecoderUnavailable(Exception):
-    """The decoder cannot be started, or is killed from outside. The image is not at fault."""
+    """The decoder cannot be started, or is killed from outside. The file is not at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,49 +93,55 @@ class _LoopState:
 
 
 class DecoderPool:
-    """Decodes images, each in a process of its own, until the event loop that uses it ends."""
+    """Decodes media of one kind, each file in a process of its own, until the event loop that uses it ends.
 
-    def __init__(self, limits: DecodeLimits) -> None:
+    Args:
+        kind: the kind of media.
+        limits: what decoding one file may take.
+    """
+
+    def __init__(self, kind: InputKind, limits: DecodeLimits) -> None:
+        self.kind = kind
         self.limits = limits
         self._spare: _Process | None = None
         self._state: _LoopState | None = None
 
     async def prepare(self) -> None:
-        """Starts the process that is kept in reserve for the next image."""
+        """Starts the process that is kept in reserve for the next file."""
         if self._state is None or self._state.loop is not asyncio.get_running_loop():
             cleanup = self._close_with_loop()
             await anext(cleanup)
             self._state = _LoopState(asyncio.get_running_loop(), asyncio.Semaphore(_MAX_PROCESSES), cleanup)
         if self._spare is None:
-            self._spare = _Process()
+            self._spare = _Process(self.kind)
 
-    async def decode(self, data: bytes, limits: ImageLimits, cpu_seconds: float) -> DecodeResult:
-        """Decodes an image in a new process, as `image_png` does.
+    async def decode(self, data: bytes, limits: MediaLimits, cpu_seconds: float) -> DecodeResult:
+        """Decodes a file in a new process, and writes it anew, as `image_png` and `video_mp4` do.
 
         Args:
             data: the file.
-            limits: what the field accepts.
+            limits: what the field accepts, which is of the pool's kind.
             cpu_seconds: CPU time that decoding may take.
 
         Raises:
             DecoderUnavailable: no decoder can be started, or each is killed from outside. SIGKILL twice, with no kill
-                that the kernel counts as for lack of memory, is the image's fault: it is refused.
+                that the kernel counts as for lack of memory, is the file's fault: it is refused.
             OSError: the operating system cannot start a process.
         """
         await self.prepare()
         if self._state is None:
             raise AssertionError("prepare() sets the state")
-        request = DecodeRequest(
-            len(data), cpu_seconds, self.limits.seconds, self.limits.memory_bytes,
-            limits.max_bytes, limits.max_pixels, limits.max_aspect, limits.formats,
-        )  # fmt: skip
+        request = DecodeRequest(len(data), cpu_seconds, self.limits.seconds, self.limits.memory_bytes, limits)
         async with self._state.slots:
             result = await self._run(request, data)
         await self.prepare()
-        image = _parse_output(result, request)
-        if isinstance(image, DecodeLimitExceeded):
-            log.warning("an image %s (%.1f s of CPU, exit code %s)", image, result.cpu_seconds, result.exit_code)
-        return DecodeResult(image, result.cpu_seconds)
+        written = _parse_output(result, request)
+        if isinstance(written, DecodeLimitExceeded):
+            log.warning(
+                "a file (%s) %s (%.1f s of CPU, exit code %s)",
+                self.kind.name, written, result.cpu_seconds, result.exit_code,
+            )  # fmt: skip
+        return DecodeResult(written, result.cpu_seconds)
 
     def close(self) -> None:
         """Kills the process in reserve."""
@@ -144,18 +151,18 @@ class DecoderPool:
 
     async def _run(self, request: DecodeRequest, data: bytes) -> _ProcessResult:
         for attempts_left in reversed(range(_ATTEMPTS)):
-            process, self._spare = self._spare or _Process(), None
+            process, self._spare = self._spare or _Process(self.kind), None
             oom_kills = oom_kill_count()
             try:
                 result = await asyncio.to_thread(process.run, request, data)
                 # A complete result is valid even if the process was killed after it.
                 if not result.was_killed(request) or isinstance(_parse_output(result, request), bytes):
                     return result
-                log.warning("an image decoder was killed by signal %d, from outside", -result.exit_code)
+                log.warning("a decoder (%s) was killed by signal %d, from outside", self.kind.name, -result.exit_code)
                 if not attempts_left:
                     if result.exit_code == -signal.SIGKILL and oom_kills is not None and oom_kills == oom_kill_count():
                         return result
-                    raise DecoderUnavailable("the image decoder is killed from outside at each attempt")
+                    raise DecoderUnavailable(f"the {self.kind.name} decoder is killed from outside at each attempt")
             except DecoderUnavailable:
                 if not attempts_left:
                     raise
@@ -175,13 +182,14 @@ class DecoderPool:
 class _Process:
     """A decoder process, used once. It holds plain file descriptors, so cleanup does not depend on finalizer order."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: InputKind) -> None:
+        self._kind = kind
         child_stdin, self._stdin = os.pipe()
         self._stdout, child_stdout = os.pipe()
         try:
             # In a session of its own, so that any child processes are killed with it.
             process = subprocess.Popen(  # noqa: S603 - our own program
-                _command(), stdin=child_stdin, stdout=child_stdout, stderr=subprocess.DEVNULL, cwd="/",
+                _command(kind), stdin=child_stdin, stdout=child_stdout, stderr=subprocess.DEVNULL, cwd="/",
                 start_new_session=True, env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             )  # fmt: skip
         except OSError:
@@ -216,8 +224,8 @@ class _Process:
             self._in_use = True
         try:
             if self._exchange(b"", len(READY), _START_SECONDS)[0] != READY:
-                raise DecoderUnavailable("the image decoder does not start")
-            max_bytes = LENGTH.size + 1 + _max_png_bytes(request)
+                raise DecoderUnavailable(f"the {self._kind.name} decoder does not start")
+            max_bytes = LENGTH.size + 1 + request.limits.max_written_bytes
             output, timed_out = self._exchange(request.to_line() + data, max_bytes, request.seconds)
         finally:
             with self._lock:
@@ -283,16 +291,17 @@ class _Process:
 
 
 def _parse_output(result: _ProcessResult, request: DecodeRequest) -> bytes | InputRefused:
-    """Parses the output of a decoder, which is untrusted: a PNG, or why the image is refused."""
-    output, start = memoryview(result.output), len(PNG) + LENGTH.size
-    kind = output[: len(PNG)]
-    complete = output[:start] == PNG + LENGTH.pack(max(0, len(output) - start))
-    if complete and output[start : start + len(_SIGNATURE)] == _SIGNATURE:
+    """Parses the output of a decoder, which is untrusted: a file written anew, or why the caller's is refused."""
+    kind, output, start = request.limits.kind, memoryview(result.output), len(FILE) + LENGTH.size
+    tag = output[: len(FILE)]
+    complete = output[:start] == FILE + LENGTH.pack(max(0, len(output) - start))
+    signature_at = start + kind.signature_at
+    if complete and output[signature_at : signature_at + len(kind.signature)] == kind.signature:
         return output[start:].tobytes()
-    if kind == REFUSED:
+    if tag == REFUSED:
         return InputRefused(output[1:].tobytes().decode("utf-8", "replace")[:_MAX_REASON_BYTES])
-    remedy = "save it again as a plain PNG or JPEG"
-    if kind == OUT_OF_MEMORY:
+    remedy = kind.remedy
+    if tag == OUT_OF_MEMORY:
         return DecodeLimitExceeded(f"needs more than {megabytes(request.memory_bytes)} of memory to decode; {remedy}")
     if result.timed_out:
         return DecodeLimitExceeded(f"takes longer than {request.seconds:g} s to decode; {remedy}")
@@ -301,13 +310,8 @@ def _parse_output(result: _ProcessResult, request: DecodeRequest) -> bytes | Inp
     return DecodeLimitExceeded(f"cannot be decoded: it crashed the decoder, as damaged files do; {remedy}")
 
 
-def _max_png_bytes(request: DecodeRequest) -> int:
-    """The largest PNG of an image: incompressible pixels take a little more than their own size."""
-    return request.max_pixels * 5 + (1 << 20)
-
-
-def _command() -> list[str]:
+def _command(kind: InputKind) -> list[str]:
     """The command: the decoder imports only from the folders of these packages."""
-    found = [find_spec(name) for name in ("comfy2runpod_contract", "comfy2runpod_runtime", "PIL")]
+    found = [find_spec(name) for name in ("comfy2runpod_contract", "comfy2runpod_runtime", kind.library)]
     folders = dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in found if spec is not None and spec.origin)
-    return [sys.executable, "-I", "-S", "-B", str(PROGRAM), str(os.getpid()), *folders]
+    return [sys.executable, "-I", "-S", "-B", str(PROGRAM), str(os.getpid()), kind.name, *folders]

@@ -1,10 +1,11 @@
-"""The decoder program: decodes and re-encodes one caller's image. `decoder_pool.py` starts a process for each image.
+"""The decoder program: decodes and re-encodes one caller's file. `decoder_pool.py` starts a process for each file.
 
-    python -I -S -B decoder_process.py PARENT_PID FOLDER…
+    python -I -S -B decoder_process.py PARENT_PID KIND FOLDER…
 
-It imports only the standard library and Pillow, from the FOLDERs. It writes READY, reads one request and one file from
-standard input, writes the result to standard output, and exits. A process decodes one image only, so a malicious file
-cannot affect another caller's. It is killed when the worker, PARENT_PID, ends. The kernel enforces the limits.
+It imports only the standard library and the library of the KIND (`image`: Pillow; `video`: PyAV), from the FOLDERs. It
+writes READY, reads one request and one file from standard input, writes the result to standard output, and exits. A
+process decodes one file only, so a malicious file cannot affect another caller's. It is killed when the worker,
+PARENT_PID, ends. The kernel enforces the limits.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ import signal
 import struct
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 if TYPE_CHECKING:
-    from comfy2runpod_runtime.inputs.limits import ImageLimits
+    from comfy2runpod_runtime.inputs.limits import MediaLimits
 
 READY = b"+"
-# The first byte of a result. PNG: its length and the file follow. REFUSED: the reason follows. OUT_OF_MEMORY: nothing.
-PNG, REFUSED, OUT_OF_MEMORY = b"P", b"R", b"M"
+# The first byte of a result. FILE: its length and the file follow. REFUSED: the reason follows. OUT_OF_MEMORY: nothing.
+FILE, REFUSED, OUT_OF_MEMORY = b"P", b"R", b"M"
 LENGTH = struct.Struct(">Q")
 # Added to the time limit: the worker enforces the limit itself, with a better message.
 _ALARM_SECONDS = 5
@@ -44,38 +46,30 @@ class DecodeRequest:
         cpu_seconds: CPU time to decode it.
         seconds: wall-clock time to decode it.
         memory_bytes: the address space of the process.
-        max_bytes: see `ImageLimits`, as are the rest.
+        limits: what the field accepts.
     """
 
     size: int
     cpu_seconds: float
     seconds: float
     memory_bytes: int
-    max_bytes: int
-    max_pixels: int
-    max_aspect: float
-    formats: tuple[str, ...]
+    limits: MediaLimits
 
     def to_line(self) -> bytes:
         """Serializes the request."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
-    def from_line(cls, line: bytes) -> DecodeRequest:
-        """Parses a serialized request."""
+    def from_line(cls, line: bytes, limits: type[MediaLimits]) -> DecodeRequest:
+        """Parses a serialized request, whose limits are of the given type."""
         read = json.loads(line)
-        return cls(**{**read, "formats": tuple(read["formats"])})
-
-    def limits(self) -> ImageLimits:
-        """Returns the field's limits."""
-        from comfy2runpod_runtime.inputs.limits import ImageLimits  # noqa: PLC0415 - importable only after sys.path is set
-
-        return ImageLimits(self.max_bytes, self.max_pixels, self.max_aspect, self.formats)
+        field = read["limits"]
+        return cls(**{**read, "limits": limits(**{**field, "formats": tuple(field["formats"])})})
 
 
 def main() -> NoReturn:
     """Runs the program."""
-    sys.path += sys.argv[2:]
+    sys.path += sys.argv[3:]
     from comfy2runpod_contract.tether import end_with  # noqa: PLC0415 - importable only after sys.path is set
 
     end_with(int(sys.argv[1]))
@@ -86,22 +80,35 @@ def main() -> NoReturn:
     output, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
-    from comfy2runpod_runtime.inputs.images import image_png  # noqa: PLC0415 - importable only after sys.path is set
-    from comfy2runpod_runtime.inputs.input_errors import InputRefused  # noqa: PLC0415
+    limits, decode = _decoder(sys.argv[2])
+    from comfy2runpod_runtime.inputs.input_errors import InputRefused  # noqa: PLC0415 - as above
 
     _write(output, READY)
-    request = DecodeRequest.from_line(sys.stdin.buffer.readline(_MAX_REQUEST_BYTES))
+    request = DecodeRequest.from_line(sys.stdin.buffer.readline(_MAX_REQUEST_BYTES), limits)
     _apply_limits(request)
     data = sys.stdin.buffer.read(request.size)
     try:
-        png = image_png(data, request.limits())
+        written = decode(data, request.limits)
     except InputRefused as refused:
         _write(output, REFUSED, str(refused).encode())
     except MemoryError:
         _write(output, OUT_OF_MEMORY)
     else:
-        _write(output, PNG, LENGTH.pack(len(png)), png)
+        _write(output, FILE, LENGTH.pack(len(written)), written)
     os._exit(0)
+
+
+def _decoder(kind: str) -> tuple[type[MediaLimits], Callable[[bytes, MediaLimits], bytes]]:
+    """Imports what decodes a kind of media, and nothing that decodes another."""
+    from comfy2runpod_runtime.inputs.limits import ImageLimits, VideoLimits  # noqa: PLC0415 - as in main()
+
+    if kind == ImageLimits.kind.name:
+        from comfy2runpod_runtime.inputs.images import image_png  # noqa: PLC0415
+
+        return ImageLimits, cast("Callable[[bytes, MediaLimits], bytes]", image_png)
+    from comfy2runpod_runtime.inputs.videos import video_mp4  # noqa: PLC0415
+
+    return VideoLimits, cast("Callable[[bytes, MediaLimits], bytes]", video_mp4)
 
 
 def _apply_limits(request: DecodeRequest) -> None:

@@ -29,8 +29,8 @@ _LAST_PORT = 65535
 _MAX_DIGITS = 18
 _NOT_FOUND_STATUSES = frozenset({404, 410})
 _FORBIDDEN_STATUSES = frozenset({401, 403, 407})
-# No compression: images are compressed already, and Content-Length must be the size of the file.
-_HEADERS = ((b"Accept", b"image/*"), (b"Accept-Encoding", b"identity"), (b"User-Agent", b"comfy2runpod"))
+# No compression: media are compressed already, and Content-Length must be the size of the file.
+_HEADERS = ((b"Accept-Encoding", b"identity"), (b"User-Agent", b"comfy2runpod"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +48,21 @@ class FetchPolicy:
     allow_private_addresses: bool = False
 
 
-async def fetch(url: str, max_bytes: int, policy: FetchPolicy) -> bytes:
+async def fetch(url: str, max_bytes: int, policy: FetchPolicy, accept: bytes) -> bytes:
     """Downloads a URL.
 
     Args:
         url: the URL as the caller gave it.
         max_bytes: the largest body to accept.
         policy: what may be fetched.
+        accept: the media types to ask for, as the header `Accept` has them.
 
     Raises:
         InputRefused: the URL may not be fetched, or the download failed; the message says which step failed.
     """
     try:
         async with asyncio.timeout(policy.timeout_seconds):
-            return await _fetch_with_redirects(url, max_bytes, policy)
+            return await _fetch_with_redirects(url, max_bytes, policy, accept)
     except (TimeoutError, httpcore.TimeoutException):
         reason = f"it took longer than {policy.timeout_seconds:g} s"
     except httpcore.ConnectError as error:
@@ -71,13 +72,13 @@ async def fetch(url: str, max_bytes: int, policy: FetchPolicy) -> bytes:
     raise InputRefused(f"could not be fetched: {reason}")
 
 
-async def _fetch_with_redirects(text: str, max_bytes: int, policy: FetchPolicy) -> bytes:
+async def _fetch_with_redirects(text: str, max_bytes: int, policy: FetchPolicy, accept: bytes) -> bytes:
     url = _parse_url(text, None, policy)
     for _ in range(_REDIRECTS + 1):
         backend = _PublicAddressBackend(allow_private=policy.allow_private_addresses)
         context = await asyncio.to_thread(_tls) if url.scheme == "https" else None
         async with httpcore.AsyncConnectionPool(ssl_context=context, network_backend=backend) as pool:
-            headers = [(b"Host", url.netloc), *_HEADERS]
+            headers = [(b"Host", url.netloc), (b"Accept", accept), *_HEADERS]
             at = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
             async with pool.stream("GET", at, headers=headers) as response:
                 if response.status not in _REDIRECT_STATUSES:

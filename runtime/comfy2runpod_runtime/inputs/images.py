@@ -22,6 +22,7 @@ from comfy2runpod_contract.limits import LONGEST_IMAGE_SIDE
 from comfy2runpod_contract.wording import image_size_problem, megabytes
 from comfy2runpod_runtime.inputs.input_errors import InputRefused
 from comfy2runpod_runtime.inputs.limits import ImageLimits
+from comfy2runpod_runtime.inputs.signatures import file_description
 
 _ORIENTATION = 0x0112
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -37,27 +38,6 @@ Opener: TypeAlias = Callable[[BytesIO], ImageFile]
 # Pillow's decoder for each format, chosen by the file's signature: no other decoder ever reads a caller's file.
 _OPENERS: Mapping[str, Opener] = {"png": PngImageFile, "jpeg": JpegImageFile, "webp": WebPImageFile}
 _NAMES: Mapping[str, str] = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
-
-# Signatures of unsupported files, to name them in the message: offset, bytes, name.
-_UNSUPPORTED: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"GIF8", "a GIF (which can hold several images)"),
-    (0, b"BM", "a BMP"),
-    (0, b"II*\0", "a TIFF"),
-    (0, b"MM\0*", "a TIFF"),
-    (4, b"ftypavif", "an AVIF"),
-    (4, b"ftypheic", "a HEIC"),
-    (4, b"ftypheix", "a HEIC"),
-    (4, b"ftypmif1", "a HEIF"),
-    (4, b"ftyp", "a video"),
-    (0, b"\x1aE\xdf\xa3", "a video"),
-    (0, b"8BPS", "a Photoshop file"),
-    (0, b"%PDF", "a PDF"),
-    (0, b"PK\x03\x04", "a ZIP archive"),
-    (0, b"<svg", "an SVG"),
-    (0, b"<?xml", "an XML text"),
-    (0, b"<!doctype html", "a web page"),
-    (0, b"<html", "a web page"),
-)
 
 # The transposition that makes an image upright, by its EXIF orientation.
 _TRANSPOSITIONS: Mapping[int, Image.Transpose] = {
@@ -142,7 +122,7 @@ def _detect_format(data: bytes, formats: tuple[str, ...]) -> str:
         found = "webp"
     if found in formats:
         return str(found)
-    what = f"a {_NAMES[found]}" if found is not None else _unsupported_name(data)
+    what = f"a {_NAMES[found]}" if found is not None else file_description(data) or "not an image of a known format"
     raise InputRefused(f"is {what}; it must be a {format_list(formats)} image")
 
 
@@ -183,17 +163,6 @@ def _segment_length(data: bytes, at: int) -> int | None:
     if data[at + 1] in (0x01, 0xFF, *range(0xD0, 0xD8)):
         return 0 if data[at + 1] != 0xFF else -1  # noqa: PLR2004 - JPEG's own numbers
     return int.from_bytes(data[at + 2 : at + 4], "big")
-
-
-def _unsupported_name(data: bytes) -> str:
-    if not data:
-        return "empty"
-    start = data[:64].lstrip()
-    for at, mark, name in _UNSUPPORTED:
-        head = start if at == 0 else data[at : at + len(mark)]
-        if head[: len(mark)].lower() == mark.lower():
-            return name
-    return "not an image of a known format"
 
 
 def _check_size(width: int, height: int, limits: ImageLimits) -> None:

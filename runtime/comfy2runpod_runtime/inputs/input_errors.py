@@ -8,4 +8,4 @@ class InputRefused(Exception):
 
 
 class DecodeLimitExceeded(InputRefused):
-    """An image that exceeded a resource limit while it was decoded, or crashed its decoder."""
+    """A file that exceeded a resource limit while it was decoded, or crashed its decoder."""

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+from comfy2runpod_runtime.inputs.kinds import IMAGE, VIDEO, InputKind
+
+# Of a video that is written anew. ComfyUI takes no larger upload than 100 MiB, unless it is started with another limit.
+MOST_WRITTEN_VIDEO_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +22,17 @@ class ImageLimits:
         formats: some of `png`, `jpeg` and `webp`.
     """
 
+    kind: ClassVar[InputKind] = IMAGE
+
     max_bytes: int
     max_pixels: int
     max_aspect: float
     formats: tuple[str, ...]
+
+    @property
+    def max_written_bytes(self) -> int:
+        """The largest PNG of such an image: incompressible pixels take a little more than their own size."""
+        return self.max_pixels * 5 + (1 << 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +47,18 @@ class VideoLimits:
         formats: containers, some of `mp4`, `mov`, `webm` and `mkv`.
     """
 
+    kind: ClassVar[InputKind] = VIDEO
+
     max_bytes: int
     max_pixels: int
     max_frames: int
     max_seconds: float
     formats: tuple[str, ...]
+
+    @property
+    def max_written_bytes(self) -> int:
+        """The largest video that is written anew."""
+        return MOST_WRITTEN_VIDEO_BYTES
+
+
+MediaLimits: TypeAlias = ImageLimits | VideoLimits

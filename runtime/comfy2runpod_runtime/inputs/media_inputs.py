@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -15,13 +15,14 @@ from comfy2runpod_contract.wording import megabytes
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
 from comfy2runpod_runtime.inputs.decoder_pool import DecoderPool
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy, fetch
-from comfy2runpod_runtime.inputs.field_types import ImageInput
 from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, InputRefused
+from comfy2runpod_runtime.inputs.kinds import InputKind
+from comfy2runpod_runtime.inputs.limits import ImageLimits, MediaLimits, VideoLimits
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)
-# Images of one request that are decoded at the same time.
-_CONCURRENT_IMAGES = 2
+# Files of one kind and one request that are decoded at the same time.
+_CONCURRENT_FILES = 2
 _WHITESPACE = str.maketrans("", "", " \t\r\n")
 # In characters. The smallest PNG, of one pixel, has 67 bytes.
 _MIN_BASE64_LENGTH = 64
@@ -41,44 +42,62 @@ class MediaInputLimits:
     fetch: FetchPolicy
 
 
-def image_fields(model: type[BaseModel]) -> Mapping[str, ImageInput]:
-    """Returns the image fields of a request model, with their limits."""
+@dataclass(frozen=True, slots=True)
+class LoadedFile:
+    """A file of a request, written anew for ComfyUI.
+
+    Attributes:
+        content: the file.
+        ending: what its name ends in, with the dot.
+    """
+
+    content: bytes
+    ending: str
+
+
+def media_fields(model: type[BaseModel]) -> Mapping[str, MediaLimits]:
+    """Returns the media fields of a request model, with their limits."""
     return {
         name: annotation
         for name, field in model.model_fields.items()
         for annotation in field.metadata
-        if isinstance(annotation, ImageInput)
+        if isinstance(annotation, ImageLimits | VideoLimits)
     }
 
 
-async def load_images(request: BaseModel, limits: MediaInputLimits, decoders: DecoderPool) -> dict[str, bytes]:
-    """Loads every image of a request.
+async def load_media(
+    request: BaseModel, limits: MediaInputLimits, decoders: Iterable[DecoderPool]
+) -> dict[str, LoadedFile]:
+    """Loads every image and video of a request.
 
     Args:
         request: the validated request.
         limits: the operator's limits.
-        decoders: the worker's decoder processes.
+        decoders: the worker's decoder processes, a pool for each kind.
 
     Returns:
-        The images as PNG files, by field.
+        The files as they are written anew, by field.
 
     Raises:
-        InvalidInput: images are refused; `details` names each. Once one exceeds a decoding limit, the others are no
+        InvalidInput: files are refused; `details` names each. Once one exceeds a decoding limit, the others are no
             longer decoded.
         DecoderUnavailable: no decoder process can be started.
     """
-    fields = {name: field for name, field in image_fields(type(request)).items() if getattr(request, name) is not None}
-    if not fields:
-        return {}
-    # The process starts while base64 is decoded and URLs are fetched.
-    await decoders.prepare()
-    budget = _DecodeBudget(decoders)
+    fields = {name: field for name, field in media_fields(type(request)).items() if getattr(request, name) is not None}
+    pools = {pool.kind: pool for pool in decoders}
+    budgets: dict[InputKind, _DecodeBudget] = {}
+    for field in fields.values():
+        if field.kind not in budgets:
+            # The process starts while base64 is decoded and URLs are fetched.
+            await pools[field.kind].prepare()
+            budgets[field.kind] = _DecodeBudget(pools[field.kind])
     tasks: dict[str, asyncio.Task[bytes | InputRefused]] = {}
     faults: list[FieldFault] = []
     try:
         async with asyncio.TaskGroup() as group:
             for name, field in fields.items():
-                tasks[name] = group.create_task(_load_image(name, getattr(request, name), field, limits, budget))
+                text, budget = getattr(request, name), budgets[field.kind]
+                tasks[name] = group.create_task(_load_file(name, text, field, limits, budget))
     except* _LimitExceeded as exceeded:
         faults = [error.fault for error in exceeded.exceptions if isinstance(error, _LimitExceeded)]
     results = {name: task.result() for name, task in tasks.items() if not task.cancelled() and task.exception() is None}
@@ -86,11 +105,15 @@ async def load_images(request: BaseModel, limits: MediaInputLimits, decoders: De
     if faults:
         text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
         raise InvalidInput(f"The input was refused. {text}.", faults)
-    return {name: result for name, result in results.items() if isinstance(result, bytes)}
+    return {
+        name: LoadedFile(result, fields[name].kind.ending)
+        for name, result in results.items()
+        if isinstance(result, bytes)
+    }
 
 
 class _LimitExceeded(Exception):
-    """Cancels the loading of the other images: the request is refused because one exceeded a decoding limit."""
+    """Cancels the loading of the other files: the request is refused because one exceeded a decoding limit."""
 
     def __init__(self, fault: FieldFault) -> None:
         super().__init__(fault.message)
@@ -98,52 +121,52 @@ class _LimitExceeded(Exception):
 
 
 class _DecodeBudget:
-    """What one request may use of the decoder pool: two processes at a time, and twice the CPU time of one image."""
+    """What one request may use of a decoder pool: two processes at a time, and twice the CPU time of one file."""
 
     def __init__(self, decoders: DecoderPool) -> None:
         self._decoders = decoders
-        self._slots = asyncio.Semaphore(_CONCURRENT_IMAGES)
-        self._cpu_seconds_left = _CONCURRENT_IMAGES * decoders.limits.cpu_seconds
+        self._slots = asyncio.Semaphore(_CONCURRENT_FILES)
+        self._cpu_seconds_left = _CONCURRENT_FILES * decoders.limits.cpu_seconds
 
-    async def decode(self, data: bytes, field: ImageInput) -> bytes | InputRefused:
+    async def decode(self, data: bytes, field: MediaLimits) -> bytes | InputRefused:
         async with self._slots:
             allowed = min(self._cpu_seconds_left, self._decoders.limits.cpu_seconds)
             if allowed < 1:
-                total = _CONCURRENT_IMAGES * self._decoders.limits.cpu_seconds
+                total = _CONCURRENT_FILES * self._decoders.limits.cpu_seconds
                 raise DecodeLimitExceeded(
-                    f"takes more than {total:g} s of CPU time to decode, together with the other images"
+                    f"takes more than {total:g} s of CPU time to decode, together with the other {field.kind.plural}"
                 )
             self._cpu_seconds_left -= allowed
             result = await self._decoders.decode(data, field, allowed)
             self._cpu_seconds_left += max(0.0, allowed - result.cpu_seconds)
-            return result.image
+            return result.written
 
 
-async def _load_image(
-    name: str, text: str, field: ImageInput, limits: MediaInputLimits, budget: _DecodeBudget
+async def _load_file(
+    name: str, text: str, field: MediaLimits, limits: MediaInputLimits, budget: _DecodeBudget
 ) -> bytes | InputRefused:
     try:
-        data = await _read_bytes(text, min(field.max_bytes, limits.max_bytes), limits.fetch)
-        image = await budget.decode(data, field)
+        data = await _read_bytes(text, min(field.max_bytes, limits.max_bytes), field.kind, limits.fetch)
+        written = await budget.decode(data, field)
     except InputRefused as refused:
-        image = refused
-    if isinstance(image, DecodeLimitExceeded):
-        raise _LimitExceeded(FieldFault(name, str(image)))
-    return image
+        written = refused
+    if isinstance(written, DecodeLimitExceeded):
+        raise _LimitExceeded(FieldFault(name, str(written)))
+    return written
 
 
-async def _read_bytes(text: str, max_bytes: int, policy: FetchPolicy) -> bytes:
+async def _read_bytes(text: str, max_bytes: int, kind: InputKind, policy: FetchPolicy) -> bytes:
     """Decodes base64 or a data URL, or fetches a URL."""
     scheme = _SCHEME.match(text[:100])
     match scheme[1].lower() if scheme else None:
         case None:
             return await asyncio.to_thread(_decode_base64, text, max_bytes)
         case "http" | "https":
-            return await fetch(text.strip(), max_bytes, policy)
+            return await fetch(text.strip(), max_bytes, policy, kind.accept)
         case "data":
             prefix = _DATA_URL.match(text[:4096])
             if prefix is None or prefix[1] is None:
-                raise InputRefused("is a data URL that is not in base64 (data:image/png;base64,…)")
+                raise InputRefused(f"is a data URL that is not in base64 ({kind.data_url})")
             return await asyncio.to_thread(_decode_base64, text[prefix.end() :], max_bytes)
     raise InputRefused("is a URL with an unsupported scheme; send base64, a data URL or an https URL")
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.errors import JobError
+from comfy2runpod_runtime.inputs.media_inputs import LoadedFile
 
 # Removing a job's input files may delay the next job by so much.
 _CLEAR_SECONDS = 5
@@ -19,20 +20,21 @@ def job_folder(prompt_id: str) -> str:
 
 
 class InputFiles:
-    """The images of one job, as ComfyUI's nodes name them: `comfy2runpod/<prompt id>/<field>.png`.
+    """The media of one job, as ComfyUI's nodes name them: `comfy2runpod/<prompt id>/<field>.png`, or `.mp4`.
 
     Args:
         prompt_id: the prompt id of the job's first run.
-        images: PNG files, by field.
+        media: files, by field.
 
     Attributes:
         paths: the files' names in the prompt, by field.
     """
 
-    def __init__(self, prompt_id: str, images: Mapping[str, bytes]) -> None:
+    def __init__(self, prompt_id: str, media: Mapping[str, LoadedFile]) -> None:
         self._folder = job_folder(prompt_id)
-        self._images = {f"{name}.png": image for name, image in images.items()}
-        self.paths = {name: f"{self._folder}/{name}.png" for name in images}
+        names = {field: f"{field}{file.ending}" for field, file in media.items()}
+        self._contents = {names[field]: file.content for field, file in media.items()}
+        self.paths = {field: f"{self._folder}/{name}" for field, name in names.items()}
 
     async def upload(self, client: ComfyUIClient) -> None:
         """Uploads the files to ComfyUI.
@@ -41,8 +43,8 @@ class InputFiles:
             ComfyUIError: ComfyUI refuses a file.
             ComfyUIUnavailable: ComfyUI does not answer.
         """
-        for name, image in self._images.items():
-            await client.upload(image, self._folder, name)
+        for name, content in self._contents.items():
+            await client.upload(content, self._folder, name)
 
     async def overwrite(self, client: ComfyUIClient) -> None:
         """Overwrites the files with empty ones: a ComfyUI that is reached by HTTP alone cannot delete them."""
@@ -50,8 +52,8 @@ class InputFiles:
         async def upload_empty() -> None:
             with suppress(JobError, TimeoutError):
                 async with asyncio.timeout(_CLEAR_SECONDS):
-                    for name in self._images:
+                    for name in self._contents:
                         await client.upload(b"", self._folder, name)
 
-        # Also if the job is cancelled: a caller's images must not be left behind.
+        # Also if the job is cancelled: a caller's media must not be left behind.
         await asyncio.shield(upload_empty())

@@ -19,7 +19,8 @@ from comfy2runpod_runtime.delivery.job_delivery import DeliveryFactory, JobDeliv
 from comfy2runpod_runtime.errors import ComfyUIBusy, InternalError, InvalidInput, JobCancelled, JobError
 from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimits, DecoderPool
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy
-from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_images
+from comfy2runpod_runtime.inputs.kinds import IMAGE, VIDEO
+from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_media
 from comfy2runpod_runtime.inputs.request_options import ImageOptions, RequestOptions, resolve_options
 from comfy2runpod_runtime.inputs.validate import validate_request
 from comfy2runpod_runtime.job.context import JobContext
@@ -68,9 +69,14 @@ class JobRunner(Generic[Request]):
                 settings.fetch_timeout_seconds, settings.fetch_allow_http, settings.fetch_allow_private_addresses
             ),
         )
-        self._decoders = DecoderPool(
-            DecodeLimits(settings.decode_cpu_seconds, settings.decode_timeout_seconds, settings.decode_memory_bytes)
+        of_images = DecodeLimits(
+            settings.decode_cpu_seconds, settings.decode_timeout_seconds, settings.decode_memory_bytes
         )
+        of_videos = DecodeLimits(
+            settings.decode_video_cpu_seconds, settings.decode_video_timeout_seconds, settings.decode_video_memory_bytes
+        )
+        # A pool starts no process before the first request with media of its kind.
+        self._decoders = (DecoderPool(IMAGE, of_images), DecoderPool(VIDEO, of_videos))
         self._failure_reports = (
             None
             if settings.report_dir is None
@@ -86,8 +92,9 @@ class JobRunner(Generic[Request]):
         return [lifecycle.to_json() for lifecycle in self._active]
 
     def close(self) -> None:
-        """Ends the decoder process that is kept in reserve."""
-        self._decoders.close()
+        """Ends the decoder processes that are kept in reserve."""
+        for pool in self._decoders:
+            pool.close()
 
     async def run(self, job: RawJob, *, internal: bool = False) -> JsonObject:
         """Runs one job.
@@ -156,9 +163,9 @@ class JobRunner(Generic[Request]):
     ) -> JsonObject:
         lifecycle, package = context.lifecycle, self._package
         async with context.time_limit():
-            images = await load_images(request, self._input_limits, self._decoders)
+            media = await load_media(request, self._input_limits, self._decoders)
         lifecycle.transition_to(JobState.FETCHED)
-        files = InputFiles(lifecycle.prompt_id, images)
+        files = InputFiles(lifecycle.prompt_id, media)
         run = Run(lifecycle.prompt_id, package.draw_seeds(request), files.paths)
         prompt = package.template.copy()
         package.patch(prompt, request, run)
@@ -167,11 +174,11 @@ class JobRunner(Generic[Request]):
         async with self._gpu_turn(context):
             client = self._comfyui.client
             try:
-                job, media = await execute_with_retry(job, context, lambda: files.upload(client))
+                job, results = await execute_with_retry(job, context, lambda: files.upload(client))
             finally:
                 if self._input_dir is None:
                     await files.overwrite(client)
-        return {**media, **run.seeds, "prompt_id": job.run.prompt_id}
+        return {**results, **run.seeds, "prompt_id": job.run.prompt_id}
 
     @asynccontextmanager
     async def _gpu_turn(self, context: JobContext) -> AsyncIterator[None]:

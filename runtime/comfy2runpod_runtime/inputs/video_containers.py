@@ -1,0 +1,184 @@
+"""Tells a video's container by its content, and checks that the file is as long as its parts say.
+
+Only the outermost structure is read, without decoding anything: a file that ends early is found here, because a
+demuxer takes the end of a truncated file for the end of the video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from comfy2runpod_contract.media import VIDEO_FORMATS
+from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.signatures import file_description
+
+# FFmpeg's demuxer for each container: no other demuxer ever reads a caller's file.
+DEMUXERS: Mapping[str, str] = {"mp4": "mov", "mov": "mov", "webm": "matroska", "mkv": "matroska"}
+# Boxes or elements that are looked at. A recording may have one for each frame and each packet of sound.
+_MAX_PARTS = 200_000
+
+_QUICKTIME_BRAND = b"qt  "
+# Brands of files of the same structure that are no videos.
+_IMAGE_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1"})
+# What a QuickTime file may begin with, which need not have a brand.
+_QUICKTIME_BOXES = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+_EBML, _SEGMENT, _CLUSTER, _DOCTYPE = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x4282
+_FIRST_BYTES = 4096
+
+# Files that are no such video, to name them in the message: offset, bytes, name.
+_OTHERS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (0, b"\xff\xd8\xff", "a JPEG image"),
+    (8, b"WEBP", "a WebP image"),
+    (8, b"AVI ", "an AVI video"),
+    (8, b"WAVE", "a WAV sound"),
+    (0, b"FLV\1", "a Flash video"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file"),
+    (0, b"OggS", "an Ogg file"),
+    (0, b"\0\0\1\xba", "an MPEG program stream"),
+    (0, b"#EXTM3U", "a playlist"),
+    (0, b"ffconcat", "a playlist"),
+    (0, b"ID3", "an MP3 sound"),
+    (0, b"fLaC", "a FLAC sound"),
+)
+_TRANSPORT_PACKET, _TRANSPORT_SYNC = 188, 0x47
+
+
+def video_container(data: bytes, formats: tuple[str, ...]) -> str:
+    """Returns the container of a video: a key of `VIDEO_FORMATS`.
+
+    Args:
+        data: the file.
+        formats: what the field accepts.
+
+    Raises:
+        InputRefused: it is none of them, or ends before its parts do.
+    """
+    found = _container(data)
+    if found is None or found not in formats:
+        what = f"{_with_article(found)} video" if found is not None else _other(data)
+        raise InputRefused(f"is {what}; it must be {_format_list(formats)} video")
+    complete = _boxes_complete(data) if DEMUXERS[found] == "mov" else _elements_complete(data)
+    if not complete:
+        raise incomplete(found)
+    return found
+
+
+def incomplete(container: str) -> InputRefused:
+    """The refusal of a file that is not whole."""
+    return InputRefused(f"is not a complete {VIDEO_FORMATS[container].label} video; it is truncated or damaged")
+
+
+def _format_list(formats: tuple[str, ...]) -> str:
+    labels = [_with_article(formats[0]), *(VIDEO_FORMATS[name].label for name in formats[1:])]
+    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} or {labels[-1]}"
+
+
+def _with_article(container: str) -> str:
+    return f"{'an' if container == 'mp4' else 'a'} {VIDEO_FORMATS[container].label}"
+
+
+def _container(data: bytes) -> str | None:
+    box = data[4:8]
+    if box == b"ftyp":
+        brand = data[8:12]
+        if brand in _IMAGE_BRANDS:
+            return None
+        return "mov" if brand == _QUICKTIME_BRAND else "mp4"
+    if box in _QUICKTIME_BOXES:
+        return "mov"
+    if data[:4] == _EBML.to_bytes(4, "big"):
+        return {b"webm": "webm", b"matroska": "mkv"}.get(_doctype(data))
+    return None
+
+
+def _other(data: bytes) -> str:
+    for at, mark, name in _OTHERS:
+        if data[at : at + len(mark)] == mark:
+            return name
+    if len(data) > _TRANSPORT_PACKET and data[0] == data[_TRANSPORT_PACKET] == _TRANSPORT_SYNC:
+        return "an MPEG transport stream"
+    found = file_description(data)
+    return "not a video of a known container" if found in (None, "a video") else str(found)
+
+
+def _boxes_complete(data: bytes) -> bool:
+    """Whether the outermost boxes of an MP4 or QuickTime file fill it, and the one with the description is there."""
+    at, seen = 0, set[bytes]()
+    for _ in range(_MAX_PARTS):
+        if at == len(data):
+            return b"moov" in seen
+        size, header = int.from_bytes(data[at : at + 4], "big"), 8
+        if size == 1:
+            size, header = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        elif size == 0:
+            # Up to the end of the file. Four zero bytes end a QuickTime file as well.
+            size = len(data) - at
+            header = min(header, size)
+        if size < header or at + size > len(data):
+            return False
+        seen.add(data[at + 4 : at + 8])
+        at += size
+    return False
+
+
+def _doctype(data: bytes) -> bytes:
+    """The document type that the header of an EBML file names."""
+    head = data[:_FIRST_BYTES]
+    for name, start, end in _elements(head, *_content(head, 0)[1:]):
+        if name == _DOCTYPE and end is not None:
+            return head[start:end].rstrip(b"\0")
+    return b""
+
+
+def _elements_complete(data: bytes) -> bool:
+    """Whether each element of a Matroska or WebM file lies in it, down to the blocks of clusters of unknown size."""
+    _, _, header_end = _content(data, 0)
+    if header_end is None:
+        return False
+    name, start, end = _content(data, header_end)
+    if name != _SEGMENT or (end is not None and end > len(data)):
+        return False
+    # What stands behind the segment is not read.
+    whole = len(data) if end is None else end
+    last = start
+    for count, (child, content, stop) in enumerate(_elements(data, start, whole)):
+        if count == _MAX_PARTS or (stop is None and child != _CLUSTER):
+            return False
+        last = content if stop is None else stop
+    return last == whole
+
+
+def _elements(data: bytes, start: int, end: int | None) -> Iterator[tuple[int, int, int | None]]:
+    """The id, start and end of each element's content; of one of unknown size, its children follow it.
+
+    Ends early at what is no element.
+    """
+    at, limit = start, len(data) if end is None else end
+    while at < limit:
+        name, content, stop = _content(data, at)
+        if not name or (stop is not None and stop > limit):
+            return
+        yield name, content, stop
+        at = content if stop is None else stop
+
+
+def _content(data: bytes, at: int) -> tuple[int, int, int | None]:
+    """The id, start and end of the content of the element at an offset: id 0 if there is none, no end if unknown."""
+    name, name_size = _number(data, at, keep_marker=True)
+    size, size_size = _number(data, at + name_size, keep_marker=False)
+    if not name_size or not size_size:
+        return 0, at, None
+    start = at + name_size + size_size
+    unknown = size == (1 << 7 * size_size) - 1
+    return name, start, None if unknown else start + size
+
+
+def _number(data: bytes, at: int, *, keep_marker: bool) -> tuple[int, int]:
+    """A number of variable length, and how many bytes it takes: 0 if there is none."""
+    first = data[at] if at < len(data) else 0
+    size = 9 - first.bit_length()
+    if not first or at + size > len(data):
+        return 0, 0
+    number = int.from_bytes(data[at : at + size], "big")
+    return (number if keep_marker else number & ((1 << 7 * size) - 1)), size
