@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter, ValidationError
 
 import comfy2runpod_runtime
-from comfy2runpod.catalog.classes import InputSpec, load_catalog
+from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.fields import KINDS, Field, FieldBase, kind_of, note_keys
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.outputs import OutputBase, output_class

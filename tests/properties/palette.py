@@ -13,7 +13,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass, load_catalog
+from comfy2runpod.catalog.classes import Catalog, load_catalog
+from comfy2runpod.catalog.node_class import InputSpec, NodeClass
 
 Draw = Any
 

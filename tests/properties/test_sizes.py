@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfy2runpod.amounts import LARGEST_COUNT
-from comfy2runpod.catalog.classes import NodeClass, load_catalog
+from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.catalog.node_class import NodeClass
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
 from comfy2runpod.shapes.evaluate import MOST_CHARACTERS, EvaluatedValue, evaluate
 from comfy2runpod.shapes.rules import rule_of

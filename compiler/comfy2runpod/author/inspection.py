@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from comfy2runpod.author.lenient import MadeOut, make_out
-from comfy2runpod.catalog.classes import Catalog, InputSpec, Number
+from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.node_class import InputSpec, Number
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic
 from comfy2runpod.errors.interface import DifferentKinds, UnsuitableInput
 from comfy2runpod.fields import kind_name, kind_of

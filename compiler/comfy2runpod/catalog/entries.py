@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from typing import cast
 
 from comfy2runpod.diagnostics import shorten
+from comfy2runpod.json_parts import array_of, object_of
 from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 from comfy2runpod_contract.texts import is_plain
 
@@ -29,33 +29,37 @@ _LARGEST = 10**308
 _HALF = re.compile("[\ud800-\udfff]")
 
 
-def check_class(name: str, raw: Json) -> None:
+def check_class(name: str, raw: Json) -> JsonObject:
     """Looks through an entry.
+
+    Returns:
+        The entry.
 
     Raises:
         ValueError: what is wrong with it, and at which input.
     """
     _name("its name", name)
-    entry = _object("the class", raw)
+    entry = object_of("the class", raw)
     for key in ("title", "module"):
         if entry.get(key) is not None:
             _text(key, entry[key])
     if entry.get("module"):
         _name("module", entry["module"])
     left = MOST_INPUTS
-    for path, spec in _inputs("", _list("inputs", entry.get("inputs")), 0):
+    for path, spec in _inputs("", array_of("inputs", entry.get("inputs")), 0):
         left -= 1
         if left < 0:
             raise ValueError(f"it has more than {MOST_INPUTS:,} inputs")
         _check_input(path, spec)
-    outputs = _list("outputs", entry.get("outputs"))
+    outputs = array_of("outputs", entry.get("outputs"))
     if len(outputs) > MOST_INPUTS:
         raise ValueError(f"it has {len(outputs):,} outputs; {MOST_INPUTS:,} are read at most")
     _values("it", entry)
     for number, raw_output in enumerate(outputs):
-        output = _object(f"output {number}", raw_output)
+        output = object_of(f"output {number}", raw_output)
         _text(f"output {number}'s name", output.get("name"))
         _name(f"output {number}'s type", output.get("type"), empty=True)
+    return entry
 
 
 def bound(value: float) -> float | None:
@@ -74,17 +78,20 @@ def _inputs(prefix: str, raw: list[Json], depth: int) -> Iterator[tuple[str, Jso
     if depth > _DEEPEST:
         raise ValueError(f"input {shorten(prefix)}: inputs bring inputs more than {_DEEPEST} deep")
     for entry in raw:
-        spec = _object("an input", entry)
+        spec = object_of("an input", entry)
         path = f"{prefix}{_name('an input', spec.get('name'), empty=True)}"
         yield path, spec
-        options = _list(f"input {path}: options", spec.get("options"))
+        options = array_of(f"input {path}: options", spec.get("options"))
         if len(options) > _MOST_OPTIONS:
             raise ValueError(f"input {path}: it has {len(options):,} options; {_MOST_OPTIONS:,} are read at most")
         for option in options:
-            brought = _object(f"input {path}: an option", option)
-            yield from _inputs(f"{path}.", _list(f"input {path}: an option's inputs", brought.get("inputs")), depth + 1)
-        if isinstance(spec.get("autogrow"), dict):
-            yield from _inputs(f"{path}.", [cast(JsonObject, spec["autogrow"]).get("element")], depth + 1)
+            brought = object_of(f"input {path}: an option", option)
+            yield from _inputs(
+                f"{path}.", array_of(f"input {path}: an option's inputs", brought.get("inputs")), depth + 1
+            )
+        grow = spec.get("autogrow")
+        if isinstance(grow, dict):
+            yield from _inputs(f"{path}.", [grow.get("element")], depth + 1)
 
 
 def _check_input(path: str, spec: JsonObject) -> None:
@@ -94,23 +101,23 @@ def _check_input(path: str, spec: JsonObject) -> None:
     low, high = numbers["min"], numbers["max"]
     if low is not None and high is not None and low > high:
         raise ValueError(f"{at}: min {low} is beyond max {high}")
-    choices = _list(f"{at}: choices", spec.get("choices"))
+    choices = array_of(f"{at}: choices", spec.get("choices"))
     if len(choices) > MOST_CHOICES:
         raise ValueError(f"{at}: it has {len(choices):,} choices; {MOST_CHOICES:,} are read at most")
     _values(f"{at}: choices", choices)
     _values(f"{at}: default", spec.get("default"))
     for key in ("folders", "extensions"):
-        for name in _list(f"{at}: {key}", spec.get(key)):
+        for name in array_of(f"{at}: {key}", spec.get(key)):
             _name(f"{at}: {key}", name, empty=True)
-    for option in _list(f"{at}: options", spec.get("options")):
-        _values(f"{at}: an option's key", _object(f"{at}: an option", option).get("key"))
+    for option in array_of(f"{at}: options", spec.get("options")):
+        _values(f"{at}: an option's key", object_of(f"{at}: an option", option).get("key"))
     grow = spec.get("autogrow")
     if grow is not None:
-        _check_growth(at, _object(f"{at}: autogrow", grow))
+        _check_growth(at, object_of(f"{at}: autogrow", grow))
 
 
 def _check_growth(at: str, grow: JsonObject) -> None:
-    names = _list(f"{at}: autogrow names", grow.get("names"))
+    names = array_of(f"{at}: autogrow names", grow.get("names"))
     if len(names) > MOST_GROWN:
         raise ValueError(f"{at}: it grows to {len(names):,} inputs; {MOST_GROWN:,} are read at most")
     told = [_name(f"{at}: autogrow names", name) for name in names]
@@ -165,18 +172,4 @@ def _number(what: str, value: Json) -> int | float | None:
         return None
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{what} is {value}, which is no bound")
-    return value
-
-
-def _list(what: str, value: Json) -> list[Json]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise ValueError(f"{what} is {json_type(value)}; expected an array")  # noqa: TRY004 - a fault of the file
-    return value
-
-
-def _object(what: str, value: Json) -> JsonObject:
-    if not isinstance(value, dict):
-        raise ValueError(f"{what} is {json_type(value)}; expected an object")  # noqa: TRY004 - a fault of the file
     return value

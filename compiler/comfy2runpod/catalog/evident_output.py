@@ -14,7 +14,7 @@ from comfy2runpod.catalog.facts.kinds import PREFIX_INPUT, Saves
 from comfy2runpod.catalog.facts.table import NodeFacts
 
 if TYPE_CHECKING:
-    from comfy2runpod.catalog.classes import InputSpec
+    from comfy2runpod.catalog.node_class import InputSpec
 
 
 def evident_output(names: Iterable[str], inputs: Iterable[InputSpec], facts: NodeFacts) -> Saves | None:

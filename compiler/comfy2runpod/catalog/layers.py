@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.entries import MOST_CLASSES, check_class
@@ -18,7 +17,7 @@ from comfy2runpod.catalog.facts.values import BadFactsError, quoted
 from comfy2runpod.diagnostics import CompileError, Locus, shorten
 from comfy2runpod.errors.catalog import BadCatalog, BadNodeFacts
 from comfy2runpod.strict_json import strict_json
-from comfy2runpod_contract.json_types import JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 _CORE_MODULES = frozenset({"nodes", "comfy_extras", "comfy_api_nodes"})
 PACKS_MODULE = "custom_nodes"
@@ -51,15 +50,15 @@ def read_layer(data: bytes, file: str) -> Layer:
     if len(classes) > MOST_CLASSES:
         raise _bad(file, f"it has {len(classes):,} classes; {MOST_CLASSES:,} are read at most")
     version = raw.get("comfyui") if isinstance(raw, dict) else None
-    layer = Layer(file, version if isinstance(version, str) else None, cast("dict[str, JsonObject]", classes), facts)
-    probe = Catalog(comfyui="", commit="", editor="", classes=layer.classes)
+    checked: dict[str, JsonObject] = {}
+    probe = Catalog(comfyui="", commit="", editor="", classes=checked)
     for name, entry in classes.items():
         try:
-            check_class(name, entry)
+            checked[name] = check_class(name, entry)
             probe.get(name)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _bad(file, f"the class {shorten(name)} is malformed ({_why(error)})") from None
-    return layer
+    return Layer(file, version if isinstance(version, str) else None, checked, facts)
 
 
 def with_layers(core: Catalog, layers: Iterable[Layer]) -> Catalog:
@@ -136,9 +135,9 @@ def _facts(raw: JsonObject, file: str) -> FactsFile:
         raise _bad_facts(file, error) from None
 
 
-def _looks_like(raw: object) -> str:
-    values = cast("list[object]", list(raw.values()))[:1] if isinstance(raw, dict) else []
-    if any(isinstance(value, dict) and "input" in value for value in values):
+def _looks_like(raw: Json) -> str:
+    first = next(iter(raw.values()), None) if isinstance(raw, dict) else None
+    if isinstance(first, dict) and "input" in first:
         return "; it is a server's /object_info: make a catalog of it with `comfy2runpod catalog refresh --from`"
     return ""
 

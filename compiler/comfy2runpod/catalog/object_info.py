@@ -12,10 +12,11 @@ import io
 import json
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import cast
 
-from comfy2runpod.catalog.classes import DYNAMIC_COMBO
 from comfy2runpod.catalog.entries import MOST_CLASSES, MOST_GROWN, MOST_INPUTS, bound, check_class
+from comfy2runpod.catalog.node_class import DYNAMIC_COMBO
+from comfy2runpod.diagnostics import shorten
+from comfy2runpod.json_parts import array_of, object_of, objects_of
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.texts import visible
 
@@ -58,26 +59,24 @@ def parse_answer(data: bytes, order: bytes | None = None) -> dict[str, JsonObjec
         ValueError: the bytes are not such an answer.
     """
     answer = _parse(data)
-    if order is not None:
-        model = _parse(order)
-        answer = {name: _ordered_like(entry, model.get(name)) for name, entry in answer.items()}
-    return cast("dict[str, JsonObject]", answer)
+    if order is None:
+        return answer
+    model = _parse(order)
+    return {name: _object_like(entry, model.get(name, {})) for name, entry in answer.items()}
 
 
-def _parse(data: bytes) -> JsonObject:
+def _parse(data: bytes) -> dict[str, JsonObject]:
     try:
-        answer = json.loads(plain_bytes(data))
+        answer: Json = json.loads(plain_bytes(data))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if (
-        not isinstance(answer, dict)
-        or not answer
-        or not all(isinstance(entry, dict) and isinstance(entry.get("input"), dict) for entry in answer.values())
-    ):
+    classes = answer if isinstance(answer, dict) else {}
+    found = {name: entry for name, entry in classes.items() if isinstance(entry, dict)}
+    if not found or len(found) < len(classes) or not all(isinstance(one.get("input"), dict) for one in found.values()):
         raise ValueError("not an /object_info answer: each class must be an object with an `input`")
-    if len(answer) > MOST_CLASSES:
-        raise ValueError(f"it has {len(answer):,} classes; {MOST_CLASSES:,} are read at most")
-    return answer
+    if len(found) > MOST_CLASSES:
+        raise ValueError(f"it has {len(found):,} classes; {MOST_CLASSES:,} are read at most")
+    return found
 
 
 def plain_bytes(data: bytes) -> bytes:
@@ -98,11 +97,15 @@ def plain_bytes(data: bytes) -> bytes:
     return plain
 
 
+def _object_like(value: JsonObject, model: JsonObject) -> JsonObject:
+    """The object with its keys, and those of all objects in it, in the model's order."""
+    names = [key for key in model if key in value] + [key for key in value if key not in model]
+    return {key: _ordered_like(value[key], model.get(key)) for key in names}
+
+
 def _ordered_like(value: Json, model: Json) -> Json:
-    """The value with the keys of all its objects in the model's order."""
     if isinstance(value, dict) and isinstance(model, dict):
-        names = [key for key in model if key in value] + [key for key in value if key not in model]
-        return {key: _ordered_like(value[key], model.get(key)) for key in names}
+        return _object_like(value, model)
     if isinstance(value, list) and isinstance(model, list) and len(value) == len(model):
         return [_ordered_like(item, like) for item, like in zip(value, model, strict=True)]
     return value
@@ -122,12 +125,8 @@ def catalog_json(
 
 def class_entry(name: str, raw: JsonObject) -> JsonObject:
     """One class of an answer as a catalog entry; a ValueError, or an error of a lookup, if it is malformed."""
-    sections = cast("dict[str, JsonObject]", raw["input"])
-    order = cast("dict[str, list[str]]", raw.get("input_order") or {})
-    entry: JsonObject = {
-        "inputs": cast("list[Json]", list(_section_inputs(sections, order))),
-        "outputs": cast("list[Json]", list(_outputs(raw))),
-    }
+    sections, order = object_of("input", raw["input"]), object_of("input_order", raw.get("input_order") or {})
+    entry: JsonObject = {"inputs": [*_section_inputs(sections, order)], "outputs": [*_outputs(raw)]}
     title = raw.get("display_name")
     if isinstance(title, str) and title and title != raw.get("name"):
         entry["title"] = title
@@ -142,9 +141,7 @@ def class_entry(name: str, raw: JsonObject) -> JsonObject:
 
 
 def _outputs(raw: JsonObject) -> Iterator[JsonObject]:
-    types = cast("list[Json]", raw.get("output") or [])
-    names = cast("list[Json]", raw.get("output_name") or [])
-    lists = cast("list[bool]", raw.get("output_is_list") or [])
+    types, names, lists = (_items(key, raw.get(key)) for key in ("output", "output_name", "output_is_list"))
     for index, kind in enumerate(types):
         # A class may name a list of choices as its output's type: to a link it is a COMBO.
         text = kind if isinstance(kind, str) else "COMBO"
@@ -155,16 +152,20 @@ def _outputs(raw: JsonObject) -> Iterator[JsonObject]:
         yield output
 
 
-def _section_inputs(
-    sections: Mapping[str, JsonObject], order: Mapping[str, list[str]] | None = None
-) -> Iterator[JsonObject]:
+def _items(what: str, value: Json) -> list[Json]:
+    """An array, empty where nothing is said; a text's letters, as Python and JavaScript read `("IMAGE")` for types."""
+    return [*value] if isinstance(value, str) else array_of(what, value or None)
+
+
+def _section_inputs(sections: JsonObject, order: JsonObject) -> Iterator[JsonObject]:
     for section in ("required", "optional"):
-        inputs = sections.get(section) or {}
+        inputs = object_of(section, sections.get(section) or {})
         if len(inputs) > MOST_INPUTS:
             raise ValueError(f"it has {len(inputs):,} inputs; {MOST_INPUTS:,} are read at most")
-        names = dict.fromkeys(name for name in (order or {}).get(section, []) if name in inputs)
+        first = _items("input_order", order.get(section))
+        names = dict.fromkeys(name for name in first if isinstance(name, str) and name in inputs)
         for name in [*names, *(name for name in inputs if name not in names)]:
-            entry = _input(name, cast("list[Json]", inputs[name]))
+            entry = _input(name, _items(f"input {shorten(name)}", inputs[name]))
             if section == "optional":
                 entry["optional"] = True
             yield entry
@@ -190,10 +191,10 @@ def _input(name: str, spec: list[Json]) -> JsonObject:
     if isinstance(kind, list):
         entry["listed"] = True
     if entry["type"] == DYNAMIC_COMBO:
-        options = cast("list[JsonObject]", choices or [])
+        options = objects_of("options", choices or None)
         entry["options"] = [_option(option) for option in options if not _is_marker(option["key"])]
     elif entry["type"] == "COMBO":
-        _add_choices(entry, cast("list[Json]", choices or []))
+        _add_choices(entry, _items("choices", choices))
     template = facts.get("template")
     if isinstance(template, dict):
         if entry["type"] == "COMFY_AUTOGROW_V3":
@@ -228,12 +229,11 @@ def _is_marker(value: Json) -> bool:
 
 
 def _option(raw: JsonObject) -> JsonObject:
-    inputs = cast("dict[str, JsonObject]", raw.get("inputs") or {})
-    return {"key": raw["key"], "inputs": cast("list[Json]", list(_section_inputs(inputs)))}
+    return {"key": raw["key"], "inputs": [*_section_inputs(object_of("inputs", raw.get("inputs") or {}), {})]}
 
 
 def _autogrow(template: JsonObject) -> JsonObject:
-    element = next(_section_inputs(cast("dict[str, JsonObject]", template["input"])), None)
+    element = next(_section_inputs(object_of("input", template["input"]), {}), None)
     if element is None:
         raise ValueError("an input of it grows, but by no input")
     names = template.get("names")

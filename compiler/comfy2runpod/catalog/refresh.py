@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from comfy2runpod.catalog.classes import UNKNOWN_FOLDER, Catalog
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.folders import MODEL_EXTENSIONS
+from comfy2runpod.catalog.node_class import UNKNOWN_FOLDER
 from comfy2runpod.catalog.object_info import class_entry
+from comfy2runpod.json_parts import array_of, object_of, objects_of, texts_of
 from comfy2runpod_contract.json_types import Json, JsonObject
 
 Folders: TypeAlias = tuple[str, ...]
@@ -70,7 +72,7 @@ class _Files:
             for path, spec in _combos(known.raw(name) or {}):
                 folders = _folders(spec)
                 if folders:
-                    self._extensions.setdefault(folders, tuple(cast("list[str]", spec["extensions"])))
+                    self._extensions.setdefault(folders, texts_of("extensions", spec["extensions"]))
                     self._by_name[path].add(folders)
 
     def learn(self, name: str, entry: JsonObject) -> None:
@@ -102,7 +104,7 @@ class _Files:
             folders = self._folder_of(path, spec, files)
             if files or folders != (UNKNOWN_FOLDER,):
                 taken = set(files)
-                kept = [c for c in cast("list[Json]", spec["choices"]) if not (isinstance(c, str) and c in taken)]
+                kept = [c for c in array_of("choices", spec["choices"]) if not (isinstance(c, str) and c in taken)]
                 if folders != (UNKNOWN_FOLDER,):
                     # In no folder that is known they may be a list that the class itself has.
                     _drop_default(spec, files)
@@ -146,23 +148,23 @@ class _Files:
             extensions.update(MODEL_EXTENSIONS)
         spec["choices"] = words
         spec["folders"] = [*folders]
-        spec["extensions"] = cast("list[Json]", sorted({*self._extensions.get(folders, ()), *extensions}))
+        spec["extensions"] = [*sorted({*self._extensions.get(folders, ()), *extensions})]
 
 
 def _combos(entry: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     """Every input with choices, dynamic and growing ones' too, under its path."""
-    waiting = [("", cast("list[JsonObject]", entry.get("inputs") or []))]
+    waiting = [("", objects_of("inputs", entry.get("inputs")))]
     while waiting:
         prefix, inputs = waiting.pop()
         for spec in inputs:
             path = f"{prefix}{spec['name']}"
             if "choices" in spec:
                 yield path, spec
-            options = cast("list[JsonObject]", spec.get("options") or [])
-            waiting.extend((f"{path}.{one['key']}.", cast("list[JsonObject]", one["inputs"])) for one in options)
-            grow = cast("JsonObject | None", spec.get("autogrow"))
-            if grow is not None:
-                waiting.append((f"{path}.", [cast(JsonObject, grow["element"])]))
+            options = objects_of("options", spec.get("options"))
+            waiting.extend((f"{path}.{one['key']}.", objects_of("inputs", one["inputs"])) for one in options)
+            grow = spec.get("autogrow")
+            if isinstance(grow, dict):
+                waiting.append((f"{path}.", [object_of("the input that grows", grow["element"])]))
 
 
 def _drop_default(spec: JsonObject, files: list[str]) -> None:
@@ -172,8 +174,8 @@ def _drop_default(spec: JsonObject, files: list[str]) -> None:
 
 
 def _folders(spec: JsonObject) -> Folders:
-    return tuple(cast("list[str]", spec.get("folders") or []))
+    return texts_of("folders", spec.get("folders"))
 
 
 def _choices(spec: JsonObject) -> Iterator[str]:
-    return (choice for choice in cast("list[Json]", spec["choices"]) if isinstance(choice, str))
+    return (choice for choice in array_of("choices", spec["choices"]) if isinstance(choice, str))

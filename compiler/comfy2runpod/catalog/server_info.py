@@ -6,9 +6,9 @@ For whatever speaks to an editor or a client in a server's place. Descriptions a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import cast
 
-from comfy2runpod.catalog.classes import DYNAMIC_COMBO, MATCHES_INPUT, Catalog, InputSpec, NodeClass
+from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.node_class import DYNAMIC_COMBO, MATCHES_INPUT, InputSpec, NodeClass
 from comfy2runpod_contract.json_types import Json, JsonObject
 
 Files = Callable[[str], Iterable[str]]
@@ -97,8 +97,8 @@ def _spec(spec: InputSpec, files: Files) -> list[Json]:
         ]
     elif spec.autogrow is not None:
         grow = spec.autogrow
-        element = cast(Json, _sections([grow.element], [], files))
-        facts["template"] = {"input": element, "names": list(grow.names), "min": grow.minimum}
+        element = _sections([grow.element], [], files)
+        facts["template"] = {"input": element, "names": [*grow.names], "min": grow.minimum}
     elif spec.match_template is not None:
         facts["template"] = {"template_id": spec.match_template, "allowed_types": kind}
         kind = MATCHES_INPUT

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from comfy2runpod.catalog.classes import UNKNOWN_FOLDER, Catalog, InputSpec, NodeClass
+from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.node_class import UNKNOWN_FOLDER, InputSpec, NodeClass
 from comfy2runpod.diagnostics import shorten, show
 from comfy2runpod_contract.json_types import Json, JsonObject
 

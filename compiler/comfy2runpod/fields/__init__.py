@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.fields.base import FieldBase
 from comfy2runpod.fields.boolean import BooleanField
 from comfy2runpod.fields.choice import ChoiceField

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.fields.draft import Draft
 from comfy2runpod.fields.note import NoteKey

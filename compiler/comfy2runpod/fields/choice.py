@@ -8,7 +8,7 @@ from itertools import islice
 from typing import ClassVar, Self
 
 from comfy2runpod import note_forms
-from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.diagnostics import shorten
 from comfy2runpod.fields.base import FieldBase
 from comfy2runpod.fields.draft import Draft

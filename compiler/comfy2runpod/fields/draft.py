@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypedDict
 
 from comfy2runpod.amounts import LARGEST_WHOLE, decimal_number, whole_number
-from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.expressions.bounds import Work, first_fault

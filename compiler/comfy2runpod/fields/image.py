@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from comfy2runpod import note_forms
-from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.catalog.folders import INPUT_FOLDER
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.errors.optional_images import ImageNotRequired

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.fields.base import FieldBase, bounds
 from comfy2runpod.fields.draft import Draft
 from comfy2runpod.fields.note import DEFAULT, MAXIMUM, MINIMUM

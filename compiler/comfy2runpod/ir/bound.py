@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from comfy2runpod.catalog.classes import InputSpec, NodeClass
+from comfy2runpod.catalog.node_class import InputSpec, NodeClass
 from comfy2runpod.diagnostics import Locus
 from comfy2runpod.diagnostics.cut import Cut
 from comfy2runpod.ir.document import ModelRef

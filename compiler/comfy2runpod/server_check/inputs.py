@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from comfy2runpod.catalog.classes import DYNAMIC_COMBO, MATCHES_INPUT, InputSpec
 from comfy2runpod.catalog.folders import COMFYUI_MODEL_EXTENSIONS, INPUT_FOLDERS
+from comfy2runpod.catalog.node_class import DYNAMIC_COMBO, MATCHES_INPUT, InputSpec
 from comfy2runpod_contract.json_types import Json
 
 # The names of the files in a folder; None if they are not known, and any plausible name is accepted.

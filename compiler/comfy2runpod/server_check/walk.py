@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.facts.kinds import OwnCheck
+from comfy2runpod.catalog.node_class import InputSpec, NodeClass
 from comfy2runpod.ir.prompt import Prompt
 from comfy2runpod.server_check.faults import CheckRaised, NodeFault, PromptFault, Verdict
 from comfy2runpod.server_check.inputs import (

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar, cast
 
 from comfy2runpod.amounts import LARGEST_COUNT
-from comfy2runpod.catalog.classes import MATCHES_INPUT, NodeClass, OutputSpec
 from comfy2runpod.catalog.facts.sizes import Sizes
+from comfy2runpod.catalog.node_class import MATCHES_INPUT, NodeClass, OutputSpec
 from comfy2runpod.shapes.values import (
     AudioLatent,
     AVLatent,

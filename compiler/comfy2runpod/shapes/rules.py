@@ -12,8 +12,8 @@ import math
 from collections.abc import Mapping
 from functools import lru_cache
 
-from comfy2runpod.catalog.classes import NodeClass
 from comfy2runpod.catalog.facts.sizes import SizeRule, Sizes
+from comfy2runpod.catalog.node_class import NodeClass
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
 from comfy2runpod.shapes.evaluate import MOST_CHARACTERS, Inputs, Rule, RuleMaker
 from comfy2runpod.shapes.images import IMAGES

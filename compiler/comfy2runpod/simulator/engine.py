@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from comfy2runpod.catalog.classes import Catalog, NodeClass
+from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.node_class import NodeClass
 from comfy2runpod.ir.prompt import Prompt, PromptNode, as_link, prompt_to_json
 from comfy2runpod.server_check import converted
 from comfy2runpod.shapes.evaluate import EvaluatedValue, Inputs, evaluate

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias, assert_never
 
-from comfy2runpod.catalog.classes import NodeClass
+from comfy2runpod.catalog.node_class import NodeClass
 from comfy2runpod.shapes.rules import UNKNOWN_TEXT, shown_text
 from comfy2runpod.shapes.values import Clip, Constant, Images, Shape, Sound, Value
 from comfy2runpod.simulator.media import save_animation, save_image, save_shape, save_sound, save_video

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
-from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass
+from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.node_class import InputSpec, NodeClass
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.errors import bind as errors

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
 
-from comfy2runpod.catalog.classes import MATCHES_INPUT, Catalog
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.facts.kinds import Virtual
+from comfy2runpod.catalog.node_class import MATCHES_INPUT
 from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.diagnostics.cut import CutBy
 from comfy2runpod.editor import EditorProfile, types_fit

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from comfy2runpod.catalog.classes import DYNAMIC_COMBO, Catalog
+from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.node_class import DYNAMIC_COMBO
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus
 from comfy2runpod.diagnostics.cut import Cut, CutBy
 from comfy2runpod.editor import EditorProfile

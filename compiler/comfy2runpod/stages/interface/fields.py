@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.expressions.bounds import Work

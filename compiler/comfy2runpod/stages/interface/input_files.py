@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from comfy2runpod.catalog.classes import InputSpec
 from comfy2runpod.catalog.folders import INPUT_FOLDERS
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.fields import Field, is_file, kind_of

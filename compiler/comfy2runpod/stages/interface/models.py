@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from comfy2runpod.catalog.classes import UNKNOWN_FOLDER, Catalog
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.folders import INPUT_FOLDERS, MODEL_EXTENSIONS
+from comfy2runpod.catalog.node_class import UNKNOWN_FOLDER
 from comfy2runpod.diagnostics import Collector, Locus, nearest
 from comfy2runpod.errors import models as errors
 from comfy2runpod.ir.annotation import Annotation

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
-from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.diagnostics import Suggestions
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.flat import Exposed

@@ -11,8 +11,9 @@ from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
 
-from comfy2runpod.catalog.classes import Catalog, InputSpec
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.facts.kinds import Saves
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, nearest
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.expressions.bounds import Work

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from comfy2runpod.catalog.classes import Catalog, InputSpec
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.facts.kinds import Virtual
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.document import Canvas, Document, GraphNode, LinkId, NodeId, Subgraph
 from comfy2runpod.stages.widgets.assign import CONTROL_WORDS

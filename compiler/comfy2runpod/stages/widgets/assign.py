@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from comfy2runpod.catalog.classes import InputSpec, NodeClass
 from comfy2runpod.catalog.facts.kinds import OwnChoices
+from comfy2runpod.catalog.node_class import InputSpec, NodeClass
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod_contract.json_types import Json
 

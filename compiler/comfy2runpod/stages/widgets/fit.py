@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from comfy2runpod.catalog.classes import DYNAMIC_COMBO, InputSpec, NodeClass
+from comfy2runpod.catalog.node_class import DYNAMIC_COMBO, InputSpec, NodeClass
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.stages.widgets.assign import CONTROL_WORDS, Assigned, Place, PlaceKind, assign
 from comfy2runpod.stages.widgets.numbers import as_number

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
-from comfy2runpod.catalog.classes import InputSpec
+from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod_contract.json_types import Json
 
 NUMBERS = frozenset({"INT", "FLOAT"})

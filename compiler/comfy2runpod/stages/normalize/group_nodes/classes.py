@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from comfy2runpod.catalog.classes import Catalog, InputSpec, NodeClass, OutputSpec, slots_of, types_of
+from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.facts.kinds import Virtual
+from comfy2runpod.catalog.node_class import InputSpec, NodeClass, OutputSpec, slots_of, types_of
 from comfy2runpod.catalog.slots import declared_slots
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.document import GraphNode, GroupDefinition, GroupLink
