@@ -17,6 +17,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from comfy2runpod_contract.json_types import Json, JsonObject
+from comfy2runpod_contract.media import MEDIA_TYPE
 from comfy2runpod_contract.texts import one_line, visible
 
 _WIDTH = 120
@@ -83,6 +84,28 @@ def word(text: str) -> Word:
     """
     if re.fullmatch(r"[A-Za-z0-9_.][A-Za-z0-9_.+/\[\]-]*", text) is None:
         raise NotQuotable(f"{text!r} is no plain word")
+    return Word(text)
+
+
+def media_type(text: str) -> Word:
+    """A media type; anything else is refused.
+
+    Raises:
+        NotQuotable: it is written otherwise.
+    """
+    if MEDIA_TYPE.fullmatch(text) is None:
+        raise NotQuotable(f"{text!r} is no media type")
+    return Word(text)
+
+
+def commit(text: str) -> Word:
+    """The hash of a commit; anything else is refused.
+
+    Raises:
+        NotQuotable: it is no hexadecimal number of 40 or 64 digits.
+    """
+    if re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", text) is None:
+        raise NotQuotable(f"{text!r} is no commit")
     return Word(text)
 
 
@@ -292,10 +315,12 @@ FILTERS: Mapping[str, object] = {
     "block_comment": block_comment,
     "camel": camel,
     "comment": comment,
+    "commit": commit,
     "docstring": docstring,
     "json": script,
     "label": label,
     "markdown": markdown,
+    "media_type": media_type,
     "n8n": n8n_json,
     "name": name,
     "prose": prose,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +32,8 @@ FILE_ENDINGS: Mapping[str, str] = {
 OTHER_ENDING = ".bin"
 # Of a file whose content is none of these.
 OTHER_TYPE = "application/octet-stream"
+# What a media type is written as, without parameters.
+MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,60}")
 
 
 def file_ending(media_type: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from comfy2runpod.for_people import ForPeople
-from comfy2runpod.quoting import Python, python_list, python_source, word
+from comfy2runpod.quoting import Python, media_type, python_list, python_source
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.media import ADDRESS_KEYS, FILE_MEASURES, Measure, MediaKind, media_facts
 
@@ -115,7 +115,7 @@ class FileOutput(OutputBase):
 
     def data_text(self) -> str:
         """The kind, and its type."""
-        return f"The {self.kind.value} ({word(self.media_type)}), base64."
+        return f"The {self.kind.value} ({media_type(self.media_type)}), base64."
 
     def address_schemas(self) -> JsonObject:
         """Where the file is, and how long."""

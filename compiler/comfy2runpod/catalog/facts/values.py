@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
 from typing import TypeVar
 
 from comfy2runpod_contract.json_types import Json, JsonObject, json_type
+from comfy2runpod_contract.media import MEDIA_TYPE
 from comfy2runpod_contract.texts import is_plain
 
 _MOST_NAMES = 1_000
 _LONGEST_NAME = 200
 _LONGEST_TEXT = 500
 _LARGEST_SIDE = 100_000
-_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,60}")
 
 EnumT = TypeVar("EnumT", bound=Enum)
 
@@ -131,7 +130,7 @@ class Fields:
     def media_type(self, key: str) -> str:
         """A media type, such as image/png."""
         word = self.name(key)
-        if not _MEDIA_TYPE.fullmatch(word):
+        if not MEDIA_TYPE.fullmatch(word):
             raise self._bad(key, f"is {quoted(word)}, which is no media type")
         return word
 

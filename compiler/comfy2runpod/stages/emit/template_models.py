@@ -11,7 +11,7 @@ from comfy2runpod.fields import Field, Target
 from comfy2runpod.fields.base import Marker
 from comfy2runpod.ir.interface import Interface, Removal, Rewrite, Variant
 from comfy2runpod.outputs import Output
-from comfy2runpod.quoting import Python, name, python_list, python_source, python_text
+from comfy2runpod.quoting import Python, media_type, name, python_list, python_source, python_text
 from comfy2runpod_contract import messages
 from comfy2runpod_contract.media import media_facts
 
@@ -133,7 +133,8 @@ def output_view(output: Output) -> OutputView:
         description=output.description,
         handler_class=media_facts(output.kind).output_class,
         arguments=output.runtime_arguments(),
-        media_type=output.media_type,
+        # A text again: each template quotes it in its own language.
+        media_type=str(media_type(output.media_type)),
         kind=output.kind.value,
         is_file=output.is_file,
         data_key=output.data_key,
