@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from comfy2runpod.catalog.carried import carried_catalogs
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus, show
 from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
@@ -259,7 +260,9 @@ def _compile(document: Document, catalog: Catalog, options: Options, lock: tuple
     without = [_without(item, converted.normal, catalog, profile, options) for item in omissions]
     variants = make_variants(converted.graph, interface, annotation, without)
     interface = merge_lock(interface, lock)
-    files = emit(interface, converted.graph.prompt(), variants)
+    prompt = converted.graph.prompt()
+    used = carried_catalogs(catalog, (node.class_type for node in prompt.values()))
+    files = emit(interface, prompt, variants, used)
     verify(files)
     of_packs = warn_of_packs(document, converted.graph, catalog)
     return CompileResult(interface, variants, files, (*converted.warnings, *of_interface, *of_packs))

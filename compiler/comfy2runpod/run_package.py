@@ -16,10 +16,10 @@ from typing import cast
 
 import httpx
 
-from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.errors.files import CannotRun
 from comfy2runpod.job_process import Listener, run_job
+from comfy2runpod.read_files import package_catalog
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import file_ending
 from comfy2runpod_contract.scratch import scratch_folder
@@ -53,15 +53,18 @@ def run_package(
     Args:
         package: the package's folder.
         job_input: what a job's `input` holds.
-        comfyui: the URL of a ComfyUI; None starts the simulator.
+        comfyui: the URL of a ComfyUI; None starts the simulator, with the node packs' classes and facts that the
+            package carries.
         listener: is told how far it is, and what the worker logs.
         verbose: whether the worker logs all, and not only what its answer does not say.
 
     Raises:
+        CompileError: what it carries of node packs is not a catalog.
         RunError: there is no package, or it does not start.
+        UnreachableError: what it carries of node packs cannot be read.
     """
     check_package(package)
-    with _comfyui(comfyui) as (url, unknown), scratch_folder("run") as folder:
+    with _comfyui(comfyui, package) as (url, unknown), scratch_folder("run") as folder:
         given, taken = folder / "input.json", folder / "answer.json"
         given.write_text(json.dumps(job_input), encoding="utf-8")
         command = [sys.executable, "-m", "comfy2runpod_runtime.run_once", str(package)]
@@ -112,14 +115,14 @@ def output_names(package: Path) -> frozenset[str]:
 
 
 @contextmanager
-def _comfyui(url: str | None) -> Iterator[tuple[str, Callable[[], tuple[str, ...]]]]:
+def _comfyui(url: str | None, package: Path) -> Iterator[tuple[str, Callable[[], tuple[str, ...]]]]:
     """A ComfyUI's URL, and what says which sizes the simulator does not know."""
     if url is not None:
         yield url, tuple
         return
     from comfy2runpod.simulator import running_simulator  # noqa: PLC0415 - media libraries, which only this needs
 
-    with running_simulator(load_catalog()) as simulator:
+    with running_simulator(package_catalog(package)) as simulator:
         yield (
             simulator.url,
             lambda: tuple(f"node {size.node_id} ({size.class_type}): {size.why}" for size in simulator.unknown_sizes()),

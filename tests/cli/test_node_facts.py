@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -191,6 +192,96 @@ def test_a_packs_facts_beside_a_graph_count_as_shipped_ones_do(tmp_path: Path, *
     # The worker names the files by the input that the fact says.
     handler = (tmp_path / "out" / "made_up" / "patch.py").read_text(encoding="utf-8")
     assert '"name"' in handler
+
+
+# The image is as wide as its number says.
+SIZES: list[dict[str, Any]] = [
+    {"fact": "sizes", "classes": ["MadeUpNumber", "MadeUpElsewhere"], "rule": "value", "input": "number"},
+    {"fact": "sizes", "classes": ["MadeUpImage"], "rule": "empty_image"},
+    {"fact": "sizes", "classes": ["MadeUpElsewhere"], "rule": "mesh"},
+    {"fact": "no_control", "beginning": ["MadeUpN"]},
+]
+
+
+def run(folder: Path) -> Done:
+    given = json.dumps({"size": 161})
+    return comfy2runpod("run", folder / "out" / "made_up", "--input", given, "-o", folder / "answer")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_package_carries_its_nodes_and_facts_and_runs_where_the_graph_is_not(tmp_path: Path, *, apart: bool) -> None:
+    done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), [*map(row, [*FACTS, *SIZES])], apart=apart)
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(tmp_path / "catalog")
+    ran = run(tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    answer = json.loads((tmp_path / "answer" / "response.json").read_text("utf-8"))
+    assert (answer["width"], answer["height"], answer["media_type"]) == (161, 96, "image/webp")
+    assert "SIZE NOT KNOWN" not in ran.stdout
+
+
+@pytest.mark.slow
+def test_a_node_whose_sizes_nothing_tells_runs_at_a_size_that_is_said_to_be_unknown(tmp_path: Path) -> None:
+    done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), [*map(row, FACTS)])
+    assert done.returncode == 0, done.stderr
+    ran = run(tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "SIZE NOT KNOWN" in ran.stdout
+
+
+def test_a_package_carries_only_what_its_prompt_uses(tmp_path: Path) -> None:
+    done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), [*map(row, [*FACTS, *SIZES])], "1.4.0")
+    assert done.returncode == 0, done.stderr
+    assert set(made(tmp_path, "catalog/classes.json")["classes"]) == {"MadeUpImage", "MadeUpNumber", "MadeUpSave"}
+    facts = made(tmp_path, "catalog/facts-0001.json")
+    assert (facts["pack"], facts["version"]) == (PACK, "1.4.0")
+    told = [(one["fact"], one.get("classes")) for one in facts["facts"]]
+    # Neither the editor's own nodes nor another class's facts; a type's and a part of a name's stay.
+    assert told == [
+        ("saves", ["MadeUpSave"]),
+        ("value_node", ["MadeUpNumber"]),
+        ("extra_widgets", ["MadeUpImage"]),
+        ("renamed_input", ["MadeUpImage"]),
+        ("widget_type", None),
+        ("sizes", ["MadeUpNumber"]),
+        ("sizes", ["MadeUpImage"]),
+        ("no_control", None),
+    ]
+
+
+def test_a_package_of_comfyuis_own_nodes_carries_nothing(tmp_path: Path) -> None:
+    (tmp_path / "catalog").mkdir()
+    told = {"pack": PACK, "facts": [*map(row, [*FACTS, *SIZES])]}
+    (tmp_path / "catalog" / f"{PACK}.json").write_text(json.dumps({"classes": CLASSES, **told}), encoding="utf-8")
+    (tmp_path / "made_up.json").write_bytes(GRAPH.read_bytes())
+    assert comfy2runpod("compile", tmp_path / "made_up.json", "-o", tmp_path / "out").returncode == 0
+    assert not list(tmp_path.glob("out/*/catalog"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("classes.json", "{", "bad-catalog"),
+        ("facts-0001.json", '{"pack": "x", "facts": [{}]}', "bad-node-facts"),
+        ("other.json", None, "cannot-read"),
+    ],
+)
+def test_what_a_package_carries_is_checked_as_any_catalog(
+    tmp_path: Path, name: str, content: str | None, says: str
+) -> None:
+    done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), [*map(row, FACTS)])
+    assert done.returncode == 0, done.stderr
+    place = tmp_path / "out" / "made_up" / "catalog" / name
+    if content is None:
+        os.mkfifo(place)
+    else:
+        place.write_text(content, encoding="utf-8")
+    ran = run(tmp_path)
+    assert ran.returncode == (3 if content is None else 1)
+    assert f"error[{says}]" in ran.stderr
+    assert name in ran.stderr
+    assert not (tmp_path / "answer").exists()
 
 
 def test_a_save_node_that_leaves_no_doubt_needs_no_fact(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from comfy2runpod.author.graph_edit import NoteText, note_of, with_note
 from comfy2runpod.author.note_changes import NoteChanges, change_note
 from comfy2runpod.author.yaml_edit import NothingThereError, YamlEditError
 from comfy2runpod.cli.annotate_arguments import entry_change, key_path, value_change
-from comfy2runpod.cli.graphs import Settings, graph_options, lock_of, read_graph, shown
+from comfy2runpod.cli.graphs import Settings, graph_options, lock_of, read_graph
 from comfy2runpod.cli.report import format_option, reporting
 from comfy2runpod.diagnostics import CompileError, Locus, nearest
 from comfy2runpod.errors.annotate import CannotChangeNote, NothingToRemove
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.pipeline import compile_graph
+from comfy2runpod.read_files import shown
 from comfy2runpod.stages.load import load
 from comfy2runpod.write import Replaceable, write_bytes
 

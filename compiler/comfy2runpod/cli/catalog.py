@@ -13,7 +13,7 @@ from comfy2runpod.catalog.layers import is_of_a_pack, pack_folder
 from comfy2runpod.catalog.object_info import MAX_ANSWER, catalog_json, parse_answer
 from comfy2runpod.catalog.refresh import Refreshed, refresh
 from comfy2runpod.catalog.text import class_json, class_text
-from comfy2runpod.cli.graphs import catalog_option, layered_catalog, read_file, shown
+from comfy2runpod.cli.graphs import catalog_option
 from comfy2runpod.cli.progress import progress
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
@@ -24,6 +24,7 @@ from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError, near
 from comfy2runpod.editor import PROFILES, profile_of_version
 from comfy2runpod.errors.catalog import BadObjectInfo, NoSuchClass, NoSuchPack
 from comfy2runpod.json_text import json_document
+from comfy2runpod.read_files import layered_catalog, read_file, shown
 from comfy2runpod.write import write_text
 from comfy2runpod_contract.json_types import JsonObject
 

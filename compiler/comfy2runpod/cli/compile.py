@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from comfy2runpod.cli.compiled import next_steps, size_warnings, summary
-from comfy2runpod.cli.graphs import Settings, graph_files, graph_options, graphs_argument, lock_of, read_graph, shown
+from comfy2runpod.cli.graphs import Settings, graph_files, graph_options, graphs_argument, lock_of, read_graph
 from comfy2runpod.cli.ignored import ignored_note
 from comfy2runpod.cli.report import Reporter, format_option, reporting
 from comfy2runpod.cli.say import say
@@ -19,6 +19,7 @@ from comfy2runpod.hub import lock_models
 from comfy2runpod.json_text import json_document
 from comfy2runpod.model_lock import lock_text
 from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, lock_path, prompt_of_file
+from comfy2runpod.read_files import shown
 from comfy2runpod.write import write_package, write_text
 
 

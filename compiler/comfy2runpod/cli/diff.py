@@ -13,7 +13,7 @@ from comfy2runpod.author.contract import FILES, Contract, contract_of
 from comfy2runpod.author.contract_diff import Change, diff_contracts
 from comfy2runpod.catalog.text import aligned
 from comfy2runpod.cli.exits import REFUSED
-from comfy2runpod.cli.graphs import Settings, graph_options, graphs_in, lock_of, read_file, shown
+from comfy2runpod.cli.graphs import Settings, graph_options, lock_of
 from comfy2runpod.cli.packages import MARKER, package_folders
 from comfy2runpod.cli.progress import Steps, progress
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
@@ -22,6 +22,7 @@ from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.diagnostics import CompileError, Diagnostic
 from comfy2runpod.json_text import json_document
 from comfy2runpod.pipeline import compile_graph
+from comfy2runpod.read_files import graphs_in, read_file, shown
 from comfy2runpod_contract.json_types import Json
 
 

@@ -9,12 +9,13 @@ import click
 from comfy2runpod.author.inspection import inspect_graph
 from comfy2runpod.author.inspection_text import inspection_json, inspection_text
 from comfy2runpod.cli.exits import REFUSED
-from comfy2runpod.cli.graphs import Settings, graph_options, read_file, shown
+from comfy2runpod.cli.graphs import Settings, graph_options
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.diagnostics import Severity
 from comfy2runpod.json_text import json_document
+from comfy2runpod.read_files import read_file, shown
 
 
 @click.command("inspect")

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from comfy2runpod import __version__
-from comfy2runpod.cli.graphs import read_file, shown
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError
 from comfy2runpod.docs_site import ASSETS, NEEDED, PackageDocs, package_docs
 from comfy2runpod.errors.files import CannotRead, NotAPackage, OtherVersion
+from comfy2runpod.read_files import read_file, shown
 from comfy2runpod_contract.version import CONTRACT
 
 # The file by which a package is recognised when reading. It does not allow us to overwrite the folder.

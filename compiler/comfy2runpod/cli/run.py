@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from comfy2runpod.cli.exits import REFUSED, UNREACHABLE
-from comfy2runpod.cli.graphs import read_file, shown
 from comfy2runpod.cli.progress import Steps, progress
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
 from comfy2runpod.cli.say import say
@@ -24,6 +23,7 @@ from comfy2runpod.errors.files import BadInputArgument, CannotRead, JobFailed, N
 from comfy2runpod.job_input import input_and_rest
 from comfy2runpod.job_process import Listener, Update
 from comfy2runpod.json_text import json_document
+from comfy2runpod.read_files import read_file, shown
 from comfy2runpod.strict_json import strict_json
 from comfy2runpod_contract.json_types import Json, JsonObject
 

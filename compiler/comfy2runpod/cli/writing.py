@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.cli.graphs import shown
 from comfy2runpod.cli.report import Command
 from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.errors.files import Overwritten, StillThere
+from comfy2runpod.read_files import shown
 from comfy2runpod.write import Replaceable, Written
 from comfy2runpod_contract.json_types import JsonObject
 

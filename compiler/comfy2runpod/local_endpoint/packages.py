@@ -9,6 +9,7 @@ from pathlib import Path
 from comfy2runpod.diagnostics import Locus
 from comfy2runpod.errors.files import CannotRun
 from comfy2runpod.quoting import plain
+from comfy2runpod.read_files import catalogs_in
 from comfy2runpod.run_package import RunError
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 
@@ -17,12 +18,13 @@ _HUB_TESTS = ".runpod/tests.json"
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A compiled package on disk."""
+    """A compiled package on disk. `catalogs` are the files with what it carries of node packs."""
 
     folder: Path
     title: str
     description: str
     execution_seconds: float
+    catalogs: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
@@ -47,7 +49,7 @@ def read_package(folder: Path) -> Package:
         title, description = str(info["title"]), plain(str(info["description"]))
     except (OSError, ValueError, KeyError, TypeError):
         raise RunError(CannotRun(at=Locus(folder.as_posix()), problem="its docs/openapi.json cannot be read")) from None
-    return Package(place, title, description, _execution_seconds(place))
+    return Package(place, title, description, _execution_seconds(place), catalogs_in(place))
 
 
 def _execution_seconds(place: Path) -> float:

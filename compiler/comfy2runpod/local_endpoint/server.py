@@ -11,13 +11,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.local_endpoint.connection_limits import CLIENT_ERRORS, ConnectionLimits, http_log
 from comfy2runpod.local_endpoint.jobs import Jobs
 from comfy2runpod.local_endpoint.operations import Handler, Operations, refusal
 from comfy2runpod.local_endpoint.packages import Package, read_package
 from comfy2runpod.local_endpoint.webhooks import Webhooks
 from comfy2runpod.local_endpoint.worker import Worker
+from comfy2runpod.read_files import package_catalog
 
 # The default API key: callers send `Authorization: Bearer local`.
 API_KEY = "local"
@@ -32,7 +32,7 @@ class LocalServer:
         packages: the packages.
         host: the address to listen on.
         port: the port; 0 for any free one.
-        comfyui: the URL of a ComfyUI; None starts the simulator.
+        comfyui: the URL of a ComfyUI; None starts the simulator, one more for each package that carries node packs.
         api_key: what callers must send as bearer token.
         seconds_per_step: how long a sampling step of the simulator takes.
         worker_log: a file for the workers' output; None for standard error.
@@ -58,14 +58,18 @@ class LocalServer:
         """Starts the server. Workers start with their first job.
 
         Raises:
+            CompileError: what a package carries of node packs is not a catalog.
             OSError: the address is not available.
         """
         async with AsyncExitStack() as stack:
-            comfyui = self.comfyui
-            if comfyui is None:
-                comfyui = await stack.enter_async_context(_simulator(self.seconds_per_step))
             app = web.Application(middlewares=[self._middleware])
+            simulators: dict[tuple[Path, ...], str] = {}
             for package in self.packages:
+                comfyui = self.comfyui or simulators.get(package.catalogs)
+                if comfyui is None:
+                    # Packages may carry different releases of one node pack.
+                    simulator = _simulator(package, self.seconds_per_step)
+                    comfyui = simulators[package.catalogs] = await stack.enter_async_context(simulator)
                 await self._add(package, comfyui, app, stack)
             for path, (media_type, content) in self.pages.items():
                 app.router.add_get(f"/{path}", _page(media_type, content))
@@ -212,11 +216,11 @@ def running_endpoint(endpoint: LocalEndpoint | LocalServer) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def _simulator(seconds_per_step: float) -> AsyncIterator[str]:
+async def _simulator(package: Package, seconds_per_step: float) -> AsyncIterator[str]:
     """Runs a simulator on a thread, so that making media does not block the queue."""
     from comfy2runpod.simulator import running_simulator  # noqa: PLC0415 - imports media libraries
 
-    with running_simulator(load_catalog(), seconds_per_step=seconds_per_step) as simulator:
+    with running_simulator(package_catalog(package.folder), seconds_per_step=seconds_per_step) as simulator:
         yield simulator.url
 
 

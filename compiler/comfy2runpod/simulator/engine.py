@@ -190,13 +190,15 @@ class Engine:
                 saved = await asyncio.to_thread(self._save, node_class, given, mark)
                 if saved is not None and doubt is not None:
                     self.unknown[node_id] = UnknownSize(node_id, node.class_type, doubt)
-        except NodeError as error:
+        except Exception as error:
+            # As in ComfyUI: whatever a node raises is the failure of its prompt, and the queue goes on.
+            failure = error if isinstance(error, NodeError) else NodeError(type(error).__name__, str(error))
             detail: JsonObject = {
                 "node_id": node_id,
                 "node_type": node.class_type,
                 "executed": list(values),
-                "exception_message": error.message,
-                "exception_type": error.exception_type,
+                "exception_message": failure.message,
+                "exception_type": failure.exception_type,
                 "traceback": [],
                 "current_inputs": {},
                 "current_outputs": [],

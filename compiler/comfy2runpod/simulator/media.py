@@ -11,6 +11,7 @@ from typing import cast
 
 import av
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from comfy2runpod.ir.prompt import Prompt
@@ -138,17 +139,25 @@ def _sound_stream(container: av.container.OutputContainer, sound: Sound | None) 
 
 def _frames(images: Images, mark: bytes) -> list[av.VideoFrame]:
     pixels = np.asarray(_image(images.width, images.height, mark))
+    if images.width % 2 or images.height % 2:
+        # The planes of yuv420p, which are quicker to draw on, have no array at an odd width or height.
+        return [_frame(_with_bar(pixels, images, index), "rgb24", index) for index in range(images.frames)]
     still = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
-    base = still.to_ndarray()
-    frames = []
-    for index in range(images.frames):
-        image = base.copy()
-        left = index * max(1, images.width - _BAR) // max(1, images.frames - 1)
-        image[: images.height, left : left + _BAR] = 235
-        frame = av.VideoFrame.from_ndarray(image, format="yuv420p")
-        frame.pts = index
-        frames.append(frame)
-    return frames
+    base = still.to_ndarray().astype(np.uint8, copy=False)
+    return [_frame(_with_bar(base, images, index), "yuv420p", index) for index in range(images.frames)]
+
+
+def _with_bar(pixels: npt.NDArray[np.uint8], images: Images, index: int) -> npt.NDArray[np.uint8]:
+    image = pixels.copy()
+    left = index * max(1, images.width - _BAR) // max(1, images.frames - 1)
+    image[: images.height, left : left + _BAR] = 235
+    return image
+
+
+def _frame(pixels: npt.NDArray[np.uint8], form: str, index: int) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(pixels, format=form)
+    frame.pts = index
+    return frame
 
 
 def _samples(seconds: float, rate: int, mark: bytes) -> list[av.AudioFrame]:

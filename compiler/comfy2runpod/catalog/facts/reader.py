@@ -7,7 +7,7 @@ every row says where it was read and for which releases it holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from comfy2runpod.catalog.facts import kinds
 from comfy2runpod.catalog.facts.kinds import CheckKind, Fact, Virtual
@@ -15,7 +15,7 @@ from comfy2runpod.catalog.facts.releases import Releases
 from comfy2runpod.catalog.facts.sizes import SizeRule, Sizes
 from comfy2runpod.catalog.facts.values import BadFactsError, Fields, quoted
 from comfy2runpod.editor import PROFILES
-from comfy2runpod_contract.json_types import Json, json_type
+from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 from comfy2runpod_contract.media import MediaKind, media_facts
 
 MOST_ROWS = 5_000
@@ -31,7 +31,8 @@ class Row:
 
     A class is named in `classes`, or its name begins with one of `beginning` or has one of `containing` in it.
     `types` are the types of widgets, or the kinds of upload, that a fact is of which is of no class. `number` counts
-    the file's rows from 1, `kind` is the file's word for the kind of fact, and `pack` whose file it is.
+    the file's rows from 1, `kind` is the file's word for the kind of fact, and `pack` whose file it is. `stated` is the
+    row as the file has it, which a package carries along.
     """
 
     number: int
@@ -44,6 +45,7 @@ class Row:
     beginning: tuple[str, ...] = ()
     containing: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+    stated: JsonObject = field(default_factory=dict, repr=False, compare=False)
 
     def selects(self, class_type: str) -> bool:
         """Whether a class is selected by a part of its name."""
@@ -110,6 +112,7 @@ def _row(number: int, raw: Json, pack: str) -> Row:
         beginning=_once(row.names("beginning")),
         containing=_once(row.names("containing")),
         types=_once(row.names("types")),
+        stated=raw,
     )
     row.finish()
     of_types = isinstance(made.fact, (kinds.WidgetType, kinds.UploadButton, kinds.SavedType))

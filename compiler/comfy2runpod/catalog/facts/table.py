@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from importlib import resources
@@ -50,12 +50,14 @@ class NodeFacts:
     """The facts of several files, those of later ones over those of earlier ones.
 
     Args:
-        files: the files, ComfyUI's own first.
+        shipped: the files that come with the compiler, ComfyUI's own first.
         comfyui: the release of ComfyUI whose facts are asked for; "" where that is not known.
+        beside: the files of packs that are beside a graph.
     """
 
-    def __init__(self, files: Iterable[FactsFile], comfyui: str) -> None:
-        self._files = tuple(files)
+    def __init__(self, shipped: Iterable[FactsFile], comfyui: str, beside: tuple[FactsFile, ...] = ()) -> None:
+        self._shipped = tuple(shipped)
+        self._beside = beside
         self._comfyui = comfyui
         self._made: dict[str, ClassFacts] = {}
 
@@ -103,7 +105,7 @@ class NodeFacts:
         Raises:
             BadFactsError: a row is about what is ComfyUI's own.
         """
-        own = [row for shipped in self._files if shipped.pack == CORE for row in shipped.rows]
+        own = [row for shipped in self._shipped if shipped.pack == CORE for row in shipped.rows]
         own_types = {name for row in own for name in row.types}
         own_classes = {*core, *(name for row in own for name in row.classes)}
         for row in file.rows:
@@ -112,7 +114,19 @@ class NodeFacts:
             taken = taken or (set(filter(row.selects, own_classes)) if by_part else set())
             if taken:
                 raise BadFactsError(f"fact {row.number} is of {min(taken)}, which is ComfyUI's own")
-        return NodeFacts((*self._files, file), self._comfyui)
+        return NodeFacts(self._shipped, self._comfyui, (*self._beside, file))
+
+    def beside(self, class_types: Collection[str]) -> tuple[FactsFile, ...]:
+        """The files beside a graph, each with those rows alone that hold and are of these classes, or of a type."""
+        found = (replace(file, rows=tuple(self._rows_about(file, class_types))) for file in self._beside)
+        return tuple(file for file in found if file.rows)
+
+    def _rows_about(self, file: FactsFile, class_types: Collection[str]) -> Iterator[Row]:
+        for row in self._holding(file):
+            named = tuple(name for name in row.classes if name in class_types)
+            selected = any(map(row.selects, class_types)) if row.beginning or row.containing else False
+            if named or selected or row.types:
+                yield replace(row, classes=named)
 
     def _named(self, kind: type[object]) -> Iterator[str]:
         return (name for row in self._rows if isinstance(row.fact, kind) for name in row.classes)
@@ -120,12 +134,11 @@ class NodeFacts:
     @cached_property
     def _rows(self) -> tuple[Row, ...]:
         """The rows that hold for what they are about."""
-        return tuple(
-            row
-            for file in self._files
-            for row in file.rows
-            if row.releases.hold(self._comfyui if file.pack == CORE else file.version)
-        )
+        return tuple(row for file in (*self._shipped, *self._beside) for row in self._holding(file))
+
+    def _holding(self, file: FactsFile) -> Iterator[Row]:
+        version = self._comfyui if file.pack == CORE else file.version
+        return (row for row in file.rows if row.releases.hold(version))
 
     @cached_property
     def _widget_types(self) -> Mapping[str, WidgetType]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
+from types import MappingProxyType
 
 from comfy2runpod import __version__
+from comfy2runpod.catalog.carried import CATALOG_FOLDER
 from comfy2runpod.fields import Field
 from comfy2runpod.ir.interface import Interface, Model, Variant
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
@@ -86,13 +88,19 @@ _CLIENT_TS_MODULES = (
 )  # fmt: skip
 
 
-def emit(interface: Interface, prompt: Prompt, variants: Sequence[Variant]) -> dict[str, str | bytes]:
-    """The package's files. The same for the same interface, prompt, variants and installation.
+def emit(
+    interface: Interface,
+    prompt: Prompt,
+    variants: Sequence[Variant],
+    catalogs: Mapping[str, JsonObject] = MappingProxyType({}),
+) -> dict[str, str | bytes]:
+    """The package's files. The same for the same arguments and installation.
 
     Args:
         interface: what the endpoint takes and gives, and what it needs to run.
         prompt: the whole prompt.
         variants: what becomes of the prompt without optional images: fewer of them before more.
+        catalogs: what is known of the prompt's nodes of packs, by file name.
 
     Returns:
         Paths in the package, with their texts or bytes.
@@ -120,6 +128,7 @@ def emit(interface: Interface, prompt: Prompt, variants: Sequence[Variant]) -> d
         "docs/output.schema.json": _json(output_schema(interface)),
         "docs/openapi.json": _json(openapi(interface, example_input(interface))),
     }
+    files |= {f"{CATALOG_FOLDER}/{name}": _json(content) for name, content in catalogs.items()}
     return dict(sorted(files.items()))
 
 

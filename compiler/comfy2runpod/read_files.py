@@ -1,0 +1,114 @@
+"""Files that a person names, read within bounds: a file's bytes, the graphs in a folder, catalogs of node packs."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+from comfy2runpod.catalog.carried import CATALOG_FOLDER
+from comfy2runpod.catalog.classes import Catalog, load_catalog
+from comfy2runpod.catalog.layers import read_layer, with_layers
+from comfy2runpod.catalog.object_info import MAX_ANSWER
+from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
+from comfy2runpod.errors.files import CannotRead
+from comfy2runpod.read_json import MAX_BYTES, too_large
+from comfy2runpod.write import kind_of, written_by_us
+
+LOCK_SUFFIX = ".lock.json"
+
+
+def catalogs_in(folder: Path) -> tuple[Path, ...]:
+    """The catalogs beside a folder's graphs, or in a package, in the order in which they are laid over each other."""
+    return tuple(sorted((folder / CATALOG_FOLDER).glob("*.json")))
+
+
+@lru_cache(maxsize=4)
+def layered_catalog(files: tuple[Path, ...]) -> Catalog:
+    """The core's catalog with these files over it, in order; read once for all graphs of a command.
+
+    Raises:
+        CompileError: one is not a catalog.
+        UnreachableError: one cannot be read.
+    """
+    return _read_catalog(files)
+
+
+def package_catalog(package: Path) -> Catalog:
+    """The core's catalog with what a package carries of node packs: the classes in its prompt, and facts about them.
+
+    Raises:
+        CompileError: a file of the package's is not a catalog.
+        UnreachableError: one cannot be read.
+    """
+    return _read_catalog(catalogs_in(package))
+
+
+def _read_catalog(files: tuple[Path, ...]) -> Catalog:
+    return with_layers(load_catalog(), (read_layer(read_file(file, MAX_ANSWER), shown(file)) for file in files))
+
+
+def graphs_in(folder: Path) -> tuple[Path, ...]:
+    """The graphs directly in a folder, without files that our commands wrote there, such as a run's answer."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.is_file())
+    except OSError as error:
+        raise UnreachableError(CannotRead(at=Locus(shown(folder)), problem=error.strerror or str(error))) from error
+    ours = written_by_us(folder)
+    return tuple(
+        path
+        for path in files
+        if not path.name.startswith(".") and not path.name.endswith(LOCK_SUFFIX) and path.name not in ours
+    )
+
+
+def read_file(path: Path, limit: int = MAX_BYTES, *, streams: bool = False) -> bytes:
+    """A file's bytes.
+
+    Args:
+        path: the file.
+        limit: how large it may be, in bytes.
+        streams: whether it may be a pipe or a device, which may have no end: only where a person names the file.
+
+    Raises:
+        CompileError: it is larger than `limit` bytes; it was not read.
+        UnreachableError: it cannot be read, or is no regular file.
+    """
+    try:
+        # Opening a pipe would wait for its writer; what is opened is looked at, not what had the name before.
+        with open(path, "rb", opener=None if streams else _open_at_once) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not (streams or stat.S_ISREG(mode)):
+                problem = f"it is {kind_of(mode)}"
+                raise UnreachableError(CannotRead(at=Locus(shown(path)), problem=problem, is_special=True))
+            # Not by its size: pipes and devices have none.
+            data = file.read(limit + 1)
+    except ValueError as error:
+        # A NUL in the name.
+        raise UnreachableError(CannotRead(at=Locus(shown(path)), problem=str(error))) from None
+    except OSError as error:
+        raise UnreachableError(_unreadable(path, error)) from error
+    if len(data) > limit:
+        raise CompileError([too_large(shown(path), len(data), limit)])
+    return data
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)
+
+
+def _unreadable(path: Path, error: OSError) -> CannotRead:
+    problem, inside = error.strerror or str(error), list[Path]()
+    if isinstance(error, IsADirectoryError):
+        with suppress(UnreachableError):
+            inside = list(graphs_in(path))
+    is_folder = isinstance(error, IsADirectoryError)
+    names = tuple(shown(one) for one in inside[:1])
+    return CannotRead(at=Locus(shown(path)), problem=problem, is_folder=is_folder, inside=names)
+
+
+def shown(path: Path) -> str:
+    """A path as messages show it."""
+    return path.as_posix()
