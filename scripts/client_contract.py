@@ -14,6 +14,7 @@ from pathlib import Path
 
 from comfy2runpod_contract import limits, wording
 from comfy2runpod_contract.faults import FAULTS, FaultFacts
+from comfy2runpod_contract.job_status import FAILED_STATUSES, LIVE_STATUSES, STATUS_FAULTS
 from comfy2runpod_contract.json_types import JSON_WORDS
 from comfy2runpod_contract.media import FILE_ENDINGS, IMAGE_FORMATS, OTHER_ENDING
 
@@ -23,7 +24,7 @@ CONTRACT = ROOT / "contract/comfy2runpod_contract"
 # Modules that the Python client has as they are.
 _COPIED = ("json_types.py", "video_files.py", "wording.py")
 _MADE = "Made from the contract by scripts/client_contract.py; change comfy2runpod_contract{}, not this file."
-_ABOUT = "What endpoints and clients agree on: limits of requests, file endings, image formats."
+_ABOUT = "What endpoints and clients agree on: limits of requests, states of jobs, file endings, image formats."
 # Each with what it says.
 _NUMBERS = {
     "RUN_BYTES": (limits.RUN_BYTES, "The largest request to /run, in bytes."),
@@ -53,6 +54,14 @@ _TABLES = {
         {name: facts.label for name, facts in IMAGE_FORMATS.items()},
         "What a format of images is called in sentences.",
     ),
+    "STATUS_CODES": (
+        {status.value: fault.value.code for status, fault in STATUS_FAULTS.items()},
+        "The code of a job that ended in a state without an error of its worker's.",
+    ),
+}
+_STATUSES = {
+    "LIVE_STATUSES": (LIVE_STATUSES, "The states of a job that has not ended."),
+    "FAILED_STATUSES": (FAILED_STATUSES, "The states of a job that has ended without a result."),
 }
 _OTHER_ENDING = "What the name of a file of any other type ends in."
 
@@ -75,6 +84,8 @@ def _contract_python() -> str:
         lines += [f"# {about}", f"{name} = {number:_}"]
     for name, ((least, most), about) in _BOUNDS.items():
         lines += [f"# {about}", f"{name} = ({least:_}, {most:_})"]
+    for name, (statuses, about) in _STATUSES.items():
+        lines += [f"# {about}", f"{name} = ({', '.join(map(_quoted, statuses))})"]
     for name, (table, about) in _TABLES.items():
         entries = [f"    {_quoted(key)}: {_quoted(value)}," for key, value in table.items()]
         lines += [f"# {about}", f"{name}: Mapping[str, str] = {{", *entries, "}"]
@@ -87,6 +98,9 @@ def _contract_typescript() -> str:
         lines += [f"/** {about} */", f"export const {name} = {number:_};"]
     for name, ((least, most), about) in _BOUNDS.items():
         lines += [f"/** {about} */", f"export const {name} = [{least:_}, {most:_}] as const;"]
+    for name, (statuses, about) in _STATUSES.items():
+        kind = "readonly string[]"
+        lines += [f"/** {about} */", f"export const {name}: {kind} = [{', '.join(map(_quoted, statuses))}];"]
     lines += [f"/** {_LARGEST} */", f"export const LARGEST_SHOWN = {wording.LARGEST_SHOWN}n;"]
     for name, (table, about) in {**_TABLES, **_NAMES}.items():
         entries = [f"  [{_quoted(key)}, {_quoted(value)}]," for key, value in table.items()]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from comfy2runpod_contract.rounding import round_down, round_up
     from comfy2runpod_contract.version import CONTRACT
     from comfy2runpod_runtime.endpoint import Endpoint
-    from comfy2runpod_runtime.errors import JobError, PackageError, SettingsError
+    from comfy2runpod_runtime.errors import JobFailed, PackageError, SettingsError
     from comfy2runpod_runtime.inputs.field_types import ImageInput, Stepped, VideoInput
     from comfy2runpod_runtime.inputs.request_options import ImageOptions, OutputOptions
     from comfy2runpod_runtime.job.prompt import Prompt, PromptNode, Run, set_member
@@ -33,7 +33,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "comfy2runpod_runtime.outputs.answer_models": ("AnswerFile", "inline_or_url"),
     "comfy2runpod_contract.version": ("CONTRACT",),
     "comfy2runpod_runtime.endpoint": ("Endpoint",),
-    "comfy2runpod_runtime.errors": ("JobError", "PackageError", "SettingsError"),
+    "comfy2runpod_runtime.errors": ("JobFailed", "PackageError", "SettingsError"),
     "comfy2runpod_runtime.inputs.field_types": ("ImageInput", "Stepped", "VideoInput"),
     "comfy2runpod_runtime.outputs.animation": ("Animation",),
     "comfy2runpod_runtime.outputs.audio": ("Audio",),
@@ -57,7 +57,7 @@ __all__ = [
     "Image",
     "ImageInput",
     "ImageOptions",
-    "JobError",
+    "JobFailed",
     "Model3D",
     "Output",
     "OutputOptions",

@@ -1,6 +1,6 @@
 """What can go wrong with a job. Every error has a fault of the contract, with its stable code, and a message.
 
-    JobError
+    JobFailed
     ├── InvalidInput         the request; `details` names every field that is wrong
     ├── ComfyUIError         ComfyUI refused the prompt, or a node failed
     ├── OutOfMemory          the GPU's memory is not enough, even after it was freed
@@ -58,7 +58,7 @@ class OutputFault:
     message: str
 
 
-class JobError(Exception):
+class JobFailed(Exception):
     """The base of all: a fault of the contract; the message is for the caller, and may change."""
 
     fault: ClassVar[Fault] = Fault.INTERNAL_ERROR
@@ -91,13 +91,13 @@ class JobError(Exception):
         return {"error": text}
 
 
-class InvalidInput(JobError):
+class InvalidInput(JobFailed):
     """The request is not one that the endpoint takes. Nothing was queued."""
 
     fault = Fault.INVALID_INPUT
 
 
-class ComfyUIError(JobError):
+class ComfyUIError(JobFailed):
     """ComfyUI refused the prompt, or a node failed: those in `nodes`, as far as it is known which."""
 
     fault = Fault.COMFYUI_ERROR
@@ -109,25 +109,25 @@ class ComfyUIError(JobError):
         self.nodes = tuple(nodes)
 
 
-class OutOfMemory(JobError):
+class OutOfMemory(JobFailed):
     """The GPU's memory is not enough for the job."""
 
     fault = Fault.OUT_OF_MEMORY
 
 
-class DiskFull(JobError):
+class DiskFull(JobFailed):
     """A disk takes no more: ComfyUI's, or the worker's."""
 
     fault = Fault.DISK_FULL
 
 
-class JobStalled(JobError):
+class JobStalled(JobFailed):
     """ComfyUI ran the job, and nothing moved for longer than COMFYUI_STALL_SECONDS."""
 
     fault = Fault.STALLED
 
 
-class ComfyUIUnavailable(JobError):
+class ComfyUIUnavailable(JobFailed):
     """ComfyUI cannot be reached, or does not start."""
 
     fault = Fault.COMFYUI_UNAVAILABLE
@@ -145,49 +145,49 @@ class ComfyUILost(ComfyUIUnavailable):
     """ComfyUI ended while the job ran, or no longer knows it. Nothing was delivered."""
 
 
-class OutputMissing(JobError):
+class OutputMissing(JobFailed):
     """The job ended without the file that it is to give."""
 
     fault = Fault.OUTPUT_MISSING
 
 
-class OutputInvalid(JobError):
+class OutputInvalid(JobFailed):
     """A file that is not whole, or not of its kind."""
 
     fault = Fault.OUTPUT_INVALID
 
 
-class OutputTooLarge(JobError):
+class OutputTooLarge(JobFailed):
     """A result that RunPod would not carry."""
 
     fault = Fault.OUTPUT_TOO_LARGE
 
 
-class DeliveryFailed(JobError):
+class DeliveryFailed(JobFailed):
     """The bucket did not take a result."""
 
     fault = Fault.DELIVERY_FAILED
 
 
-class JobTimeout(JobError):
+class JobTimeout(JobFailed):
     """The job took longer than it may."""
 
     fault = Fault.TIMEOUT
 
 
-class JobCancelled(JobError):
+class JobCancelled(JobFailed):
     """ComfyUI was interrupted from elsewhere."""
 
     fault = Fault.CANCELLED
 
 
-class ModelUnavailable(JobError):
+class ModelUnavailable(JobFailed):
     """A model file cannot be had, or is not what the lock says."""
 
     fault = Fault.MODEL_UNAVAILABLE
 
 
-class InternalError(JobError):
+class InternalError(JobFailed):
     """A bug of ours."""
 
     fault = Fault.INTERNAL_ERROR

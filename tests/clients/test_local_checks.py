@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from comfy2runpod_runtime.errors import JobError
+from comfy2runpod_runtime.errors import JobFailed
 from comfy2runpod_runtime.inputs.request_options import ImageOptions, resolve_options
 from comfy2runpod_runtime.inputs.validate import validate_request
 from tests.standins.runpod_queue import RunPodQueue
@@ -99,7 +99,7 @@ def worker_verdict(model: Any, package: str, request: Any) -> tuple[str, list[tu
     names = schema_of(package)["properties"].get("outputs", {}).get("items", {}).get("enum", ["video"])
     try:
         resolve_options(validate_request(model, request), names, ImageOptions())
-    except JobError as error:
+    except JobFailed as error:
         return error.message, [(getattr(one, "field", ""), one.message) for one in error.details]
     return None
 

@@ -25,7 +25,7 @@ def test_the_worker_has_one_exception_for_each_fault_and_no_other() -> None:
     kinds = {
         name: kind
         for name, kind in inspect.getmembers(worker_errors, inspect.isclass)
-        if worker_errors.JobError in kind.__bases__
+        if worker_errors.JobFailed in kind.__bases__
     }
     assert {name: kind.fault for name, kind in kinds.items()} == {fault.value.name: fault for fault in Fault}
     # Each says its own: none has its base's by chance.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import comfy2runpod_runtime
-from comfy2runpod_runtime import JobError, errors, round_down, round_up, set_member
+from comfy2runpod_runtime import JobFailed, errors, round_down, round_up, set_member
 from comfy2runpod_runtime.errors import caller_safe
 from comfy2runpod_runtime.settings import Settings
 
@@ -29,13 +29,14 @@ def test_importing_it_loads_no_heavy_library() -> None:
 
 
 def test_every_error_has_a_code_of_its_own_and_stands_in_the_tree() -> None:
-    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, JobError)]
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, JobFailed)]
     # A kind without a code of its own is one of its parent's, told apart only inside the worker.
-    own = [kind for kind in kinds if kind is not JobError and "code" in vars(kind)]
-    codes = {kind.code for kind in own}
+    own = [kind for kind in kinds if kind is not JobFailed and "fault" in vars(kind)]
+    codes = {kind.fault.value.code for kind in own}
+    assert own
     assert len(codes) == len(own)
     assert errors.__doc__ is not None
-    assert all(code in errors.__doc__ for code in codes)
+    assert all(f" {kind.__name__} " in errors.__doc__ for kind in kinds if kind is not JobFailed)
 
 
 def test_a_setting_that_is_empty_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:

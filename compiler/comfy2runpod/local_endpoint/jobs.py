@@ -10,8 +10,8 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from comfy2runpod_contract.job_status import LIVE_STATUSES, RETRIABLE_STATUSES, JobStatus
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.limits import DEFAULT_TTL_MS, RUN_KEPT_SECONDS, RUNSYNC_KEPT_SECONDS
 
@@ -22,20 +22,6 @@ MAX_QUEUED = 1000
 MAX_QUEUED_BYTES = 1 << 30
 # With more bytes of inputs and outputs of ended jobs, the oldest are removed before their time.
 MAX_KEPT_BYTES = 1 << 30
-
-
-class State(StrEnum):
-    """RunPod's states of a job. A worker that has taken a job is IN_PROGRESS; RUNNING is not used here."""
-
-    IN_QUEUE = "IN_QUEUE"
-    IN_PROGRESS = "IN_PROGRESS"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-    TIMED_OUT = "TIMED_OUT"
-
-
-LIVE = (State.IN_QUEUE, State.IN_PROGRESS)
 
 
 class QueueFull(Exception):
@@ -66,7 +52,7 @@ class Job:
     id: str
     request: Request
     queued_at: float
-    state: State = State.IN_QUEUE
+    state: JobStatus = JobStatus.IN_QUEUE
     taken_at: float | None = None
     ended_at: float | None = None
     output: Json = None
@@ -79,7 +65,7 @@ class Job:
     @property
     def ended(self) -> bool:
         """Whether the job has ended."""
-        return self.state not in LIVE
+        return self.state not in LIVE_STATUSES
 
     @property
     def size(self) -> int:
@@ -117,7 +103,7 @@ class Jobs:
     execution_seconds: float
     on_end: Callable[[Job], None] = lambda _job: None
     retried: int = 0
-    counts: dict[State, int] = field(default_factory=dict)
+    counts: dict[JobStatus, int] = field(default_factory=dict)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     _jobs: dict[str, Job] = field(default_factory=dict)
     _waiting: deque[Job] = field(default_factory=deque)
@@ -148,38 +134,38 @@ class Jobs:
         if not self._waiting:
             return None
         job = self._waiting.popleft()
-        job.state, job.taken_at = State.IN_PROGRESS, self.clock()
+        job.state, job.taken_at = JobStatus.IN_PROGRESS, self.clock()
         job.changed.set()
         return job
 
     def progress(self, job_id: str, output: Json) -> None:
         """Stores a progress update. One that arrives after the result is dropped, since it would overwrite it."""
         job = self._jobs.get(job_id)
-        if job is not None and job.state is State.IN_PROGRESS:
+        if job is not None and job.state is JobStatus.IN_PROGRESS:
             job.output, job.has_output = output, True
 
     def add_stream_part(self, job_id: str, output: Json) -> None:
         """Stores a part of a streamed output."""
         job = self._jobs.get(job_id)
-        if job is not None and job.state is State.IN_PROGRESS:
+        if job is not None and job.state is JobStatus.IN_PROGRESS:
             job.stream.append(output)
             job.changed.set()
 
     def finish(self, job_id: str, result: JsonObject, size: int = 0) -> None:
         """Stores a result of `size` bytes. That of a job that was stopped is dropped."""
         job = self._jobs.get(job_id)
-        if job is None or job.state is not State.IN_PROGRESS:
+        if job is None or job.state is not JobStatus.IN_PROGRESS:
             return
         error = result.get("error")
         job.output, job.has_output, job.output_size = result.get("output"), "output" in result, size
         if error is not None:
             job.error = error if isinstance(error, str) else str(error)
-        self._end(job, State.COMPLETED if error is None else State.FAILED)
+        self._end(job, JobStatus.COMPLETED if error is None else JobStatus.FAILED)
 
     def cancel(self, job: Job) -> None:
         """Removes a job from the queue, or stops it. A job that has ended is not changed."""
         if not job.ended:
-            self._stop_job(job, State.CANCELLED)
+            self._stop_job(job, JobStatus.CANCELLED)
 
     def retry(self, job: Job) -> bool:
         """Queues a failed or timed out job again, with the same id; returns False for another state.
@@ -187,13 +173,13 @@ class Jobs:
         Raises:
             QueueFull: too many jobs are queued.
         """
-        if job.state not in (State.FAILED, State.TIMED_OUT):
+        if job.state not in RETRIABLE_STATUSES:
             return False
         if self._is_full(job.request):
             raise QueueFull
         self.retried += 1
         self.counts[job.state] -= 1
-        job.state, job.queued_at = State.IN_QUEUE, self.clock()
+        job.state, job.queued_at = JobStatus.IN_QUEUE, self.clock()
         job.taken_at = job.ended_at = job.error = job.output = None
         job.has_output, job.output_size = False, 0
         job.stream.clear()
@@ -216,9 +202,9 @@ class Jobs:
     def fail_running(self, reason: str) -> None:
         """Fails the running jobs, after the worker has ended."""
         for job in list(self._jobs.values()):
-            if job.state is State.IN_PROGRESS:
+            if job.state is JobStatus.IN_PROGRESS:
                 job.error, job.has_output = reason, False
-                self._end(job, State.FAILED)
+                self._end(job, JobStatus.FAILED)
         self._stop.clear()
 
     def waiting(self) -> int:
@@ -227,7 +213,7 @@ class Jobs:
 
     def running(self) -> int:
         """Returns how many jobs are running."""
-        return sum(job.state is State.IN_PROGRESS for job in self._jobs.values())
+        return sum(job.state is JobStatus.IN_PROGRESS for job in self._jobs.values())
 
     def sweep(self) -> None:
         """Times jobs out, and removes those that RunPod would no longer keep."""
@@ -239,13 +225,13 @@ class Jobs:
                 if now - job.ended_at > kept:
                     del self._jobs[job.id]
             elif now - job.queued_at > (TTL_SECONDS if request.ttl_seconds is None else request.ttl_seconds):
-                self._stop_job(job, State.TIMED_OUT)
+                self._stop_job(job, JobStatus.TIMED_OUT)
                 del self._jobs[job.id]
             elif job.taken_at is not None and now - job.taken_at > (
                 request.execution_seconds or self.execution_seconds
             ):
                 job.error = "executionTimeout exceeded"
-                self._stop_job(job, State.TIMED_OUT)
+                self._stop_job(job, JobStatus.TIMED_OUT)
 
     def _is_full(self, request: Request) -> bool:
         waiting = sum(job.request.size for job in self._waiting)
@@ -271,8 +257,8 @@ class Jobs:
             self._waiting.insert(behind, job)
         self.work.set()
 
-    def _stop_job(self, job: Job, state: State) -> None:
-        if job.state is State.IN_PROGRESS:
+    def _stop_job(self, job: Job, state: JobStatus) -> None:
+        if job.state is JobStatus.IN_PROGRESS:
             self._stop.append(job.id)
         else:
             self._waiting.remove(job)
@@ -280,9 +266,9 @@ class Jobs:
         self._end(job, state)
         self.work.set()
 
-    def _end(self, job: Job, state: State) -> None:
+    def _end(self, job: Job, state: JobStatus) -> None:
         job.state, job.ended_at = state, self.clock()
-        if state not in (State.FAILED, State.TIMED_OUT):
+        if state not in RETRIABLE_STATUSES:
             # It cannot be retried.
             job.request.input, job.request.size = None, 0
         self.counts[state] = self.counts.get(state, 0) + 1

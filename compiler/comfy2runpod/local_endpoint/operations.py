@@ -11,15 +11,17 @@ from typing import TypeAlias
 
 from aiohttp import web
 
-from comfy2runpod.local_endpoint.jobs import LIVE, Job, Jobs, QueueFull, State
+from comfy2runpod.local_endpoint.jobs import Job, Jobs, QueueFull
 from comfy2runpod.local_endpoint.requests import BadRequest, read_request, read_wait
 from comfy2runpod.local_endpoint.worker import Worker
+from comfy2runpod_contract.job_status import LIVE_STATUSES, RETRIABLE_STATUSES, JobStatus
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.limits import RUN_BYTES, RUNSYNC_BYTES
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _BEARER = "bearer "
+_RETRIABLE = " or ".join(RETRIABLE_STATUSES)
 _STREAM_SECONDS = 1.0
 # The time limit for receiving a body.
 BODY_SECONDS = 120.0
@@ -63,7 +65,7 @@ class Operations:
         job = await self._queue(request, RUN_BYTES, sync=False)
         if isinstance(job, web.Response):
             return job
-        return _json({"id": job.id, "status": State.IN_QUEUE.value})
+        return _json({"id": job.id, "status": JobStatus.IN_QUEUE.value})
 
     async def _runsync(self, request: web.Request) -> web.Response:
         try:
@@ -119,9 +121,7 @@ class Operations:
             return _unknown()
         try:
             if not self.jobs.retry(job):
-                return refusal(
-                    409, f"Only a job that FAILED or TIMED_OUT can be retried; this one is {job.state.value}."
-                )
+                return refusal(409, f"Only a job that {_RETRIABLE} can be retried; this one is {job.state.value}.")
         except QueueFull:
             return _full()
         return _json({"id": job.id, "status": job.state.value})
@@ -136,8 +136,8 @@ class Operations:
         workers: JsonObject = {name: int(name == state) for name in states}
         workers["ready"] = int(state in ("idle", "running"))
         counts: JsonObject = {
-            "completed": self.jobs.counts.get(State.COMPLETED, 0),
-            "failed": self.jobs.counts.get(State.FAILED, 0),
+            "completed": self.jobs.counts.get(JobStatus.COMPLETED, 0),
+            "failed": self.jobs.counts.get(JobStatus.FAILED, 0),
             "inProgress": self.jobs.running(),
             "inQueue": self.jobs.waiting(),
             "retried": self.jobs.retried,
@@ -153,7 +153,7 @@ def refusal(status: int, message: str) -> web.Response:
 
 async def _change(job: Job) -> None:
     job.changed.clear()
-    if job.state in LIVE:
+    if job.state in LIVE_STATUSES:
         await job.changed.wait()
 
 

@@ -2,6 +2,8 @@
 var RUN_BYTES = 1e7;
 var RUNSYNC_BYTES = 2e7;
 var LONGEST_IMAGE_SIDE = 16384;
+var LIVE_STATUSES = ["IN_QUEUE", "IN_PROGRESS", "RUNNING"];
+var FAILED_STATUSES = ["FAILED", "CANCELLED", "TIMED_OUT"];
 var LARGEST_SHOWN = 1000000000000000000000000000000n;
 var FILE_ENDINGS = /* @__PURE__ */ new Map([
   ["image/png", ".png"],
@@ -27,6 +29,10 @@ var IMAGE_LABELS = /* @__PURE__ */ new Map([
   ["png", "PNG"],
   ["jpeg", "JPEG"],
   ["webp", "WebP"]
+]);
+var STATUS_CODES = /* @__PURE__ */ new Map([
+  ["CANCELLED", "cancelled"],
+  ["TIMED_OUT", "timeout"]
 ]);
 var JSON_WORDS = /* @__PURE__ */ new Map([
   ["null", "null"],
@@ -330,13 +336,12 @@ function escaped(character) {
 // client_ts/errors.ts
 var MOST_DETAILS = 100;
 var LONGEST_NAME = 200;
-var BY_STATE = { CANCELLED: "cancelled", TIMED_OUT: "timeout" };
 function failure(state, error, jobId) {
   const told = errorObject(error);
   const code = told?.["code"];
   if (told === void 0 || typeof code !== "string") {
     const text2 = typeof error === "string" && error !== "" ? plain(error) : `the job ended as ${state}`;
-    return failed(BY_STATE[state] ?? "failed", text2, [], jobId);
+    return failed(STATUS_CODES.get(state) ?? "failed", text2, [], jobId);
   }
   const details = Array.isArray(told["details"]) ? told["details"].slice(0, MOST_DETAILS).map(detail) : [];
   const message = told["message"];
@@ -905,6 +910,7 @@ var IMAGE_PLACE = "IMAGE_AS_BASE64_OR_HTTPS_URL";
 var BEARER = { authentication: "genericCredentialType", genericAuthType: "httpBearerAuth" };
 function workflow(url, input) {
   const body = written({ input }, { image: () => JSON.stringify(IMAGE_PLACE) });
+  const live = LIVE_STATUSES.map((status) => `'${status}'`).join(", ");
   const nodes = [
     node("Send job", "httpRequest", 4.2, 0, {
       method: "POST",
@@ -923,7 +929,7 @@ function workflow(url, input) {
       ...BEARER,
       options: {}
     }),
-    node("Ended?", "if", 2.2, 3, isTrue("!['IN_QUEUE', 'IN_PROGRESS', 'RUNNING'].includes($json.status)")),
+    node("Ended?", "if", 2.2, 3, isTrue(`![${live}].includes($json.status)`)),
     node("Completed?", "if", 2.2, 4, isTrue("$json.status === 'COMPLETED'")),
     node("Result", "set", 3.4, 5, { mode: "raw", jsonOutput: "={{ $json.output }}", options: {} }),
     node("Failed", "stopAndError", 1, 6, { errorMessage: "={{ $json.error ?? $json.status }}" })
@@ -987,7 +993,7 @@ function curl(_facts, target2, input) {
     "  -H 'Content-Type: application/json' \\",
     `  ${data.join("\n")}`,
     "",
-    "# Ask until its status is COMPLETED, FAILED, CANCELLED or TIMED_OUT.",
+    `# Ask until its status is COMPLETED, ${FAILED_STATUSES.slice(0, -1).join(", ")} or ${FAILED_STATUSES.at(-1)}.`,
     `curl -sS "${target2.url}/status/$JOB_ID" \\`,
     `  -H "Authorization: Bearer ${key}"`,
     ""
@@ -1622,7 +1628,6 @@ function withoutSecrets(text2, job = {}) {
 }
 
 // client_ts/flow.ts
-var ENDED = ["FAILED", "CANCELLED", "TIMED_OUT"];
 var EXTRA_POLLS = 3;
 var OPTIONS = {
   requestSeconds: 60,
@@ -1665,7 +1670,7 @@ async function* polls(port, jobId, options, keys, deadline, first) {
 }
 function hasEnded(job) {
   const { status } = job;
-  return typeof status === "string" && (status === "COMPLETED" || ENDED.includes(status));
+  return typeof status === "string" && (status === "COMPLETED" || FAILED_STATUSES.includes(status));
 }
 async function poll(port, jobId, options, keys, deadline) {
   try {

@@ -1,5 +1,6 @@
 /** The request in the words of those who send it: curl, Python, TypeScript, n8n. */
 
+import { FAILED_STATUSES } from "../client_ts/contract.js";
 import { workflow } from "./n8n.js";
 import { type Input, imagesIn, written } from "./literals.js";
 import type { PackageFacts } from "./package_facts.js";
@@ -34,7 +35,7 @@ function curl(_facts: PackageFacts, target: Shown, input: Input): string {
     "  -H 'Content-Type: application/json' \\",
     `  ${data.join("\n")}`,
     "",
-    "# Ask until its status is COMPLETED, FAILED, CANCELLED or TIMED_OUT.",
+    `# Ask until its status is COMPLETED, ${FAILED_STATUSES.slice(0, -1).join(", ")} or ${FAILED_STATUSES.at(-1)}.`,
     `curl -sS "${target.url}/status/$JOB_ID" \\`,
     `  -H "Authorization: Bearer ${key}"`,
     "",

@@ -1,5 +1,6 @@
 /** Nodes for the n8n canvas: send the job, wait and ask until it has ended, go on with its answer or stop. */
 
+import { LIVE_STATUSES } from "../client_ts/contract.js";
 import { type Input, written } from "./literals.js";
 
 /** What stands in a call for an image that the form does not hold. */
@@ -10,6 +11,7 @@ const BEARER = { authentication: "genericCredentialType", genericAuthType: "http
 /** The workflow that sends a request to the endpoint at an address, as JSON. */
 export function workflow(url: string, input: Input): string {
   const body = written({ input }, { image: () => JSON.stringify(IMAGE_PLACE) });
+  const live = LIVE_STATUSES.map((status) => `'${status}'`).join(", ");
   const nodes = [
     node("Send job", "httpRequest", 4.2, 0, {
       method: "POST",
@@ -28,7 +30,7 @@ export function workflow(url: string, input: Input): string {
       ...BEARER,
       options: {},
     }),
-    node("Ended?", "if", 2.2, 3, isTrue("!['IN_QUEUE', 'IN_PROGRESS', 'RUNNING'].includes($json.status)")),
+    node("Ended?", "if", 2.2, 3, isTrue(`![${live}].includes($json.status)`)),
     node("Completed?", "if", 2.2, 4, isTrue("$json.status === 'COMPLETED'")),
     node("Result", "set", 3.4, 5, { mode: "raw", jsonOutput: "={{ $json.output }}", options: {} }),
     node("Failed", "stopAndError", 1, 6, { errorMessage: "={{ $json.error ?? $json.status }}" }),

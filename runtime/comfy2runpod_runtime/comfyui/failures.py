@@ -6,7 +6,7 @@ import errno
 
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.comfyui.history import NodeFailure
-from comfy2runpod_runtime.errors import ComfyUIError, DiskFull, JobError, OutOfMemory, caller_safe
+from comfy2runpod_runtime.errors import ComfyUIError, DiskFull, JobFailed, OutOfMemory, caller_safe
 from comfy2runpod_runtime.job.prompt import Prompt, title_of
 
 # Node errors in the message of a refused prompt.
@@ -18,7 +18,7 @@ _DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DISK_FULL_MESSAGES = ("no space left on device", *(f"[errno {number}]" for number in sorted(_DISK_FULL_ERRNOS)))
 
 
-def failure_error(prompt: Prompt, failure: NodeFailure | None) -> JobError:
+def failure_error(prompt: Prompt, failure: NodeFailure | None) -> JobFailed:
     """Returns the error for a prompt that failed.
 
     Args:

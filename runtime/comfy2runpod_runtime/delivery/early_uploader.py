@@ -12,7 +12,7 @@ from types import TracebackType
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.comfyui.events import NodeSaved
 from comfy2runpod_runtime.comfyui.history import History, saved_files
-from comfy2runpod_runtime.errors import JobError
+from comfy2runpod_runtime.errors import JobFailed
 from comfy2runpod_runtime.job.collect import Downloads, prepare_results
 from comfy2runpod_runtime.job.job import Job
 from comfy2runpod_runtime.outputs.answer import Result
@@ -77,7 +77,7 @@ class EarlyUploader:
         saved, upload = self._uploads[output.name]
         try:
             results = await upload
-        except JobError:
+        except JobFailed:
             # The normal delivery tries again, and reports the error.
             return None
         return results if saved.files == {output.node: history.files.get(output.node, ())} else None

@@ -22,7 +22,7 @@ from comfy2runpod_runtime.errors import (
     ComfyUIError,
     ComfyUIUnavailable,
     JobCancelled,
-    JobError,
+    JobFailed,
     JobStalled,
     OutputFault,
     OutputInvalid,
@@ -53,7 +53,7 @@ async def execute_job(job: Job, context: JobContext) -> JsonObject:
         The media part of the answer.
 
     Raises:
-        JobError: the job failed; `details` names the outputs that failed, if there are several.
+        JobFailed: the job failed; `details` names the outputs that failed, if there are several.
         asyncio.CancelledError: the job was cancelled; ComfyUI was told to stop it.
     """
     client = context.comfyui.client
@@ -88,7 +88,7 @@ class _Execution:
         self._fetched: dict[str, tuple[Path | str, ...]] = {}
         # Results of outputs that were uploaded early: these are measured already.
         self._uploaded: dict[str, tuple[Result, ...]] = {}
-        self._failed: dict[str, JobError] = {}
+        self._failed: dict[str, JobFailed] = {}
         self.prompt_id = job.run.prompt_id
 
     async def run(self) -> JsonObject:
@@ -163,7 +163,7 @@ class _Execution:
         except OutputMissing as error:
             self._fail([output], error)
 
-    def _fail(self, remaining: list[Output], error: JobError, nodes: Iterable[str] = ()) -> None:
+    def _fail(self, remaining: list[Output], error: JobFailed, nodes: Iterable[str] = ()) -> None:
         """Records which outputs failed: those that depend on one of the nodes, or all if no node is known."""
         # A node that was expanded at run time (`7.0.0.3`) belongs to the node before the first dot.
         failed_nodes = {node.split(".", maxsplit=1)[0] for node in nodes}
@@ -183,7 +183,7 @@ async def _queue(prompt: Prompt, prompt_id: str, client: ComfyUIClient, client_i
         await asyncio.shield(request)
     except asyncio.CancelledError:
         # Waits for the request: a prompt that arrived after the interrupt would run for nobody.
-        with suppress(JobError, TimeoutError):
+        with suppress(JobFailed, TimeoutError):
             await asyncio.wait_for(request, _CANCEL_SECONDS)
         raise
 

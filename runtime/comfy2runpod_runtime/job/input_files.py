@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient
-from comfy2runpod_runtime.errors import JobError
+from comfy2runpod_runtime.errors import JobFailed
 from comfy2runpod_runtime.inputs.media_inputs import LoadedFile
 
 # Removing a job's input files may delay the next job by so much.
@@ -50,7 +50,7 @@ class InputFiles:
         """Overwrites the files with empty ones: a ComfyUI that is reached by HTTP alone cannot delete them."""
 
         async def upload_empty() -> None:
-            with suppress(JobError, TimeoutError):
+            with suppress(JobFailed, TimeoutError):
                 async with asyncio.timeout(_CLEAR_SECONDS):
                     for name in self._contents:
                         await client.upload(b"", self._folder, name)

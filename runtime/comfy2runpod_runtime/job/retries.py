@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from comfy2runpod_contract.json_types import JsonObject
-from comfy2runpod_runtime.errors import ComfyUILost, ComfyUIUnavailable, JobError, JobStalled, JobTimeout, OutOfMemory
+from comfy2runpod_runtime.errors import ComfyUILost, ComfyUIUnavailable, JobFailed, JobStalled, JobTimeout, OutOfMemory
 from comfy2runpod_runtime.job.context import JobContext
 from comfy2runpod_runtime.job.execute import execute_job
 from comfy2runpod_runtime.job.job import Job
@@ -41,7 +41,7 @@ async def execute_with_retry(
         The job with the prompt id of the last attempt, and the media part of the answer.
 
     Raises:
-        JobError: the last attempt failed.
+        JobFailed: the last attempt failed.
         asyncio.CancelledError: the job was cancelled; ComfyUI was told to stop it.
     """
     comfyui, lifecycle = context.comfyui, context.lifecycle
@@ -60,7 +60,7 @@ async def execute_with_retry(
             # Our own ComfyUI was restarted by then. With another's, only a lost job is worth a retry.
             if attempt == _ATTEMPTS or not (isinstance(error, ComfyUILost) or not comfyui.alive) or _is_final(error):
                 raise
-            reason: JobError = error
+            reason: JobFailed = error
         except OutOfMemory as error:
             if attempt == _ATTEMPTS:
                 comfyui.fatal_error = error.message
@@ -81,6 +81,6 @@ async def execute_with_retry(
     raise AssertionError("the last attempt returns or raises")
 
 
-def _is_final(error: JobError) -> bool:
+def _is_final(error: JobFailed) -> bool:
     """Whether the job itself caused the error: a retry would take as long again."""
     return isinstance(error, JobTimeout | JobStalled)

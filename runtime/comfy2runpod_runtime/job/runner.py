@@ -16,7 +16,7 @@ from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_runtime.comfyui.failures import disk_full
 from comfy2runpod_runtime.comfyui.supervisor import ComfyUISupervisor
 from comfy2runpod_runtime.delivery.job_delivery import DeliveryFactory, JobDelivery
-from comfy2runpod_runtime.errors import ComfyUIBusy, InternalError, InvalidInput, JobCancelled, JobError
+from comfy2runpod_runtime.errors import ComfyUIBusy, InternalError, InvalidInput, JobCancelled, JobFailed
 from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimits, DecoderPool
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy
 from comfy2runpod_runtime.inputs.kinds import IMAGE, VIDEO
@@ -119,7 +119,7 @@ class JobRunner(Generic[Request]):
             try:
                 answer = await self._run(job, lifecycle, internal=internal)
                 _end(lifecycle, JobState.DELIVERED, "done")
-            except JobError as error:
+            except JobFailed as error:
                 return await self._fail(lifecycle, error)
             except OSError as error:
                 log.exception("the job failed because of an operating system error")
@@ -150,7 +150,7 @@ class JobRunner(Generic[Request]):
             lifecycle.transition_to(JobState.VALIDATED)
             try:
                 answer = await self._execute(request, options, delivery, context)
-            except JobError:
+            except JobFailed:
                 await progress.drain()
                 raise
             await progress.drain()
@@ -204,7 +204,7 @@ class JobRunner(Generic[Request]):
             self._comfyui.current_job = None
             self._gpu.release()
 
-    async def _fail(self, lifecycle: JobLifecycle, error: JobError) -> JsonObject:
+    async def _fail(self, lifecycle: JobLifecycle, error: JobFailed) -> JsonObject:
         state = JobState.CANCELLED if isinstance(error, JobCancelled) else JobState.FAILED
         _end(lifecycle, state, error.code, error.message)
         if self._failure_reports is not None and not isinstance(error, InvalidInput | JobCancelled):

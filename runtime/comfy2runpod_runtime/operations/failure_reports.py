@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from comfy2runpod_contract.json_types import Json, JsonObject
-from comfy2runpod_runtime.errors import JobError
+from comfy2runpod_runtime.errors import JobFailed
 from comfy2runpod_runtime.job.job_states import JobLifecycle
 from comfy2runpod_runtime.job.prompt import Prompt
 from comfy2runpod_runtime.operations.redaction import Redactor
@@ -67,7 +67,7 @@ class FailureReports:
         self._max_bytes = max_bytes
         self._redact = Redactor(os.environ)
 
-    async def write(self, job: JobLifecycle, error: JobError, diagnostics: Diagnostics) -> None:
+    async def write(self, job: JobLifecycle, error: JobFailed, diagnostics: Diagnostics) -> None:
         """Writes the report of a failed job, and deletes the oldest reports beyond the limits.
 
         Args:
@@ -100,7 +100,7 @@ class FailureReports:
                     path.unlink()
 
 
-def _report(job: JobLifecycle, error: JobError, diagnostics: Diagnostics) -> JsonObject:
+def _report(job: JobLifecycle, error: JobFailed, diagnostics: Diagnostics) -> JsonObject:
     states: list[Json] = [state.value for state in job.states]
     lines: list[Json] = [*diagnostics.comfyui_log]
     cause = error if error.__cause__ is None else error.__cause__

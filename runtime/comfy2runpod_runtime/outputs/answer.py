@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.messages import DATA, TEXT, is_flat
-from comfy2runpod_runtime.errors import JobError
+from comfy2runpod_runtime.errors import JobFailed
 from comfy2runpod_runtime.outputs.base import Output
 from comfy2runpod_runtime.outputs.measures import Measures
 
@@ -84,7 +84,9 @@ class TextResult:
 Result: TypeAlias = FileResult | TextResult
 
 
-def build_answer(declared: Sequence[Output], parts: Sequence[AnswerPart], failed: Mapping[str, JobError]) -> JsonObject:
+def build_answer(
+    declared: Sequence[Output], parts: Sequence[AnswerPart], failed: Mapping[str, JobFailed]
+) -> JsonObject:
     """Returns the media part of an answer: flat for a single file, else an object or a list for each output.
 
     Args:

@@ -9,6 +9,7 @@ from comfy2runpod import __version__
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.quoting import markdown
 from comfy2runpod.stages.emit.openapi_schemas import JOB_ID, components, ref
+from comfy2runpod_contract.job_status import RETRIABLE_STATUSES, JobStatus
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.limits import (
     DEFAULT_WAIT_MS,
@@ -75,7 +76,7 @@ def _paths(example: JsonObject) -> JsonObject:
                 "run", "Queue a job",
                 f"Takes requests of up to {RUN_BYTES // 10**6} MB. "
                 f"Its result is kept for {RUN_KEPT_SECONDS // 60} minutes.",
-                "The job waits.", ref("Queued"), {"id": JOB_ID, "status": "IN_QUEUE"},
+                "The job waits.", ref("Queued"), {"id": JOB_ID, "status": JobStatus.IN_QUEUE.value},
                 (400, 413, 429), requestBody=body,
             )
         },
@@ -108,15 +109,15 @@ def _paths(example: JsonObject) -> JsonObject:
             "parameters": ident,
             "post": _operation(
                 "cancel", "Stop a job", "Takes it out of the queue, or interrupts the worker. A job that has ended "
-                "stays as it is.", "The job's state.", ref("JobState"), {"id": JOB_ID, "status": "CANCELLED"},
-                (404, 429),
+                "stays as it is.", "The job's state.", ref("JobState"),
+                {"id": JOB_ID, "status": JobStatus.CANCELLED.value}, (404, 429),
             ),
         },
         "/retry/{id}": {
             "parameters": ident,
             "post": _operation(
-                "retry", "Queue a job again", "Only one that FAILED or TIMED_OUT, under the same id.",
-                "The job waits.", ref("Queued"), {"id": JOB_ID, "status": "IN_QUEUE"}, (404, 409, 429),
+                "retry", "Queue a job again", f"Only one that {_RETRIABLE}, under the same id.",
+                "The job waits.", ref("Queued"), {"id": JOB_ID, "status": JobStatus.IN_QUEUE.value}, (404, 409, 429),
             ),
         },
         "/purge-queue": {
@@ -173,6 +174,7 @@ def _links() -> JsonObject:
     }
 
 
+_RETRIABLE = " or ".join(RETRIABLE_STATUSES)
 _NAMES = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 409: "NotNow", 413: "TooLarge", 429: "TooMany"}
 # HTTP status, why a request is answered by it, and what the caller can do about it.
 REFUSALS = (
@@ -183,7 +185,7 @@ REFUSALS = (
     ),
     (401, "The API key is missing or not valid.", "Send `Authorization: Bearer` with a RunPod API key."),
     (404, "There is no such job: the id is wrong, or its result is no longer kept.", "Check the id; send it again."),
-    (409, "The job is in a state that does not allow it.", "Retry only what FAILED or TIMED_OUT."),
+    (409, "The job is in a state that does not allow it.", f"Retry only what {_RETRIABLE}."),
     (413, "The request is larger than this operation takes.", "Give files by URL, or use `/runsync`."),
     (429, "Too many requests, or too many jobs wait.", "Send it again later, more slowly."),
 )

@@ -6,6 +6,7 @@ from comfy2runpod.ir.interface import Interface
 from comfy2runpod.quoting import markdown
 from comfy2runpod.stages.emit.schemas import input_schema, output_schema
 from comfy2runpod_contract.faults import FAULTS
+from comfy2runpod_contract.job_status import JobStatus
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.limits import (
     LONGEST_EXECUTION_MS,
@@ -17,15 +18,15 @@ from comfy2runpod_contract.limits import (
 from comfy2runpod_contract.messages import S3_CONFIG, S3_CONFIG_KEYS
 
 JOB_ID = "c80ffee4-f315-4e25-a146-0f3d98cf024b-u1"
-# A job's states, and the schema of the job in that state.
-JOB_STATES = {
-    "IN_QUEUE": "Queued",
-    "IN_PROGRESS": "Running",
-    "RUNNING": "Running",
-    "COMPLETED": "Completed",
-    "FAILED": "Failed",
-    "CANCELLED": "Stopped",
-    "TIMED_OUT": "Stopped",
+# The schema of a job in each of its states.
+_SCHEMAS = {
+    JobStatus.IN_QUEUE: "Queued",
+    JobStatus.IN_PROGRESS: "Running",
+    JobStatus.RUNNING: "Running",
+    JobStatus.COMPLETED: "Completed",
+    JobStatus.FAILED: "Failed",
+    JobStatus.CANCELLED: "Stopped",
+    JobStatus.TIMED_OUT: "Stopped",
 }
 
 
@@ -43,23 +44,23 @@ def components(interface: Interface, example: JsonObject) -> JsonObject:
         "Job": {
             "title": "Job",
             "description": "A job in one of its states.",
-            "oneOf": [ref(name) for name in dict.fromkeys(JOB_STATES.values())],
+            "oneOf": [ref(name) for name in dict.fromkeys(_SCHEMAS.values())],
             "discriminator": {
                 "propertyName": "status",
-                "mapping": {state: f"#/components/schemas/{name}" for state, name in JOB_STATES.items()},
+                "mapping": {status.value: f"#/components/schemas/{name}" for status, name in _SCHEMAS.items()},
             },
         },
         **_jobs(),
         "Progress": _progress(),
         "Error": _error(),
         "JobState": _object(
-            "JobState", "A job's id and state.", {"id": {"type": "string"}, "status": _enum(tuple(JOB_STATES))}
+            "JobState", "A job's id and state.", {"id": {"type": "string"}, "status": _enum(tuple(JobStatus))}
         ),
         "Stream": _object(
             "Stream",
             "Parts of a job's output.",
             {
-                "status": _enum(tuple(JOB_STATES)),
+                "status": _enum(tuple(JobStatus)),
                 "stream": {"type": "array", "items": {"type": "object", "properties": {"output": {}}}},
             },
         ),
@@ -140,37 +141,34 @@ def _jobs() -> JsonObject:
         "description": "Why, as JSON text. A text that is not JSON is RunPod's own.",
     }
 
-    def job(title: str, text: str, states: tuple[str, ...], required: JsonObject, more: JsonObject) -> JsonObject:
+    def job(title: str, text: str, required: JsonObject, more: JsonObject) -> JsonObject:
+        states = tuple(status for status, name in _SCHEMAS.items() if name == title)
         head: JsonObject = {"id": ident, "status": _enum(states), **required}
         return {**_object(title, text, head), "properties": {**head, **more}}
 
     return {
-        "Queued": job("Queued", "The job waits for a worker.", ("IN_QUEUE",), {}, {"delayTime": delay}),
+        "Queued": job("Queued", "The job waits for a worker.", {}, {"delayTime": delay}),
         "Running": job(
             "Running",
             "A worker has taken the job.",
-            ("IN_PROGRESS", "RUNNING"),
             {},
             {"delayTime": delay, "output": ref("Progress")},
         ),
         "Completed": job(
             "Completed",
             "The job is done.",
-            ("COMPLETED",),
             {"output": ref("Output")},
             {"delayTime": delay, "executionTime": execution},
         ),
         "Failed": job(
             "Failed",
             "The job failed.",
-            ("FAILED",),
             {"error": error},
             {"delayTime": delay, "executionTime": execution},
         ),
         "Stopped": job(
             "Stopped",
             "The job was cancelled, or its time was up.",
-            ("CANCELLED", "TIMED_OUT"),
             {},
             {"delayTime": delay, "executionTime": execution, "error": {"type": "string"}},
         ),

@@ -41,6 +41,7 @@ from comfy2runpod.stages.emit.template_models import (
 )
 from comfy2runpod_contract import limits
 from comfy2runpod_contract.faults import FAULTS
+from comfy2runpod_contract.job_status import LIVE_STATUSES
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import file_ending
 from comfy2runpod_contract.model_files import MODEL_FOLDERS
@@ -231,6 +232,7 @@ def _context(interface: Interface, variants: Sequence[Variant]) -> dict[str, obj
         "version": __version__,
         "contract": CONTRACT,
         "limits": _LIMITS,
+        "live_statuses": tuple(status.value for status in LIVE_STATUSES),
         "app": _APP,
         "interface": interface,
         "fields": fields,
