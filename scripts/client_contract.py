@@ -59,10 +59,9 @@ _TABLES = {
         "The code of a job that ended in a state without an error of its worker's.",
     ),
 }
-_STATUSES = {
-    "LIVE_STATUSES": (LIVE_STATUSES, "The states of a job that has not ended."),
-    "FAILED_STATUSES": (FAILED_STATUSES, "The states of a job that has ended without a result."),
-}
+_FAILED = {"FAILED_STATUSES": (FAILED_STATUSES, "The states of a job that has ended without a result.")}
+# What only the page asks for.
+_LIVE = {"LIVE_STATUSES": (LIVE_STATUSES, "The states of a job that has not ended.")}
 _OTHER_ENDING = "What the name of a file of any other type ends in."
 
 
@@ -84,7 +83,7 @@ def _contract_python() -> str:
         lines += [f"# {about}", f"{name} = {number:_}"]
     for name, ((least, most), about) in _BOUNDS.items():
         lines += [f"# {about}", f"{name} = ({least:_}, {most:_})"]
-    for name, (statuses, about) in _STATUSES.items():
+    for name, (statuses, about) in _FAILED.items():
         lines += [f"# {about}", f"{name} = ({', '.join(map(_quoted, statuses))})"]
     for name, (table, about) in _TABLES.items():
         entries = [f"    {_quoted(key)}: {_quoted(value)}," for key, value in table.items()]
@@ -98,7 +97,7 @@ def _contract_typescript() -> str:
         lines += [f"/** {about} */", f"export const {name} = {number:_};"]
     for name, ((least, most), about) in _BOUNDS.items():
         lines += [f"/** {about} */", f"export const {name} = [{least:_}, {most:_}] as const;"]
-    for name, (statuses, about) in _STATUSES.items():
+    for name, (statuses, about) in {**_LIVE, **_FAILED}.items():
         kind = "readonly string[]"
         lines += [f"/** {about} */", f"export const {name}: {kind} = [{', '.join(map(_quoted, statuses))}];"]
     lines += [f"/** {_LARGEST} */", f"export const LARGEST_SHOWN = {wording.LARGEST_SHOWN}n;"]

@@ -17,8 +17,6 @@ LONGEST_IMAGE_SIDE = 16_384
 EXECUTION_MS = (5_000, 604_800_000)
 # After how long a job may be dropped, counted from its sending, in milliseconds.
 TTL_MS = (10_000, 604_800_000)
-# The states of a job that has not ended.
-LIVE_STATUSES = ("IN_QUEUE", "IN_PROGRESS", "RUNNING")
 # The states of a job that has ended without a result.
 FAILED_STATUSES = ("FAILED", "CANCELLED", "TIMED_OUT")
 # What a file's name ends in, by its media type.

@@ -24,6 +24,7 @@
  */
 
 import { type Detail, JobFailed } from "./call_errors.js";
+import { STATUS_CODES } from "./contract.js";
 import { BY_CODE, type ErrorCode, type KnownFailure } from "./faults.js";
 import { parse } from "./json.js";
 import { plain } from "./text.js";
@@ -40,8 +41,6 @@ export function isKnownFailure(error: unknown): error is KnownFailure {
   return error instanceof JobFailed && Object.hasOwn(BY_CODE, error.code);
 }
 
-const BY_STATE: Readonly<Record<string, ErrorCode>> = { CANCELLED: "cancelled", TIMED_OUT: "timeout" };
-
 /** The error for a job that ended as FAILED, CANCELLED or TIMED_OUT; `error` is what RunPod says of it. */
 export function failure(state: string, error: unknown, jobId: string): JobFailed {
   const told = errorObject(error);
@@ -49,7 +48,7 @@ export function failure(state: string, error: unknown, jobId: string): JobFailed
   if (told === undefined || typeof code !== "string") {
     // A worker that died, or one that is no package of ours, says its reason in words of its own.
     const text = typeof error === "string" && error !== "" ? plain(error) : `the job ended as ${state}`;
-    return failed(BY_STATE[state] ?? "failed", text, [], jobId);
+    return failed(STATUS_CODES.get(state) ?? "failed", text, [], jobId);
   }
   const details = Array.isArray(told["details"]) ? told["details"].slice(0, MOST_DETAILS).map(detail) : [];
   const message = told["message"];

@@ -1,4 +1,4 @@
-"""What endpoints and clients agree on: limits of requests, file endings, image formats.
+"""What endpoints and clients agree on: limits of requests, states of jobs, file endings, image formats.
 
 Made from the contract by scripts/client_contract.py; change comfy2runpod_contract, not this file.
 """
@@ -17,6 +17,8 @@ LONGEST_IMAGE_SIDE = 16_384
 EXECUTION_MS = (5_000, 604_800_000)
 # After how long a job may be dropped, counted from its sending, in milliseconds.
 TTL_MS = (10_000, 604_800_000)
+# The states of a job that has ended without a result.
+FAILED_STATUSES = ("FAILED", "CANCELLED", "TIMED_OUT")
 # What a file's name ends in, by its media type.
 FILE_ENDINGS: Mapping[str, str] = {
     "image/png": ".png",
@@ -43,6 +45,11 @@ IMAGE_LABELS: Mapping[str, str] = {
     "png": "PNG",
     "jpeg": "JPEG",
     "webp": "WebP",
+}
+# The code of a job that ended in a state without an error of its worker's.
+STATUS_CODES: Mapping[str, str] = {
+    "CANCELLED": "cancelled",
+    "TIMED_OUT": "timeout",
 }
 # What the name of a file of any other type ends in.
 OTHER_ENDING = ".bin"

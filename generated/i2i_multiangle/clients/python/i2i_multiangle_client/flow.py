@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeAlias, TypeGuard, TypeVar
 
 from .addresses import job_id_in, job_path
-from .contract import RUN_BYTES
+from .contract import FAILED_STATUSES, RUN_BYTES
 from .errors import (
     CallError,
     CallTimeout,
@@ -38,7 +38,6 @@ from .text import plain, read_object
 
 _T = TypeVar("_T")
 _Files = TypeVar("_Files", bound=Mapping[str, object])
-_ENDED = ("FAILED", "CANCELLED", "TIMED_OUT")
 _SECONDS = re.compile(r"[0-9]{1,9}")
 # The largest number in a progress update: every language represents it exactly.
 _MAX_NUMBER = 2**53
@@ -228,7 +227,7 @@ def _inconsistency(job: Mapping[str, object], keys: tuple[str, ...], job_id: str
     state, output = job.get("status"), job.get("output")
     if not isinstance(state, str):
         return UnexpectedAnswer(f"the answer for job {job_id} has no state", job_id=job_id)
-    if state in _ENDED:
+    if state in FAILED_STATUSES:
         raise failure(state, job.get("error"), job_id)
     # A progress update that comes after the result overwrites it (runpod-python#250).
     if state == "COMPLETED" and not (isinstance(output, dict) and all(key in output for key in keys)):

@@ -1,5 +1,5 @@
 /**
- * What endpoints and clients agree on: limits of requests, file endings, image formats.
+ * What endpoints and clients agree on: limits of requests, states of jobs, file endings, image formats.
  *
  * Made from the contract by scripts/client_contract.py; change comfy2runpod_contract, not this file.
  */
@@ -18,6 +18,10 @@ export const FAULTS_IN_MESSAGE = 5;
 export const EXECUTION_MS = [5_000, 604_800_000] as const;
 /** After how long a job may be dropped, counted from its sending, in milliseconds. */
 export const TTL_MS = [10_000, 604_800_000] as const;
+/** The states of a job that has not ended. */
+export const LIVE_STATUSES: readonly string[] = ["IN_QUEUE", "IN_PROGRESS", "RUNNING"];
+/** The states of a job that has ended without a result. */
+export const FAILED_STATUSES: readonly string[] = ["FAILED", "CANCELLED", "TIMED_OUT"];
 /** Integers from here on are not printed. */
 export const LARGEST_SHOWN = 1000000000000000000000000000000n;
 /** What a file's name ends in, by its media type. */
@@ -46,6 +50,11 @@ export const IMAGE_LABELS: ReadonlyMap<string, string> = new Map([
   ["png", "PNG"],
   ["jpeg", "JPEG"],
   ["webp", "WebP"],
+]);
+/** The code of a job that ended in a state without an error of its worker's. */
+export const STATUS_CODES: ReadonlyMap<string, string> = new Map([
+  ["CANCELLED", "cancelled"],
+  ["TIMED_OUT", "timeout"],
 ]);
 /** What JSON's types are called in messages. */
 export const JSON_WORDS: ReadonlyMap<string, string> = new Map([

@@ -6,7 +6,7 @@
  */
 
 import { jobIdIn, jobPath } from "./addresses.js";
-import { RUN_BYTES } from "./contract.js";
+import { FAILED_STATUSES, RUN_BYTES } from "./contract.js";
 import {
   CallError,
   CallTimeout,
@@ -26,7 +26,6 @@ import { type JobOptions, besideInput, withoutSecrets } from "./job_options.js";
 import { parse, stringify } from "./json.js";
 import { count, plain } from "./text.js";
 
-const ENDED = ["FAILED", "CANCELLED", "TIMED_OUT"];
 // How often a job that is unknown, or completed without a result, is polled again: the queue is eventually consistent.
 const EXTRA_POLLS = 3;
 
@@ -241,7 +240,7 @@ export async function* polls(
 /** Whether a job has ended, with a result or without. */
 export function hasEnded(job: Job): boolean {
   const { status } = job;
-  return typeof status === "string" && (status === "COMPLETED" || ENDED.includes(status));
+  return typeof status === "string" && (status === "COMPLETED" || FAILED_STATUSES.includes(status));
 }
 
 async function poll(

@@ -25,13 +25,13 @@ from collections.abc import Mapping
 
 from .call_errors import *  # noqa: F403 - by this module callers name all of them
 from .call_errors import Detail, JobFailed
+from .contract import STATUS_CODES
 from .faults import *  # noqa: F403
-from .faults import BY_CODE, ErrorCode
+from .faults import BY_CODE
 from .text import plain, read_json
 
 # What is kept of an error that a worker, or somebody in its place, says.
 _MOST_DETAILS, _LONGEST_NAME = 100, 200
-_BY_STATE: Mapping[str, ErrorCode] = {"CANCELLED": "cancelled", "TIMED_OUT": "timeout"}
 
 
 def failure(state: str, error: object, job_id: str) -> JobFailed:
@@ -40,7 +40,7 @@ def failure(state: str, error: object, job_id: str) -> JobFailed:
     code = told.get("code") if told is not None else None
     if told is None or not isinstance(code, str):
         # A worker that died, or one that is no package of ours, says its reason in words of its own.
-        ended: str = _BY_STATE.get(state, "failed")
+        ended = STATUS_CODES.get(state, "failed")
         text = plain(error) if isinstance(error, str) and error else f"the job ended as {state}"
         return BY_CODE.get(ended, JobFailed)(ended, text, job_id=job_id)
     message, details = told.get("message"), told.get("details")
