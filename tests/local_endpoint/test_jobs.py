@@ -15,9 +15,9 @@ from comfy2runpod.local_endpoint.jobs import (
     Jobs,
     QueueFull,
     Request,
-    State,
 )
 from comfy2runpod.local_endpoint.webhooks import Webhooks, is_loopback
+from comfy2runpod_contract.job_status import JobStatus
 
 
 class Clock:
@@ -74,14 +74,14 @@ def test_large_results_are_forgotten_earlier_the_oldest_first(jobs: Jobs, clock:
 
 def test_only_what_can_be_retried_keeps_its_input(jobs: Jobs) -> None:
     jobs_ended = {}
-    for state, result in ((State.COMPLETED, {"output": 1}), (State.FAILED, {"error": "no"})):
+    for state, result in ((JobStatus.COMPLETED, {"output": 1}), (JobStatus.FAILED, {"error": "no"})):
         job = jobs.add(replace(request(), input={"prompt": "a cat"}, size=100))
         jobs.take()
         jobs.finish(job.id, result)
         jobs_ended[state] = job
-    assert jobs_ended[State.COMPLETED].request.input is None
-    assert jobs_ended[State.FAILED].request.input == {"prompt": "a cat"}
-    assert jobs.retry(jobs_ended[State.FAILED])
+    assert jobs_ended[JobStatus.COMPLETED].request.input is None
+    assert jobs_ended[JobStatus.FAILED].request.input == {"prompt": "a cat"}
+    assert jobs.retry(jobs_ended[JobStatus.FAILED])
 
 
 def test_no_more_bytes_wait_than_there_is_room_for(jobs: Jobs) -> None:
@@ -106,7 +106,7 @@ def test_a_job_that_runs_too_long_is_timed_out_and_can_be_tried_again(jobs: Jobs
     job = jobs.add(request(limit=5))
     jobs.take()
     clock.now += 6
-    assert jobs.get(job.id).state is State.TIMED_OUT
+    assert jobs.get(job.id).state is JobStatus.TIMED_OUT
     assert jobs.to_stop() == [job.id]
     assert jobs.to_stop() == []
     assert jobs.retry(job)
@@ -122,7 +122,7 @@ def test_the_endpoints_own_limit_counts_where_the_request_has_none(jobs: Jobs, c
     job = jobs.add(request())
     jobs.take()
     clock.now += 601
-    assert jobs.get(job.id).state is State.TIMED_OUT
+    assert jobs.get(job.id).state is JobStatus.TIMED_OUT
 
 
 def test_low_priority_waits_behind_all_others(jobs: Jobs) -> None:
@@ -141,7 +141,7 @@ def test_progress_after_the_result_or_of_a_cancelled_job_changes_nothing(jobs: J
     jobs.take()
     jobs.cancel(cancelled)
     jobs.finish(cancelled.id, {"output": "late"})
-    assert cancelled.state is State.CANCELLED
+    assert cancelled.state is JobStatus.CANCELLED
     assert "output" not in cancelled.to_json()
 
 
