@@ -1,7 +1,7 @@
 """The states of a job at RunPod, each once: the values of `status` in RunPod's answers.
 
 OpenAPI, the documents, the local endpoint and both clients go by these. The steps of a job inside the worker are
-another matter: `comfy2runpod_runtime.job.job_states`.
+another matter: `comfy2runpod_runtime.job_states`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from comfy2runpod_runtime.errors import JobFailed, PackageError, SettingsError
     from comfy2runpod_runtime.inputs.field_types import ImageInput, Stepped, VideoInput
     from comfy2runpod_runtime.inputs.request_options import ImageOptions, OutputOptions
-    from comfy2runpod_runtime.job.prompt import Prompt, PromptNode, Run, set_member
     from comfy2runpod_runtime.outputs.animation import Animation
     from comfy2runpod_runtime.outputs.answer_models import AnswerFile, inline_or_url
     from comfy2runpod_runtime.outputs.audio import Audio
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from comfy2runpod_runtime.outputs.model3d import Model3D
     from comfy2runpod_runtime.outputs.text import Text
     from comfy2runpod_runtime.outputs.video import Video
+    from comfy2runpod_runtime.prompt import Prompt, PromptNode, Run, set_member
 
 _MODULES: Mapping[str, tuple[str, ...]] = {
     "comfy2runpod_contract.rounding": ("round_down", "round_up"),
@@ -43,7 +43,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "comfy2runpod_runtime.outputs.model3d": ("Model3D",),
     "comfy2runpod_runtime.outputs.text": ("Text",),
     "comfy2runpod_runtime.outputs.video": ("Video",),
-    "comfy2runpod_runtime.job.prompt": ("Prompt", "PromptNode", "Run", "set_member"),
+    "comfy2runpod_runtime.prompt": ("Prompt", "PromptNode", "Run", "set_member"),
     "comfy2runpod_runtime.inputs.request_options": ("ImageOptions", "OutputOptions"),
 }
 

@@ -15,7 +15,6 @@ from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.version import CONTRACT
 from comfy2runpod_runtime.comfyui.supervisor import ComfyUISupervisor
 from comfy2runpod_runtime.errors import PackageError
-from comfy2runpod_runtime.job.prompt import PromptTemplate
 from comfy2runpod_runtime.job.redelivery import RawJob, RedeliveryCache
 from comfy2runpod_runtime.job.runner import JobRunner
 from comfy2runpod_runtime.operations.child_processes import kill_forks_with_parent
@@ -23,6 +22,7 @@ from comfy2runpod_runtime.operations.logs import configure_logging
 from comfy2runpod_runtime.operations.shutdown_log import ShutdownLogger
 from comfy2runpod_runtime.outputs.base import Output
 from comfy2runpod_runtime.package import Package, Patch, Request
+from comfy2runpod_runtime.prompt import PromptTemplate
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger("comfy2runpod")

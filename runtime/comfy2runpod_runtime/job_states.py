@@ -16,7 +16,7 @@ from enum import StrEnum
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.wording import shorten
 from comfy2runpod_runtime.errors import InternalError
-from comfy2runpod_runtime.job.prompt import Prompt
+from comfy2runpod_runtime.prompt import Prompt
 
 
 class JobState(StrEnum):

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ValidationError
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_runtime.errors import PackageError
 from comfy2runpod_runtime.inputs.seeds import random_seed
-from comfy2runpod_runtime.job.prompt import Prompt, PromptTemplate, Run
 from comfy2runpod_runtime.job.redelivery import RawJob
 from comfy2runpod_runtime.outputs.base import Output
+from comfy2runpod_runtime.prompt import Prompt, PromptTemplate, Run
 
 log = logging.getLogger(__name__)
 

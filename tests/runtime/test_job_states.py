@@ -18,7 +18,7 @@ import pytest
 from aiohttp import web
 
 from comfy2runpod_runtime.errors import InternalError
-from comfy2runpod_runtime.job.job_states import JobLifecycle, JobState
+from comfy2runpod_runtime.job_states import JobLifecycle, JobState
 from comfy2runpod_runtime.operations.logs import configure_logging, job_logging, log_fields
 from tests.faults.table import WELL
 from tests.patience import HANG_SECONDS
@@ -227,7 +227,7 @@ def test_the_log_says_what_is_in_work_when_a_stop_comes() -> None:
     """In a process of its own: the handler that stands in for the SDK's is there first."""
     program = (
         "import asyncio, os, signal\n"
-        "from comfy2runpod_runtime.job.job_states import JobLifecycle\n"
+        "from comfy2runpod_runtime.job_states import JobLifecycle\n"
         "from comfy2runpod_runtime.operations.logs import configure_logging\n"
         "from comfy2runpod_runtime.operations.shutdown_log import ShutdownLogger\n"
         "configure_logging('json')\n"

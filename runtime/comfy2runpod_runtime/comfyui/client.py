@@ -16,7 +16,7 @@ from comfy2runpod_runtime.comfyui.failures import refusal_message
 from comfy2runpod_runtime.comfyui.history import History, SavedFile, parse_history
 from comfy2runpod_runtime.comfyui.http import OK, HttpConnection, Response, raise_server_error, retry
 from comfy2runpod_runtime.errors import ComfyUIError, ComfyUIUnavailable, OutputMissing
-from comfy2runpod_runtime.job.prompt import Prompt
+from comfy2runpod_runtime.prompt import Prompt
 
 _MIN_UPLOAD_BYTES_PER_SECOND = 1_000_000
 _DOWNLOAD_CHUNK = 1 << 20

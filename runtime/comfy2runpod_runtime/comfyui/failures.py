@@ -7,7 +7,7 @@ import errno
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.comfyui.history import NodeFailure
 from comfy2runpod_runtime.errors import ComfyUIError, DiskFull, JobFailed, OutOfMemory, caller_safe
-from comfy2runpod_runtime.job.prompt import Prompt, title_of
+from comfy2runpod_runtime.prompt import Prompt, title_of
 
 # Node errors in the message of a refused prompt.
 _MAX_REASONS = 5

@@ -20,7 +20,7 @@ from pathlib import Path
 from comfy2runpod_contract.tether import END_ALL, tethered
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, SystemStats
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
-from comfy2runpod_runtime.job.job_states import JobLifecycle
+from comfy2runpod_runtime.job_states import JobLifecycle
 from comfy2runpod_runtime.operations.logs import log_fields
 from comfy2runpod_runtime.settings import Settings
 

@@ -12,7 +12,7 @@ from comfy2runpod_contract.scratch import scratch_folder
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, SystemStats
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
-from comfy2runpod_runtime.job.job_states import JobLifecycle
+from comfy2runpod_runtime.job_states import JobLifecycle
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)

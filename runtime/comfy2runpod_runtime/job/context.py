@@ -11,7 +11,7 @@ from typing import TypeAlias
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_runtime.comfyui.supervisor import ComfyUISupervisor
 from comfy2runpod_runtime.errors import JobTimeout
-from comfy2runpod_runtime.job.job_states import JobLifecycle
+from comfy2runpod_runtime.job_states import JobLifecycle
 from comfy2runpod_runtime.settings import Settings
 
 ProgressCallback: TypeAlias = Callable[[JsonObject], None]

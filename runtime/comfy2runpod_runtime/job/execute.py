@@ -17,7 +17,6 @@ from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.events import EventStream
 from comfy2runpod_runtime.comfyui.failures import failure_error
 from comfy2runpod_runtime.comfyui.history import History
-from comfy2runpod_runtime.delivery.early_uploader import EarlyUploader
 from comfy2runpod_runtime.errors import (
     ComfyUIError,
     ComfyUIUnavailable,
@@ -31,12 +30,13 @@ from comfy2runpod_runtime.errors import (
 from comfy2runpod_runtime.job.collect import Downloads, prepare_results
 from comfy2runpod_runtime.job.completion import wait_for_completion
 from comfy2runpod_runtime.job.context import JobContext
+from comfy2runpod_runtime.job.early_uploader import EarlyUploader
 from comfy2runpod_runtime.job.job import Job
-from comfy2runpod_runtime.job.job_states import JobState
 from comfy2runpod_runtime.job.progress_reporter import ProgressReporter
-from comfy2runpod_runtime.job.prompt import Prompt, ancestors, pruned, title_of
+from comfy2runpod_runtime.job_states import JobState
 from comfy2runpod_runtime.outputs.answer import Result, build_answer
 from comfy2runpod_runtime.outputs.base import Output
+from comfy2runpod_runtime.prompt import Prompt, ancestors, pruned, title_of
 
 # The time limit for telling ComfyUI to stop: the next job waits meanwhile.
 _CANCEL_SECONDS = 10

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from comfy2runpod_runtime.delivery.job_delivery import JobDelivery
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
-from comfy2runpod_runtime.job.prompt import Prompt, Run
 from comfy2runpod_runtime.outputs.base import Output
+from comfy2runpod_runtime.prompt import Prompt, Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from comfy2runpod_runtime.comfyui.events import (
     PromptEnding,
     StepDone,
 )
-from comfy2runpod_runtime.delivery.early_uploader import EarlyUploader
 from comfy2runpod_runtime.job.context import JobContext
-from comfy2runpod_runtime.job.prompt import Prompt, title_of
+from comfy2runpod_runtime.job.early_uploader import EarlyUploader
+from comfy2runpod_runtime.prompt import Prompt, title_of
 
 
 class ProgressReporter:

@@ -18,7 +18,7 @@ from comfy2runpod_runtime.errors import ComfyUILost, ComfyUIUnavailable, JobFail
 from comfy2runpod_runtime.job.context import JobContext
 from comfy2runpod_runtime.job.execute import execute_job
 from comfy2runpod_runtime.job.job import Job
-from comfy2runpod_runtime.job.job_states import JobState
+from comfy2runpod_runtime.job_states import JobState
 
 log = logging.getLogger(__name__)
 

@@ -26,14 +26,14 @@ from comfy2runpod_runtime.inputs.validate import validate_request
 from comfy2runpod_runtime.job.context import JobContext
 from comfy2runpod_runtime.job.input_files import InputFiles, job_folder
 from comfy2runpod_runtime.job.job import Job
-from comfy2runpod_runtime.job.job_states import JobLifecycle, JobState
 from comfy2runpod_runtime.job.progress_sender import ProgressSender
-from comfy2runpod_runtime.job.prompt import Run
 from comfy2runpod_runtime.job.redelivery import RawJob
 from comfy2runpod_runtime.job.retries import execute_with_retry
+from comfy2runpod_runtime.job_states import JobLifecycle, JobState
 from comfy2runpod_runtime.operations.failure_reports import Diagnostics, FailureReports
 from comfy2runpod_runtime.operations.logs import job_logging, log_fields
 from comfy2runpod_runtime.package import Package
+from comfy2runpod_runtime.prompt import Run
 from comfy2runpod_runtime.settings import Settings
 
 # Not the module's name: these lines are about the worker's jobs.

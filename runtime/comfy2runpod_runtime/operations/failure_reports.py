@@ -24,9 +24,9 @@ from pathlib import Path
 
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.errors import JobFailed
-from comfy2runpod_runtime.job.job_states import JobLifecycle
-from comfy2runpod_runtime.job.prompt import Prompt
+from comfy2runpod_runtime.job_states import JobLifecycle
 from comfy2runpod_runtime.operations.redaction import Redactor
+from comfy2runpod_runtime.prompt import Prompt
 
 log = logging.getLogger(__name__)
 

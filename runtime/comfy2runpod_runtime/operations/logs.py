@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Literal, TextIO, TypeAlias
 
 from comfy2runpod_contract.json_types import Json, JsonObject
-from comfy2runpod_runtime.job.job_states import JobLifecycle
+from comfy2runpod_runtime.job_states import JobLifecycle
 from comfy2runpod_runtime.operations.redaction import Redactor
 
 LogFormat: TypeAlias = Literal["auto", "json", "text"]
