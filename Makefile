@@ -63,7 +63,7 @@ site: setup ## The API documents of generated/ as a static site, in site/.
 redoc: setup ## Bring Redoc anew from npm, checked by its hash.
 	$(BIN)/python scripts/bring_redoc.py
 
-page: setup ## Make the page's script anew of its TypeScript modules and the client's; left as it is without Node.
+page: setup ## Bundle the scripts of the pages from their TypeScript modules; they are left as they are without Node.
 	PYTHONPATH=. $(BIN)/python scripts/bundle_page.py
 
 test: setup lint types imports drift unit ## Everything that CI checks.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bundle_page import PACKAGE, bundled, check_types, main
+from scripts.bundle_page import BUNDLES, PACKAGE, REFERENCE, Bundle, bundled, check_types, main
 from scripts.node_tools import FOLDER, NodeTools
 from tests.clients.node_tools import node_or_skip
 
@@ -24,14 +24,15 @@ def tools() -> NodeTools:
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
     """A copy of the sources."""
-    for folder in ("page", "client_ts"):
+    for folder in ("page", "client_ts", "docs_site/assets"):
         shutil.copytree(PACKAGE / folder, tmp_path / folder)
     return tmp_path
 
 
-def test_what_is_committed_is_well_typed_and_what_the_sources_give(tools: NodeTools) -> None:
-    check_types(tools, PACKAGE)
-    assert bundled(tools, PACKAGE) == BUNDLE.read_text("utf-8"), "run `make page`"
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.path)
+def test_what_is_committed_is_well_typed_and_what_the_sources_give(tools: NodeTools, bundle: Bundle) -> None:
+    check_types(tools, PACKAGE, bundle)
+    assert bundled(tools, PACKAGE, bundle) == (PACKAGE / bundle.path).read_text("utf-8"), "run `make page`"
 
 
 def test_a_change_of_the_page_or_of_the_client_changes_it(tools: NodeTools, sources: Path) -> None:
@@ -55,6 +56,28 @@ def test_types_of_the_page_and_the_client_are_checked_together(tools: NodeTools,
     path.write_text(text.replace("count(number: number)", "count(number: Date)"), "utf-8")
     with pytest.raises(ValueError, match=r"(?s)not well typed.*TS2345"):
         check_types(tools, sources)
+
+
+def test_types_of_the_references_script_are_checked(tools: NodeTools, sources: Path) -> None:
+    path = sources / REFERENCE.entry
+    text = path.read_text("utf-8")
+    assert text.count('expandResponses: "200"') == 1
+    path.write_text(text.replace('expandResponses: "200"', "expandResponses: 200"), "utf-8")
+    with pytest.raises(ValueError, match=r"(?s)reference\.js are not well typed.*TS2322"):
+        check_types(tools, sources, REFERENCE)
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.path)
+def test_a_script_that_its_sources_do_not_give_is_a_drift(
+    tools: NodeTools, sources: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del tools
+    monkeypatch.setattr("scripts.bundle_page.PACKAGE", sources)
+    (sources / bundle.path).unlink()
+    assert main(["--check"]) == 1
+    assert f"{bundle.path} is not what its sources give" in capsys.readouterr().out
+    assert main([]) == 0
+    assert (sources / bundle.path).read_bytes() == (PACKAGE / bundle.path).read_bytes()
 
 
 def test_a_stale_script_is_told_and_written_anew(
