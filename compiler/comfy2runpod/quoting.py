@@ -310,6 +310,17 @@ def _code(character: str) -> str:
     return f"\\u{code:04x}" if code <= _BASIC else f"\\U{code:08x}"
 
 
+def thousands(number: object) -> Word:
+    """A whole number for prose, with thousands separators: 300,000.
+
+    Raises:
+        NotQuotable: it is no whole number.
+    """
+    if type(number) is not int:
+        raise NotQuotable(f"{type(number).__name__} is no whole number")
+    return Word(f"{number:,}")
+
+
 FILTERS: Mapping[str, object] = {
     "address": address,
     "block_comment": block_comment,
@@ -329,6 +340,7 @@ FILTERS: Mapping[str, object] = {
     "segment": segment,
     "sentences": sentences,
     "shell": shell_json,
+    "thousands": thousands,
     "toml": toml,
     "word": word,
 }

@@ -57,7 +57,7 @@ class TextField(FieldBase):
             draft.bad("max_length", longest, f"at most {_LONGEST:,}")
             return None
         if not shortest <= len(default) <= longest and not required:
-            draft.bad("default", default, f"a text of {shortest} to {longest} characters")
+            draft.bad("default", default, f"a text of {shortest:,} to {longest:,} characters")
             return None
         return cls(
             **draft.common(required=required),
@@ -77,7 +77,7 @@ class TextField(FieldBase):
 
     def allowed(self) -> str:
         """Its lengths."""
-        return f"{self.min_length} to {self.max_length} characters"
+        return f"{self.min_length:,} to {self.max_length:,} characters"
 
     def default_text(self) -> str:
         """The text, in quotes."""
