@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from comfy2runpod.client import call_errors
 from comfy2runpod.client import errors as client_errors
 from comfy2runpod.client import faults as client_faults
 from comfy2runpod_contract.faults import FAULTS, Fault, FaultFacts
@@ -51,6 +52,22 @@ def test_the_typescript_client_has_its_class(fault: FaultFacts) -> None:
 
 def test_clients_know_no_other_code() -> None:
     assert list(client_faults.BY_CODE) == [fault.code for fault in FAULTS]
+
+
+def test_a_name_of_the_workers_and_of_a_client_means_the_same_in_both() -> None:
+    declared = re.compile(r"^class (\w+)\([^)]*(?:Error|Exception|Failed|Refused)[^)]*\):$", re.MULTILINE)
+    runtime = ROOT / "runtime" / "comfy2runpod_runtime"
+    workers = {name for path in runtime.rglob("*.py") for name in declared.findall(path.read_text("utf-8"))}
+    clients = {name for name, kind in inspect.getmembers(client_errors, inspect.isclass) if issubclass(kind, Exception)}
+    assert {"MediaRefused", "JobFailed", "InvalidInput"} <= workers
+    assert workers & clients == {"JobFailed", *(fault.name for fault in FAULTS)}
+
+
+def test_both_clients_have_the_same_exceptions() -> None:
+    text = (ROOT / CLIENT_TS / "call_errors.ts").read_text("utf-8")
+    typescript = set(re.findall(r"^export class (\w+)", text, re.MULTILINE))
+    python = {name for name, kind in inspect.getmembers(call_errors, inspect.isclass) if issubclass(kind, Exception)}
+    assert python == typescript
 
 
 def test_codes_and_names_are_each_ones_own() -> None:

@@ -337,7 +337,7 @@ async def test_no_broken_file_is_more_than_refused(handler: ModuleType, simulato
     # Bytes changed at random in images of every format: each is taken or refused, none is an error of ours.
     from comfy2runpod_runtime.inputs.field_types import ImageInput  # noqa: PLC0415
     from comfy2runpod_runtime.inputs.images import image_png  # noqa: PLC0415
-    from comfy2runpod_runtime.inputs.input_errors import InputRefused  # noqa: PLC0415
+    from comfy2runpod_runtime.inputs.input_errors import MediaRefused  # noqa: PLC0415
 
     limits = ImageInput(2_000_000, 4_000_000, 1000, ("png", "jpeg", "webp"))
     chance = random.Random(5)
@@ -358,6 +358,6 @@ async def test_no_broken_file_is_more_than_refused(handler: ModuleType, simulato
             del data[chance.randrange(12, len(data)) :]
         try:
             image_png(bytes(data), limits)
-        except InputRefused:
+        except MediaRefused:
             refused += 1
     assert 100 < refused < 600

@@ -28,7 +28,7 @@ from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.simulator import Simulator
 from comfy2runpod.write import write_package
 from comfy2runpod_runtime.inputs import addresses, fetch
-from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from tests.handlers import Handlers
 
 from .conftest import failure
@@ -319,7 +319,7 @@ async def test_the_address_that_was_checked_is_the_one_connected_to(monkeypatch:
 
     monkeypatch.setattr(socket, "getaddrinfo", resolved)
     monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
-    with pytest.raises(InputRefused, match="the server cannot be reached"):
+    with pytest.raises(MediaRefused, match="the server cannot be reached"):
         await fetch.fetch("https://rebinding.example/a.png", 1000, RULES, b"image/*")
     assert connected == ["93.184.216.34"]
 
@@ -327,7 +327,7 @@ async def test_the_address_that_was_checked_is_the_one_connected_to(monkeypatch:
 async def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 443)) for host in ("93.184.216.34", "10.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    with pytest.raises(InputRefused, match="not at a public address"):
+    with pytest.raises(MediaRefused, match="not at a public address"):
         await fetch.fetch("https://mixed.example/a.png", 1000, RULES, b"image/*")
 
 

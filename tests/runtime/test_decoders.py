@@ -24,7 +24,7 @@ from comfy2runpod_runtime.inputs import decoder_pool as module
 from comfy2runpod_runtime.inputs import oom_kills
 from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimitExceeded, DecodeLimits, DecoderPool, DecoderUnavailable
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy
-from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.kinds import IMAGE
 from comfy2runpod_runtime.inputs.limits import ImageLimits
 from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_media
@@ -54,7 +54,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     return put
 
 
-async def of(data: bytes, rules: DecodeLimits = RULES) -> bytes | InputRefused:
+async def of(data: bytes, rules: DecodeLimits = RULES) -> bytes | MediaRefused:
     found = await DecoderPool(IMAGE, rules).decode(data, LIMITS, rules.cpu_seconds)
     return found.written
 
@@ -222,7 +222,7 @@ async def test_one_that_goes_wrong_costs_its_image(program: Callable[[str], None
     before = below(os.getpid())
     files = len(list(Path("/proc/self/fd").iterdir()))
     refused = await of(image((4000, 900)) * 20, DecodeLimits(20, 2, 1_000_000_000))
-    assert isinstance(refused, InputRefused)
+    assert isinstance(refused, MediaRefused)
     assert reason in str(refused)
     assert len(str(refused)) <= 400
     started = [one for one in below(os.getpid()) if one not in before]
@@ -252,7 +252,7 @@ async def test_computing_and_memory_are_bounded_by_the_kernel() -> None:
     assert time.process_time() - began < 10
     # As small as no image of this size fits into.
     small = DecodeLimits(20, 120, 30_000_000)
-    assert isinstance(await of(image((2000, 2000)), small), InputRefused)
+    assert isinstance(await of(image((2000, 2000)), small), MediaRefused)
 
 
 async def test_a_job_that_is_stopped_stops_its_decoder(program: Callable[[str], None]) -> None:

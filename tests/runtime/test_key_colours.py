@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from comfy2runpod_runtime.inputs.images import image_png
-from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.limits import ImageLimits
 
 LIMITS = ImageLimits(1_000_000, 1_000_000, 50, ("png",))
@@ -52,5 +52,5 @@ def test_what_has_the_key_colour_is_transparent(depth: int, values: list[int], k
     ],
 )
 def test_a_key_colour_that_eight_bits_cannot_tell_is_refused(data: bytes) -> None:
-    with pytest.raises(InputRefused, match="has a 16-bit key colour"):
+    with pytest.raises(MediaRefused, match="has a 16-bit key colour"):
         image_png(data, LIMITS)

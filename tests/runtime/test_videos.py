@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimits, DecoderPool
-from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.kinds import VIDEO
 from comfy2runpod_runtime.inputs.limits import VideoLimits
 from comfy2runpod_runtime.inputs.videos import video_mp4
@@ -107,5 +107,5 @@ async def test_a_refusal_comes_back_in_words() -> None:
     pool = DecoderPool(VIDEO, RULES)
     written = (await pool.decode(b"\x89PNG\r\n\x1a\n", LIMITS, 60)).written
     pool.close()
-    assert isinstance(written, InputRefused)
+    assert isinstance(written, MediaRefused)
     assert str(written) == "is a PNG image; it must be an MP4, QuickTime, WebM or Matroska video"

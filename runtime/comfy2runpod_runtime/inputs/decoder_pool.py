@@ -23,7 +23,7 @@ from pathlib import Path
 
 from comfy2runpod_contract.wording import megabytes
 from comfy2runpod_runtime.inputs.decoder_process import FILE, LENGTH, OUT_OF_MEMORY, READY, REFUSED, DecodeRequest
-from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, InputRefused
+from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, MediaRefused
 from comfy2runpod_runtime.inputs.kinds import InputKind
 from comfy2runpod_runtime.inputs.limits import MediaLimits
 from comfy2runpod_runtime.inputs.oom_kills import oom_kill_count
@@ -62,7 +62,7 @@ class DecodeLimits:
 class DecodeResult:
     """A file written anew, or why it was refused; and the CPU time that decoding took, in seconds."""
 
-    written: bytes | InputRefused
+    written: bytes | MediaRefused
     cpu_seconds: float
 
 
@@ -290,7 +290,7 @@ class _Process:
         return output, False
 
 
-def _parse_output(result: _ProcessResult, request: DecodeRequest) -> bytes | InputRefused:
+def _parse_output(result: _ProcessResult, request: DecodeRequest) -> bytes | MediaRefused:
     """Parses the output of a decoder, which is untrusted: a file written anew, or why the caller's is refused."""
     kind, output, start = request.limits.kind, memoryview(result.output), len(FILE) + LENGTH.size
     tag = output[: len(FILE)]
@@ -299,7 +299,7 @@ def _parse_output(result: _ProcessResult, request: DecodeRequest) -> bytes | Inp
     if complete and output[signature_at : signature_at + len(kind.signature)] == kind.signature:
         return output[start:].tobytes()
     if tag == REFUSED:
-        return InputRefused(output[1:].tobytes().decode("utf-8", "replace")[:_MAX_REASON_BYTES])
+        return MediaRefused(output[1:].tobytes().decode("utf-8", "replace")[:_MAX_REASON_BYTES])
     remedy = kind.remedy
     if tag == OUT_OF_MEMORY:
         return DecodeLimitExceeded(f"needs more than {megabytes(request.memory_bytes)} of memory to decode; {remedy}")

@@ -81,7 +81,7 @@ def main() -> NoReturn:
     os.dup2(null, 1)
     os.close(null)
     limits, decode = _decoder(sys.argv[2])
-    from comfy2runpod_runtime.inputs.input_errors import InputRefused  # noqa: PLC0415 - as above
+    from comfy2runpod_runtime.inputs.input_errors import MediaRefused  # noqa: PLC0415 - as above
 
     _write(output, READY)
     request = DecodeRequest.from_line(sys.stdin.buffer.readline(_MAX_REQUEST_BYTES), limits)
@@ -89,7 +89,7 @@ def main() -> NoReturn:
     data = sys.stdin.buffer.read(request.size)
     try:
         written = decode(data, request.limits)
-    except InputRefused as refused:
+    except MediaRefused as refused:
         _write(output, REFUSED, str(refused).encode())
     except MemoryError:
         _write(output, OUT_OF_MEMORY)

@@ -19,7 +19,7 @@ import httpx
 
 from comfy2runpod_contract.wording import megabytes
 from comfy2runpod_runtime.inputs.addresses import is_public
-from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 
 _REDIRECTS = 5
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -58,7 +58,7 @@ async def fetch(url: str, max_bytes: int, policy: FetchPolicy, accept: bytes) ->
         accept: the media types to ask for, as the header `Accept` has them.
 
     Raises:
-        InputRefused: the URL may not be fetched, or the download failed; the message says which step failed.
+        MediaRefused: the URL may not be fetched, or the download failed; the message says which step failed.
     """
     try:
         async with asyncio.timeout(policy.timeout_seconds):
@@ -69,7 +69,7 @@ async def fetch(url: str, max_bytes: int, policy: FetchPolicy, accept: bytes) ->
         reason = "the server's certificate is not valid" if _is_tls_error(error) else "the server cannot be reached"
     except (httpcore.NetworkError, httpcore.ProtocolError):
         reason = "the connection ended before the whole file had arrived"
-    raise InputRefused(f"could not be fetched: {reason}")
+    raise MediaRefused(f"could not be fetched: {reason}")
 
 
 async def _fetch_with_redirects(text: str, max_bytes: int, policy: FetchPolicy, accept: bytes) -> bytes:
@@ -85,33 +85,33 @@ async def _fetch_with_redirects(text: str, max_bytes: int, policy: FetchPolicy, 
                     return await _read_body(response, max_bytes)
                 location = _header(response.headers, b"location")
         if not location:
-            raise InputRefused("could not be fetched: it redirects without a location")
+            raise MediaRefused("could not be fetched: it redirects without a location")
         url = _parse_url(location, url, policy)
-    raise InputRefused(f"could not be fetched: it redirects more than {_REDIRECTS} times")
+    raise MediaRefused(f"could not be fetched: it redirects more than {_REDIRECTS} times")
 
 
 def _parse_url(text: str, base: httpx.URL | None, policy: FetchPolicy) -> httpx.URL:
     """Parses the caller's URL, or with `base` the location of a redirect.
 
     Raises:
-        InputRefused: the URL is invalid or not allowed.
+        MediaRefused: the URL is invalid or not allowed.
     """
     what = "the URL" if base is None else "it redirects to a URL that"
     try:
         if len(text) > _LONGEST_URL:
-            raise InputRefused(f"could not be fetched: {what} is longer than {_LONGEST_URL:,} characters")
+            raise MediaRefused(f"could not be fetched: {what} is longer than {_LONGEST_URL:,} characters")
         url = httpx.URL(text) if base is None else base.join(text)
         allowed = ("https", "http") if policy.allow_http else ("https",)
         if url.scheme not in allowed:
-            raise InputRefused(f"could not be fetched: {what} is not {' or '.join(allowed)}")
+            raise MediaRefused(f"could not be fetched: {what} is not {' or '.join(allowed)}")
         if url.port is not None and not 0 < url.port <= _LAST_PORT:
-            raise InputRefused(f"could not be fetched: {what} is not valid")
+            raise MediaRefused(f"could not be fetched: {what} is not valid")
         if not url.host:
-            raise InputRefused(f"could not be fetched: {what} names no host")
+            raise MediaRefused(f"could not be fetched: {what} names no host")
         if url.userinfo:
-            raise InputRefused(f"could not be fetched: {what} holds a user name or a password; they are not sent")
+            raise MediaRefused(f"could not be fetched: {what} holds a user name or a password; they are not sent")
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise InputRefused(f"could not be fetched: {what} is not valid") from error
+        raise MediaRefused(f"could not be fetched: {what} is not valid") from error
     return url
 
 
@@ -119,19 +119,19 @@ async def _read_body(response: httpcore.Response, max_bytes: int) -> bytes:
     """Reads the body of a response.
 
     Raises:
-        InputRefused: the status is not 200, or the body is too large; raised before the whole body is read.
+        MediaRefused: the status is not 200, or the body is too large; raised before the whole body is read.
     """
     status = response.status
     if status in _NOT_FOUND_STATUSES:
-        raise InputRefused(f"could not be fetched: it was not found (HTTP {status})")
+        raise MediaRefused(f"could not be fetched: it was not found (HTTP {status})")
     if status in _FORBIDDEN_STATUSES:
-        raise InputRefused(f"could not be fetched: the server requires a login (HTTP {status})")
+        raise MediaRefused(f"could not be fetched: the server requires a login (HTTP {status})")
     if status != httpx.codes.OK:
-        raise InputRefused(f"could not be fetched: the server answered HTTP {status}")
+        raise MediaRefused(f"could not be fetched: the server answered HTTP {status}")
     if _header(response.headers, b"content-encoding") not in ("", "identity"):
-        raise InputRefused("could not be fetched: the server sent a compressed answer, which was not requested")
+        raise MediaRefused("could not be fetched: the server sent a compressed answer, which was not requested")
     announced = _header(response.headers, b"content-length")
-    too_large = InputRefused(f"could not be fetched: it is too large; at most {megabytes(max_bytes)} are allowed")
+    too_large = MediaRefused(f"could not be fetched: it is too large; at most {megabytes(max_bytes)} are allowed")
     if announced.isascii() and announced.isdecimal() and (len(announced) > _MAX_DIGITS or int(announced) > max_bytes):
         raise too_large
     received = bytearray()
@@ -191,12 +191,12 @@ class _PublicAddressBackend(httpcore.AsyncNetworkBackend):
 
     def _check(self, addresses: list[str]) -> None:
         if not self._allow_private and not all(is_public(address) for address in addresses):
-            raise InputRefused("could not be fetched: its host is not at a public address")
+            raise MediaRefused("could not be fetched: its host is not at a public address")
 
 
 async def _resolve(host: str, port: int) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise InputRefused("could not be fetched: its host has no address") from error
+        raise MediaRefused("could not be fetched: its host has no address") from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found))

@@ -20,7 +20,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from comfy2runpod_contract.limits import LONGEST_IMAGE_SIDE
 from comfy2runpod_contract.wording import image_size_problem, megabytes
-from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.limits import ImageLimits
 from comfy2runpod_runtime.inputs.signatures import file_description
 
@@ -76,11 +76,11 @@ def image_png(data: bytes, limits: ImageLimits) -> bytes:
         The PNG file.
 
     Raises:
-        InputRefused: it is too large, not of an allowed format, animated, of a kind that LoadImage would misread, or
+        MediaRefused: it is too large, not of an allowed format, animated, of a kind that LoadImage would misread, or
             corrupt.
     """
     if len(data) > limits.max_bytes:
-        raise InputRefused(f"has {len(data):,} bytes; at most {megabytes(limits.max_bytes)} are allowed")
+        raise MediaRefused(f"has {len(data):,} bytes; at most {megabytes(limits.max_bytes)} are allowed")
     kind = _detect_format(data, limits.formats)
     _check_parts(kind, data)
     try:
@@ -92,18 +92,18 @@ def image_png(data: bytes, limits: ImageLimits) -> bytes:
             _check_size(image.width, image.height, limits)
             frames = int(getattr(image, "n_frames", 1))
             if frames > 1:
-                raise InputRefused(f"is animated: it holds {frames} images, and one is expected")
+                raise MediaRefused(f"is animated: it holds {frames} images, and one is expected")
             image.load()
             if kind == "png":
                 _scale_key_colour(image, data)
             return _encode_png(_to_rgb(_transpose_upright(image)))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # Some decoders check the size before they return it.
-        raise InputRefused(
+        raise MediaRefused(
             f"has more than {limits.max_pixels / 1e6:g} megapixels, the most that are allowed"
         ) from error
     except _DECODE_ERRORS as error:
-        raise InputRefused(f"is not a complete {_NAMES[kind]} image; it is truncated or damaged") from error
+        raise MediaRefused(f"is not a complete {_NAMES[kind]} image; it is truncated or damaged") from error
 
 
 def format_list(formats: tuple[str, ...]) -> str:
@@ -123,7 +123,7 @@ def _detect_format(data: bytes, formats: tuple[str, ...]) -> str:
     if found in formats:
         return str(found)
     what = f"a {_NAMES[found]}" if found is not None else file_description(data) or "not an image of a known format"
-    raise InputRefused(f"is {what}; it must be a {format_list(formats)} image")
+    raise MediaRefused(f"is {what}; it must be a {format_list(formats)} image")
 
 
 def _check_parts(kind: str, data: bytes) -> None:
@@ -140,14 +140,14 @@ def _check_parts(kind: str, data: bytes) -> None:
         # This marker cannot occur in compressed image data, but by chance in metadata.
         scans = data.count(b"\xff\xda")
         if scans > (most_scans := _MAX_SCANS + len(data) // 20_000):
-            raise InputRefused(f"is a JPEG of more than {most_scans:,} scans, the most that are allowed")
+            raise MediaRefused(f"is a JPEG of more than {most_scans:,} scans, the most that are allowed")
     else:
         return
     count = 0
     while (length := lengths(data, at)) is not None:
         at, count = at + step + length, count + 1
         if count > most:
-            raise InputRefused(f"consists of more than {most:,} chunks or segments, the most that are allowed")
+            raise MediaRefused(f"consists of more than {most:,} chunks or segments, the most that are allowed")
 
 
 def _chunk_length(data: bytes, at: int) -> int | None:
@@ -169,7 +169,7 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
     """Checks the size before decoding, against decompression bombs."""
     problem = image_size_problem(width, height, limits.max_pixels, limits.max_aspect, LONGEST_IMAGE_SIDE)
     if problem is not None:
-        raise InputRefused(problem)
+        raise MediaRefused(problem)
 
 
 def _transpose_upright(image: Image.Image) -> Image.Image:
@@ -189,7 +189,7 @@ def _scale_key_colour(image: ImageFile, data: bytes) -> None:
         return
     if depth == 16:  # noqa: PLR2004 - bits
         # Scaled to 8 bits, other colours would equal the key.
-        raise InputRefused(
+        raise MediaRefused(
             "has a 16-bit key colour for transparency; save it with 8 bits per channel, or with an alpha channel"
         )
     if data[25] == _GREY and depth in (2, 4) and isinstance(key, int):
@@ -207,8 +207,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
             # Scales 65535 to 255. Pillow's own conversion would clip all values above 255.
             return image.convert("I").point(lambda value: value / 257 + 0.5).convert("L").convert("RGB")
         case "CMYK" | "YCCK":
-            raise InputRefused("is a CMYK image; save it as RGB")
-    raise InputRefused(f"has the unsupported colour mode {image.mode}; save it as RGB")
+            raise MediaRefused("is a CMYK image; save it as RGB")
+    raise MediaRefused(f"has the unsupported colour mode {image.mode}; save it as RGB")
 
 
 def _encode_png(image: Image.Image) -> bytes:

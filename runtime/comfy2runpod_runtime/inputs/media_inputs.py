@@ -15,7 +15,7 @@ from comfy2runpod_contract.wording import megabytes
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
 from comfy2runpod_runtime.inputs.decoder_pool import DecoderPool
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy, fetch
-from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, InputRefused
+from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, MediaRefused
 from comfy2runpod_runtime.inputs.kinds import InputKind
 from comfy2runpod_runtime.inputs.limits import ImageLimits, MediaLimits, VideoLimits
 
@@ -91,7 +91,7 @@ async def load_media(
             # The process starts while base64 is decoded and URLs are fetched.
             await pools[field.kind].prepare()
             budgets[field.kind] = _DecodeBudget(pools[field.kind])
-    tasks: dict[str, asyncio.Task[bytes | InputRefused]] = {}
+    tasks: dict[str, asyncio.Task[bytes | MediaRefused]] = {}
     faults: list[FieldFault] = []
     try:
         async with asyncio.TaskGroup() as group:
@@ -101,7 +101,7 @@ async def load_media(
     except* _LimitExceeded as exceeded:
         faults = [error.fault for error in exceeded.exceptions if isinstance(error, _LimitExceeded)]
     results = {name: task.result() for name, task in tasks.items() if not task.cancelled() and task.exception() is None}
-    faults += [FieldFault(name, str(result)) for name, result in results.items() if isinstance(result, InputRefused)]
+    faults += [FieldFault(name, str(result)) for name, result in results.items() if isinstance(result, MediaRefused)]
     if faults:
         text = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
         raise InvalidInput(f"The input was refused. {text}.", faults)
@@ -128,7 +128,7 @@ class _DecodeBudget:
         self._slots = asyncio.Semaphore(_CONCURRENT_FILES)
         self._cpu_seconds_left = _CONCURRENT_FILES * decoders.limits.cpu_seconds
 
-    async def decode(self, data: bytes, field: MediaLimits) -> bytes | InputRefused:
+    async def decode(self, data: bytes, field: MediaLimits) -> bytes | MediaRefused:
         async with self._slots:
             allowed = min(self._cpu_seconds_left, self._decoders.limits.cpu_seconds)
             if allowed < 1:
@@ -144,11 +144,11 @@ class _DecodeBudget:
 
 async def _load_file(
     name: str, text: str, field: MediaLimits, limits: MediaInputLimits, budget: _DecodeBudget
-) -> bytes | InputRefused:
+) -> bytes | MediaRefused:
     try:
         data = await _read_bytes(text, min(field.max_bytes, limits.max_bytes), field.kind, limits.fetch)
         written = await budget.decode(data, field)
-    except InputRefused as refused:
+    except MediaRefused as refused:
         written = refused
     if isinstance(written, DecodeLimitExceeded):
         raise _LimitExceeded(FieldFault(name, str(written)))
@@ -166,22 +166,22 @@ async def _read_bytes(text: str, max_bytes: int, kind: InputKind, policy: FetchP
         case "data":
             prefix = _DATA_URL.match(text[:4096])
             if prefix is None or prefix[1] is None:
-                raise InputRefused(f"is a data URL that is not in base64 ({kind.data_url})")
+                raise MediaRefused(f"is a data URL that is not in base64 ({kind.data_url})")
             return await asyncio.to_thread(_decode_base64, text[prefix.end() :], max_bytes)
-    raise InputRefused("is a URL with an unsupported scheme; send base64, a data URL or an https URL")
+    raise MediaRefused("is a URL with an unsupported scheme; send base64, a data URL or an https URL")
 
 
 def _decode_base64(text: str, max_bytes: int) -> bytes:
     """Decodes base64 of the standard or the URL-safe alphabet, with or without line breaks and padding."""
     # Three bytes are four characters, and line breaks add a little. A longer text is refused before it is decoded.
     if len(text) > max_bytes // 3 * 4 * 1.1 + 100:
-        raise InputRefused(f"has more than {megabytes(max_bytes)}, the largest size that is allowed")
+        raise MediaRefused(f"has more than {megabytes(max_bytes)}, the largest size that is allowed")
     try:
         data = base64.b64decode(_normalize_base64(text.translate(_WHITESPACE)), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InputRefused("is neither base64 nor a URL; send base64, a data URL or an https URL") from error
+        raise MediaRefused("is neither base64 nor a URL; send base64, a data URL or an https URL") from error
     if len(data) > max_bytes:
-        raise InputRefused(f"has {len(data):,} bytes; at most {megabytes(max_bytes)} are allowed")
+        raise MediaRefused(f"has {len(data):,} bytes; at most {megabytes(max_bytes)} are allowed")
     return data
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from comfy2runpod_contract.media import VIDEO_FORMATS
-from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.signatures import file_description
 
 # FFmpeg's demuxer for each container: no other demuxer ever reads a caller's file.
@@ -52,21 +52,21 @@ def video_container(data: bytes, formats: tuple[str, ...]) -> str:
         formats: what the field accepts.
 
     Raises:
-        InputRefused: it is none of them, or ends before its parts do.
+        MediaRefused: it is none of them, or ends before its parts do.
     """
     found = _container(data)
     if found is None or found not in formats:
         what = f"{_with_article(found)} video" if found is not None else _other(data)
-        raise InputRefused(f"is {what}; it must be {_format_list(formats)} video")
+        raise MediaRefused(f"is {what}; it must be {_format_list(formats)} video")
     complete = _boxes_complete(data) if DEMUXERS[found] == "mov" else _elements_complete(data)
     if not complete:
         raise incomplete(found)
     return found
 
 
-def incomplete(container: str) -> InputRefused:
+def incomplete(container: str) -> MediaRefused:
     """The refusal of a file that is not whole."""
-    return InputRefused(f"is not a complete {VIDEO_FORMATS[container].label} video; it is truncated or damaged")
+    return MediaRefused(f"is not a complete {VIDEO_FORMATS[container].label} video; it is truncated or damaged")
 
 
 def _format_list(formats: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import av
 from av.audio.stream import AudioStream
 
-from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.video_timing import fraction
 
 # FFmpeg's decoders of what stands beside video in these containers; `mp3` and `mp3float` are the same codec.
@@ -50,11 +50,11 @@ def sound_form(stream: AudioStream) -> SoundForm:
     """Decides how a stream is written.
 
     Raises:
-        InputRefused: it has no rate or no channels, or more than sound has.
+        MediaRefused: it has no rate or no channels, or more than sound has.
     """
     rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
     if not 0 < rate <= _MOST_RATE or not 0 < channels <= _MOST_CHANNELS:
-        raise InputRefused(f"has sound with {rate:,} samples a second and {channels} channels, which is not supported")
+        raise MediaRefused(f"has sound with {rate:,} samples a second and {channels} channels, which is not supported")
     layout = _LAYOUTS.get(channels, "stereo")
     written = next(count for count, name in _LAYOUTS.items() if name == layout)
     return SoundForm(rate if rate in _AAC_RATES else _OTHER_RATE, layout, written)
@@ -84,17 +84,17 @@ class SoundEncoder:
         """Encodes one decoded frame.
 
         Raises:
-            InputRefused: there is too much sound.
+            MediaRefused: there is too much sound.
         """
         self._decoded += frame.samples
         if self._decoded > (self._max_seconds + _SPARE_SECONDS) * frame.sample_rate:
-            raise InputRefused(f"has sound of more than {self._max_seconds:g} s, the most that are allowed")
+            raise MediaRefused(f"has sound of more than {self._max_seconds:g} s, the most that are allowed")
         if self._next is None:
             # Sound that begins before the video is not cut, as LoadVideo does not either.
             unit = fraction(frame.time_base)
             late = Fraction(0) if frame.pts is None or unit is None else frame.pts * unit - self._starts_at
             if late > self._max_seconds:
-                raise InputRefused(f"has sound after {self._max_seconds:g} s, the most that are allowed")
+                raise MediaRefused(f"has sound after {self._max_seconds:g} s, the most that are allowed")
             self._next = max(0, round(late * self._form.rate))
         # Times within it are not read, as LoadVideo does not either.
         frame.pts = None

@@ -14,7 +14,7 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from comfy2runpod_contract.wording import megabytes
-from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.video_frames import FrameForm, frame_form
 from comfy2runpod_runtime.inputs.video_sound import SoundForm
 from comfy2runpod_runtime.inputs.video_timing import Timing
@@ -135,7 +135,7 @@ class VideoWriter:
 
     def _check_bytes(self) -> None:
         if self._file.tell() > self._max_bytes:
-            raise InputRefused(
+            raise MediaRefused(
                 f"needs more than {megabytes(self._max_bytes)} when it is written anew; send a shorter or smaller one"
             )
 

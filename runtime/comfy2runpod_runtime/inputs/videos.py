@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 
 from comfy2runpod_contract.limits import LONGEST_IMAGE_SIDE
 from comfy2runpod_contract.wording import image_size_problem, megabytes
-from comfy2runpod_runtime.inputs.input_errors import InputRefused
+from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.limits import VideoLimits
 from comfy2runpod_runtime.inputs.video_containers import DEMUXERS, incomplete, video_container
 from comfy2runpod_runtime.inputs.video_sound import SOUND_DECODERS, SoundEncoder, sound_form
@@ -67,11 +67,11 @@ def video_mp4(data: bytes, limits: VideoLimits) -> bytes:
         The MP4 file.
 
     Raises:
-        InputRefused: it is too large or too long, not of an allowed container or codec, or corrupt.
+        MediaRefused: it is too large or too long, not of an allowed container or codec, or corrupt.
         MemoryError: it needs more memory than the process may have.
     """
     if len(data) > limits.max_bytes:
-        raise InputRefused(f"has {len(data):,} bytes; at most {megabytes(limits.max_bytes)} are allowed")
+        raise MediaRefused(f"has {len(data):,} bytes; at most {megabytes(limits.max_bytes)} are allowed")
     container = video_container(data, limits.formats)
     try:
         return _written_anew(_Source(data, container, limits))
@@ -119,7 +119,7 @@ class _Source:
 
 def _refuse_to_open(*_: object) -> NoReturn:
     """For whatever a file refers to."""
-    raise InputRefused("refers to another file")
+    raise MediaRefused("refers to another file")
 
 
 @dataclass(slots=True)
@@ -157,9 +157,9 @@ def _written_anew(source: _Source) -> bytes:
         times = packets.times(_unit(video))
         seconds = times.seconds(rate)
         if seconds > limits.max_seconds + _SPARE_SECONDS:
-            raise InputRefused(f"lasts {float(seconds):.1f} s; at most {limits.max_seconds:g} s are allowed")
+            raise MediaRefused(f"lasts {float(seconds):.1f} s; at most {limits.max_seconds:g} s are allowed")
     if not packets.shown:
-        raise InputRefused("holds no frames")
+        raise MediaRefused("holds no frames")
     with source.open() as container:
         video, sound = _streams(container)
         form = None if sound is None else sound_form(sound)
@@ -176,16 +176,16 @@ def _streams(container: InputContainer) -> tuple[VideoStream, AudioStream | None
     Attached pictures, subtitles, data and further streams are ignored.
     """
     if len(container.streams) > _MAX_STREAMS:
-        raise InputRefused(f"holds {len(container.streams):,} streams; at most {_MAX_STREAMS} are allowed")
+        raise MediaRefused(f"holds {len(container.streams):,} streams; at most {_MAX_STREAMS} are allowed")
     video = next((one for one in container.streams.video if not one.disposition & Disposition.attached_pic), None)
     if video is None:
-        raise InputRefused("holds no video")
+        raise MediaRefused("holds no video")
     if _decoder_name(video) not in _VIDEO_DECODERS:
-        raise InputRefused("is of an unsupported video codec; save it as H.264, H.265, VP8, VP9 or AV1")
+        raise MediaRefused("is of an unsupported video codec; save it as H.264, H.265, VP8, VP9 or AV1")
     sounds = container.streams.audio
     sound = next((one for one in reversed(sounds) if _decoder_name(one) in SOUND_DECODERS), None)
     if sounds and sound is None:
-        raise InputRefused("has sound of an unsupported codec; save it as AAC, MP3, Opus, Vorbis, FLAC or PCM")
+        raise MediaRefused("has sound of an unsupported codec; save it as AAC, MP3, Opus, Vorbis, FLAC or PCM")
     return video, sound
 
 
@@ -207,7 +207,7 @@ def _check_size(width: int, height: int, limits: VideoLimits) -> None:
     if problem is None and min(width, height) < _LEAST_SIDE:
         problem = f"{width}x{height} is too small; a side must have at least {_LEAST_SIDE} pixels"
     if problem is not None:
-        raise InputRefused(problem)
+        raise MediaRefused(problem)
 
 
 def _packets(container: InputContainer, source: _Source, video: VideoStream, sound: AudioStream | None) -> _Packets:
@@ -230,8 +230,8 @@ def _packets(container: InputContainer, source: _Source, video: VideoStream, sou
     return found[video.index]
 
 
-def _too_many_frames(limits: VideoLimits) -> InputRefused:
-    return InputRefused(f"has more than {limits.max_frames:,} frames, the most that are allowed")
+def _too_many_frames(limits: VideoLimits) -> MediaRefused:
+    return MediaRefused(f"has more than {limits.max_frames:,} frames, the most that are allowed")
 
 
 def _convert(
@@ -259,13 +259,13 @@ def _convert(
             first = (frame.width, frame.height, frame.pts)
         width, height, start = first
         if (frame.width, frame.height) != (width, height):
-            raise InputRefused(
+            raise MediaRefused(
                 f"changes its size from {width}x{height} to {frame.width}x{frame.height} in frame {count}"
             )
         since_first = None if frame.pts is None or start is None else (frame.pts - start) * _unit(video)
         writer.add_frame(frame, since_first, fraction(video.sample_aspect_ratio))
     if first is None:
-        raise InputRefused("holds no frames")
+        raise MediaRefused("holds no frames")
     if sound is not None:
         writer.add_sound(sound.finish())
 
