@@ -73,8 +73,8 @@ check: setup lint types imports fast ## What to run while you work: lint, types 
 fast: setup ## The fast tests.
 	$(BIN)/pytest -q -n 2 -m "not slow and not editor" $(FAST)
 
-mutants: setup ## Remove each member of the contract, method of a kind and reader of facts in turn: all is noticed (ONLY=, SAMPLE=).
-	$(BIN)/python scripts/mutants.py $(if $(ONLY),--only "$(ONLY)") $(if $(SAMPLE),--sample $(SAMPLE) --seed $(SEED))
+mutants: setup ## Remove each member of the contract, method of a kind and reader of facts in turn: all is noticed (ONLY=, SAMPLE=, JOBS=).
+	$(BIN)/python scripts/mutants.py $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only "$(ONLY)") $(if $(SAMPLE),--sample $(SAMPLE) --seed $(SEED))
 
 lint: setup ## Style and formatting, and no binaries or large files.
 	$(BIN)/python scripts/check_files.py

@@ -1,6 +1,6 @@
 """Removes one thing at a time in a copy of the tree, and tells which removals neither types nor fast tests notice.
 
-    python scripts/mutants.py [--only TEXT] [--sample COUNT --seed SEED] [--list]
+    python scripts/mutants.py [--only TEXT] [--sample COUNT --seed SEED] [--jobs COUNT] [--list]
 
 A thing is a member of the contract, the class or function on a side that stands for it, a method of a kind, or a part
 of what reads facts: `TARGETS` says where they are, and which tests are related to them. Each removal is judged by
@@ -22,8 +22,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Self
 
 ROOT = Path(__file__).parents[1]
@@ -333,6 +336,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="removals whose path or name has this text")
     parser.add_argument("--sample", type=int, default=0, help="so many of them, drawn by the seed")
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--jobs", type=int, default=1, help="copies of the tree that are tried at the same time")
     parser.add_argument("--list", action="store_true", help="say what would be removed")
     options = parser.parse_args()
     chosen = [one for one in removals() if options.only in str(one) or options.only == one.target.name]
@@ -341,24 +345,32 @@ def main() -> None:
     if options.list:
         print(*chosen, sep="\n")
     else:
-        sys.exit(_judge(chosen))
+        sys.exit(_judge(chosen, options.jobs))
 
 
-def _judge(chosen: Sequence[Removal]) -> int:
+def _judge(chosen: Sequence[Removal], jobs: int) -> int:
     by: Counter[str] = Counter()
     survivors = []
-    with Judge() as judge:
-        judge.check(dict.fromkeys(one.target for one in chosen))
-        for number, removal in enumerate(chosen, 1):
-            began = time.monotonic()
-            noticed = judge.noticed(removal)
+    with ExitStack() as stack:
+        judges = [stack.enter_context(Judge()) for _ in range(jobs)]
+        judges[0].check(dict.fromkeys(one.target for one in chosen))
+        free = SimpleQueue[Judge]()
+        for judge in judges:
+            free.put(judge)
+
+        def tried(removal: Removal) -> tuple[str, float]:
+            began, judge = time.monotonic(), free.get()
+            try:
+                return judge.noticed(removal), time.monotonic() - began
+            finally:
+                free.put(judge)
+
+        pool = stack.enter_context(ThreadPoolExecutor(jobs))
+        for number, (removal, (noticed, seconds)) in enumerate(zip(chosen, pool.map(tried, chosen), strict=True), 1):
             by[noticed or "nobody"] += 1
             if not noticed:
                 survivors.append(removal)
-            print(
-                f"{number}/{len(chosen)} {removal}: {noticed or 'NOT NOTICED'}, {time.monotonic() - began:.1f} s",
-                flush=True,
-            )
+            print(f"{number}/{len(chosen)} {removal}: {noticed or 'NOT NOTICED'}, {seconds:.1f} s", flush=True)
     print(f"{len(chosen)} removals, noticed by " + ", ".join(f"{judge}: {count}" for judge, count in by.items()))
     for removal in survivors:
         print(f"not noticed: {removal}")

@@ -72,6 +72,24 @@ def test_latents_of_videos() -> None:
     assert (reference[2].value, reference[3].value) == (Latent(8, 8, 4, cell=8, stride=4), Constant(1))
 
 
+@pytest.mark.parametrize(
+    ("latent", "dim", "size", "right"),
+    [
+        # Layers, each an image of its own.
+        (Latent(80, 80, 3, cell=8), "t", 1, Images(640, 640, 3)),
+        (Latent(80, 80, 3, cell=8), "x", 30, Images(240, 640, 6)),
+        (Latent(80, 80, 3, cell=8), "y", 999, Images(640, 640, 3)),
+        # A video of 25 frames is 7 of a latent: three parts of two, each of 5 frames, and one that is dropped.
+        (Latent(80, 40, 7, cell=8, stride=4), "t", 2, Images(640, 320, 15)),
+        (Latent(80, 40, 7, cell=8, stride=4), "x", 40, Images(320, 320, 50)),
+    ],
+)
+def test_a_latent_that_is_cut_into_a_batch(latent: Latent, dim: str, size: int, right: Images) -> None:
+    cut = made("LatentCutToBatch", samples=latent, dim=dim, slice_size=size)[0]
+    assert isinstance(cut.value, Latent)
+    assert (cut.value.decoded(), cut.doubt) == (right, None)
+
+
 def test_a_switch_gives_one_of_two_and_its_doubt_alone() -> None:
     node_class = load_catalog().get("ComfySwitchNode")
     assert node_class is not None

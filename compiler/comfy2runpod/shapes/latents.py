@@ -74,6 +74,25 @@ def _cut(given: Inputs) -> tuple[Value, ...]:
     return (replace(latent, columns=sizes["columns"], rows=sizes["rows"], frames=sizes["frames"]),)
 
 
+def _cut_to_batch(given: Inputs) -> tuple[Value, ...]:
+    latent, dim = given.get("samples", Latent), str(given.constant("dim"))
+    size = given.whole("slice_size", 1)
+    if "x" in dim:
+        columns, count = _cut_evenly(latent.columns, size)
+        return (_times(replace(latent, columns=columns), count),)
+    if "y" in dim:
+        rows, count = _cut_evenly(latent.rows, size)
+        return (_times(replace(latent, rows=rows), count),)
+    frames, count = _cut_evenly(latent.frames, size)
+    return (_times(replace(latent, frames=frames), count),)
+
+
+def _cut_evenly(length: int, size: int) -> tuple[int, int]:
+    """How long each part is, and how many there are; what is left over is dropped."""
+    part = max(1, min(size, length))
+    return part, length // part
+
+
 def _layered(given: Inputs) -> tuple[Value, ...]:
     width, height = given.whole("width") // 8, given.whole("height") // 8
     # Its VAE makes an image of each layer.
@@ -99,11 +118,14 @@ def _scaled_by(given: Inputs) -> tuple[Value, ...]:
 
 
 def _repeated(given: Inputs) -> tuple[Value, ...]:
-    latent, amount = given.get("samples", Latent), max(given.whole("amount", 1), 1)
-    # Of an image's latent the frames are the batch.
+    return (_times(given.get("samples", Latent), max(given.whole("amount", 1), 1)),)
+
+
+def _times(latent: Latent, count: int) -> Latent:
+    """A batch that is so many times as large; of an image's latent the frames are the batch."""
     if latent.stride == 1:
-        return (replace(latent, frames=latent.frames * amount),)
-    return (replace(latent, batch=latent.batch * amount),)
+        return replace(latent, frames=latent.frames * count)
+    return replace(latent, batch=latent.batch * count)
 
 
 def _batched(given: Inputs) -> tuple[Value, ...]:
@@ -261,6 +283,7 @@ LATENTS: Mapping[SizeRule, RuleMaker] = {
     SizeRule.CAMERA_EMBEDDING: lambda _: _camera,
     SizeRule.TRIM_LATENT: lambda _: _trimmed,
     SizeRule.CUT_LATENT: lambda _: _cut,
+    SizeRule.CUT_LATENT_TO_BATCH: lambda _: _cut_to_batch,
     SizeRule.JOIN_LATENTS: lambda _: _joined,
     SizeRule.SCALE_LATENT: lambda _: _scaled,
     SizeRule.SCALE_LATENT_BY: lambda _: _scaled_by,

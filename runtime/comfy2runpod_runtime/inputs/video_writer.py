@@ -113,7 +113,9 @@ class VideoWriter:
         # How the written colours are to be read: of frames that were RGB, by the matrix that they were converted with.
         context.colorspace = form.colour_matrix
         context.color_trc, context.color_primaries = frame.color_trc, frame.color_primaries
-        context.chroma_sample_location = frame.chroma_location
+        # PyAV has it from version 19 on.
+        if hasattr(frame, "chroma_location") and hasattr(context, "chroma_sample_location"):
+            context.chroma_sample_location = frame.chroma_location
         if aspect and Fraction(1, _MOST_STRETCHED) <= aspect <= _MOST_STRETCHED:
             context.sample_aspect_ratio = 1 / aspect if form.quarter_turns % 2 else aspect
         for packet in self._early:

@@ -22,6 +22,7 @@ class SizeRule(StrEnum):
     CROP_IMAGE = "crop_image"
     CROP_IMAGE_REGION = "crop_image_region"
     CUT_LATENT = "cut_latent"
+    CUT_LATENT_TO_BATCH = "cut_latent_to_batch"
     DECODE = "decode"
     DECODE_AUDIO = "decode_audio"
     EMPTY_AUDIO = "empty_audio"
