@@ -16,7 +16,7 @@ from comfy2runpod_contract import limits, wording
 from comfy2runpod_contract.faults import FAULTS, FaultFacts
 from comfy2runpod_contract.job_status import FAILED_STATUSES, LIVE_STATUSES, STATUS_FAULTS
 from comfy2runpod_contract.json_types import JSON_WORDS
-from comfy2runpod_contract.media import FILE_ENDINGS, IMAGE_FORMATS, OTHER_ENDING
+from comfy2runpod_contract.media import FILE_ENDINGS, FILE_FORMATS, OTHER_ENDING
 
 ROOT = Path(__file__).parent.parent
 CLIENT, CLIENT_TS = Path("compiler/comfy2runpod/client"), Path("compiler/comfy2runpod/client_ts")
@@ -24,7 +24,7 @@ CONTRACT = ROOT / "contract/comfy2runpod_contract"
 # Modules that the Python client has as they are.
 _COPIED = ("json_types.py", "video_files.py", "wording.py")
 _MADE = "Made from the contract by scripts/client_contract.py; change comfy2runpod_contract{}, not this file."
-_ABOUT = "What endpoints and clients agree on: limits of requests, states of jobs, file endings, image formats."
+_ABOUT = "What endpoints and clients agree on: limits of requests, states of jobs, file endings, formats."
 # Each with what it says.
 _NUMBERS = {
     "RUN_BYTES": (limits.RUN_BYTES, "The largest request to /run, in bytes."),
@@ -50,9 +50,9 @@ _BOUNDS = {
 }
 _TABLES = {
     "FILE_ENDINGS": (FILE_ENDINGS, "What a file's name ends in, by its media type."),
-    "IMAGE_LABELS": (
-        {name: facts.label for name, facts in IMAGE_FORMATS.items()},
-        "What a format of images is called in sentences.",
+    "FORMAT_LABELS": (
+        {name: facts.label for formats in FILE_FORMATS.values() for name, facts in formats.items()},
+        "What a format of files is called in sentences.",
     ),
     "STATUS_CODES": (
         {status.value: fault.value.code for status, fault in STATUS_FAULTS.items()},

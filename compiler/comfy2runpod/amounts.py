@@ -49,6 +49,11 @@ def number_of_pixels(text: str) -> int | None:
     return _amount(text, _PIXELS, LARGEST_SIZE)
 
 
+def seconds_of(text: str) -> int | None:
+    """A length of time such as `30s` or `2m`, in whole seconds; up to LARGEST_COUNT."""
+    return _amount(text, _SECONDS, LARGEST_COUNT)
+
+
 def time_in_seconds(text: str) -> int | None:
     """A time such as `30m` that RunPod lets a job run, in whole seconds."""
     seconds = _amount(text, _SECONDS, LONGEST_EXECUTION_MS // 1000)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from comfy2runpod.amounts import number_of_pixels, size_in_bytes, time_in_seconds, whole_number
+from comfy2runpod.amounts import number_of_pixels, seconds_of, size_in_bytes, time_in_seconds, whole_number
 
 Wrong: TypeAlias = Callable[[str, object], None]
 
@@ -87,6 +87,12 @@ def seconds(raw: object, wrong: Wrong) -> int:
     """A time that RunPod lets a job run, in seconds."""
     found = time_in_seconds(raw) if isinstance(raw, str) else None
     return _known(found, "a time such as 30m, from 5 seconds to 7 days", raw, wrong)
+
+
+def duration(raw: object, wrong: Wrong) -> int:
+    """How long something plays, in whole seconds."""
+    found = seconds_of(raw) if isinstance(raw, str) else None
+    return _known(found, "a length such as 30s or 2m", raw, wrong)
 
 
 def _known(number: int | None, expected: str, raw: object, wrong: Wrong) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from comfy2runpod.diagnostics import shorten
 
@@ -49,10 +49,21 @@ class Schema(Document):
     properties: Mapping[str, Schema] | None = None
     required: tuple[str, ...] | None = None
     items: Schema | None = None
-    max_bytes: int | None = Field(None, alias="x-max-bytes")
-    max_pixels: int | None = Field(None, alias="x-max-pixels")
-    max_aspect: int | float | None = Field(None, alias="x-max-aspect")
+    # Of a file, by their own words: `x-max-bytes`.
+    limits: Mapping[str, int | float] = Field(default_factory=dict)
     formats: tuple[JsonValue, ...] | None = Field(None, alias="x-formats")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_limits(cls, value: object) -> object:
+        """Limits together: each kind of file has its own."""
+        if not isinstance(value, Mapping):
+            return value
+        limits = {word: limit for word, limit in value.items() if str(word).startswith("x-max-")}
+        return {
+            **{word: one for word, one in value.items() if word != "limits"},
+            **({"limits": limits} if limits else {}),
+        }
 
     @property
     def has_default(self) -> bool:

@@ -166,3 +166,9 @@ VIDEO_FORMATS: Mapping[str, VideoFormatFacts] = {
         VideoFormatFacts("mkv", "Matroska", "video/x-matroska"),
     )
 }
+
+# The formats of every kind of file that an input may be, by the kind's name.
+FILE_FORMATS: Mapping[str, Mapping[str, ImageFormatFacts | VideoFormatFacts]] = {
+    "image": IMAGE_FORMATS,
+    "video": VIDEO_FORMATS,
+}

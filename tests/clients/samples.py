@@ -46,5 +46,5 @@ REFUSED_IMAGES: list[tuple[bytes | str | Path, str, str]] = [
         "InvalidInput",
         "153x3 is too long and thin; a side may be 50 times as long as the other",
     ),
-    (image("png") + bytes(9_000_000), "InputRefused", "an endpoint accepts 10,000,000: send images as https URLs"),
+    (image("png") + bytes(9_000_000), "InputRefused", "an endpoint accepts 10,000,000: send files as https URLs"),
 ]

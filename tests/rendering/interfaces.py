@@ -13,6 +13,7 @@ from comfy2runpod.fields import (
     SeedField,
     Target,
     TextField,
+    VideoField,
 )
 from comfy2runpod.ir.interface import Interface, Model, Removal, Rewrite, RunpodSettings, Variant
 from comfy2runpod.ir.prompt import PromptNode
@@ -78,6 +79,10 @@ def several() -> Interface:
         ),
         ImageField(
             **_common("second", Target("8", "LoadImage", "Second", "image")), **images, formats=("png", "webp")
+        ),
+        VideoField(
+            **_common("clip", Target("11", "LoadVideo", "Clip", "file"), required=True),
+            max_bytes=5_000_000, max_pixels=2_500_000, max_frames=100, max_seconds=9, formats=("mp4", "webm"),
         ),
     )  # fmt: skip
     outputs = (

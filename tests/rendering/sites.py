@@ -27,8 +27,8 @@ INCLUDED = {
     "API-calls.md.j2": "API.md.j2",
     "page-try.html.j2": "index.html.j2",
     "page-reference.html.j2": "index.html.j2",
-    "field-image.md.j2": "API.md.j2",
-    "field-image.html.j2": "index.html.j2",
+    **dict.fromkeys(("field-forms.md.j2", "field-image.md.j2", "field-video.md.j2"), "API.md.j2"),
+    **dict.fromkeys(("field-forms.html.j2", "field-image.html.j2", "field-video.html.j2"), "index.html.j2"),
 }
 _AT_TOP = ("Dockerfile.j2",)
 

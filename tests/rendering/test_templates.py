@@ -47,6 +47,8 @@ def test_the_places_are_all_that_templates_print() -> None:
         "client-tsconfig.json.j2",
         "client-index.ts.j2",
         "field-image.html.j2",
+        "field-video.html.j2",
+        "field-video.md.j2",
     }
 
 

@@ -53,9 +53,8 @@ class Shape:
     properties: Mapping[str, Shape] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
     items: Shape | None = None
-    max_bytes: int | None = None
-    max_pixels: int | None = None
-    max_aspect: float | None = None
+    # Of a file, by the schema's own words: `x-max-bytes`.
+    limits: Mapping[str, float] = field(default_factory=dict)
     formats: tuple[Json, ...] | None = None
 
 
@@ -136,9 +135,7 @@ def _shape(schema: Schema) -> Shape:
         properties={key: _shape(value) for key, value in (schema.properties or {}).items()},
         required=frozenset(schema.required or ()),
         items=None if schema.items is None else _shape(schema.items),
-        max_bytes=schema.max_bytes,
-        max_pixels=schema.max_pixels,
-        max_aspect=schema.max_aspect,
+        limits=schema.limits,
         formats=schema.formats,
     )
 

@@ -90,9 +90,7 @@ def _bounds(path: str, old: Shape, new: Shape, *, sent: bool) -> Iterator[Change
         ("maximum", old.maximum, new.maximum, False),
         ("min-length", old.min_length, new.min_length, True),
         ("max-length", old.max_length, new.max_length, False),
-        ("max-bytes", old.max_bytes, new.max_bytes, False),
-        ("max-pixels", old.max_pixels, new.max_pixels, False),
-        ("max-aspect", old.max_aspect, new.max_aspect, False),
+        *_limits(old.limits, new.limits),
     ):
         if before != after:
             narrower = before is None or (after is not None and (after > before) == is_low)
@@ -103,6 +101,13 @@ def _bounds(path: str, old: Shape, new: Shape, *, sent: bool) -> Iterator[Change
         breaking = not wider if sent else not (new.step % old.step == 0 and (new.offset - old.offset) % old.step == 0)
         before_text, after_text = _stepped(old), _stepped(new)
         yield _change("step", path, before_text, after_text, f"values {before_text} -> {after_text}", breaking=breaking)
+
+
+def _limits(
+    old: Mapping[str, float], new: Mapping[str, float]
+) -> Iterator[tuple[str, float | None, float | None, bool]]:
+    for word in {**old, **new}:
+        yield word.removeprefix("x-"), old.get(word), new.get(word), False
 
 
 def _listings(

@@ -173,7 +173,7 @@ class Inputs:
             # 1e999 is infinity in Python, which JSON cannot represent.
             return BadLine(at=at, problem="it holds a number that is too large")
         if size > self._most:
-            problem = f"its request has {size:,} bytes, an endpoint takes {self._most:,}: give images as https URLs"
+            problem = f"its request has {size:,} bytes, an endpoint takes {self._most:,}: give files as https URLs"
             return BadLine(at=at, problem=problem)
         return Input(given, request)
 

@@ -56,8 +56,8 @@ _LONG = frozenset({"sha256", "data"})
 @click.argument("package", type=click.Path(path_type=Path))
 @click.option(
     "--input", "given", required=True, metavar="JSON|FILE",
-    help="The job's input, or a request {\"input\": …}: JSON, or a file that holds it (@FILE or FILE). An image in it "
-    "may be a file of this machine: {\"image\": \"@photo.png\"}.",
+    help="The job's input, or a request {\"input\": …}: JSON, or a file that holds it (@FILE or FILE). An image or a "
+    "video in it may be a file of this machine: {\"image\": \"@photo.png\"}.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("output"), show_default=True,

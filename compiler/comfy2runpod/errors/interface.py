@@ -42,7 +42,7 @@ class UnsuitableInput(Diagnostic):
     type: str
 
     reason = Text("{path} has the type {type}, which no field can feed.")
-    remedy = Text("A field feeds an integer, a number, a text, a choice, a switch or an image.")
+    remedy = Text("A field feeds an integer, a number, a text, a choice, a switch, an image or a video.")
 
 
 class ExposedInputOmitted(Diagnostic):
@@ -131,22 +131,23 @@ class UnsuitableKey(Diagnostic):
     remedy = Text("Remove it. Besides title, description and required, such a field has {allowed:list}.")
 
 
-class ImageNotFed(Diagnostic):
-    """An image on the author's machine that no field replaces: no worker has it."""
+class FileNotFed(Diagnostic):
+    """A file on the author's machine that no field replaces, though one could: no worker has it."""
 
-    code = "image-not-fed"
+    code = "file-not-fed"
     value: Json
+    kind: str
 
     reason = Text(
-        "It reads the image {value:json}, which exists only on the author's machine, and no field in the note replaces "
-        "it: every job would fail."
+        "It reads the {kind} {value:json}, which exists only on the author's machine, and no field in the note "
+        "replaces it: every job would fail."
     )
 
     @Text
     def remedy(self) -> str:
         return (
-            f"Make a field of it in the note (image: {{from: {show_path(self.at)}}}), or bypass or remove the node. "
-            "Without `inputs` in the note, every such image becomes a field by itself."
+            f"Make a field of it in the note ({self.kind}: {{from: {show_path(self.at)}}}), or bypass or remove the "
+            f"node. Without `inputs` in the note, every such {self.kind} becomes a field by itself."
         )
 
 

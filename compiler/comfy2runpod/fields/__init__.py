@@ -20,6 +20,7 @@ from comfy2runpod.fields.number import NumberField
 from comfy2runpod.fields.seed import SeedField
 from comfy2runpod.fields.target import Target
 from comfy2runpod.fields.text import TextField
+from comfy2runpod.fields.video import VideoField
 
 __all__ = [
     "KINDS",
@@ -33,6 +34,7 @@ __all__ = [
     "SeedField",
     "Target",
     "TextField",
+    "VideoField",
     "is_file",
     "kind_name",
     "kind_of",
@@ -48,7 +50,7 @@ def _complete(*kinds: type[FieldBase]) -> tuple[type[FieldBase], ...]:
 
 
 # Where two can feed an input, the narrower stands later: a seed is a whole number too.
-KINDS = _complete(IntegerField, NumberField, TextField, ChoiceField, BooleanField, SeedField, ImageField)
+KINDS = _complete(IntegerField, NumberField, TextField, ChoiceField, BooleanField, SeedField, ImageField, VideoField)
 
 
 def kind_of(*specs: InputSpec) -> type[Field] | None:

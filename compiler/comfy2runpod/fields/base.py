@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from comfy2runpod.catalog.node_class import InputSpec
-from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.fields.draft import Draft
 from comfy2runpod.fields.note import NoteKey
 from comfy2runpod.fields.target import Target
@@ -107,11 +106,6 @@ class FieldBase(ForPeople, ABC):
     @abstractmethod
     def example(self) -> Json:
         """A value that it takes."""
-
-    @classmethod
-    def unfed(cls, at: Locus, value: Json) -> Diagnostic:
-        """What to tell of an input with a file of the author's that no field replaces, if the kind `is_file`."""
-        raise NotImplementedError
 
     def call_example(self) -> Json:
         """A value that it takes, short enough for a line that people copy."""

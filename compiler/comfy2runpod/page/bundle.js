@@ -25,10 +25,14 @@ var FILE_ENDINGS = /* @__PURE__ */ new Map([
   ["application/json", ".json"],
   ["text/plain", ".txt"]
 ]);
-var IMAGE_LABELS = /* @__PURE__ */ new Map([
+var FORMAT_LABELS = /* @__PURE__ */ new Map([
   ["png", "PNG"],
   ["jpeg", "JPEG"],
-  ["webp", "WebP"]
+  ["webp", "WebP"],
+  ["mp4", "MP4"],
+  ["mov", "QuickTime"],
+  ["webm", "WebM"],
+  ["mkv", "Matroska"]
 ]);
 var STATUS_CODES = /* @__PURE__ */ new Map([
   ["CANCELLED", "cancelled"],
@@ -376,72 +380,6 @@ function isRecord(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-// client_ts/checks.ts
-function textProblem(schema, value) {
-  if (typeof value !== "string") return `must be a text, not ${shown(value)}`;
-  if (/\p{Cs}/u.test(value)) return "must be whole Unicode text; it holds half of a surrogate pair";
-  const length = lengthOf(value);
-  const [least, most] = [Number(schema["minLength"] ?? 0), Number(schema["maxLength"] ?? Infinity)];
-  if (length < least) {
-    if (least === 1) return "must not be empty";
-    return `must have at least ${count(least)} characters, not ${count(length)}`;
-  }
-  return length > most ? `must have at most ${count(most)} characters, not ${count(length)}` : void 0;
-}
-function rangeOf(schema) {
-  return {
-    low: bound(schema["minimum"]),
-    high: bound(schema["maximum"]),
-    step: bound(schema["multipleOf"] ?? schema["x-step"]) ?? 1n,
-    offset: bound(schema["x-offset"]) ?? 0n
-  };
-}
-function formText({ step, offset }) {
-  return offset !== 0n ? `${step}\xB7n + ${offset}` : `a multiple of ${step}`;
-}
-function formProblem(value, range) {
-  const { low, high, step, offset } = range;
-  const over = modulo(value - offset, step);
-  if (over === 0n) return void 0;
-  const near = [value - over, value - over + step].filter(
-    (one) => (low === void 0 || one >= low) && (high === void 0 || one <= high)
-  );
-  if (near.length === 0) return `must be ${formText(range)}, not ${shown(value)}`;
-  return `must be ${formText(range)}; the nearest to ${value} ${near.length > 1 ? "are" : "is"} ${near.join(" and ")}`;
-}
-function boundsText(low, high, below, inner) {
-  if (!inner && low !== void 0 && high !== void 0) return `must be from ${low} to ${high}`;
-  return below ? `must be at least ${low}` : `must be at most ${high}`;
-}
-function bound(value) {
-  return typeof value === "number" || typeof value === "bigint" ? BigInt(value) : void 0;
-}
-function modulo(value, by) {
-  return (value % by + by) % by;
-}
-function lengthOf(text2) {
-  return text2.length - (text2.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
-}
-function shown(value) {
-  if (typeof value === "boolean") return `the boolean ${value}`;
-  if (typeof value === "string") return `the text ${quoted(shorten(value, 40))}`;
-  if (typeof value === "bigint" || typeof value === "number" && Number.isInteger(value)) {
-    const whole = BigInt(value);
-    return whole < LARGEST_SHOWN && whole > -LARGEST_SHOWN ? String(whole) : "a number of over 30 digits";
-  }
-  if (typeof value === "number") return Number.isFinite(value) ? `the number ${decimal(value)}` : decimal(value);
-  return jsonType(value);
-}
-function jsonType(value) {
-  return JSON_WORDS.get(jsonName(value)) ?? typeof value;
-}
-function jsonName(value) {
-  if (value === null || value === void 0) return "null";
-  if (Array.isArray(value)) return "array";
-  if (typeof value === "bigint") return "integer";
-  return typeof value === "number" && Number.isInteger(value) ? "integer" : typeof value;
-}
-
 // client_ts/addresses.ts
 var RUNPOD = "https://api.runpod.ai/v2";
 var URL_TEXT = /^https?:\/\/[!-~]{1,8000}$/i;
@@ -722,8 +660,8 @@ function withoutParameters(mediaType) {
   return (mediaType.split(";")[0] ?? "").trim().toLowerCase();
 }
 
-// client_ts/images.ts
-var ImageFault = class {
+// client_ts/files.ts
+var FileFault = class {
   message;
   constructor(message) {
     this.message = message;
@@ -731,91 +669,30 @@ var ImageFault = class {
 };
 function limitsOf(property) {
   const formats = property["x-formats"];
-  return {
-    maxBytes: Number(property["x-max-bytes"]),
-    maxPixels: Number(property["x-max-pixels"]),
-    maxAspect: Number(property["x-max-aspect"]),
-    formats: Array.isArray(formats) ? formats.map(String) : []
-  };
+  return { maxBytes: Number(property["x-max-bytes"]), formats: Array.isArray(formats) ? formats.map(String) : [] };
+}
+function formatsText(formats) {
+  const names = formats.map((one) => FORMAT_LABELS.get(one) ?? one);
+  return names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names.join("");
 }
 async function read(file, most) {
   if (file.size > most) throw tooLarge(file.size, most);
   return new Uint8Array(await file.arrayBuffer());
 }
-function check(bytes, limits) {
-  if (bytes.length > limits.maxBytes) throw tooLarge(bytes.length, limits.maxBytes);
-  const format = formatOf(bytes);
-  if (format === void 0 || !limits.formats.includes(format)) {
-    const what = format === void 0 ? "not an image of a known format" : `a ${formatsText([format])}`;
-    throw new ImageFault(`is ${bytes.length === 0 ? "empty" : what}; it must be a ${formatsText(limits.formats)} image`);
-  }
-  const [width, height] = sizeOf(format, bytes);
-  checkSize(width, height, limits);
-  return { format, width, height };
-}
-function formatsText(formats) {
-  const names = formats.map((one) => IMAGE_LABELS.get(one) ?? one);
-  return names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names.join("");
-}
-function checkSize(width, height, limits) {
-  if (width * height > limits.maxPixels) {
-    const [pixels, most] = [width * height / 1e6, limits.maxPixels / 1e6];
-    const has = Number(pixels.toFixed(1)) > most ? pixels.toFixed(1) : pixels;
-    throw new ImageFault(`${width}x${height} has ${has} megapixels; at most ${most} are allowed`);
-  }
-  if (Math.max(width, height) > LONGEST_IMAGE_SIDE) {
-    throw new ImageFault(`${width}x${height} is longer than ${count(LONGEST_IMAGE_SIDE)} pixels on a side`);
-  }
-  if (Math.max(width, height) > limits.maxAspect * Math.min(width, height)) {
-    const most = limits.maxAspect;
-    throw new ImageFault(`${width}x${height} is too long and thin; a side may be ${most} times as long as the other`);
-  }
-}
 function tooLarge(size, most) {
-  return new ImageFault(`has ${count(size)} bytes; at most ${megabytes(most)} are allowed`);
+  return new FileFault(`has ${count(size)} bytes; at most ${megabytes(most)} are allowed`);
 }
 function megabytes(bytes) {
   return bytes % 1e6 === 0 ? `${bytes / 1e6} MB` : `${count(bytes)} bytes`;
 }
-function formatOf(bytes) {
-  if (begins(bytes, 0, "\x89PNG\r\n\x1a\n")) return "png";
-  if (begins(bytes, 0, "\xFF\xD8\xFF")) return "jpeg";
-  return begins(bytes, 0, "RIFF") && begins(bytes, 8, "WEBP") ? "webp" : void 0;
+function checkPixels(width, height, maxPixels) {
+  if (width * height <= maxPixels) return;
+  const [pixels, most] = [width * height / 1e6, maxPixels / 1e6];
+  const has = Number(pixels.toFixed(1)) > most ? pixels.toFixed(1) : pixels;
+  throw new FileFault(`${width}x${height} has ${has} megapixels; at most ${most} are allowed`);
 }
 function begins(bytes, at, text2) {
   return bytes.length >= at + text2.length && [...text2].every((one, index) => bytes[at + index] === one.charCodeAt(0));
-}
-function sizeOf(format, bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  try {
-    if (format === "png") return [view.getUint32(16), view.getUint32(20)];
-    return format === "jpeg" ? jpegSize(view) : webpSize(view, bytes);
-  } catch (error) {
-    if (error instanceof RangeError) return [0, 0];
-    throw error;
-  }
-}
-function jpegSize(view) {
-  for (let at = 2; ; ) {
-    const [marker, length] = [view.getUint16(at), view.getUint16(at + 2)];
-    if (marker >= 65472 && marker <= 65487 && ![65476, 65480, 65484].includes(marker)) {
-      return [view.getUint16(at + 7), view.getUint16(at + 5)];
-    }
-    at += marker === 65535 ? 1 : 2 + length;
-  }
-}
-function webpSize(view, bytes) {
-  if (begins(bytes, 12, "VP8X")) {
-    return [1 + threeBytes(view, 24), 1 + threeBytes(view, 27)];
-  }
-  if (begins(bytes, 12, "VP8L")) {
-    const bits = view.getUint32(21, true);
-    return [1 + (bits & 16383), 1 + (bits >>> 14 & 16383)];
-  }
-  return [view.getUint16(26, true) & 16383, view.getUint16(28, true) & 16383];
-}
-function threeBytes(view, at) {
-  return view.getUint16(at, true) + view.getUint8(at + 2) * 65536;
 }
 function toBase64(bytes) {
   let text2 = "";
@@ -825,16 +702,17 @@ function toBase64(bytes) {
   return btoa(text2);
 }
 
-// page/image_file.ts
+// page/picked_file.ts
 var SHOWN = 24;
-var ImageFile = class {
+var PickedFile = class {
+  /** The word that a schema has for its kind. */
+  media;
   name;
-  head;
   bytes;
   #base64;
-  constructor(name, head, bytes) {
+  constructor(media, name, bytes) {
+    this.media = media;
     this.name = name;
-    this.head = head;
     this.bytes = bytes;
   }
   get base64() {
@@ -851,35 +729,13 @@ var ImageFile = class {
     return `${toBase64(this.bytes.subarray(0, SHOWN / 4 * 3))}\u2026 (${count(left)} more characters)`;
   }
 };
-async function readImage(file, limits) {
-  const bytes = await read(file, limits.maxBytes);
-  const head = check(bytes, limits);
-  if (head.width === 0 || head.height === 0) throw new ImageFault(`is not a whole ${formatsText([head.format])} file`);
-  if (isAnimated(head, bytes)) throw new ImageFault("is animated; one still image is expected");
-  return new ImageFile(file.name, head, bytes);
-}
-function isAnimated({ format }, bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (format === "png") return hasFrames(view);
-  return format === "webp" && fourCharacters(view, 12) === "VP8X" && (view.getUint8(20) & 2) !== 0;
-}
-function hasFrames(view) {
-  for (let at = 8; at + 8 <= view.byteLength; at += 12 + view.getUint32(at)) {
-    const name = fourCharacters(view, at + 4);
-    if (name === "acTL" || name === "IDAT") return name === "acTL";
-  }
-  return false;
-}
-function fourCharacters(view, at) {
-  return String.fromCharCode(view.getUint8(at), view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3));
-}
 
 // page/literals.ts
 var JSON_WORDS2 = {
   nothing: "null",
   yes: "true",
   no: "false",
-  image: (image2) => JSON.stringify(image2.base64),
+  file: (file) => JSON.stringify(file.base64),
   integer: String
 };
 function written(value, words = {}) {
@@ -889,7 +745,7 @@ function write(value, indent, words) {
   if (value === null) return words.nothing;
   if (typeof value === "boolean") return value ? words.yes : words.no;
   if (typeof value === "bigint") return words.integer(value);
-  if (value instanceof ImageFile) return words.image(value);
+  if (value instanceof PickedFile) return words.file(value);
   if (typeof value !== "object") return JSON.stringify(value);
   const deeper = `${indent}  `;
   if (isList(value)) return `[${value.map((item) => write(item, deeper, words)).join(", ")}]`;
@@ -901,15 +757,17 @@ ${indent}}` : "{}";
 function isList(value) {
   return Array.isArray(value);
 }
-function imagesIn(input) {
-  return Object.values(input).filter((value) => value instanceof ImageFile);
+function filesIn(input) {
+  return Object.values(input).filter((value) => value instanceof PickedFile);
 }
 
 // page/n8n.ts
-var IMAGE_PLACE = "IMAGE_AS_BASE64_OR_HTTPS_URL";
+function placeOf(media) {
+  return `${media.toUpperCase()}_AS_BASE64_OR_HTTPS_URL`;
+}
 var BEARER = { authentication: "genericCredentialType", genericAuthType: "httpBearerAuth" };
 function workflow(url, input) {
-  const body = written({ input }, { image: () => JSON.stringify(IMAGE_PLACE) });
+  const body = written({ input }, { file: ({ media }) => JSON.stringify(placeOf(media)) });
   const live = LIVE_STATUSES.map((status) => `'${status}'`).join(", ");
   const nodes = [
     node("Send job", "httpRequest", 4.2, 0, {
@@ -983,7 +841,7 @@ var CALLS = /* @__PURE__ */ new Map([
 ]);
 function curl(_facts, target2, input) {
   const key = target2.key ?? "$RUNPOD_API_KEY";
-  const hasFiles = imagesIn(input).length > 0;
+  const hasFiles = filesIn(input).length > 0;
   const data = hasFiles ? ["--data-binary @request.json"] : ["--data-binary @- <<'JSON'", written({ input }), "JSON"];
   return [
     ...hasFiles ? ["# Save the request as request.json first: the button above does."] : [],
@@ -1000,9 +858,9 @@ function curl(_facts, target2, input) {
   ].join("\n");
 }
 function python(facts2, target2, input) {
-  const hasFiles = imagesIn(input).length > 0;
-  const image2 = ({ name }) => `Path(${JSON.stringify(name)})`;
-  const request = written(input, { nothing: "None", yes: "True", no: "False", image: image2 });
+  const hasFiles = filesIn(input).length > 0;
+  const file = ({ name }) => `Path(${JSON.stringify(name)})`;
+  const request = written(input, { nothing: "None", yes: "True", no: "False", file });
   const key = target2.key === null ? 'os.environ["RUNPOD_API_KEY"]' : JSON.stringify(target2.key);
   return [
     "# pip install clients/python",
@@ -1018,15 +876,15 @@ function python(facts2, target2, input) {
   ].join("\n");
 }
 function typescript(facts2, target2, input) {
-  const hasFiles = imagesIn(input).length > 0;
+  const hasFiles = filesIn(input).length > 0;
   const request = written(input, {
-    image: ({ name }) => `await image(${JSON.stringify(name)})`,
+    file: ({ name }) => `await file(${JSON.stringify(name)})`,
     // What a JavaScript number cannot hold.
     integer: (value) => BigInt.asIntN(54, value) === value ? String(value) : `${value}n`
   });
   const key = target2.key === null ? "process.env.RUNPOD_API_KEY!" : JSON.stringify(target2.key);
   const saves = facts2.outputs.some((output) => output.kind !== "text");
-  const needed = [...hasFiles ? ["image"] : [], ...saves ? ["save"] : []];
+  const needed = [...hasFiles ? ["file"] : [], ...saves ? ["save"] : []];
   const client = `${facts2.name.replaceAll("_", "-")}-client`;
   return [
     "// (cd clients/typescript && npm install && npm pack)",
@@ -1257,6 +1115,77 @@ var choice = {
   }
 };
 
+// client_ts/images.ts
+var image = {
+  media: "image",
+  mediaType: "image/png",
+  check: (bytes, property) => void checkImage(bytes, imageLimits(property))
+};
+function imageLimits(property) {
+  return {
+    ...limitsOf(property),
+    maxPixels: Number(property["x-max-pixels"]),
+    maxAspect: Number(property["x-max-aspect"])
+  };
+}
+function checkImage(bytes, limits) {
+  const format = formatOf(bytes);
+  if (format === void 0 || !limits.formats.includes(format)) {
+    const what = format === void 0 ? "not an image of a known format" : `a ${formatsText([format])}`;
+    throw new FileFault(`is ${bytes.length === 0 ? "empty" : what}; it must be a ${formatsText(limits.formats)} image`);
+  }
+  const [width, height] = sizeOf(format, bytes);
+  checkSize(width, height, limits);
+  return { format, width, height };
+}
+function checkSize(width, height, limits) {
+  checkPixels(width, height, limits.maxPixels);
+  if (Math.max(width, height) > LONGEST_IMAGE_SIDE) {
+    throw new FileFault(`${width}x${height} is longer than ${count(LONGEST_IMAGE_SIDE)} pixels on a side`);
+  }
+  if (Math.max(width, height) > limits.maxAspect * Math.min(width, height)) {
+    const most = limits.maxAspect;
+    throw new FileFault(`${width}x${height} is too long and thin; a side may be ${most} times as long as the other`);
+  }
+}
+function formatOf(bytes) {
+  if (begins(bytes, 0, "\x89PNG\r\n\x1a\n")) return "png";
+  if (begins(bytes, 0, "\xFF\xD8\xFF")) return "jpeg";
+  return begins(bytes, 0, "RIFF") && begins(bytes, 8, "WEBP") ? "webp" : void 0;
+}
+function sizeOf(format, bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  try {
+    if (format === "png") return [view.getUint32(16), view.getUint32(20)];
+    return format === "jpeg" ? jpegSize(view) : webpSize(view, bytes);
+  } catch (error) {
+    if (error instanceof RangeError) return [0, 0];
+    throw error;
+  }
+}
+function jpegSize(view) {
+  for (let at = 2; ; ) {
+    const [marker, length] = [view.getUint16(at), view.getUint16(at + 2)];
+    if (marker >= 65472 && marker <= 65487 && ![65476, 65480, 65484].includes(marker)) {
+      return [view.getUint16(at + 7), view.getUint16(at + 5)];
+    }
+    at += marker === 65535 ? 1 : 2 + length;
+  }
+}
+function webpSize(view, bytes) {
+  if (begins(bytes, 12, "VP8X")) {
+    return [1 + threeBytes(view, 24), 1 + threeBytes(view, 27)];
+  }
+  if (begins(bytes, 12, "VP8L")) {
+    const bits = view.getUint32(21, true);
+    return [1 + (bits & 16383), 1 + (bits >>> 14 & 16383)];
+  }
+  return [view.getUint16(26, true) & 16383, view.getUint16(28, true) & 16383];
+}
+function threeBytes(view, at) {
+  return view.getUint16(at, true) + view.getUint8(at + 2) * 65536;
+}
+
 // page/texts.ts
 function shortText(value, most = 2e3) {
   if (typeof value === "string") return plain(value, most);
@@ -1278,17 +1207,13 @@ function shortened(text2) {
   return text2.length > 40 ? `${text2.slice(0, 40)}\u2026` : text2;
 }
 
-// page/fields/image.ts
-var image = {
-  takes: (property) => property["x-media"] === "image",
-  control: imageControl
-};
-function imageControl(field, changed) {
-  const limits = limitsOf(field.property);
+// page/fields/file.ts
+function fileControl(field, rules, changed) {
+  const { maxBytes } = limitsOf(field.property);
   const file = element("input", {
     type: "file",
     id: idOf("input", field),
-    accept: limits.formats.map((format) => `image/${format}`).join(),
+    accept: rules.accept,
     "aria-label": `${field.title}: file`
   });
   const url = element("input", {
@@ -1299,23 +1224,38 @@ function imageControl(field, changed) {
     "aria-label": `${field.title}: https URL`
   });
   const preview = new Preview();
-  const inputs = element("div", { class: "image" }, file, element("span", {}, "or"), url);
-  const frame = framed(field, inputs, { allowed: allowedText(limits), extra: preview.node, group: true });
+  const inputs = element("div", { class: "pick" }, file, element("span", {}, "or"), url);
+  const frame = framed(field, inputs, { allowed: rules.allowed, extra: preview.node, group: true });
   for (const input of [file, url]) {
     input.setAttribute("aria-describedby", frame.described);
     if (field.required) input.setAttribute("aria-required", "true");
   }
   let held = {};
   let reading = Promise.resolve();
+  let latest;
   const drop = () => {
+    latest = void 0;
     held = {};
     preview.clear();
   };
-  const take = async (chosen) => {
-    const found = await faultOr(readImage(chosen, limits));
-    if (file.files?.[0] !== chosen) return;
-    held = found instanceof ImageFile ? { value: found } : found;
-    if (found instanceof ImageFile) preview.show(found, chosen, clear);
+  const look2 = async (chosen) => {
+    const address = URL.createObjectURL(chosen);
+    const found = await faultOr(async () => {
+      const bytes = await read(chosen, maxBytes);
+      const seen = await rules.look(bytes, chosen, address);
+      return { seen, picked: new PickedFile(rules.media, chosen.name, bytes) };
+    });
+    if (latest !== chosen) return URL.revokeObjectURL(address);
+    held = "fault" in found ? found : { value: found.picked };
+    if ("fault" in found) URL.revokeObjectURL(address);
+    else preview.show(found.seen, chosen, address, clear);
+  };
+  const take = (chosen) => {
+    drop();
+    latest = chosen;
+    if (chosen !== void 0) url.value = "";
+    reading = chosen === void 0 ? Promise.resolve() : look2(chosen);
+    void reading.then(changed);
   };
   const reset = () => {
     file.value = url.value = "";
@@ -1327,19 +1267,23 @@ function imageControl(field, changed) {
     file.focus();
     changed();
   });
-  file.addEventListener("change", () => {
-    drop();
-    const chosen = file.files?.[0];
-    if (chosen !== void 0) url.value = "";
-    reading = chosen === void 0 ? Promise.resolve() : take(chosen);
-    void reading.then(changed);
-  });
+  file.addEventListener("change", () => take(file.files?.[0]));
   url.addEventListener("input", () => {
     if (url.value !== "") {
       file.value = "";
       drop();
     }
     changed();
+  });
+  frame.node.addEventListener("dragover", (event) => {
+    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+  });
+  frame.node.addEventListener("drop", (event) => {
+    const files = event.dataTransfer?.files;
+    if (files === void 0 || files.length === 0) return;
+    event.preventDefault();
+    file.files = files;
+    file.dispatchEvent(new Event("change", { bubbles: true }));
   });
   return {
     field,
@@ -1358,12 +1302,12 @@ function imageControl(field, changed) {
 var Preview = class {
   node = element("div", { class: "preview", hidden: true });
   #url;
-  show({ name, head }, file, clear) {
-    this.#url = URL.createObjectURL(file);
-    const facts2 = `${formatsText([head.format])}, ${head.width} x ${head.height}, ${bytesText(file.size)}`;
+  show(seen, file, url, clear) {
+    this.#url = url;
+    const facts2 = `${seen.facts}, ${bytesText(file.size)}`;
     this.node.append(
-      element("img", { src: this.#url, alt: `Preview of ${name}` }),
-      element("p", {}, element("span", { dir: "auto" }, name), element("br"), facts2),
+      seen.node,
+      element("p", {}, element("span", { dir: "auto" }, file.name), element("br"), facts2),
       clear
     );
     this.node.hidden = false;
@@ -1375,15 +1319,12 @@ var Preview = class {
     this.node.hidden = true;
   }
 };
-async function faultOr(read4) {
+async function faultOr(look2) {
   try {
-    return await read4;
+    return await look2();
   } catch (error) {
-    return { fault: error instanceof ImageFault ? error.message : "cannot be read: choose the file again" };
+    return { fault: error instanceof FileFault ? error.message : "cannot be read: choose the file again" };
   }
-}
-function allowedText({ formats, maxBytes, maxPixels, maxAspect }) {
-  return `${formatsText(formats)}, at most ${bytesText(maxBytes)}, ${maxPixels / 1e6} megapixels and sides of ${maxAspect}:1`;
 }
 function readAddress(text2) {
   try {
@@ -1391,6 +1332,115 @@ function readAddress(text2) {
   } catch {
   }
   return { fault: "must be an https URL at a public address" };
+}
+
+// page/fields/image.ts
+var image2 = {
+  takes: (property) => property["x-media"] === image.media,
+  control: (field, changed) => {
+    const limits = imageLimits(field.property);
+    const { formats, maxBytes, maxPixels, maxAspect } = limits;
+    const size = `at most ${bytesText(maxBytes)}, ${maxPixels / 1e6} megapixels and sides of ${maxAspect}:1`;
+    const rules = {
+      media: image.media,
+      accept: formats.map((format) => `image/${format}`).join(),
+      allowed: `${formatsText(formats)}, ${size}`,
+      look: async (bytes, { name }, url) => {
+        const head = checkImage(bytes, limits);
+        checkWhole(head, bytes);
+        return {
+          facts: `${formatsText([head.format])}, ${head.width} x ${head.height}`,
+          node: element("img", { src: url, alt: `Preview of ${name}` })
+        };
+      }
+    };
+    return fileControl(field, rules, changed);
+  }
+};
+function checkWhole(head, bytes) {
+  if (head.width === 0 || head.height === 0) throw new FileFault(`is not a whole ${formatsText([head.format])} file`);
+  if (isAnimated(head, bytes)) throw new FileFault("is animated; one still image is expected");
+}
+function isAnimated({ format }, bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (format === "png") return hasFrames(view);
+  return format === "webp" && fourCharacters(view, 12) === "VP8X" && (view.getUint8(20) & 2) !== 0;
+}
+function hasFrames(view) {
+  for (let at = 8; at + 8 <= view.byteLength; at += 12 + view.getUint32(at)) {
+    const name = fourCharacters(view, at + 4);
+    if (name === "acTL" || name === "IDAT") return name === "acTL";
+  }
+  return false;
+}
+function fourCharacters(view, at) {
+  return String.fromCharCode(view.getUint8(at), view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3));
+}
+
+// client_ts/checks.ts
+function textProblem(schema, value) {
+  if (typeof value !== "string") return `must be a text, not ${shown(value)}`;
+  if (/\p{Cs}/u.test(value)) return "must be whole Unicode text; it holds half of a surrogate pair";
+  const length = lengthOf(value);
+  const [least, most] = [Number(schema["minLength"] ?? 0), Number(schema["maxLength"] ?? Infinity)];
+  if (length < least) {
+    if (least === 1) return "must not be empty";
+    return `must have at least ${count(least)} characters, not ${count(length)}`;
+  }
+  return length > most ? `must have at most ${count(most)} characters, not ${count(length)}` : void 0;
+}
+function rangeOf(schema) {
+  return {
+    low: bound(schema["minimum"]),
+    high: bound(schema["maximum"]),
+    step: bound(schema["multipleOf"] ?? schema["x-step"]) ?? 1n,
+    offset: bound(schema["x-offset"]) ?? 0n
+  };
+}
+function formText({ step, offset }) {
+  return offset !== 0n ? `${step}\xB7n + ${offset}` : `a multiple of ${step}`;
+}
+function formProblem(value, range) {
+  const { low, high, step, offset } = range;
+  const over = modulo(value - offset, step);
+  if (over === 0n) return void 0;
+  const near = [value - over, value - over + step].filter(
+    (one) => (low === void 0 || one >= low) && (high === void 0 || one <= high)
+  );
+  if (near.length === 0) return `must be ${formText(range)}, not ${shown(value)}`;
+  return `must be ${formText(range)}; the nearest to ${value} ${near.length > 1 ? "are" : "is"} ${near.join(" and ")}`;
+}
+function boundsText(low, high, below, inner) {
+  if (!inner && low !== void 0 && high !== void 0) return `must be from ${low} to ${high}`;
+  return below ? `must be at least ${low}` : `must be at most ${high}`;
+}
+function bound(value) {
+  return typeof value === "number" || typeof value === "bigint" ? BigInt(value) : void 0;
+}
+function modulo(value, by) {
+  return (value % by + by) % by;
+}
+function lengthOf(text2) {
+  return text2.length - (text2.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
+}
+function shown(value) {
+  if (typeof value === "boolean") return `the boolean ${value}`;
+  if (typeof value === "string") return `the text ${quoted(shorten(value, 40))}`;
+  if (typeof value === "bigint" || typeof value === "number" && Number.isInteger(value)) {
+    const whole = BigInt(value);
+    return whole < LARGEST_SHOWN && whole > -LARGEST_SHOWN ? String(whole) : "a number of over 30 digits";
+  }
+  if (typeof value === "number") return Number.isFinite(value) ? `the number ${decimal(value)}` : decimal(value);
+  return jsonType(value);
+}
+function jsonType(value) {
+  return JSON_WORDS.get(jsonName(value)) ?? typeof value;
+}
+function jsonName(value) {
+  if (value === null || value === void 0) return "null";
+  if (Array.isArray(value)) return "array";
+  if (typeof value === "bigint") return "integer";
+  return typeof value === "number" && Number.isInteger(value) ? "integer" : typeof value;
 }
 
 // page/fields/integer.ts
@@ -1474,8 +1524,116 @@ function read3(field, value) {
   return fault === void 0 ? { value } : { fault };
 }
 
+// client_ts/videos.ts
+var IMAGES = ["avif", "avis", "heic", "heix", "heim", "heis", "hevc", "mif1", "msf1"];
+var OLD_QUICKTIME = ["moov", "mdat", "wide", "free", "skip", "pnot"];
+var DOC_TYPE = 17026;
+var video = {
+  media: "video",
+  mediaType: "video/mp4",
+  check: (bytes, property) => void checkVideo(bytes, limitsOf(property))
+};
+function videoLimits(property) {
+  return {
+    ...limitsOf(property),
+    maxPixels: Number(property["x-max-pixels"]),
+    maxFrames: Number(property["x-max-frames"]),
+    maxSeconds: Number(property["x-max-seconds"])
+  };
+}
+function checkVideo(bytes, { formats }) {
+  const format = videoFormat(bytes);
+  if (format !== void 0 && formats.includes(format)) return format;
+  const other = format === void 0 ? "not a video of a known format" : `of the format ${formatsText([format])}`;
+  throw new FileFault(`is ${bytes.length === 0 ? "empty" : other}; the video must be ${formatsText(formats)}`);
+}
+function checkPlayed(width, height, seconds, limits) {
+  checkPixels(width, height, limits.maxPixels);
+  if (seconds <= limits.maxSeconds) return;
+  const has = Number(seconds.toFixed(1)) > limits.maxSeconds ? seconds.toFixed(1) : seconds;
+  throw new FileFault(`is ${has} s long; at most ${limits.maxSeconds} s are allowed`);
+}
+function videoFormat(bytes) {
+  if (begins(bytes, 4, "ftyp")) {
+    if (IMAGES.some((brand) => begins(bytes, 8, brand))) return void 0;
+    return begins(bytes, 8, "qt  ") ? "mov" : "mp4";
+  }
+  if (OLD_QUICKTIME.some((kind) => begins(bytes, 4, kind))) return "mov";
+  return begins(bytes, 0, "\x1aE\xDF\xA3") ? ebmlFormat(bytes.subarray(0, 4096)) : void 0;
+}
+function ebmlFormat(bytes) {
+  let [size, width] = numberAt(bytes, 4);
+  let at = 4 + width;
+  const end = Math.min(bytes.length, at + size);
+  while (at < end && width > 0) {
+    const first = bytes[at] ?? 0;
+    const length = (first & 128) !== 0 ? 1 : 2;
+    const name = length === 1 ? first : first * 256 + (bytes[at + 1] ?? 0);
+    [size, width] = numberAt(bytes, at + length);
+    at += length + width;
+    if (name === DOC_TYPE) return docType(String.fromCharCode(...bytes.subarray(at, at + size)).replace(/\0+$/, ""));
+    at += size;
+  }
+  return void 0;
+}
+function docType(name) {
+  if (name === "matroska") return "mkv";
+  return name === "webm" ? "webm" : void 0;
+}
+function numberAt(bytes, at) {
+  const first = bytes[at] ?? 0;
+  if (first === 0) return [0, 0];
+  const width = Math.clz32(first) - 23;
+  let value = first & 255 >> width;
+  for (const byte of bytes.subarray(at + 1, at + width)) value = value * 256 + byte;
+  return [value, width];
+}
+
+// page/fields/video.ts
+var ACCEPTED = {
+  mp4: "video/mp4,.mp4,.m4v",
+  mov: "video/quicktime,.mov",
+  webm: "video/webm,.webm",
+  mkv: "video/x-matroska,.mkv"
+};
+var PATIENCE_MS = 1e4;
+var video2 = {
+  takes: (property) => property["x-media"] === video.media,
+  control: (field, changed) => {
+    const limits = videoLimits(field.property);
+    const { formats, maxBytes, maxPixels, maxFrames, maxSeconds } = limits;
+    const size = `at most ${bytesText(maxBytes)}, ${maxPixels / 1e6} megapixels a frame`;
+    const rules = {
+      media: video.media,
+      accept: formats.map((format) => ACCEPTED[format] ?? "").join(),
+      allowed: `${formatsText(formats)}, ${size}, ${count(maxFrames)} frames and ${maxSeconds} seconds`,
+      look: async (bytes, { name }, url) => {
+        const format = formatsText([checkVideo(bytes, limits)]);
+        const node2 = element("video", { src: url, controls: true, muted: true, playsinline: true, preload: "metadata" });
+        node2.setAttribute("aria-label", `Preview of ${name}`);
+        if (!await isPlayable(node2)) {
+          return { facts: `${format}, which this browser does not play`, node: element("span") };
+        }
+        const { videoWidth: width, videoHeight: height, duration } = node2;
+        if (!(width > 0 && height > 0)) throw new FileFault("has sound alone; a video is expected");
+        checkPlayed(width, height, Number.isFinite(duration) ? duration : 0, limits);
+        const length = Number.isFinite(duration) ? `, ${Math.round(duration * 100) / 100} s` : "";
+        return { facts: `${format}, ${width} x ${height}${length}`, node: node2 };
+      }
+    };
+    return fileControl(field, rules, changed);
+  }
+};
+function isPlayable(player2) {
+  return new Promise((resolve) => {
+    player2.addEventListener("loadedmetadata", () => resolve(true), { once: true });
+    player2.addEventListener("error", () => resolve(false), { once: true });
+    setTimeout(() => resolve(false), PATIENCE_MS);
+  });
+}
+
 // page/fields/kinds.ts
-var KINDS = [image, choice, boolean, integer, number, text];
+var KINDS = [image2, video2, choice, boolean, integer, number, text];
 function controlOf(field, changed) {
   const kind = KINDS.find(({ takes }) => takes(field.property));
   if (kind === void 0) throw new Error(`no kind of field takes ${field.name}`);
@@ -1510,7 +1668,6 @@ function outputsControl(field, outputs, changed) {
 }
 
 // page/form.ts
-var RESERVED = ["output", "outputs", "allow_partial", "timings"];
 var Form = class {
   #controls;
   #changed;
@@ -1592,8 +1749,8 @@ var Form = class {
     return { input, faults };
   }
 };
-function fieldsOf({ schema, example }) {
-  return Object.entries(propertiesOf(schema)).filter(([name]) => !RESERVED.includes(name)).map(([name, property]) => fieldOf(name, property, isRequired(schema, name), example[name]));
+function fieldsOf({ schema, example, reserved }) {
+  return Object.entries(propertiesOf(schema)).filter(([name]) => !reserved.includes(name)).map(([name, property]) => fieldOf(name, property, isRequired(schema, name), example[name]));
 }
 function isRequired(schema, name) {
   return Array.isArray(schema["required"]) && schema["required"].includes(name);
@@ -2016,7 +2173,7 @@ var REMEDIES = [
   [SubmissionUnknown, UNREACHABLE],
   [EndpointNotFound, NOT_FOUND],
   [ResultGone, NOT_FOUND],
-  [InputRefused, "If it is too large, give images as https URLs."],
+  [InputRefused, "If it is too large, give files as https URLs."],
   [RateLimited, "Too many requests or jobs wait: send it again later."]
 ];
 var Run = class {
@@ -2044,7 +2201,7 @@ var Run = class {
     }
     const { bytes, text: text2 } = sending();
     if (bytes > RUNSYNC_BYTES) {
-      say(`Not sent: the request is larger than ${bytesText(RUNSYNC_BYTES)}. Give images as https URLs.`);
+      say(`Not sent: the request is larger than ${bytesText(RUNSYNC_BYTES)}. Give files as https URLs.`);
       return;
     }
     const place = this.#target.chosen();
@@ -2180,13 +2337,13 @@ var Target = class {
   /** Where to send; undefined after saying at its field what is missing. */
   chosen() {
     const local = this.#local();
-    if (local !== void 0) return placeOf(local, this.#localKey, 0.5, "an API key");
+    if (local !== void 0) return placeOf2(local, this.#localKey, 0.5, "an API key");
     const endpoint = this.#endpointId.value.trim();
     if (!isEndpointId(endpoint)) {
       tell(this.#endpointId, endpoint === "" ? "is required" : "must be letters, digits, - and _");
       return void 0;
     }
-    return placeOf(`${RUNPOD}/${endpoint}`, this.#apiKey, 2, "a RunPod API key");
+    return placeOf2(`${RUNPOD}/${endpoint}`, this.#apiKey, 2, "a RunPod API key");
   }
   /** The endpoint does not take the key. */
   refuseKey() {
@@ -2206,7 +2363,7 @@ function localEndpoint() {
   const path = document.querySelector('meta[name="comfy2runpod-endpoint"]')?.content;
   return path === void 0 ? void 0 : new URL(path, location.origin).href;
 }
-function placeOf(url, key, pollSeconds, what) {
+function placeOf2(url, key, pollSeconds, what) {
   try {
     return { url, apiKey: apiKeyOf(key.value), pollSeconds };
   } catch (error) {
@@ -2235,21 +2392,23 @@ function requestText() {
 `;
 }
 function requestBytes() {
-  const rest = written({ input: current.input }, { image: () => '""' });
-  const images = imagesIn(current.input).reduce((sum, image2) => sum + image2.base64Length, 0);
-  return new TextEncoder().encode(rest).length + images + 1;
+  const rest = written({ input: current.input }, { file: () => '""' });
+  const files = filesIn(current.input).reduce((sum, file) => sum + file.base64Length, 0);
+  return new TextEncoder().encode(rest).length + files + 1;
 }
 function shownInput() {
   const input = {};
   for (const [name, property] of Object.entries(propertiesOf(facts.schema))) {
     const value = current.input[name];
     if (value !== void 0) input[name] = value;
-    else if (property["x-media"] === "image" && isRequired(facts.schema, name)) input[name] = IMAGE_PLACE;
+    else if (isRequired(facts.schema, name) && textIn(property, "x-media") !== "") {
+      input[name] = placeOf(textIn(property, "x-media"));
+    }
   }
   return input;
 }
 function showRequest() {
-  const text2 = written({ input: current.input }, { image: (image2) => JSON.stringify(image2.shortBase64) });
+  const text2 = written({ input: current.input }, { file: (file) => JSON.stringify(file.shortBase64) });
   setText(byId("request-text"), text2);
   const size = requestBytes();
   const isTooLarge = size > RUNSYNC_BYTES;
@@ -2261,7 +2420,7 @@ function showRequest() {
   showCall();
 }
 function way(size) {
-  if (size > RUNSYNC_BYTES) return "more than RunPod takes: give images as https URLs";
+  if (size > RUNSYNC_BYTES) return "more than RunPod takes: give files as https URLs";
   if (size > RUN_BYTES) return `too large for /run, goes by /runsync (${bytesText(RUNSYNC_BYTES)})`;
   return `of ${bytesText(RUN_BYTES)} that /run takes, ${bytesText(RUNSYNC_BYTES)} for /runsync`;
 }

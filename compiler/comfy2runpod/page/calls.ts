@@ -2,7 +2,7 @@
 
 import { FAILED_STATUSES } from "../client_ts/contract.js";
 import { workflow } from "./n8n.js";
-import { type Input, imagesIn, written } from "./literals.js";
+import { type Input, filesIn, written } from "./literals.js";
 import type { PackageFacts } from "./package_facts.js";
 
 /** Where calls go; what is null is not known here: an id elsewhere than at RunPod, a key that is a secret. */
@@ -24,7 +24,7 @@ export const CALLS: ReadonlyMap<string, Call> = new Map([
 
 function curl(_facts: PackageFacts, target: Shown, input: Input): string {
   const key = target.key ?? "$RUNPOD_API_KEY";
-  const hasFiles = imagesIn(input).length > 0;
+  const hasFiles = filesIn(input).length > 0;
   // A quoted here-document is left alone by the shell, and no line of JSON is the word that ends it.
   const data = hasFiles ? ["--data-binary @request.json"] : ["--data-binary @- <<'JSON'", written({ input }), "JSON"];
   return [
@@ -43,9 +43,9 @@ function curl(_facts: PackageFacts, target: Shown, input: Input): string {
 }
 
 function python(facts: PackageFacts, target: Shown, input: Input): string {
-  const hasFiles = imagesIn(input).length > 0;
-  const image = ({ name }: { readonly name: string }): string => `Path(${JSON.stringify(name)})`;
-  const request = written(input, { nothing: "None", yes: "True", no: "False", image });
+  const hasFiles = filesIn(input).length > 0;
+  const file = ({ name }: { readonly name: string }): string => `Path(${JSON.stringify(name)})`;
+  const request = written(input, { nothing: "None", yes: "True", no: "False", file });
   const key = target.key === null ? 'os.environ["RUNPOD_API_KEY"]' : JSON.stringify(target.key);
   return [
     "# pip install clients/python",
@@ -62,15 +62,15 @@ function python(facts: PackageFacts, target: Shown, input: Input): string {
 }
 
 function typescript(facts: PackageFacts, target: Shown, input: Input): string {
-  const hasFiles = imagesIn(input).length > 0;
+  const hasFiles = filesIn(input).length > 0;
   const request = written(input, {
-    image: ({ name }) => `await image(${JSON.stringify(name)})`,
+    file: ({ name }) => `await file(${JSON.stringify(name)})`,
     // What a JavaScript number cannot hold.
     integer: (value) => (BigInt.asIntN(54, value) === value ? String(value) : `${value}n`),
   });
   const key = target.key === null ? "process.env.RUNPOD_API_KEY!" : JSON.stringify(target.key);
   const saves = facts.outputs.some((output) => output.kind !== "text");
-  const needed = [...(hasFiles ? ["image"] : []), ...(saves ? ["save"] : [])];
+  const needed = [...(hasFiles ? ["file"] : []), ...(saves ? ["save"] : [])];
   const client = `${facts.name.replaceAll("_", "-")}-client`;
   return [
     "// (cd clients/typescript && npm install && npm pack)",

@@ -9,9 +9,6 @@ import { outputsControl } from "./fields/outputs.js";
 import type { Input, Value } from "./literals.js";
 import { type PackageFacts, propertiesOf, typesOf } from "./package_facts.js";
 
-// Beside the fields: they have controls of their own, or none.
-const RESERVED = ["output", "outputs", "allow_partial", "timings"];
-
 /** What the form holds; the fields of the faults are not in the input. */
 export interface State {
   readonly input: Input;
@@ -115,9 +112,9 @@ export class Form {
 }
 
 /** The fields of an input schema, in its order. */
-function fieldsOf({ schema, example }: PackageFacts): Field[] {
+function fieldsOf({ schema, example, reserved }: PackageFacts): Field[] {
   return Object.entries(propertiesOf(schema))
-    .filter(([name]) => !RESERVED.includes(name))
+    .filter(([name]) => !reserved.includes(name))
     .map(([name, property]) => fieldOf(name, property, isRequired(schema, name), example[name]));
 }
 

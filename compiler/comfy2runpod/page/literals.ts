@@ -1,15 +1,15 @@
 /** Requests as texts: indented JSON, and the literals of other languages. */
 
-import { ImageFile } from "./image_file.js";
+import { PickedFile } from "./picked_file.js";
 
-/** A value of a request, in which an image may be a file. */
+/** A value of a request, in which a file may stand for its base64. */
 export type Value =
   | null
   | boolean
   | number
   | bigint
   | string
-  | ImageFile
+  | PickedFile
   | readonly Value[]
   | { readonly [key: string]: Value };
 
@@ -21,7 +21,7 @@ export interface Words {
   readonly nothing: string;
   readonly yes: string;
   readonly no: string;
-  readonly image: (image: ImageFile) => string;
+  readonly file: (file: PickedFile) => string;
   readonly integer: (value: bigint) => string;
 }
 
@@ -29,7 +29,7 @@ const JSON_WORDS: Words = {
   nothing: "null",
   yes: "true",
   no: "false",
-  image: (image) => JSON.stringify(image.base64),
+  file: (file) => JSON.stringify(file.base64),
   integer: String,
 };
 
@@ -42,7 +42,7 @@ function write(value: Value, indent: string, words: Words): string {
   if (value === null) return words.nothing;
   if (typeof value === "boolean") return value ? words.yes : words.no;
   if (typeof value === "bigint") return words.integer(value);
-  if (value instanceof ImageFile) return words.image(value);
+  if (value instanceof PickedFile) return words.file(value);
   if (typeof value !== "object") return JSON.stringify(value);
   const deeper = `${indent}  `;
   if (isList(value)) return `[${value.map((item) => write(item, deeper, words)).join(", ")}]`;
@@ -55,6 +55,6 @@ function isList(value: readonly Value[] | { readonly [key: string]: Value }): va
 }
 
 /** The files that a request holds. */
-export function imagesIn(input: Input): ImageFile[] {
-  return Object.values(input).filter((value) => value instanceof ImageFile);
+export function filesIn(input: Input): PickedFile[] {
+  return Object.values(input).filter((value) => value instanceof PickedFile);
 }

@@ -4,9 +4,9 @@ import { RUNSYNC_BYTES, RUN_BYTES } from "../client_ts/contract.js";
 import { CALLS } from "./calls.js";
 import { byId, saveText, setText, wireCopy } from "./elements.js";
 import { Form, type State, isRequired } from "./form.js";
-import { type Input, type Value, imagesIn, written } from "./literals.js";
-import { IMAGE_PLACE } from "./n8n.js";
-import { packageFacts, propertiesOf } from "./package_facts.js";
+import { type Input, type Value, filesIn, written } from "./literals.js";
+import { placeOf } from "./n8n.js";
+import { packageFacts, propertiesOf, textIn } from "./package_facts.js";
 import { Run } from "./run.js";
 import { Target } from "./target.js";
 import { bytesText } from "./texts.js";
@@ -27,26 +27,28 @@ function requestText(): string {
   return `${written({ input: current.input })}\n`;
 }
 
-/** The whole request's bytes, without writing out its images: it is asked for at every key that is pressed. */
+/** The whole request's bytes, without writing out its files: it is asked for at every key that is pressed. */
 function requestBytes(): number {
-  const rest = written({ input: current.input }, { image: () => '""' });
-  const images = imagesIn(current.input).reduce((sum, image) => sum + image.base64Length, 0);
-  return new TextEncoder().encode(rest).length + images + 1;
+  const rest = written({ input: current.input }, { file: () => '""' });
+  const files = filesIn(current.input).reduce((sum, file) => sum + file.base64Length, 0);
+  return new TextEncoder().encode(rest).length + files + 1;
 }
 
-/** What the calls are made of: images that are still missing have their place shown. */
+/** What the calls are made of: files that are still missing have their place shown. */
 function shownInput(): Input {
   const input: Record<string, Value> = {};
   for (const [name, property] of Object.entries(propertiesOf(facts.schema))) {
     const value = current.input[name];
     if (value !== undefined) input[name] = value;
-    else if (property["x-media"] === "image" && isRequired(facts.schema, name)) input[name] = IMAGE_PLACE;
+    else if (isRequired(facts.schema, name) && textIn(property, "x-media") !== "") {
+      input[name] = placeOf(textIn(property, "x-media"));
+    }
   }
   return input;
 }
 
 function showRequest(): void {
-  const text = written({ input: current.input }, { image: (image) => JSON.stringify(image.shortBase64) });
+  const text = written({ input: current.input }, { file: (file) => JSON.stringify(file.shortBase64) });
   setText(byId("request-text"), text);
   const size = requestBytes();
   const isTooLarge = size > RUNSYNC_BYTES;
@@ -60,7 +62,7 @@ function showRequest(): void {
 
 /** By which operation a request of some bytes goes. */
 function way(size: number): string {
-  if (size > RUNSYNC_BYTES) return "more than RunPod takes: give images as https URLs";
+  if (size > RUNSYNC_BYTES) return "more than RunPod takes: give files as https URLs";
   if (size > RUN_BYTES) return `too large for /run, goes by /runsync (${bytesText(RUNSYNC_BYTES)})`;
   return `of ${bytesText(RUN_BYTES)} that /run takes, ${bytesText(RUNSYNC_BYTES)} for /runsync`;
 }

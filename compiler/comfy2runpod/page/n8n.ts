@@ -3,14 +3,16 @@
 import { LIVE_STATUSES } from "../client_ts/contract.js";
 import { type Input, written } from "./literals.js";
 
-/** What stands in a call for an image that the form does not hold. */
-export const IMAGE_PLACE = "IMAGE_AS_BASE64_OR_HTTPS_URL";
+/** What stands in a call for a file that the form does not hold; `media` is the word that a schema has for its kind. */
+export function placeOf(media: string): string {
+  return `${media.toUpperCase()}_AS_BASE64_OR_HTTPS_URL`;
+}
 
 const BEARER = { authentication: "genericCredentialType", genericAuthType: "httpBearerAuth" };
 
 /** The workflow that sends a request to the endpoint at an address, as JSON. */
 export function workflow(url: string, input: Input): string {
-  const body = written({ input }, { image: () => JSON.stringify(IMAGE_PLACE) });
+  const body = written({ input }, { file: ({ media }) => JSON.stringify(placeOf(media)) });
   const live = LIVE_STATUSES.map((status) => `'${status}'`).join(", ");
   const nodes = [
     node("Send job", "httpRequest", 4.2, 0, {

@@ -15,6 +15,8 @@ export interface PackageFacts {
   readonly name: string;
   /** The JSON Schema of an input. */
   readonly schema: Schema;
+  /** The keys of a request beside the fields: they have controls of their own, or none. */
+  readonly reserved: readonly string[];
   readonly example: Readonly<Record<string, Json>>;
   /** Whether an answer holds its only output's file itself. */
   readonly flat: boolean;

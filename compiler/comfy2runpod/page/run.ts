@@ -39,7 +39,7 @@ const REMEDIES = [
   [SubmissionUnknown, UNREACHABLE],
   [EndpointNotFound, NOT_FOUND],
   [ResultGone, NOT_FOUND],
-  [InputRefused, "If it is too large, give images as https URLs."],
+  [InputRefused, "If it is too large, give files as https URLs."],
   [RateLimited, "Too many requests or jobs wait: send it again later."],
 ] as const;
 
@@ -71,7 +71,7 @@ export class Run {
     }
     const { bytes, text } = sending();
     if (bytes > RUNSYNC_BYTES) {
-      say(`Not sent: the request is larger than ${bytesText(RUNSYNC_BYTES)}. Give images as https URLs.`);
+      say(`Not sent: the request is larger than ${bytesText(RUNSYNC_BYTES)}. Give files as https URLs.`);
       return;
     }
     const place = this.#target.chosen();

@@ -1,134 +1,56 @@
-/** An image: a file, looked at and turned into base64, or the address of one. */
+/** An image: a file, looked at, or the address of one. */
 
-import { ImageFault, type ImageLimits, formatsText, limitsOf } from "../../client_ts/images.js";
+import { FileFault, formatsText } from "../../client_ts/files.js";
+import { type ImageHeader, checkImage, image as images, imageLimits } from "../../client_ts/images.js";
 import { element } from "../elements.js";
-import { ImageFile, readImage } from "../image_file.js";
 import { bytesText } from "../texts.js";
-import type { Control, Field, Kind, Reading } from "./field.js";
-import { framed, idOf } from "./frame.js";
-import { empty } from "./value.js";
+import type { Kind } from "./field.js";
+import { type Seen, fileControl } from "./file.js";
 
 export const image: Kind = {
-  takes: (property) => property["x-media"] === "image",
-  control: imageControl,
+  takes: (property) => property["x-media"] === images.media,
+  control: (field, changed) => {
+    const limits = imageLimits(field.property);
+    const { formats, maxBytes, maxPixels, maxAspect } = limits;
+    const size = `at most ${bytesText(maxBytes)}, ${maxPixels / 1e6} megapixels and sides of ${maxAspect}:1`;
+    const rules = {
+      media: images.media,
+      accept: formats.map((format) => `image/${format}`).join(),
+      allowed: `${formatsText(formats)}, ${size}`,
+      look: async (bytes: Uint8Array, { name }: File, url: string): Promise<Seen> => {
+        const head = checkImage(bytes, limits);
+        checkWhole(head, bytes);
+        return {
+          facts: `${formatsText([head.format])}, ${head.width} x ${head.height}`,
+          node: element("img", { src: url, alt: `Preview of ${name}` }),
+        };
+      },
+    };
+    return fileControl(field, rules, changed);
+  },
 };
 
-function imageControl(field: Field, changed: () => void): Control {
-  const limits = limitsOf(field.property);
-  const file = element("input", {
-    type: "file",
-    id: idOf("input", field),
-    accept: limits.formats.map((format) => `image/${format}`).join(),
-    "aria-label": `${field.title}: file`,
-  });
-  const url = element("input", {
-    type: "url",
-    id: idOf("url", field),
-    placeholder: "https://…",
-    autocomplete: "off",
-    "aria-label": `${field.title}: https URL`,
-  });
-  const preview = new Preview();
-  const inputs = element("div", { class: "image" }, file, element("span", {}, "or"), url);
-  const frame = framed(field, inputs, { allowed: allowedText(limits), extra: preview.node, group: true });
-  for (const input of [file, url]) {
-    input.setAttribute("aria-describedby", frame.described);
-    if (field.required) input.setAttribute("aria-required", "true");
-  }
-  let held: Reading = {};
-  let reading = Promise.resolve();
-
-  const drop = (): void => {
-    held = {};
-    preview.clear();
-  };
-  const take = async (chosen: File): Promise<void> => {
-    const found = await faultOr(readImage(chosen, limits));
-    // Another has been chosen in the meantime.
-    if (file.files?.[0] !== chosen) return;
-    held = found instanceof ImageFile ? { value: found } : found;
-    if (found instanceof ImageFile) preview.show(found, chosen, clear);
-  };
-  const reset = (): void => {
-    file.value = url.value = "";
-    drop();
-  };
-  const clear = element("button", { type: "button", class: "quiet" }, "Remove the file");
-  clear.addEventListener("click", () => {
-    reset();
-    file.focus();
-    changed();
-  });
-  file.addEventListener("change", () => {
-    drop();
-    const chosen = file.files?.[0];
-    if (chosen !== undefined) url.value = "";
-    reading = chosen === undefined ? Promise.resolve() : take(chosen);
-    void reading.then(changed);
-  });
-  url.addEventListener("input", () => {
-    if (url.value !== "") {
-      file.value = "";
-      drop();
-    }
-    changed();
-  });
-  return {
-    field,
-    node: frame.node,
-    ready: () => reading,
-    read: () => {
-      const address = url.value.trim();
-      if (address !== "") return readAddress(address);
-      return held.value === undefined && held.fault === undefined ? empty(field) : held;
-    },
-    show: (fault) => frame.show(fault, [file, url]),
-    focus: () => (url.value === "" ? file : url).focus(),
-    reset,
-  };
+/** Says what a person can better be told before an image is sent: that it is cut off, or animated. */
+function checkWhole(head: ImageHeader, bytes: Uint8Array): void {
+  if (head.width === 0 || head.height === 0) throw new FileFault(`is not a whole ${formatsText([head.format])} file`);
+  if (isAnimated(head, bytes)) throw new FileFault("is animated; one still image is expected");
 }
 
-/** A file that was chosen, as it is seen. */
-class Preview {
-  readonly node = element("div", { class: "preview", hidden: true });
-  #url: string | undefined;
-
-  show({ name, head }: ImageFile, file: File, clear: HTMLElement): void {
-    this.#url = URL.createObjectURL(file);
-    const facts = `${formatsText([head.format])}, ${head.width} x ${head.height}, ${bytesText(file.size)}`;
-    this.node.append(
-      element("img", { src: this.#url, alt: `Preview of ${name}` }),
-      element("p", {}, element("span", { dir: "auto" }, name), element("br"), facts),
-      clear,
-    );
-    this.node.hidden = false;
-  }
-
-  clear(): void {
-    if (this.#url !== undefined) URL.revokeObjectURL(this.#url);
-    this.#url = undefined;
-    this.node.replaceChildren();
-    this.node.hidden = true;
-  }
+function isAnimated({ format }: ImageHeader, bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (format === "png") return hasFrames(view);
+  return format === "webp" && fourCharacters(view, 12) === "VP8X" && (view.getUint8(20) & 2) !== 0;
 }
 
-async function faultOr(read: Promise<ImageFile>): Promise<ImageFile | { readonly fault: string }> {
-  try {
-    return await read;
-  } catch (error) {
-    return { fault: error instanceof ImageFault ? error.message : "cannot be read: choose the file again" };
+/** Whether a PNG has a chunk `acTL` before its first pixels, which makes it an animation. */
+function hasFrames(view: DataView): boolean {
+  for (let at = 8; at + 8 <= view.byteLength; at += 12 + view.getUint32(at)) {
+    const name = fourCharacters(view, at + 4);
+    if (name === "acTL" || name === "IDAT") return name === "acTL";
   }
+  return false;
 }
 
-function allowedText({ formats, maxBytes, maxPixels, maxAspect }: ImageLimits): string {
-  return `${formatsText(formats)}, at most ${bytesText(maxBytes)}, ${maxPixels / 1e6} megapixels and sides of ${maxAspect}:1`;
-}
-
-function readAddress(text: string): Reading {
-  try {
-    if (new URL(text).protocol === "https:" && /^https:\/\//i.test(text)) return { value: text };
-  } catch {
-    // No URL at all.
-  }
-  return { fault: "must be an https URL at a public address" };
+function fourCharacters(view: DataView, at: number): string {
+  return String.fromCharCode(view.getUint8(at), view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3));
 }

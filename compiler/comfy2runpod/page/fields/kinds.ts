@@ -7,9 +7,10 @@ import { image } from "./image.js";
 import { integer } from "./integer.js";
 import { number } from "./number.js";
 import { text } from "./text.js";
+import { video } from "./video.js";
 
 // The first that takes a property: files and choices are texts too.
-const KINDS: readonly Kind[] = [image, choice, boolean, integer, number, text];
+const KINDS: readonly Kind[] = [image, video, choice, boolean, integer, number, text];
 
 /** The control of a field; `changed` is called whenever what it holds may have changed. */
 export function controlOf(field: Field, changed: () => void): Control {

@@ -104,6 +104,11 @@ def template_text(name: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def client_text(folder: str, name: str) -> str:
-    """A module that every package's client has: Python's are in `client`, TypeScript's in `client_ts`."""
-    return resources.files("comfy2runpod").joinpath(folder, name).read_text("utf-8")
+def client_modules(folder: str) -> dict[str, str]:
+    """The modules that every package's client has, by name: Python's are in `client`, TypeScript's in `client_ts`."""
+    files = resources.files("comfy2runpod").joinpath(folder).iterdir()
+    return {
+        file.name: file.read_text("utf-8")
+        for file in files
+        if file.name.endswith((".py", ".ts")) and file.name != "__init__.py"
+    }

@@ -17,7 +17,7 @@ from comfy2runpod.json_text import json_document
 from comfy2runpod.quoting import Word, python_text
 from comfy2runpod.stages.emit.answer_models import AnswerModel, answer_models
 from comfy2runpod.stages.emit.client_types import exact_names, file_members, has_literal, python_types, shapes
-from comfy2runpod.stages.emit.environment import client_text, environment, template_text
+from comfy2runpod.stages.emit.environment import client_modules, environment, template_text
 from comfy2runpod.stages.emit.openapi import REFUSALS, openapi
 from comfy2runpod.stages.emit.page import page
 from comfy2runpod.stages.emit.python_types import builtins_of, file_classes
@@ -77,17 +77,6 @@ _TEMPLATES = {
     "clients/typescript/src/input_schema.ts": "client-input-schema.ts.j2",
 }
 
-# What every package's clients share.
-_CLIENT_MODULES = (
-    "addresses.py", "call_errors.py", "checks.py", "contract.py", "errors.py", "faults.py", "flow.py", "http.py",
-    "images.py", "job_options.py", "json_types.py", "loop.py", "media.py", "text.py", "transport.py", "video_files.py",
-    "wording.py",
-)  # fmt: skip
-_CLIENT_TS_MODULES = (
-    "addresses.ts", "call_errors.ts", "checks.ts", "contract.ts", "errors.ts", "faults.ts", "flow.ts", "http.ts",
-    "images.ts", "job_options.ts", "json.ts", "media.ts", "node.ts", "text.ts", "transport.ts",
-)  # fmt: skip
-
 
 def emit(
     interface: Interface,
@@ -113,8 +102,8 @@ def emit(
         for path, name in _TEMPLATES.items()
     }
     # The same for every package: what it has to do with this one is in client.py and client.ts.
-    files |= {f"clients/python/{interface.name}_client/{name}": client_text("client", name) for name in _CLIENT_MODULES}
-    files |= {f"clients/typescript/src/{name}": client_text("client_ts", name) for name in _CLIENT_TS_MODULES}
+    files |= {f"clients/python/{interface.name}_client/{name}": text for name, text in client_modules("client").items()}
+    files |= {f"clients/typescript/src/{name}": text for name, text in client_modules("client_ts").items()}
     files |= {
         f"clients/python/{interface.name}_client/input.schema.json": _json(input_schema(interface)),
         "workflow_api.json": _json(prompt_to_json(prompt)),
@@ -159,7 +148,7 @@ def lock_json(models: tuple[Model, ...]) -> JsonObject:
 def example_input(interface: Interface) -> JsonObject:
     """An input that the endpoint takes, with every required field and the defaults of the others that are short.
 
-    Images that may be omitted are.
+    Files that may be omitted are.
     """
     shown = [field for field in interface.fields if field.required or field.in_examples]
     return {field.name: field.example() for field in shown} | _carried(interface)
@@ -171,7 +160,7 @@ def _carried(interface: Interface) -> JsonObject:
 
 
 def _call_input(interface: Interface) -> JsonObject:
-    """The shortest example: only what is required and what makes the answer fit, and images by URL."""
+    """The shortest example: only what is required and what makes the answer fit, and files by URL."""
     return {field.name: field.call_example() for field in interface.fields if field.required} | _carried(interface)
 
 

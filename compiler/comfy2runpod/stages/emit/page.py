@@ -78,6 +78,7 @@ def _data(interface: Interface, example: JsonObject) -> JsonObject:
     return {
         "name": interface.name,
         "schema": input_schema(interface),
+        "reserved": list(REQUEST_KEYS),
         # An example of a file is for programs; nobody wants it in the form.
         "example": {name: value for name, value in example.items() if name not in files},
         "flat": is_flat(interface),

@@ -165,9 +165,9 @@ class Block:
 
 
 def variant_blocks(variants: Iterable[Variant]) -> tuple[Block, ...]:
-    """What patch code does where images are omitted: all rewrites, fewer images before more, then all removals.
+    """What patch code does where files are omitted: all rewrites, fewer files before more, then all removals.
 
-    A single block does both where a single image may be omitted.
+    A single block does both where a single file may be omitted.
     """
     blocks = []
     for item in variants:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from comfy2runpod.catalog.facts.kinds import Saves
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
-from comfy2runpod.fields import is_file, kind_of
+from comfy2runpod.fields import is_file, kind_name, kind_of
 from comfy2runpod.fields.note import InputAnnotation, Source
 from comfy2runpod.ir.annotation import Annotation, OutputAnnotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
@@ -69,7 +69,7 @@ def derived_inputs(
         yield InputAnnotation(name=name, sources=(Source(path),))
     # What the author exposed is a choice; a file is none: the worker does not have it.
     for node, input_name in unfed_files(graph, reached):
-        label = input_name if node.title == node.node_class.title else node.title
+        label = kind_name(node.specs[input_name]) if node.title == node.node_class.title else node.title
         name = free(label)
         yield InputAnnotation(name=name, sources=(Source(f"{node.id}.{input_name}"),))
 

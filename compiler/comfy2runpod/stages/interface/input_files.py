@@ -1,6 +1,6 @@
-"""Files that a graph names and only its author's machine has: images, sounds, films in ComfyUI's input folder.
+"""Files that a graph names and only its author's machine has: images, videos, sounds in ComfyUI's input folder.
 
-An image becomes a field. Where no field feeds it, every job would fail; that is found out here.
+Those of a kind that a field can bring become fields. Where none does, every job would fail; that is found out here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def check_files(graph: BoundGraph, fields: Iterable[Field], found: Collector) ->
         value = node.inputs[name]
         kind = kind_of(spec)
         if kind is not None and kind.is_file:
-            found.add(kind.unfed(at, value))
+            found.add(errors.FileNotFed(at=at, value=value, kind=kind.kind))
         else:
             found.add(errors.FileNotInPackage(at=at, value=value, folder=spec.folders[0]))
 

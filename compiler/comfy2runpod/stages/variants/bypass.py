@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import accumulate
 
 from comfy2runpod.diagnostics import Collector, Locus, nearest
-from comfy2runpod.errors import optional_images as errors
+from comfy2runpod.errors import optional_files as errors
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.document import Canvas, Document, Mode, NodeId
 from comfy2runpod.ir.omitted import Place

@@ -1,4 +1,4 @@
-"""Values of other fields that a prompt without an image no longer takes."""
+"""Values of other fields that a prompt without a file no longer takes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_lost_values(
     annotation: Annotation,
     found: Collector,
 ) -> None:
-    """Reports every field in whose value's place the prompt without an image has one that was saved."""
+    """Reports every field in whose value's place the prompt without a file has one that was saved."""
     fed = {(target.node_id, target.input): field for field in fields for target in field.targets}
     for item in variants:
         for rewrite in item.rewrites:

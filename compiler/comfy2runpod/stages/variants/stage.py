@@ -1,4 +1,4 @@
-"""Optional images -> what becomes of the prompt without them, for every combination.
+"""Optional files -> what becomes of the prompt without them, for every combination.
 
 The prompt of each combination is made as the editor makes it, with the named nodes bypassed, and checked as the server
 checks it. What differs from the whole prompt is what patch code does; nothing is left to find out at run time.
@@ -12,7 +12,7 @@ from itertools import chain, combinations
 from typing import TypeAlias
 
 from comfy2runpod.diagnostics import Collector, Locus
-from comfy2runpod.errors import optional_images as errors
+from comfy2runpod.errors import optional_files as errors
 from comfy2runpod.fields import Field
 from comfy2runpod.fields.note import BYPASS
 from comfy2runpod.ir.annotation import Annotation
@@ -29,13 +29,13 @@ _MOST_OPTIONAL = 6
 # In all of them together: some 40 microseconds each.
 _MOST_NODES = 100_000
 
-# Optional images that are omitted together, in the note's order.
+# Optional files that are omitted together, in the note's order.
 Combination: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Without:
-    """The graph without some images, and the nodes of the whole graph that are out of it."""
+    """The graph without some files, and the nodes of the whole graph that are out of it."""
 
     graph: BoundGraph
     removed: frozenset[str]
@@ -44,7 +44,7 @@ class _Without:
 def find_omissions(
     document: Document, graph: BoundGraph, interface: Interface, annotation: Annotation
 ) -> tuple[Omission, ...]:
-    """Which nodes are bypassed without each combination of the images that may be omitted; fewer images before more.
+    """Which nodes are bypassed without each combination of the files that may be omitted; fewer files before more.
 
     Args:
         document: the graph as an editor has it before it makes the prompt.
@@ -53,7 +53,7 @@ def find_omissions(
         annotation: the note, which names the nodes by their paths.
 
     Raises:
-        CompileError: there are too many images or nodes, or paths name no node that can be bypassed.
+        CompileError: there are too many files or nodes, or paths name no node that can be bypassed.
     """
     named = {note.name: note.value(BYPASS) or () for note in annotation.inputs or ()}
     names = tuple(field.name for field in _optional(interface))
@@ -79,7 +79,7 @@ def find_omissions(
 def make_variants(
     graph: BoundGraph, interface: Interface, annotation: Annotation, without: Sequence[Without]
 ) -> tuple[Variant, ...]:
-    """What becomes of the prompt without each combination of images, as far as it is not said by smaller ones.
+    """What becomes of the prompt without each combination of files, as far as it is not said by smaller ones.
 
     Args:
         graph: the whole graph.
@@ -88,7 +88,7 @@ def make_variants(
         without: the graph of each omission, in their order.
 
     Raises:
-        CompileError: a prompt is refused, an output is not made, or an image or another field's value is lost.
+        CompileError: a prompt is refused, an output is not made, or a file or another field's value is lost.
     """
     found = Collector()
     loaders = {field.name: [target.node_id for target in field.targets] for field in _optional(interface)}
@@ -120,7 +120,7 @@ def _combinations(names: Combination) -> Iterator[Combination]:
 def _judged(
     graph: BoundGraph, item: Without, interface: Interface, loaders: Sequence[str], at: Locus, found: Collector
 ) -> _Without | None:
-    """The graph without these images, or None with the reasons noted."""
+    """The graph without these files, or None with the reasons noted."""
     names, bypassed = item.fields, item.graph
     if bypassed is None:
         _refused(item, at, found)
@@ -141,7 +141,7 @@ def _judged(
         if node_id in needed:
             readers = tuple(bypassed.locus(reader) for reader in _readers(bypassed, node_id, needed))
             loader = bypassed.locus(node_id)
-            found.add(errors.ImageStillNeeded(at=at, fields=names, loader=loader, readers=readers))
+            found.add(errors.FileStillNeeded(at=at, fields=names, loader=loader, readers=readers))
             good = False
     return _Without(bypassed, _removed(graph, bypassed, needed)) if good else None
 

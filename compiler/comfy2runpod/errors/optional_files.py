@@ -1,18 +1,19 @@
-"""What can be wrong with what the note says of an image that may be omitted."""
+"""What can be wrong with what the note says of a file of the caller's that may be omitted: an image, a video."""
 
 from __future__ import annotations
 
 from comfy2runpod.diagnostics import Diagnostic, Locus, Text, all_of, also
 
 
-class ImageNotRequired(Diagnostic):
-    """An image that callers may omit, without instructions for that case."""
+class FileNotRequired(Diagnostic):
+    """A file that callers may omit, without instructions for that case."""
 
-    code = "image-not-required"
+    code = "file-not-required"
     field: str
+    kind: str
 
     reason = Text(
-        "{field} is an image with `required: false`, and the note does not say what happens without it: the file that "
+        "The {kind} field {field} has `required: false`, and the note does not say what happens without it: the file that "
         "the graph names exists only on its author's machine."
     )
     remedy = Text(
@@ -33,7 +34,7 @@ class BypassNamesNothing(Diagnostic):
 
 
 class BypassedTwice(Diagnostic):
-    """A node that two images bypass, or that is inside a subgraph which is bypassed itself."""
+    """A node that two fields bypass, or that is inside a subgraph which is bypassed itself."""
 
     code = "bypassed-twice"
     path: str
@@ -49,7 +50,7 @@ class BypassedTwice(Diagnostic):
             "it is not clear whether it runs if only one of the two is omitted."
         )
 
-    remedy = Text("Name each node once, under the one image that it cannot run without.")
+    remedy = Text("Name each node once, under the one field that it cannot run without.")
 
 
 class BypassShared(Diagnostic):
@@ -69,12 +70,12 @@ class BypassShared(Diagnostic):
     )
 
 
-class ImageStillNeeded(Diagnostic):
-    """An image whose loader would run even though the image is omitted."""
+class FileStillNeeded(Diagnostic):
+    """A file whose loader would run even though the file is omitted."""
 
-    code = "image-still-needed"
+    code = "file-still-needed"
     fields: tuple[str, ...]
-    loader: Locus = also("loads the image")
+    loader: Locus = also("loads the file")
     readers: tuple[Locus, ...] = also("reads it")
 
     @Text
@@ -89,7 +90,7 @@ class ImageStillNeeded(Diagnostic):
 
 
 class OutputGoesToo(Diagnostic):
-    """An output that is not made if an image is omitted."""
+    """An output that is not made if a file is omitted."""
 
     code = "output-goes-too"
     fields: tuple[str, ...]
@@ -97,13 +98,13 @@ class OutputGoesToo(Diagnostic):
     node: Locus = also("saves the output")
 
     reason = Text("Without {fields:and}, {node.node_name} does not run: the output {output} would be missing.")
-    remedy = Text("Bypass only nodes before the one that saves, or make a separate graph for jobs without the image.")
+    remedy = Text("Bypass only nodes before the one that saves, or make a separate graph for jobs without the file.")
 
 
 class RefusedWithout(Diagnostic):
-    """A prompt without some images that ComfyUI would refuse."""
+    """A prompt without some files that ComfyUI would refuse."""
 
-    code = "refused-without-image"
+    code = "refused-without-file"
     fields: tuple[str, ...]
     refused: Locus | None = also("refused")
     why: str
@@ -122,7 +123,7 @@ class RefusedWithout(Diagnostic):
 
 
 class TooMuchToLeaveOut(Diagnostic):
-    """Optional images in a graph that is too large to make and check its prompt for every combination."""
+    """Optional files in a graph that is too large to make and check its prompt for every combination."""
 
     code = "too-much-to-leave-out"
     count: int
@@ -133,7 +134,7 @@ class TooMuchToLeaveOut(Diagnostic):
     def reason(self) -> str:
         made = 2**self.count - 1
         return (
-            f"{self.count} {'image' if self.count == 1 else 'images'} may be omitted in a graph of "
+            f"{self.count} {'file' if self.count == 1 else 'files'} may be omitted in a graph of "
             f"{self.nodes:,} nodes: a prompt is made and checked for each of the {made} combinations, "
             f"{made * self.nodes:,} nodes in all; the limit is {self.limit:,}."
         )
@@ -142,14 +143,14 @@ class TooMuchToLeaveOut(Diagnostic):
 
 
 class TooManyOptional(Diagnostic):
-    """More optional images than combinations that can be checked."""
+    """More optional files than combinations that can be checked."""
 
     code = "too-many-optional"
     count: int
     limit: int
 
     reason = Text(
-        "{count} images may be omitted; the limit is {limit}, because the prompt of every combination is made and "
+        "{count} files may be omitted; the limit is {limit}, because the prompt of every combination is made and "
         "checked."
     )
     remedy = Text("Remove `required: false` from some of them.")
