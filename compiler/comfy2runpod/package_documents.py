@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from comfy2runpod.diagnostics import shorten
 
@@ -33,6 +33,8 @@ def _many(value: object) -> object:
 class Schema(Document):
     """A JSON Schema as the emitters write it; None where it says nothing."""
 
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
     types: Annotated[tuple[str, ...], BeforeValidator(_many)] = Field((), alias="type")
     media: str | None = Field(None, alias="x-media")
     media_type: str | None = Field(None, alias="contentMediaType")
@@ -49,20 +51,15 @@ class Schema(Document):
     properties: Mapping[str, Schema] | None = None
     required: tuple[str, ...] | None = None
     items: Schema | None = None
-    # Of a file, by their own words: `x-max-bytes`.
-    limits: Mapping[str, int | float] = Field(default_factory=dict)
     formats: tuple[JsonValue, ...] | None = Field(None, alias="x-formats")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _with_limits(cls, value: object) -> object:
-        """Limits together: each kind of file has its own."""
-        if not isinstance(value, Mapping):
-            return value
-        limits = {word: limit for word, limit in value.items() if str(word).startswith("x-max-")}
+    @property
+    def limits(self) -> Mapping[str, float]:
+        """Of a file, by their words (`x-max-bytes`): each kind of file has its own."""
         return {
-            **{word: one for word, one in value.items() if word != "limits"},
-            **({"limits": limits} if limits else {}),
+            word: limit
+            for word, limit in (self.model_extra or {}).items()
+            if word.startswith("x-max-") and isinstance(limit, (int, float))
         }
 
     @property

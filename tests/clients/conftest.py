@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+from tests.end_to_end.saving import Graph
 from tests.standins.runpod_queue import RunPodQueue, running_queue
 
 from .node_tools import TypeScript, typescript_in
@@ -17,8 +18,8 @@ from .node_tools import TypeScript, typescript_in
 GENERATED = Path(__file__).parents[2] / "generated"
 
 
-def client_of(package: str) -> ModuleType:
-    folder = str(GENERATED / package / "clients" / "python")
+def client_of(package: str, packages: Path = GENERATED) -> ModuleType:
+    folder = str(packages / package / "clients" / "python")
     sys.path.insert(0, folder)
     try:
         return importlib.import_module(f"{package}_client")
@@ -36,6 +37,21 @@ def video() -> ModuleType:
 def edit() -> ModuleType:
     """The client of generated/i2i_klein_9b."""
     return client_of("i2i_klein_9b")
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package that takes a video, in MP4 or WebM and of at most 100 kB."""
+    graph = Graph()
+    clip = graph.add("LoadVideo", "clip.mp4")
+    parts = graph.add("GetVideoComponents", video=(clip, 0))
+    made = graph.add("CreateVideo", 24, images=(parts, 0), audio=(parts, 1), fps=(parts, 2))
+    graph.add("SaveVideo", "clip", "auto", "auto", video=(made, 0))
+    note = f"""name: clips
+inputs:
+  clip: {{from: {clip}.file, max_bytes: 100KB, formats: [mp4, webm]}}
+"""
+    return graph.package(note, tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture

@@ -110,11 +110,11 @@ def check_types(typescript: TypeScript, built: Path, source: str, folder: Path) 
     return typescript.tools.tsc(folder)
 
 
-@pytest.mark.parametrize("package", ["t2v_ltx2", "i2i_klein_9b", "i2i_multiangle", "kinds"])
+@pytest.mark.parametrize("package", ["t2v_ltx2", "i2i_klein_9b", "i2i_multiangle", "kinds", "clips"])
 def test_right_use_compiles_and_wrong_use_does_not(
     typescript: TypeScript, package: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    folder = request.getfixturevalue("kinds") if package == "kinds" else GENERATED / package
+    folder = request.getfixturevalue(package) if package in ("kinds", "clips") else GENERATED / package
     source = (HERE / "typescript" / "types" / f"{package}.ts").read_text()
     built = typescript.build(folder)
     # An @ts-expect-error that nothing follows is an error itself.
@@ -176,7 +176,7 @@ def test_a_packed_client_is_installed_and_imported(typescript: TypeScript, tmp_p
     )
     exported, of_node = json.loads(run(typescript.tools.node, "--input-type=module", "-e", script, cwd=user))
     assert {"Client", "CallError", "JobFailed", "OutOfMemory", "InputRefused", "stringify"} <= set(exported)
-    assert sorted(of_node) == ["image", "save"]
+    assert sorted(of_node) == ["file", "save"]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ for await (const line of createInterface({ input: process.stdin })) console.log(
 async function made(plan) {
   const at = (file) => import(pathToFileURL(`${plan.client}/dist/${file}`).href);
   const { CallError, Client, JobFailed, isKnownFailure, stringify } = await at("index.js");
-  const { image, save } = await at("node.js");
+  const { file, save } = await at("node.js");
 
   // What JSON has no words for.
   const MEANT = {
@@ -16,7 +16,7 @@ async function made(plan) {
     $bytes: (base64) => new Uint8Array(Buffer.from(base64, "base64")),
     $buffer: (base64) => new Uint8Array(Buffer.from(base64, "base64")).buffer,
     $blob: (base64) => new Blob([Buffer.from(base64, "base64")]),
-    $path: (path) => image(path),
+    $path: (path) => file(path),
   };
 
   async function meant(value) {

@@ -1,5 +1,5 @@
 // An image goes in.
-import { Client } from "i2i-klein-9b-client";
+import { Client, type Image } from "i2i-klein-9b-client";
 
 const client = new Client("https://proxy.example/v2/edit", "key");
 const bytes = new Uint8Array(8);
@@ -26,3 +26,6 @@ export async function wrong(): Promise<void> {
   // @ts-expect-error no other type comes back
   if (output.media_type === "image/gif") return;
 }
+
+// A File of a form is an image too.
+export const image: Image = new Blob([]);

@@ -4,7 +4,6 @@ import {
   Client,
   type Input,
   type Output,
-  type Image,
   type Progress,
   isKnownFailure,
 } from "t2v-ltx2-client";
@@ -80,6 +79,3 @@ export async function wrong(): Promise<void> {
   // @ts-expect-error a key is a text
   new Client("abc", 5);
 }
-
-// A File of a form is an image too.
-export const image: Image = new Blob([]);
