@@ -13,8 +13,8 @@ class FileNotRequired(Diagnostic):
     kind: str
 
     reason = Text(
-        "The {kind} field {field} has `required: false`, and the note does not say what happens without it: the file that "
-        "the graph names exists only on its author's machine."
+        "The {kind} field {field} has `required: false`, and the note does not say what happens without it: the file "
+        "that the graph names exists only on its author's machine."
     )
     remedy = Text(
         "Name the nodes to bypass if it is omitted, as Ctrl+B would (`bypass: [12, 30:5]`), or remove `required: "
