@@ -150,7 +150,7 @@ def submit(
     if len(body) > options.max_request_bytes:
         raise InputRefused(
             f"the request has {len(body):,} bytes, an endpoint accepts {options.max_request_bytes:,}: "
-            "send images as https URLs, or smaller ones"
+            "send files as https URLs, or smaller ones"
         )
     return job_id_in((yield from _exchange(Send("POST", "/run", body, job=job), options, None, deadline)))
 

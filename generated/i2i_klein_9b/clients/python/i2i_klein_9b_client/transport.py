@@ -14,9 +14,9 @@ from . import flow
 from .addresses import api_key_of, endpoint_url
 from .checks import check_input
 from .errors import CannotSave, InputRefused, JobFailed
+from .file_fields import encoded
 from .flow import OnProgress, Options, Reply, Send, Wait
 from .http import Http
-from .images import encoded, image_fields
 from .job_options import JobOptions
 from .loop import LoopThread
 from .media import Medium, OutputSpec, decoded, media_in, write_whole
@@ -397,13 +397,13 @@ def _deadline(options: Options, timeout_seconds: float | None) -> float:
 
 
 def _prepare(request: Mapping[str, object], spec: Spec, options: Options) -> Mapping[str, object]:
-    """Checks a request, and encodes its images."""
+    """Checks a request, and encodes its files."""
     schema = spec.schema()
     if options.check_input:
         check_input(schema, request)
     if not isinstance(request, Mapping):
         raise InputRefused("a request must be a dict with the fields of this endpoint")
-    return encoded(request, image_fields(schema), check=options.check_input)
+    return encoded(request, schema, check=options.check_input)
 
 
 def _paths(

@@ -9,7 +9,7 @@ import { type Address, type Fetch, now, portOf } from "./http.js";
 import type { JobOptions } from "./job_options.js";
 import { parse } from "./json.js";
 import { type MediaFile, type Medium, type OutputSpec, type Sink, bring, inMemory, mediaIn } from "./media.js";
-import { encoded } from "./images.js";
+import { encoded } from "./file_fields.js";
 
 // How long an interrupted call waits until its job is cancelled. The request continues after that.
 const STOP_SECONDS = 5;

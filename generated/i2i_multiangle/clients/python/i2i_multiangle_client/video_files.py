@@ -62,7 +62,7 @@ def video_format_problem(found: str, labels: Sequence[str]) -> str:
     """What is wrong with a file that is no accepted video.
 
     Args:
-        found: what it is, in words: `a GIF`.
+        found: what it is, in words: `a GIF`, `of the format WebM`.
         labels: the accepted containers, as sentences have them.
     """
     accepted = labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} or {labels[-1]}"

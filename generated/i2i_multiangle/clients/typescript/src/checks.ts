@@ -1,8 +1,8 @@
 /**
  * Checks an input against the package's schema before it is sent, with the worker's messages.
  *
- * The worker checks it again. Not checked here is what only the worker knows: whether a URL can be fetched, whether an
- * image can be decoded, and smaller limits of the operator.
+ * The worker checks it again. Not checked here is what only the worker knows: whether a URL can be fetched, whether a
+ * file can be decoded, and smaller limits of the operator.
  */
 
 import { FAULTS_IN_MESSAGE, JSON_WORDS, LARGEST_SHOWN, MOST_FAULTS } from "./contract.js";
@@ -16,7 +16,7 @@ type Given = Readonly<Record<string, unknown>>;
 
 
 /**
- * Checks an input; images may be strings, bytes or Blobs.
+ * Checks an input; files may be strings, bytes or Blobs.
  *
  * @throws InvalidInput: the input is invalid; `details` has an entry for each fault, as in the worker's answer.
  */

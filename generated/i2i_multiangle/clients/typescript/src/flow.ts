@@ -146,7 +146,7 @@ export async function submit(
   if (body.length > options.maxRequestBytes) {
     throw new InputRefused(
       `the request has ${count(body.length)} bytes, an endpoint accepts ${count(options.maxRequestBytes)}: ` +
-        "send images as https URLs, or smaller ones",
+        "send files as https URLs, or smaller ones",
     );
   }
   return jobIdIn(await queue(port, "/run", body, options, deadline, job));

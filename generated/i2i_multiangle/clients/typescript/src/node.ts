@@ -1,4 +1,4 @@
-/** Saves files and reads images, in Node, Bun and Deno. Browsers do not load this module. */
+/** Saves and reads files, in Node, Bun and Deno. Browsers do not load this module. */
 
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
@@ -41,11 +41,11 @@ export async function save<Input extends object, Output extends object, Files ex
 }
 
 /**
- * Reads an image file for an image field.
+ * Reads a file for a field that takes one.
  *
  * @throws InputRefused: the file cannot be read.
  */
-export async function image(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
+export async function file(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return await readFile(path);
   } catch (error) {

@@ -1,18 +1,18 @@
 """Checks an input against the package's schema before it is sent, with the worker's messages.
 
-The worker checks it again. Not checked here is what only the worker knows: whether a URL can be fetched, whether an
-image can be decoded, and smaller limits of the operator.
+The worker checks it again. Not checked here is what only the worker knows: whether a URL can be fetched, whether a
+file can be decoded, and smaller limits of the operator.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from .errors import Detail, InvalidInput
+from .files import is_file
 from .json_types import json_words
 from .wording import FAULTS_IN_MESSAGE, LARGEST_SHOWN, MOST_FAULTS, shorten, shown_value
 
@@ -20,7 +20,7 @@ Schema: TypeAlias = Mapping[str, object]
 
 
 def check_input(schema: Schema, request: object) -> None:
-    """Checks an input; images may be strings, bytes or paths.
+    """Checks an input; files may be strings, bytes, paths or open files.
 
     Args:
         schema: the JSON Schema of the input.
@@ -111,7 +111,7 @@ def _twice(request: Mapping[object, object]) -> Iterator[Detail]:
 def _problem(schema: Schema, kinds: Sequence[str], value: object, path: str) -> str | None:
     """What is wrong with a value that is no object and no array."""
     if "x-media" in schema:
-        return None if isinstance(value, (bytes, os.PathLike)) else _text_problem(schema, value)
+        return None if is_file(value) else _text_problem(schema, value)
     if "boolean" in kinds:
         return None if isinstance(value, bool) else f"must be a boolean, not {shown_value(value)}"
     if "integer" in kinds:

@@ -1,4 +1,4 @@
-"""What endpoints and clients agree on: limits of requests, states of jobs, file endings, image formats.
+"""What endpoints and clients agree on: limits of requests, states of jobs, file endings, formats.
 
 Made from the contract by scripts/client_contract.py; change comfy2runpod_contract, not this file.
 """
@@ -40,11 +40,15 @@ FILE_ENDINGS: Mapping[str, str] = {
     "application/json": ".json",
     "text/plain": ".txt",
 }
-# What a format of images is called in sentences.
-IMAGE_LABELS: Mapping[str, str] = {
+# What a format of files is called in sentences.
+FORMAT_LABELS: Mapping[str, str] = {
     "png": "PNG",
     "jpeg": "JPEG",
     "webp": "WebP",
+    "mp4": "MP4",
+    "mov": "QuickTime",
+    "webm": "WebM",
+    "mkv": "Matroska",
 }
 # The code of a job that ended in a state without an error of its worker's.
 STATUS_CODES: Mapping[str, str] = {

@@ -1,5 +1,5 @@
 /**
- * What endpoints and clients agree on: limits of requests, states of jobs, file endings, image formats.
+ * What endpoints and clients agree on: limits of requests, states of jobs, file endings, formats.
  *
  * Made from the contract by scripts/client_contract.py; change comfy2runpod_contract, not this file.
  */
@@ -45,11 +45,15 @@ export const FILE_ENDINGS: ReadonlyMap<string, string> = new Map([
   ["application/json", ".json"],
   ["text/plain", ".txt"],
 ]);
-/** What a format of images is called in sentences. */
-export const IMAGE_LABELS: ReadonlyMap<string, string> = new Map([
+/** What a format of files is called in sentences. */
+export const FORMAT_LABELS: ReadonlyMap<string, string> = new Map([
   ["png", "PNG"],
   ["jpeg", "JPEG"],
   ["webp", "WebP"],
+  ["mp4", "MP4"],
+  ["mov", "QuickTime"],
+  ["webm", "WebM"],
+  ["mkv", "Matroska"],
 ]);
 /** The code of a job that ended in a state without an error of its worker's. */
 export const STATUS_CODES: ReadonlyMap<string, string> = new Map([

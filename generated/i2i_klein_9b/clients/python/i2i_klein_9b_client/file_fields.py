@@ -1,0 +1,41 @@
+"""The fields of a request that take a file, and every kind of file that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from . import images, videos
+from .checks import refuse
+from .errors import Detail
+from .files import FileFault, FileKind, encoded_file
+
+# By the word that a schema has for them.
+KINDS: Mapping[object, FileKind] = {kind.media: kind for kind in (images.KIND, videos.KIND)}
+
+
+def encoded(request: Mapping[str, object], schema: Mapping[str, object], *, check: bool = True) -> dict[str, object]:
+    """Encodes the files of a request, and reads those that are given as paths or open files.
+
+    Args:
+        request: the request.
+        schema: the JSON Schema of the input.
+        check: whether to check the files.
+
+    Raises:
+        InvalidInput: files exceed a limit of their field, or have another format.
+        InputRefused: a file cannot be read.
+    """
+    sent = dict(request)
+    faults: list[Detail] = []
+    properties = cast("Mapping[str, Mapping[str, Any]]", schema.get("properties", {}))
+    for name, limits in properties.items():
+        kind = KINDS.get(limits.get("x-media"))
+        if kind is None or name not in sent:
+            continue
+        try:
+            sent[name] = encoded_file(kind, name, sent[name], limits, check=check)
+        except FileFault as fault:
+            faults.append(Detail(str(fault), name))
+    refuse(faults)
+    return sent
