@@ -90,8 +90,9 @@ class Inputs:
         return tuple(name for name in self._values if name.startswith(prefix))
 
     def optional(self, name: str, kind: type[V]) -> V | None:
-        """The same as `get`, or None if the node has it not."""
-        return self.get(name, kind) if name in self._values else None
+        """The same as `get`, or None if the node has it not, or is given none."""
+        told = self._read(name)
+        return None if told is None or told.value == Constant(None) else self.get(name, kind)
 
     def whole(self, name: str, default: int = 0) -> int:
         """A whole number, within `LARGEST_COUNT`; the default if it is none."""

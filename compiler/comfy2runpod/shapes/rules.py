@@ -40,6 +40,10 @@ def _load_image(given: Inputs) -> tuple[Value, ...]:
     return Images(image.width, image.height, image.frames), _alpha(image)
 
 
+def _load_video(given: Inputs) -> tuple[Value, ...]:
+    return (given.get("file", Clip),)
+
+
 def _load_mask(given: Inputs) -> tuple[Value, ...]:
     image = given.get("image", InputImage)
     if given.constant("channel") == "alpha":
@@ -153,7 +157,8 @@ def _replaced(given: Inputs) -> tuple[Value, ...]:
 
 def _components(given: Inputs) -> tuple[Value, ...]:
     clip = given.get("video", Clip)
-    return clip.images, clip.sound or Sound(clip.images.frames / max(clip.fps, 1), 44100), Constant(clip.fps)
+    # The real node gives None where a video has no sound.
+    return clip.images, clip.sound or Constant(None), Constant(clip.fps)
 
 
 def _trimmed_sound(given: Inputs) -> tuple[Value, ...]:
@@ -224,6 +229,7 @@ _RULES: Mapping[SizeRule, RuleMaker] = {
     SizeRule.RESOLUTION: lambda sizes: _resolution(sizes.sides),
     SizeRule.LOAD_IMAGE: lambda _: _load_image,
     SizeRule.LOAD_MASK: lambda _: _load_mask,
+    SizeRule.LOAD_VIDEO: lambda _: _load_video,
     SizeRule.SAME_CONDITIONING: lambda _: _same_conditioning,
     SizeRule.LTXV_CONDITIONING: lambda _: _ltxv_conditioning,
     SizeRule.SCHEDULE_STEPS: lambda _: _scheduler,

@@ -18,7 +18,7 @@ from comfy2runpod.shapes.evaluate import EvaluatedValue, Inputs, evaluate
 from comfy2runpod.shapes.rules import rule_of
 from comfy2runpod.shapes.trace import in_order
 from comfy2runpod.shapes.values import Clip, Constant, Images, NodeError, Sigmas, Value
-from comfy2runpod.simulator.input_files import InputFiles, reads_image
+from comfy2runpod.simulator.input_files import InputFiles, reads_kind
 from comfy2runpod.simulator.media import fingerprint
 from comfy2runpod.simulator.saving import saved, saved_kind
 from comfy2runpod_contract.json_types import Json, JsonObject
@@ -178,8 +178,10 @@ class Engine:
                 told[name] = EvaluatedValue(Constant(converted(spec.type, value) if spec is not None else value))
         try:
             for name, value in node.inputs.items():
-                if isinstance(value, str) and reads_image(node.class_type, name, self.catalog):
-                    told[name] = EvaluatedValue(await asyncio.to_thread(self.inputs.image, value))
+                kind = reads_kind(node.class_type, name, self.catalog)
+                if isinstance(value, str) and kind is not None:
+                    read = await asyncio.to_thread(self.inputs.read, kind, value)
+                    told[name] = told[name] if read is None else EvaluatedValue(read)
             values[node_id] = evaluate(node_class, told, rule_of(node_class))
             given, doubt = _settled(node_class, told, values[node_id])
             await self._steps(work, node_id, given)

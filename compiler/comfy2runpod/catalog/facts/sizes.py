@@ -43,6 +43,7 @@ class SizeRule(StrEnum):
     LAYERED_LATENT = "layered_latent"
     LOAD_IMAGE = "load_image"
     LOAD_MASK = "load_mask"
+    LOAD_VIDEO = "load_video"
     LTXV_AUDIO_LATENT = "ltxv_audio_latent"
     LTXV_CONDITIONING = "ltxv_conditioning"
     LTXV_VIDEO_LATENT = "ltxv_video_latent"
