@@ -119,7 +119,8 @@ dist: .venv-release/.ready ## The wheel and the sdist, looked over, and the bill
 	@touch $@
 
 goldens: setup ## Write the golden files anew; read the diff before you commit it.
-	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler tests/end_to_end/test_image_table.py
+	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler tests/end_to_end/test_image_table.py \
+	  tests/end_to_end/test_video_table.py
 
 editor: setup editors chromium ## The tests that drive the real editor headless (CHROMIUM= names another browser).
 	$(BIN)/pytest -q tests/editor

@@ -71,9 +71,13 @@ class Server:
     url: str = ""
     http_url: str = ""
     asked: list[web.Request] = field(default_factory=list)
+    # Further files, by path.
+    files: dict[str, bytes] = field(default_factory=dict)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request)
+        if request.path in self.files:
+            return web.Response(body=self.files[request.path])
         match request.path.split("/")[1]:
             case "image.png" | "x.png":
                 return web.Response(body=IMAGE)

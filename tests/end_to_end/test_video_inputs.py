@@ -1,5 +1,6 @@
 """A package with a video as its input, compiled from a graph of ours, on the simulator: what it takes and refuses."""
 
+# ruff: noqa: F811 - fixtures of another module
 from __future__ import annotations
 
 import base64
@@ -28,6 +29,7 @@ from tests.video_files import MARKED, Clip, brightest, made, psnr, read, text_of
 
 from .conftest import failure
 from .test_image_inputs import left
+from .test_image_urls import Server, public, server  # noqa: F401 - fixtures
 
 GRAPH = Path(__file__).parent / "copy_video.json"
 LIMITS = VideoLimits(2_000_000, 1_000_000, 60, 10, ("mp4", "mov", "webm", "mkv"))
@@ -106,7 +108,8 @@ async def test_what_comfyui_is_given_is_written_anew_under_our_own_name(
 
 
 async def test_the_same_video_repeats_the_answer_and_another_does_not(handler: ModuleType) -> None:
-    first, again = [await run(handler, text_of(made(CLIP))) for _ in range(2)]
+    video = text_of(made(CLIP))
+    first, again = [await run(handler, video) for _ in range(2)]
     other = await run(handler, text_of(made(Clip(size=(160, 96), frames=20, codec="mpeg4"))))
     assert first["video_out"] == again["video_out"] != other["video_out"]
 
@@ -188,3 +191,43 @@ def test_no_broken_file_is_more_than_refused() -> None:
         except MediaRefused:
             refused += 1
     assert 100 < refused < 300
+
+
+@pytest.mark.usefixtures("public")
+async def test_a_video_is_fetched_over_https(package: Path, handler_of: Handlers, server: Server) -> None:
+    server.files["/clip"] = made(CLIP)
+    answer = await run(handler_of(package), f"{server.url}/to?url=/clip")
+    assert (answer["frame_count"], answer["width"], answer["height"]) == (CLIP.frames, *CLIP.size)
+    assert [request.headers["Accept"] for request in server.asked] == ["video/*"] * 2
+
+
+@pytest.mark.usefixtures("public")
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/page", "is a web page"),
+        ("/large", "it is too large; at most 2 MB are allowed"),
+        ("/endless", "it is too large; at most 2 MB are allowed"),
+        ("/silent", "it took longer than 1.5 s"),
+        ("/short", "the connection ended before the whole file had arrived"),
+        ("/image.png", "is a PNG image"),
+        ("/cut", "is not a complete MP4 video"),
+        ("/to?url=https://169.254.169.254/latest/meta-data", "is not at a public address"),
+        ("/to?url=file:///etc/passwd", "it redirects to a URL that is not https"),
+    ],
+)
+async def test_a_fetch_that_fails_says_why(
+    package: Path, handler_of: Handlers, server: Server, simulator: Simulator, path: str, reason: str
+) -> None:
+    server.files["/cut"] = made(CLIP)[:-100]
+    queued, files = simulator.prompts_received, left(simulator)
+    error = failure(await run(handler_of(package, FETCH_TIMEOUT_SECONDS="1.5"), server.url + path))
+    assert error["code"] == "invalid_input"
+    assert reason in str(error["details"])
+    assert (simulator.prompts_received, left(simulator)) == (queued, files)
+
+
+async def test_a_video_at_a_private_address_is_not_fetched(package: Path, handler_of: Handlers, server: Server) -> None:
+    error = failure(await run(handler_of(package), f"{server.url}/clip"))
+    assert "not at a public address" in str(error["details"])
+    assert server.asked == []
