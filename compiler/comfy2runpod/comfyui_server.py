@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from comfy2runpod.catalog.object_info import MAX_ANSWER
@@ -157,9 +157,10 @@ def _without_user(url: str) -> str:
 
 def _parsed(data: bytes | None) -> Json:
     try:
-        return cast(Json, json.loads(data or b"null"))
+        value: Json = json.loads(data or b"null")
     except (ValueError, RecursionError):
         return None
+    return value
 
 
 def _object(data: bytes | None) -> JsonObject:

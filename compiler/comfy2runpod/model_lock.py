@@ -9,14 +9,13 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from comfy2runpod.diagnostics import CompileError, Locus, shorten, show
 from comfy2runpod.errors import model_lock as errors
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.strict_json import strict_json
 from comfy2runpod_contract.hashes import sha256_hex
-from comfy2runpod_contract.json_types import Json, JsonObject, json_type
+from comfy2runpod_contract.json_types import Json, json_type
 from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
 from comfy2runpod_contract.texts import is_plain
 
@@ -63,12 +62,12 @@ def is_commit(text: str) -> bool:
 
 
 def _files(raw: Json) -> Iterator[LockedFile]:
-    if not isinstance(raw, dict) or not isinstance(raw.get("files"), dict):
+    files = raw.get("files") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not isinstance(files, dict):
         raise ValueError("expected an object with `version` and `files`")  # noqa: TRY004 - a fault of the file
     version = raw.get("version")
     if version != VERSION or isinstance(version, bool):
         raise ValueError(f"it has the version {show(version)}; this comfy2runpod reads version {VERSION}")
-    files = cast(JsonObject, raw["files"])
     if len(files) > _MOST_FILES:
         raise ValueError(f"it has {len(files):,} files; {_MOST_FILES:,} are read at most")
     for url, entry in files.items():

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import httpx
 
 from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.errors.files import CannotRun
 from comfy2runpod.job_process import Listener, run_job
+from comfy2runpod.json_parts import object_of
 from comfy2runpod.read_files import package_catalog
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import file_ending
@@ -74,7 +74,7 @@ def run_package(
         if run_job(command, environment, listener or Listener()) != 0 or not taken.exists():
             problem = "its handler did not start; the reason stands above"
             raise RunError(CannotRun(at=Locus(package.as_posix()), problem=problem))
-        answer = cast(JsonObject, json.loads(taken.read_text("utf-8")))
+        answer = object_of("the answer", json.loads(taken.read_text("utf-8")))
         return replace(_opened(answer, _file_fields(package)), unknown=unknown())
 
 

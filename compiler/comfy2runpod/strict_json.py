@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from typing import NoReturn, TypeVar, cast
+from typing import NoReturn, TypeVar
 
 from comfy2runpod.json_spans import Steps, line_and_column, path_of, tokens
 from comfy2runpod_contract.json_types import Json
@@ -104,12 +104,9 @@ def _stands_in_number(shapes: bytes, exponent: bytes) -> bool:
 
 
 def _loads(text: str, *, may_be_huge: bool) -> Json:
-    if not may_be_huge:
-        return cast(Json, json.loads(text, parse_constant=_refuse_constant))
-    return cast(
-        Json,
-        json.loads(text, parse_constant=_refuse_constant, parse_int=_bounded(int), parse_float=_bounded(float)),
-    )
+    whole, real = (_bounded(int), _bounded(float)) if may_be_huge else (None, None)
+    value: Json = json.loads(text, parse_constant=_refuse_constant, parse_int=whole, parse_float=real)
+    return value
 
 
 def _bounded(read: Callable[[str], Number]) -> Callable[[str], Number]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NotRequired, TypeAlias, TypedDict, cast
+from typing import NotRequired, TypeAlias, TypedDict
 
 from comfy2runpod_contract.json_types import Json
 from comfy2runpod_runtime.errors import PackageError
@@ -70,7 +70,8 @@ class PromptTemplate:
 
     def copy(self) -> Prompt:
         """Returns a copy of the prompt."""
-        return cast(Prompt, json.loads(self._text))
+        prompt: Prompt = json.loads(self._text)
+        return prompt
 
 
 def ancestors(prompt: Prompt, node_id: str) -> frozenset[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import cast
 
 from comfy2runpod.author.contract import Contract, ModelFile, Shape
 from comfy2runpod.diagnostics import shorten, show
@@ -30,7 +29,14 @@ class Change:
 
     def to_json(self) -> JsonObject:
         """The change as data."""
-        return {field.name: cast(Json, getattr(self, field.name)) for field in fields(self)}
+        return {
+            "kind": self.kind,
+            "path": self.path,
+            "breaking": self.breaking,
+            "before": self.before,
+            "after": self.after,
+            "text": self.text,
+        }
 
 
 def diff_contracts(old: Contract, new: Contract) -> tuple[Change, ...]:

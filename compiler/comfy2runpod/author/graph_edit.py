@@ -10,11 +10,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.annotate import CannotChangeNote, NothingToAnnotate
 from comfy2runpod.ir.document import Document, numeric_id
+from comfy2runpod.json_parts import object_of
 from comfy2runpod.json_spans import Span, Steps, find_spans, steps_of
 from comfy2runpod.json_text import glimpse
 from comfy2runpod.stages.annotate.annotation import TITLE, find_notes
@@ -83,7 +83,7 @@ def with_note(data: bytes, document: Document, text: str) -> bytes:
         CompileError: the graph has no nodes.
     """
     source = data.decode("utf-8")
-    raw = cast(JsonObject, json.loads(source.removeprefix("\ufeff")))
+    raw = object_of("the graph", json.loads(source.removeprefix("\ufeff")))
     nodes = raw.get("nodes")
     if not isinstance(nodes, list) or not nodes:
         raise CompileError([NothingToAnnotate(at=Locus(document.file))])

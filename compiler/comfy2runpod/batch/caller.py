@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from comfy2runpod.batch.pace import Pace
 from comfy2runpod.client import flow
@@ -55,7 +55,8 @@ class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str
                 try:
                     step = next(steps) if reply is None else steps.send(reply)
                 except StopIteration as end:
-                    return await keep(cast("dict[str, object]", end.value))
+                    output: dict[str, object] = end.value
+                    return await keep(output)
                 if isinstance(step, Wait):
                     if inside:
                         self._room.release()

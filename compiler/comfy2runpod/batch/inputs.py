@@ -16,7 +16,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn, Self, cast
+from typing import BinaryIO, NoReturn, Self
 
 from comfy2runpod.batch.stopped import BatchStopped
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
@@ -142,7 +142,7 @@ class Inputs:
         if len(raw) >= _LONGEST_LINE:
             return BadLine(at=at, problem=f"it is longer than {_LONGEST_LINE:,} bytes")
         try:
-            value = cast(Json, json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant))
+            value: Json = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
         except UnicodeDecodeError as error:
             return BadLine(at=at, problem=f"it is not UTF-8 (byte {error.start + 1:,})")
         except json.JSONDecodeError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -23,7 +22,7 @@ from comfy2runpod.diagnostics import CompileError, Diagnostic
 from comfy2runpod.json_text import json_document
 from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.read_files import graphs_in, read_file, shown
-from comfy2runpod_contract.json_types import Json
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 
 @click.command("diff")
@@ -47,8 +46,8 @@ def diff_command(a: Path, b: Path, settings: Settings, fail_on: str | None, form
         found = _compared(_contracts(a, settings, steps), _contracts(b, settings, steps))
     breaking = sum(change.breaking for changes in found.values() for change in changes)
     if form == "json":
-        data = {name: [change.to_json() for change in changes] for name, changes in found.items()}
-        changed = cast(Json, data if any(found) else data.get("", []))
+        data: JsonObject = {name: [change.to_json() for change in changes] for name, changes in found.items()}
+        changed = data if any(found) else data.get("", [])
         whole: Json = {"a": shown(a), "b": shown(b), "breaking": breaking, "changes": changed}
         say(json_document(whole), nl=False)
     else:

@@ -7,7 +7,7 @@ import json
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
@@ -197,8 +197,9 @@ def _summary(answer: Answer, output: Path, *, simulated: bool) -> str:
     lines, plain = list[str](), dict[str, Json]()
     for name, value in answer.rest.items():
         parts = value if isinstance(value, list) else [value]
-        if all(isinstance(part, dict) and "data" in part for part in parts) and parts:
-            lines += [_file_line(cast(JsonObject, part), output) for part in parts]
+        saved = [part for part in parts if isinstance(part, dict) and "data" in part]
+        if saved and len(saved) == len(parts):
+            lines += [_file_line(part, output) for part in saved]
         elif isinstance(value, str) and value in answer.media:
             lines.append(_file_line({**answer.rest, "data": value}, output))
         else:

@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from aiohttp import web
 
+from comfy2runpod.json_parts import object_of
 from comfy2runpod.local_endpoint.jobs import Jobs
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.tether import END_ALL, tethered
@@ -242,4 +242,4 @@ def _write_all(text: bytes) -> None:
 
 async def _posted(request: web.Request) -> JsonObject:
     """Parses what the SDK posts: JSON, whatever its content type."""
-    return cast(JsonObject, json.loads(await request.read()))
+    return object_of("what the worker posts", json.loads(await request.read()))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
+from comfy2runpod.json_parts import object_of, objects_of
 from comfy2runpod.json_text import json_document
 from comfy2runpod.report.places import Placed, PlacedRelated
 from comfy2runpod_contract.json_types import JsonObject
@@ -17,9 +17,9 @@ def diagnostics_json(found: Iterable[Placed]) -> str:
 
 def _entry(placed: Placed) -> JsonObject:
     entry = placed.diagnostic.to_json()
-    _add_position(cast(JsonObject, entry["at"]), placed)
-    for further, item in zip(placed.related, cast("list[JsonObject]", entry.get("also", [])), strict=True):
-        _add_position(cast(JsonObject, item["at"]), further)
+    _add_position(object_of("at", entry["at"]), placed)
+    for further, item in zip(placed.related, objects_of("also", entry.get("also")), strict=True):
+        _add_position(object_of("at", item["at"]), further)
     return entry
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar
 
 from comfy2runpod.amounts import LARGEST_COUNT
 from comfy2runpod.catalog.facts.sizes import Sizes
@@ -74,7 +74,7 @@ class Inputs:
             return told.value
         found = "nothing" if told is None else type(told.value).__name__
         self.doubtful(f"the size of {self._class}.{name} cannot be told (it gets {found})")
-        return cast(V, _plausible(kind, self._values))
+        return _plausible(kind, self._values)
 
     def any(self, name: str) -> Value:
         """An input of whatever kind."""
@@ -187,40 +187,40 @@ def _without_rule(
     if output.type not in _SIZED:
         return EvaluatedValue(Conditioning() if output.type == "CONDITIONING" else Opaque(output.type))
     doubt = why or f"the simulator has no rule for {node_class.name}"
-    kinds: Mapping[str, type[object]] = {
+    kinds: Mapping[str, type[Images | Mask | Latent | Sound | Clip]] = {
         "IMAGE": Images, "MASK": Mask, "LATENT": Latent, "AUDIO": Sound, "VIDEO": Clip, MATCHES_INPUT: Images,
     }  # fmt: skip
     if output.type in kinds:
-        return EvaluatedValue(limited(cast(Value, _plausible(kinds[output.type], values))), doubt)
+        return EvaluatedValue(limited(_plausible(kinds[output.type], values)), doubt)
     plain: Mapping[str, Json] = {"STRING": "", "BOOLEAN": False, "FLOAT": 1.0}
     return EvaluatedValue(Constant(plain.get(output.type, 1)), doubt)
 
 
-def _plausible(kind: type[object], values: Mapping[str, EvaluatedValue]) -> object:
+def _plausible(kind: type[V], values: Mapping[str, EvaluatedValue]) -> V:
     """Something of a kind, made of what a node is given: the size of the first image, its own width and height."""
     found = [told.value for told in values.values()]
     like = next((value for value in found if isinstance(value, kind)), None)
     if like is not None:
         return like
     width, height, frames = _size(values)
-    images = Images(width, height, frames)
     seconds = min(max(_number(values, ("seconds", "duration")) or _SECONDS, 0.1), _MOST_SECONDS)
-    made: Mapping[type[object], object] = {
-        Images: images,
-        Mask: Mask(width, height, frames),
-        Latent: Latent(max(1, width // 8), max(1, height // 8), frames, cell=8),
-        Sound: Sound(seconds, _RATE),
-        Clip: Clip(Images(width, height, frames if frames > 1 else _FRAMES), _FPS, None),
-        AudioLatent: AudioLatent(round(seconds * 25)),
-        InputImage: InputImage(width, height, 1, has_alpha=False),
-        Conditioning: Conditioning(),
-        Constant: Constant(""),
-        Shape: Shape(),
-        Sigmas: Sigmas(1),
-    }
-    if kind is AVLatent:
-        return AVLatent(cast(Latent, made[Latent]), cast(AudioLatent, made[AudioLatent]))
-    return made.get(kind, Opaque(kind.__name__))
+    latent, sounds = Latent(max(1, width // 8), max(1, height // 8), frames, cell=8), AudioLatent(round(seconds * 25))
+    made: tuple[Value, ...] = (
+        Images(width, height, frames),
+        Mask(width, height, frames),
+        latent,
+        sounds,
+        AVLatent(latent, sounds),
+        Sound(seconds, _RATE),
+        Clip(Images(width, height, frames if frames > 1 else _FRAMES), _FPS, None),
+        InputImage(width, height, 1, has_alpha=False),
+        Conditioning(),
+        Constant(""),
+        Shape(),
+        Sigmas(1),
+        Opaque(kind.__name__),
+    )
+    return next(value for value in made if isinstance(value, kind))
 
 
 def _size(values: Mapping[str, EvaluatedValue]) -> tuple[int, int, int]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, Diagnostic, Locus, Suggestions
 from comfy2runpod.errors import check as errors
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.prompt import as_link
+from comfy2runpod.json_parts import texts_of
 from comfy2runpod.server_check import NodeFault, Verdict, validate_prompt
 
 
@@ -122,8 +122,7 @@ def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
             given = origin.node_class.outputs[link.slot].type
             return errors.LinkOfWrongType(at=at, origin=graph.locus(origin.id), given=given, expected=spec.type)
         case "dependency_cycle":
-            cycle = cast("list[str]", fault.extra["cycle_nodes"])
-            return _cycle(graph, cycle)
+            return _cycle(graph, texts_of("cycle_nodes", fault.extra["cycle_nodes"]))
     return errors.RefusedByServer(at=at, kind=fault.kind, message=fault.message, details=fault.details)
 
 

@@ -7,13 +7,13 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypedDict, TypeVar, Unpack, cast
+from typing import TypedDict, TypeVar, Unpack
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import ClientResponse
 
-from comfy2runpod_contract.json_types import JsonObject
+from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.errors import ComfyUISilent, ComfyUIUnavailable
 
 OK = 200
@@ -47,12 +47,12 @@ class Response:
             ComfyUIUnavailable: the body is not a JSON object.
         """
         try:
-            parsed = json.loads(self.body)
+            parsed: Json = json.loads(self.body)
         except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):
             raise ComfyUIUnavailable(f"ComfyUI answered HTTP {self.status} without JSON.")
-        return cast(JsonObject, parsed)
+        return parsed
 
 
 class HttpConnection:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.wording import shorten
@@ -224,22 +224,18 @@ def _run_in_thread(function: Callable[[], Result]) -> asyncio.Future[Result]:
     loop = asyncio.get_running_loop()
     result: asyncio.Future[Result] = loop.create_future()
 
-    def settle(value: Result | None, error: BaseException | None) -> None:
-        if result.done():
-            return
-        if error is not None:
-            result.set_exception(error)
-        else:
-            result.set_result(cast(Result, value))
+    def settle(outcome: Callable[[], None]) -> None:
+        if not result.done():
+            outcome()
 
     def run() -> None:
         try:
-            outcome: tuple[Result | None, BaseException | None] = (function(), None)
+            outcome = partial(result.set_result, function())
         except BaseException as error:  # noqa: BLE001 - passed on
-            outcome = (None, error)
+            outcome = partial(result.set_exception, error)
         # The loop may be closed: then nobody waits.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, *outcome)
+            loop.call_soon_threadsafe(settle, outcome)
 
     threading.Thread(target=run, name="bucket", daemon=True).start()
     return result

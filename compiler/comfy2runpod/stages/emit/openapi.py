@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
 
 from comfy2runpod import __version__
 from comfy2runpod.ir.interface import Interface
@@ -151,9 +150,8 @@ def _operation(
     tag: str = "Jobs",
     **more: Json,
 ) -> JsonObject:
-    responses: JsonObject = {"200": {"description": answer, **_content(schema, example)}}
-    if name in ("run", "runsync"):
-        responses["200"] = {**cast(JsonObject, responses["200"]), "links": _links()}
+    links: JsonObject = {"links": _links()} if name in ("run", "runsync") else {}
+    responses: JsonObject = {"200": {"description": answer, **_content(schema, example), **links}}
     for status in sorted((401, *refusals)):
         responses[str(status)] = {"$ref": f"#/components/responses/{_NAMES[status]}"}
     return {
