@@ -24,7 +24,7 @@ def test_where_an_input_leads_does_not_depend_on_what_was_followed_before() -> N
     # Enough for the rare ones: a bypassed node in a cycle with itself, asked for two types.
     for seed in range(8000):
         draw = random.Random(seed)
-        document = Document("graph.json", _canvas(draw), {}, None, (), ())
+        document = Document("graph.json", _canvas(draw), {}, None, ())
         inputs = Inputs(document, NO_CLASSES)
         root = Scopes(document).root()
         leaves = [*_leaves(document)]

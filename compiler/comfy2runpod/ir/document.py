@@ -205,6 +205,5 @@ class Document:
     subgraphs: Mapping[str, Subgraph]
     frontend_version: str | None
     app_inputs: tuple[tuple[NodeId, str], ...]
-    app_outputs: tuple[NodeId, ...]
     last_node_id: int = 0
     groups: Mapping[str, GroupDefinition] = field(default_factory=dict)

@@ -105,16 +105,14 @@ class _Reader:
             self._groups(extra.get("groupNodes"), {node.type for canvas in canvases for node in canvas.nodes})
         )
         version = extra.get("frontendVersion")
-        linear = extra.get("linearData")
-        linear = linear if isinstance(linear, dict) else {}
+        app = extra.get("linearData")
         self._found.finish()
         return Document(
             file=self._file,
             root=root,
             subgraphs=subgraphs,
             frontend_version=version if isinstance(version, str) else None,
-            app_inputs=tuple(_pairs(linear.get("inputs"))),
-            app_outputs=tuple(_ids(linear.get("outputs"))),
+            app_inputs=tuple(_pairs(app.get("inputs") if isinstance(app, dict) else None)),
             last_node_id=_last_node_id(raw),
             groups=groups,
         )
@@ -355,12 +353,6 @@ def _pairs(raw: Json) -> Iterator[tuple[NodeId, str]]:
         match entry:
             case [int() | str() as node_id, str() as name, *_]:
                 yield str(node_id), name
-
-
-def _ids(raw: Json) -> Iterator[NodeId]:
-    for entry in raw if isinstance(raw, list) else []:
-        if isinstance(entry, (int, str)) and not isinstance(entry, bool):
-            yield str(entry)
 
 
 def _last_node_id(raw: JsonObject) -> int:
