@@ -9,17 +9,37 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import TypedDict, cast
 
 from .errors import Detail, InvalidInput
 from .files import is_file
 from .json_types import json_words
 from .wording import FAULTS_IN_MESSAGE, LARGEST_SHOWN, MOST_FAULTS, shorten, shown_value
 
-Schema: TypeAlias = Mapping[str, object]
+# What is looked at of a package's own schema.
+Schema = TypedDict(
+    "Schema",
+    {
+        "type": "str | list[str]",
+        "properties": "Mapping[str, Schema]",
+        "required": "list[str]",
+        "items": "Schema",
+        "minItems": "int",
+        "enum": "list[object]",
+        "minimum": "float",
+        "maximum": "float",
+        "multipleOf": "int",
+        "minLength": "int",
+        "maxLength": "int",
+        "x-media": "str",
+        "x-step": "int",
+        "x-offset": "int",
+    },
+    total=False,
+)
 
 
-def check_input(schema: Schema, request: object) -> None:
+def check_input(schema: Mapping[str, object], request: object) -> None:
     """Checks an input; files may be strings, bytes, paths or open files.
 
     Args:
@@ -29,10 +49,11 @@ def check_input(schema: Schema, request: object) -> None:
     Raises:
         InvalidInput: the input is invalid; `details` has an entry for each fault, as in the worker's answer.
     """
+    root = cast(Schema, schema)
     if not isinstance(request, Mapping):
         found = [Detail(f"must be an object with the fields of this endpoint, not {json_words(request)}", "input")]
     else:
-        found = list(_object_faults(schema, schema, request, ""))
+        found = list(_object_faults(root, root, request, ""))
     if not found and isinstance(request, Mapping):
         found = list(_twice(request))
     refuse(found)
@@ -56,8 +77,7 @@ def refuse(found: Sequence[Detail]) -> None:
 
 
 def _object_faults(root: Schema, schema: Schema, value: Mapping[object, object], path: str) -> Iterator[Detail]:
-    properties = _properties(schema)
-    required = cast("list[str]", schema.get("required", []))
+    properties, required = schema["properties"], schema.get("required", [])
     for name, one in properties.items():
         if name in value:
             yield from _faults(root, one, value[name], path + name)
@@ -66,8 +86,8 @@ def _object_faults(root: Schema, schema: Schema, value: Mapping[object, object],
     for key in value:
         if key not in properties:
             name = shorten(f"{path}{key}", 60)
-            near = _nearest(name.casefold(), list(_properties(root)))
-            hint = f"did you mean {near}?" if near else f"the fields are {', '.join(_properties(root))}"
+            near = _nearest(name.casefold(), list(root["properties"]))
+            hint = f"did you mean {near}?" if near else f"the fields are {', '.join(root['properties'])}"
             yield _fault(name, f"is not a field of this endpoint; {hint}")
 
 
@@ -93,7 +113,7 @@ def _list_faults(root: Schema, schema: Schema, value: object, path: str) -> Iter
     if not isinstance(value, (list, tuple)):
         yield _fault(path, f"must be an array, not {shown_value(value)}")
         return
-    items = cast(Schema, schema["items"])
+    items = schema["items"]
     for index, item in enumerate(value):
         yield from _faults(root, items, item, f"{path}.{index}")
     if not value and schema.get("minItems"):
@@ -128,7 +148,7 @@ def _text_problem(schema: Schema, value: object) -> str | None:
         return f"must be a text, not {shown_value(value)}"
     if any("\ud800" <= character <= "\udfff" for character in value):
         return "must be whole Unicode text; it holds half of a surrogate pair"
-    least, most = cast(int, schema.get("minLength", 0)), cast(int, schema.get("maxLength", len(value)))
+    least, most = schema.get("minLength", 0), schema.get("maxLength", len(value))
     if len(value) < least:
         return "must not be empty" if least == 1 else f"must have at least {least:,} characters, not {len(value):,}"
     return f"must have at most {most:,} characters, not {len(value):,}" if len(value) > most else None
@@ -137,10 +157,10 @@ def _text_problem(schema: Schema, value: object) -> str | None:
 def _integer_problem(schema: Schema, value: object, *, whole: bool) -> str | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return f"must be an integer, not {shown_value(value)}"
-    low, high = cast("int | None", schema.get("minimum")), cast("int | None", schema.get("maximum"))
+    low, high = schema.get("minimum"), schema.get("maximum")
     inside = (low is None or value >= low) and (high is None or value <= high)
-    step = cast(int, schema.get("multipleOf", schema.get("x-step", 1)))
-    offset = cast(int, schema.get("x-offset", 0))
+    step = schema.get("multipleOf", schema.get("x-step", 1))
+    offset = schema.get("x-offset", 0)
     form = f"{step}·n + {offset}" if offset else f"a multiple of {step}"
     if not inside:
         # The worker looks at a step without an offset before it looks at the bounds.
@@ -161,7 +181,7 @@ def _number_problem(schema: Schema, value: object) -> str | None:
         return f"must be a number, not {shown_value(value)}"
     if isinstance(value, float) and not math.isfinite(value):
         return f"must be a finite number, not {shown_value(value)}"
-    low, high = cast("float | None", schema.get("minimum")), cast("float | None", schema.get("maximum"))
+    low, high = schema.get("minimum"), schema.get("maximum")
     if (low is None or value >= low) and (high is None or value <= high):
         return None
     return f"{_bounds(low, high, value, whole=True)}, not {shown_value(value)}"
@@ -175,7 +195,7 @@ def _bounds(low: float | None, high: float | None, value: float, *, whole: bool)
 
 
 def _choice_problem(schema: Schema, value: object, *, hinted: bool) -> str | None:
-    choices = [one for one in cast("list[object]", schema["enum"]) if isinstance(one, str)]
+    choices = [one for one in schema["enum"] if isinstance(one, str)]
     if isinstance(value, str) and value in choices:
         return None
     listed = [repr(choice) for choice in choices]
@@ -194,13 +214,9 @@ def _nearest(name: str, fields: Sequence[str]) -> str | None:
     return near[0] if near else None
 
 
-def _properties(schema: Schema) -> Mapping[str, Schema]:
-    return cast("Mapping[str, Schema]", schema["properties"])
-
-
 def _kinds(schema: Schema) -> list[str]:
     kinds = schema.get("type", [])
-    return cast("list[str]", kinds) if isinstance(kinds, list) else [str(kinds)]
+    return kinds if isinstance(kinds, list) else [kinds]
 
 
 def _fault(path: str, message: str) -> Detail:
