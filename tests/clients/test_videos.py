@@ -44,14 +44,14 @@ def video(form: str, codec: str) -> bytes:
 
 
 WEBM = video("webm", "libvpx")
-ACCEPTED = "the video must be MP4 or WebM"
+ACCEPTED = "it must be an MP4 or WebM video"
 REFUSED: list[tuple[bytes | str | Path, str, str]] = [
-    (b"GIF89a" + bytes(20), "InvalidInput", f"is not a video of a known format; {ACCEPTED}"),
-    (video("avi", "mpeg4"), "InvalidInput", f"is not a video of a known format; {ACCEPTED}"),
-    (b"\0\0\0\x18ftypheic" + bytes(20), "InvalidInput", f"is not a video of a known format; {ACCEPTED}"),
-    (video("matroska", "libvpx"), "InvalidInput", f"is of the format Matroska; {ACCEPTED}"),
-    (video("mov", "mpeg4"), "InvalidInput", f"is of the format QuickTime; {ACCEPTED}"),
-    (b"\x1aE\xdf\xa3\x01", "InvalidInput", "is not a video of a known format"),
+    (b"GIF89a" + bytes(20), "InvalidInput", f"is not a video of a known container; {ACCEPTED}"),
+    (video("avi", "mpeg4"), "InvalidInput", f"is not a video of a known container; {ACCEPTED}"),
+    (b"\0\0\0\x18ftypheic" + bytes(20), "InvalidInput", f"is not a video of a known container; {ACCEPTED}"),
+    (video("matroska", "libvpx"), "InvalidInput", f"is a Matroska video; {ACCEPTED}"),
+    (video("mov", "mpeg4"), "InvalidInput", f"is a QuickTime video; {ACCEPTED}"),
+    (b"\x1aE\xdf\xa3\x01", "InvalidInput", "is not a video of a known container"),
     (b"", "InvalidInput", f"is empty; {ACCEPTED}"),
     (MP4 + bytes(100_000), "InvalidInput", "has 102,431 bytes; at most 100,000 bytes are allowed"),
     (base64.b64encode(MP4 + bytes(200_000)).decode(), "InvalidInput", "has more than 100,000 bytes, the largest size"),

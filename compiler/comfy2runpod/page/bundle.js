@@ -1527,6 +1527,7 @@ function read3(field, value) {
 // client_ts/videos.ts
 var IMAGES = ["avif", "avis", "heic", "heix", "heim", "heis", "hevc", "mif1", "msf1"];
 var OLD_QUICKTIME = ["moov", "mdat", "wide", "free", "skip", "pnot"];
+var SPARE_SECONDS = 0.05;
 var DOC_TYPE = 17026;
 var video = {
   media: "video",
@@ -1544,14 +1545,17 @@ function videoLimits(property) {
 function checkVideo(bytes, { formats }) {
   const format = videoFormat(bytes);
   if (format !== void 0 && formats.includes(format)) return format;
-  const other = format === void 0 ? "not a video of a known format" : `of the format ${formatsText([format])}`;
-  throw new FileFault(`is ${bytes.length === 0 ? "empty" : other}; the video must be ${formatsText(formats)}`);
+  const other = format === void 0 ? "not a video of a known container" : `${withArticle(formatsText([format]))} video`;
+  const accepted = withArticle(formatsText(formats));
+  throw new FileFault(`is ${bytes.length === 0 ? "empty" : other}; it must be ${accepted} video`);
 }
 function checkPlayed(width, height, seconds, limits) {
   checkPixels(width, height, limits.maxPixels);
-  if (seconds <= limits.maxSeconds) return;
-  const has = Number(seconds.toFixed(1)) > limits.maxSeconds ? seconds.toFixed(1) : seconds;
-  throw new FileFault(`is ${has} s long; at most ${limits.maxSeconds} s are allowed`);
+  if (seconds <= limits.maxSeconds + SPARE_SECONDS) return;
+  throw new FileFault(`lasts ${seconds.toFixed(1)} s; at most ${limits.maxSeconds} s are allowed`);
+}
+function withArticle(label) {
+  return `${label.startsWith("MP4") ? "an" : "a"} ${label}`;
 }
 function videoFormat(bytes) {
   if (begins(bytes, 4, "ftyp")) {
