@@ -29,7 +29,7 @@ found = []
 for given in json.loads(sys.argv[1]):
     prompt = json.loads(Path("workflow_api.json").read_text())
     request = Input.model_validate({**example, **{name: "AAAA" for name in given}})
-    patch(prompt, request, Run("p", {"seed": 7}, {name: f"{name}.png" for name in ["image", *given]}))
+    patch(prompt, request, Run("p", {"seed": 7}, {name: f"{name}.png" for name in [*example, "image", *given]}))
     found.append(prompt)
 print(json.dumps(found))
 """

@@ -19,6 +19,7 @@ from comfy2runpod.fields import (
     NumberField,
     SeedField,
     TextField,
+    VideoField,
 )
 from comfy2runpod.ir.interface import Interface, RunpodSettings
 from comfy2runpod.ir.prompt import PromptNode
@@ -97,6 +98,9 @@ def _fields() -> Iterator[Field]:
     limits = {"max_bytes": 50_000, "max_pixels": 10_000, "max_aspect": 8.0, "formats": ("png", "jpeg", "webp")}
     yield ImageField(**common("image", required=True), **limits)
     yield ImageField(**common("second"), **limits)
+    yield VideoField(
+        **common("clip"), max_bytes=50_000, max_pixels=10_000, max_frames=60, max_seconds=3, formats=("mp4", "webm")
+    )
 
 
 def write_every_kind(folder: Path) -> Path:

@@ -15,6 +15,7 @@ from playwright.async_api import Locator, Page, expect
 from .conftest import Open
 from .images import animated, extended_webp, image, lossless_webp
 from .packages import ENDLESS, OUR_GRAPHS
+from .videos import sound, video
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.editor]
 
@@ -255,6 +256,86 @@ async def test_an_image_is_looked_at_before_it_is_taken(open_page: Open, on_disk
     await page.click("text=Remove the file")
     assert "image" not in await request_of(page)
     await expect(page.locator("#input-image")).to_be_focused()
+
+
+VIDEOS = [
+    ("clip.webm", video(), "WebM, 64 x 48, 2 s", None),
+    ("tall.webm", video(size=(48, 100), frames=8), "WebM, 48 x 100, 1 s", None),
+    # What this browser plays is its own affair: the container alone is told of.
+    ("clip.mp4", video("mp4"), "MP4, ", None),
+    ("cut.webm", video()[:300], "WebM, ", None),
+    ("named.webm", image("GIF"), None, "is not a video of a known container; it must be an MP4 or WebM video"),
+    ("clip.mov", video("mov"), None, "is a QuickTime video; it must be an MP4 or WebM video"),
+    ("clip.mkv", video("matroska"), None, "is a Matroska video"),
+    ("empty.mp4", b"", None, "is empty"),
+    ("wide.webm", video(size=(400, 30)), None, "400x30 has 0.012 megapixels; at most 0.01 are allowed"),
+    ("long.webm", video(frames=40), None, "lasts 5.0 s; at most 3 s are allowed"),
+    ("heavy.webm", video() + bytes(50_000), None, "bytes; at most 50,000 bytes are allowed"),
+    ("sound.webm", sound(), None, "has sound alone"),
+]
+
+
+async def test_a_video_is_played_and_measured_before_it_is_taken(open_page: Open, on_disk: dict[str, str]) -> None:
+    page = (await open_page(on_disk["every_kind"], offline=True)).page
+    await page.fill("#url-image", URL)
+    hint = page.locator("#hint-clip")
+    await expect(hint).to_contain_text(
+        "MP4 or WebM, at most 50.0 KB, 0.01 megapixels a frame, 60 frames and 3 seconds."
+    )
+    shown = page.locator("[data-field=clip] .preview")
+    for name, content, facts, fault in VIDEOS:
+        await page.set_input_files("#input-clip", {"name": name, "mimeType": "video/webm", "buffer": content})
+        if fault is not None:
+            await expect(page.locator("#fault-clip")).to_contain_text(fault)
+            assert "clip" not in await request_of(page)
+            assert await shown.is_hidden(), name
+            continue
+        await expect(shown).to_contain_text(f"{name}{facts}")
+        assert await page.locator("#fault-clip").is_hidden(), name
+        assert base64.b64encode(content).decode().startswith((await request_of(page))["clip"][:24])
+    await page.set_input_files("#input-clip", {"name": "a.webm", "mimeType": "video/webm", "buffer": video()})
+    player = shown.locator("video")
+    await expect(player).to_have_js_property("videoWidth", 64)
+    assert await player.evaluate("one => one.controls && one.muted")
+    await page.fill("#url-clip", "https://example.com/clip.mp4")
+    assert (await request_of(page))["clip"] == "https://example.com/clip.mp4"
+    assert await shown.is_hidden()
+
+
+async def test_a_file_that_is_dropped_is_taken(open_page: Open, on_disk: dict[str, str]) -> None:
+    page = (await open_page(on_disk["every_kind"], offline=True)).page
+    content = video()
+    dropped = await page.evaluate_handle(
+        """base64 => {
+          const bytes = Uint8Array.from(atob(base64), (one) => one.charCodeAt(0));
+          const data = new DataTransfer();
+          data.items.add(new File([bytes], "dropped.webm", { type: "video/webm" }));
+          return data;
+        }""",
+        base64.b64encode(content).decode(),
+    )
+    field = page.locator("[data-field=clip]")
+    await field.dispatch_event("dragover", {"dataTransfer": dropped})
+    await field.dispatch_event("drop", {"dataTransfer": dropped})
+    await expect(field.locator(".preview")).to_contain_text("dropped.webmWebM, 64 x 48, 2 s")
+    assert base64.b64encode(content).decode().startswith((await request_of(page))["clip"][:24])
+
+
+async def test_calls_name_a_video_by_its_file_and_say_where_one_is_missing(
+    open_page: Open, on_disk: dict[str, str]
+) -> None:
+    page = (await open_page(on_disk["every_kind"], offline=True)).page
+    await page.set_input_files("#input-clip", {"name": "clip.webm", "mimeType": "video/webm", "buffer": video()})
+    await expect(page.locator("[data-field=clip] .preview")).to_contain_text("clip.webm")
+    calls = {}
+    for name in ("python", "typescript", "n8n"):
+        await page.check(f"input[value={name}]")
+        calls[name] = await page.inner_text("#call-text")
+    assert '"clip": Path("clip.webm")' in calls["python"]
+    assert '"clip": await file("clip.webm")' in calls["typescript"]
+    assert "import { file, save } from" in calls["typescript"]
+    assert "VIDEO_AS_BASE64_OR_HTTPS_URL" in calls["n8n"]
+    assert "IMAGE_AS_BASE64_OR_HTTPS_URL" in calls["n8n"]
 
 
 async def test_the_size_stands_beside_what_runpod_takes(open_page: Open, on_disk: dict[str, str]) -> None:

@@ -1613,8 +1613,9 @@ var video2 = {
       allowed: `${formatsText(formats)}, ${size}, ${count(maxFrames)} frames and ${maxSeconds} seconds`,
       look: async (bytes, { name }, url) => {
         const format = formatsText([checkVideo(bytes, limits)]);
-        const node2 = element("video", { src: url, controls: true, muted: true, playsinline: true, preload: "metadata" });
+        const node2 = element("video", { src: url, controls: true, playsinline: true, preload: "metadata" });
         node2.setAttribute("aria-label", `Preview of ${name}`);
+        node2.muted = true;
         if (!await isPlayable(node2)) {
           return { facts: `${format}, which this browser does not play`, node: element("span") };
         }

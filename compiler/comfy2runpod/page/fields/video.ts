@@ -30,8 +30,9 @@ export const video: Kind = {
       allowed: `${formatsText(formats)}, ${size}, ${count(maxFrames)} frames and ${maxSeconds} seconds`,
       look: async (bytes: Uint8Array, { name }: File, url: string): Promise<Seen> => {
         const format = formatsText([checkVideo(bytes, limits)]);
-        const node = element("video", { src: url, controls: true, muted: true, playsinline: true, preload: "metadata" });
+        const node = element("video", { src: url, controls: true, playsinline: true, preload: "metadata" });
         node.setAttribute("aria-label", `Preview of ${name}`);
+        node.muted = true;
         if (!(await isPlayable(node))) {
           // The worker may know its codec all the same.
           return { facts: `${format}, which this browser does not play`, node: element("span") };

@@ -49,6 +49,8 @@ from comfy2runpod_contract.version import CONTRACT
 
 LOCK_VERSION = 1
 _GIGABYTE = 1e9
+# In characters of a file's base64.
+_LONGEST_SHOWN = 1000
 
 # What the image gets of a package: the one list that its Dockerfile copies and its .dockerignore lets in.
 _APP = (
@@ -164,6 +166,15 @@ def _call_input(interface: Interface) -> JsonObject:
     return {field.name: field.call_example() for field in interface.fields if field.required} | _carried(interface)
 
 
+def _shown_input(interface: Interface, example: JsonObject) -> JsonObject:
+    """The example as a page prints it: by URL what is too long to be read there."""
+    short = {field.name: field.call_example() for field in interface.fields if field.is_file}
+    return {
+        name: short[name] if name in short and len(str(value)) > _LONGEST_SHOWN else value
+        for name, value in example.items()
+    }
+
+
 def _first_output(interface: Interface) -> dict[str, object]:
     """The first output, and where in a job's answer its file or text, and its URL, stand."""
     first = output_view(interface.outputs[0])
@@ -275,7 +286,7 @@ def _context(interface: Interface, variants: Sequence[Variant]) -> dict[str, obj
         "call_input": _call_input(interface),
         **_first_output(interface),
         "page": page(interface, example),
-        "curl_request": {"input": example},
+        "curl_request": {"input": _shown_input(interface, example)},
         "uses_request": any((field.targets and not field.from_run) or field.omittable() for field in interface.fields),
         "uses_run": any(field.from_run for field in interface.fields)
         or any(output.prefix_input is not None for output in interface.outputs),
