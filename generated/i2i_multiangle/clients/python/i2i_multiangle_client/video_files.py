@@ -62,22 +62,19 @@ def video_format_problem(found: str, labels: Sequence[str]) -> str:
     """What is wrong with a file that is no accepted video.
 
     Args:
-        found: what it is, in words: `a GIF`, `of the format WebM`.
+        found: what it is, in words: `a GIF`, `a WebM video`.
         labels: the accepted containers, as sentences have them.
     """
-    accepted = labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} or {labels[-1]}"
-    return f"is {found}; the video must be {accepted}"
+    listed = [with_article(labels[0]), *labels[1:]]
+    accepted = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} or {listed[-1]}"
+    return f"is {found}; it must be {accepted} video"
 
 
-def video_frames_problem(frames: int, max_frames: int) -> str | None:
-    """What is wrong with a number of frames, None if there may be so many."""
-    return None if frames <= max_frames else f"has {frames:,} frames; at most {max_frames:,} are allowed"
+def with_article(label: str) -> str:
+    """A container, as sentences have it, with its article."""
+    return f"{'an' if label == 'MP4' else 'a'} {label}"
 
 
-def video_length_problem(seconds: float, max_seconds: float) -> str | None:
-    """What is wrong with a length, None if a video may be so long."""
-    if seconds <= max_seconds:
-        return None
-    # Rounded, unless the rounded number would equal the limit.
-    has = f"{seconds:.1f}" if float(f"{seconds:.1f}") > max_seconds else f"{seconds}"
-    return f"is {has} s long; at most {max_seconds:g} s are allowed"
+def video_length_problem(seconds: float, max_seconds: float) -> str:
+    """What is wrong with a video that is too long."""
+    return f"lasts {seconds:.1f} s; at most {max_seconds:g} s are allowed"

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from .contract import FORMAT_LABELS
 from .files import File, FileKind
-from .video_files import video_format, video_format_problem
+from .video_files import video_format, video_format_problem, with_article
 
 # A path, an open file, the file's bytes, or a string: an https URL, a data URL, or base64.
 Video: TypeAlias = File
@@ -17,8 +17,11 @@ def _problem(data: bytes, limits: Mapping[str, Any]) -> str | None:
     form, accepted = video_format(data), limits["x-formats"]
     if form in accepted:
         return None
-    label = None if form is None else FORMAT_LABELS[form]
-    found = "empty" if not data else "not a video of a known format" if label is None else f"of the format {label}"
+    if not data:
+        found = "empty"
+    else:
+        label = "" if form is None else FORMAT_LABELS[form]
+        found = f"{with_article(label)} video" if label else "not a video of a known container"
     return video_format_problem(found, [FORMAT_LABELS.get(one, one) for one in accepted])
 
 

@@ -29,6 +29,7 @@ export type VideoFormat = "mp4" | "mov" | "webm" | "mkv";
 const IMAGES = ["avif", "avis", "heic", "heix", "heim", "heis", "hevc", "mif1", "msf1"];
 // How a QuickTime file from before brands begins.
 const OLD_QUICKTIME = ["moov", "mdat", "wide", "free", "skip", "pnot"];
+const SPARE_SECONDS = 0.05;
 const DOC_TYPE = 0x4282;
 
 /** Videos, to the checks of files. */
@@ -56,8 +57,9 @@ export function videoLimits(property: Schema): VideoLimits {
 export function checkVideo(bytes: Uint8Array, { formats }: FileLimits): VideoFormat {
   const format = videoFormat(bytes);
   if (format !== undefined && formats.includes(format)) return format;
-  const other = format === undefined ? "not a video of a known format" : `of the format ${formatsText([format])}`;
-  throw new FileFault(`is ${bytes.length === 0 ? "empty" : other}; the video must be ${formatsText(formats)}`);
+  const other = format === undefined ? "not a video of a known container" : `${withArticle(formatsText([format]))} video`;
+  const accepted = withArticle(formatsText(formats));
+  throw new FileFault(`is ${bytes.length === 0 ? "empty" : other}; it must be ${accepted} video`);
 }
 
 /**
@@ -67,10 +69,13 @@ export function checkVideo(bytes: Uint8Array, { formats }: FileLimits): VideoFor
  */
 export function checkPlayed(width: number, height: number, seconds: number, limits: VideoLimits): void {
   checkPixels(width, height, limits.maxPixels);
-  if (seconds <= limits.maxSeconds) return;
-  // Rounded, unless the rounded number would equal the limit.
-  const has = Number(seconds.toFixed(1)) > limits.maxSeconds ? seconds.toFixed(1) : seconds;
-  throw new FileFault(`is ${has} s long; at most ${limits.maxSeconds} s are allowed`);
+  // A last frame may go beyond the limit.
+  if (seconds <= limits.maxSeconds + SPARE_SECONDS) return;
+  throw new FileFault(`lasts ${seconds.toFixed(1)} s; at most ${limits.maxSeconds} s are allowed`);
+}
+
+function withArticle(label: string): string {
+  return `${label.startsWith("MP4") ? "an" : "a"} ${label}`;
 }
 
 function videoFormat(bytes: Uint8Array): VideoFormat | undefined {
