@@ -150,8 +150,8 @@ faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui in its
 faults-real: setup ## The same on a real ComfyUI: COMFYUI_DIR and COMFYUI_PYTHON (COMFYUI_ARGS=--cpu), or COMFYUI_URL.
 	$(BIN)/python -m tests.faults.real $(if $(REPORT),--report $(REPORT))
 
-hostile-media: setup ## Hostile media, and decoders that go wrong, between good jobs in the real worker loop (SEED=).
-	$(BIN)/python -m tests.faults.hostile --seed $(SEED)
+hostile-media: setup ## Hostile media, and decoders that go wrong, between good jobs in the real worker loop (SEED=, KIND=video).
+	$(BIN)/python -m tests.faults.hostile --seed $(SEED) --kind $(or $(KIND),image)
 
 fuzz-input: setup ## Any input to the handler, COUNT of them from SEED: each answered, by a result or a code.
 	$(BIN)/python -m tests.faults.fuzz --count $(COUNT) --seed $(SEED)

@@ -1,4 +1,4 @@
-"""A stand-in for the decoder of images: the real one, but for files whose end says how it is to go wrong.
+"""A stand-in for the decoder of images and videos: the real one, but for files whose end says how it is to go wrong.
 
 A file that ends in `STAND-IN:hangs` has a decoder that never returns, and so on: what a flaw of a codec would do with
 a file that nobody has made yet.
@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 MARK = b"STAND-IN:"
@@ -97,17 +98,21 @@ WAYS: dict[str, Callable[[], None]] = {
 
 
 def marked(data: bytes, way: str) -> bytes:
-    """An image with which the stand-in goes wrong in a way."""
+    """A file with which the stand-in goes wrong in a way."""
     return data + MARK + way.encode()
 
 
 def main() -> None:
     sys.path += sys.argv[3:]
-    from comfy2runpod_runtime.inputs import decoder_process, images  # noqa: PLC0415 - found only now
+    from comfy2runpod_runtime.inputs import decoder_process  # noqa: PLC0415 - found only now
 
-    real, write = images.image_png, decoder_process._write
+    # Of the kind that it is started for: its process has no other's library.
+    of_images = sys.argv[2] == "image"
+    decoder: Any = import_module(f"comfy2runpod_runtime.inputs.{'images' if of_images else 'videos'}")
+    name = "image_png" if of_images else "video_mp4"
+    real, write = getattr(decoder, name), decoder_process._write
 
-    def image_png(data: bytes, limits: Any) -> bytes:
+    def decode(data: bytes, limits: Any) -> Any:
         _, mark, way = data.rpartition(MARK)
         if mark:
             WAYS[way.decode()]()
@@ -117,7 +122,8 @@ def main() -> None:
         _to[0] = to
         write(to, *parts)
 
-    images.image_png, decoder_process._write = image_png, noted
+    setattr(decoder, name, decode)
+    decoder_process._write = noted
     decoder_process.main()
 
 

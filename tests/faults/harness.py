@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import av
 from PIL import Image
 
 from tests.patience import HANG_SECONDS
@@ -142,7 +143,10 @@ class Session:
             )
 
     def _handler(self) -> Path:
-        return self.rival.checkout or GENERATED / PACKAGES[self.fault.image]
+        return self.rival.checkout or self._package()
+
+    def _package(self) -> Path:
+        return self.fault.package or GENERATED / PACKAGES[self.fault.image]
 
     async def _comfyui(self) -> dict[str, str]:
         """Starts the stand-in, or has the worker start it; what the worker is to know of it."""
@@ -191,8 +195,10 @@ class Session:
         return job_id
 
     def _input(self) -> dict[str, Any]:
-        package = GENERATED / PACKAGES[self.fault.image]
+        package = self._package()
         sample: dict[str, Any] = json.loads((package / "test_input.json").read_text())["input"]
+        if self.fault.package is not None:
+            return sample
         if self.rival.kind != "worker-comfyui":
             return {**sample, "seed": self._count}
         workflow = json.loads((package / "workflow_api.json").read_text())
@@ -328,6 +334,8 @@ def judge(body: dict[str, Any] | None) -> tuple[str, str]:
     output = body.get("output")
     if not isinstance(output, dict):
         return "broken", json.dumps(body)[:300]
+    if "video_out" in output:
+        return _judge_video(output["video_out"])
     images = output.get("images")
     ours = output.get("image", output.get("image_edited"))
     texts = [item.get("data") for item in images] if isinstance(images, list) else [ours]
@@ -342,6 +350,15 @@ def judge(body: dict[str, Any] | None) -> tuple[str, str]:
     if len(json.dumps(body)) > 10_000_000:
         return "broken", "a result of over 10 MB, which RunPod refuses"
     return SUCCESS, "" if len(texts) == 1 else f"{len(texts)} files"
+
+
+def _judge_video(text: Any) -> tuple[str, str]:
+    try:
+        with av.open(io.BytesIO(base64.b64decode(text))) as opened:
+            frames = sum(1 for _ in opened.decode(video=0))
+    except (av.FFmpegError, TypeError, ValueError) as error:
+        return "broken", f"a broken video as a success ({type(error).__name__})"
+    return (SUCCESS, "") if frames else ("broken", "a video without frames")
 
 
 async def cause(fault: Fault, session: Session) -> Outcome:

@@ -1,6 +1,6 @@
 """Hostile media, and decoders that go wrong, in the real worker loop: each costs one job, and good jobs go on between.
 
-    python -m tests.faults.hostile [--media 20] [--good 100] [--seed 1] [--cpu 30] [--wall 120]
+    python -m tests.faults.hostile [--media 20] [--good 100] [--seed 1] [--cpu 30] [--wall 120] [--kind video]
 
 One worker takes them all. Exit code 1 if a hostile medium is not `invalid_input` on its field within the limit and 5 s,
 if a good job fails, or if a process, thread, task, socket or file is left.
@@ -21,9 +21,12 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.pipeline import Options, compile_graph
+from comfy2runpod.write import write_package
 from tests.processes import Seen, below
 
-from . import media
+from . import media, video_media
 from .decoder_standin import WAYS, marked
 from .harness import HERE, OURS, Session, judge
 from .table import SUCCESS, WELL, Fault
@@ -37,11 +40,12 @@ _SETTLE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Sent:
-    """A job with an image; `kind` in words, and whether the image is to be taken."""
+    """A job with a file; `kind` in words, whether the file is to be taken, and the field that it is for."""
 
     kind: str
     data: bytes
     good: bool
+    field: str = "image"
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,31 @@ def jobs(media_count: int, good_count: int, seed: int, most_pixels: int, ways: l
     return good
 
 
+def video_jobs(media_count: int, good_count: int, seed: int, ways: list[str]) -> list[Sent]:
+    """The same of videos."""
+    chance = random.Random(seed)
+    bad = [Sent(kind, data, good=False) for kind, data in itertools.islice(video_media.hostile(seed), media_count)]
+    bad += [Sent(f"decoder {way}", marked(video_media.video(chance), way), good=False) for way in ways]
+    chance.shuffle(bad)
+    good = [Sent(kind, data, good=True) for kind, data in itertools.islice(video_media.good(seed), good_count)]
+    for one in bad:
+        good.insert(chance.randrange(1, len(good)), one)
+    return [replace(one, field="video") for one in good]
+
+
+def video_package(folder: Path) -> Path:
+    """A package that takes a video, compiled into a folder."""
+    graph = Path(__file__).parents[1] / "end_to_end" / "copy_video.json"
+    write_package(compile_graph(graph.read_bytes(), graph.name, load_catalog(), Options()).files, folder)
+    return folder
+
+
 async def send(session: Session, sent: Sent, number: int, wall_seconds: float) -> Told:
     """One job, to its end."""
     name = f"{number}-{'good' if sent.good else 'bad'}"
-    image = base64.b64encode(sent.data).decode()
-    session.queue.submit(name, {"image": image, "prompt": "a cat", "seed": number})
+    text = base64.b64encode(sent.data).decode()
+    more = {"prompt": "a cat", "seed": number} if sent.field == "image" else {}
+    session.queue.submit(name, {sent.field: text, **more})
     body = await session.result(name, patience=wall_seconds + 180)
     posted = next((at for job, at, _ in session.queue.results if job == name), time.monotonic())
     seconds = posted - session.queue.taken.get(name, posted)
@@ -81,23 +105,26 @@ async def send(session: Session, sent: Sent, number: int, wall_seconds: float) -
         wrong = "" if result == SUCCESS else f"{result} instead of success: {told[:200]}"
     elif result != "invalid_input":
         wrong = f"{result} instead of invalid_input: {told[:200]}"
-    elif [detail["field"] for detail in json.loads(told)["details"]] != ["image"]:
+    elif [detail["field"] for detail in json.loads(told)["details"]] != [sent.field]:
         wrong = f"it does not say which field: {told[:200]}"
     elif seconds > wall_seconds + LATE_SECONDS:
         wrong = f"only after {seconds:.1f} s"
     return Told(sent, result, seconds, wrong)
 
 
-def session_of(folder: Path, cpu_seconds: float, wall_seconds: float, memory_bytes: int) -> Session:
-    """A worker whose decoder goes wrong where a file says so."""
+def session_of(
+    folder: Path, cpu_seconds: float, wall_seconds: float, memory_bytes: int, package: Path | None = None
+) -> Session:
+    """A worker whose decoder goes wrong where a file says so; of another package than that for images, if given."""
+    kind = "DECODE_VIDEO" if package is not None else "DECODE"
     settings = {
-        "DECODE_CPU_SECONDS": str(cpu_seconds),
-        "DECODE_TIMEOUT_SECONDS": str(wall_seconds),
-        "DECODE_MEMORY_BYTES": str(memory_bytes),
+        f"{kind}_CPU_SECONDS": str(cpu_seconds),
+        f"{kind}_TIMEOUT_SECONDS": str(wall_seconds),
+        f"{kind}_MEMORY_BYTES": str(memory_bytes),
         "JOB_TIMEOUT_SECONDS": str(wall_seconds + 120),
         "FAULT_DECODER": str(HERE / "decoder_standin.py"),
     }
-    fault = Fault("hostile", "Hostile media.", SUCCESS, settings=settings, image=True)
+    fault = Fault("hostile", "Hostile media.", SUCCESS, settings=settings, image=True, package=package)
     return Session(folder, replace(OURS, patience_seconds=180), fault)
 
 
@@ -152,13 +179,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cpu", type=float, default=30, help="DECODE_CPU_SECONDS")
     parser.add_argument("--wall", type=float, default=120, help="DECODE_TIMEOUT_SECONDS")
+    parser.add_argument("--kind", choices=("image", "video"), default="image")
     parser.add_argument("--folder", type=Path, help="keep what the worker wrote here")
     options = parser.parse_args()
     began = time.monotonic()
-    sent = jobs(options.media, options.good, options.seed, media.MOST_PIXELS, list(WAYS))
+    videos = options.kind == "video"
+    if videos:
+        sent = video_jobs(options.media, options.good, options.seed, list(WAYS))
+    else:
+        sent = jobs(options.media, options.good, options.seed, media.MOST_PIXELS, list(WAYS))
     with tempfile.TemporaryDirectory(prefix="hostile-") as temporary:
         folder = options.folder or Path(temporary)
-        session = session_of(folder / "worker", options.cpu, options.wall, MEMORY_BYTES)
+        package = video_package(folder / "copy_video") if videos else None
+        session = session_of(folder / "worker", options.cpu, options.wall, MEMORY_BYTES, package)
         told, left = asyncio.run(run(sent, session, options.wall, loud=True))
     bad, good = [one for one in told if not one.sent.good], [one for one in told if one.sent.good]
     kinds, slowest = len({one.sent.kind for one in bad}), max((one.seconds for one in bad), default=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.standins.comfyui import Behaviour
 
@@ -33,6 +34,8 @@ class Fault:
     own: bool = False
     leaves: bool = False
     image: bool = False
+    # Another package than the suite's, whose job is its own test input.
+    package: Path | None = None
     # Whether the job was to run once only, whatever was lost on the way.
     once: bool = True
     # What is as right for another handler, which makes another promise or has no such step.

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tests.processes import below, left_of
 
-from . import media
+from . import media, video_media
 from .decoder_standin import WAYS, marked
-from .hostile import jobs, run, session_of
+from .hostile import jobs, run, session_of, video_jobs, video_package
 from .table import WELL
 
 CPU_SECONDS, WALL_SECONDS, MEMORY_BYTES = 2, 8, 600_000_000
@@ -25,6 +25,16 @@ async def test_a_hostile_medium_costs_its_job_and_nothing_more(tmp_path: Path) -
     assert len({one.kind for one in sent if not one.good}) >= 8 + len(SLICE)
     assert sum(one.kind == "progressive" for one in sent) >= 4
     session = session_of(tmp_path / "worker", CPU_SECONDS, WALL_SECONDS, MEMORY_BYTES)
+    told, left = await run(sent, session, WALL_SECONDS)
+    assert [f"{one.sent.kind}: {one.wrong}" for one in told if one.wrong] == []
+    assert len(told) == len(sent)
+    assert left == []
+
+
+async def test_a_hostile_video_costs_its_job_and_nothing_more(tmp_path: Path) -> None:
+    sent = video_jobs(len(video_media.HOSTILE), 8, seed=4, ways=["hangs", "eats", "crashes", "floods", "lies"])
+    assert len({one.kind for one in sent if not one.good}) >= 14 + 5
+    session = session_of(tmp_path / "worker", 20, WALL_SECONDS, 1_000_000_000, video_package(tmp_path / "copy_video"))
     told, left = await run(sent, session, WALL_SECONDS)
     assert [f"{one.sent.kind}: {one.wrong}" for one in told if one.wrong] == []
     assert len(told) == len(sent)

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import sys
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from PIL import Image
+from pydantic import BaseModel
 
+from comfy2runpod_runtime import ImageInput, VideoInput
+from comfy2runpod_runtime.errors import InvalidInput
+from comfy2runpod_runtime.inputs import decoder_pool
 from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimits, DecoderPool
+from comfy2runpod_runtime.inputs.fetch import FetchPolicy
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
-from comfy2runpod_runtime.inputs.kinds import VIDEO
+from comfy2runpod_runtime.inputs.kinds import IMAGE, VIDEO
 from comfy2runpod_runtime.inputs.limits import VideoLimits
+from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_media
 from comfy2runpod_runtime.inputs.videos import video_mp4
 from tests.processes import below
-from tests.video_files import MARKED, TAKEN, Clip, brightest, made, psnr, read
+from tests.video_files import MARKED, TAKEN, Clip, brightest, made, psnr, read, text_of
 
 LIMITS = VideoLimits(2_000_000, 1_000_000, 60, 10, ("mp4", "mov", "webm", "mkv"))
 RULES = DecodeLimits(cpu_seconds=60, seconds=240, memory_bytes=1_500_000_000)
@@ -101,6 +112,104 @@ async def test_a_video_is_decoded_in_a_process_of_its_own_without_threads() -> N
     assert isinstance(written, bytes)
     assert len(read(written).pictures) == 60
     assert threads == 1
+
+
+async def test_its_process_brings_pyav_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, real = tmp_path / "told.json", Path(decoder_pool.__file__).with_name("decoder_process.py")
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import sys\nsys.path[:0] = [{str(real.parent)!r}]\nimport decoder_process, json\n"
+        "bound = decoder_process._apply_limits\n"
+        "def noted(request):\n"
+        f"    with open({str(told)!r}, 'w') as out:\n"
+        "        json.dump(sorted({n.split('.')[0] for n in sys.modules}), out)\n"
+        "    bound(request)\n"
+        "decoder_process._apply_limits = noted\ndecoder_process.main()\n"
+    )
+    monkeypatch.setattr(decoder_pool, "PROGRAM", program)
+    pool = DecoderPool(VIDEO, RULES)
+    assert isinstance((await pool.decode(made(Clip()), LIMITS, 60)).written, bytes)
+    pool.close()
+    brought = set(json.loads(told.read_text())) - set(sys.stdlib_module_names)
+    assert "PIL" not in brought
+    assert "numpy" not in brought
+    assert "pydantic" not in brought
+    assert "av" in brought
+
+
+async def test_it_works_where_no_process_or_thread_may_be_started() -> None:
+    # The limit holds for root alone if root gives itself up.
+    code = (
+        "import os, resource, sys\n"
+        "from comfy2runpod_runtime.inputs.limits import VideoLimits\n"
+        "from comfy2runpod_runtime.inputs.videos import video_mp4\n"
+        "data = sys.stdin.buffer.read()\n"
+        "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
+        "if os.getuid() == 0:\n    os.setgid(65534)\n    os.setuid(65534)\n"
+        "try:\n    import threading\n    threading.Thread(target=print).start()\n"
+        "except RuntimeError:\n    pass\nelse:\n    raise SystemExit('a thread was started')\n"
+        "limits = VideoLimits(2_000_000, 1_000_000, 60, 10, ('mp4', 'mov', 'webm', 'mkv'))\n"
+        "sys.stdout.buffer.write(video_mp4(data, limits))\n"
+    )
+    # Sound that is resampled, and colour that is converted: both would use threads.
+    data = made(Clip("mkv", "libvpx-vp9", size=(321, 241), frames=8, sound=("flac", 37800)))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    written, _ = await process.communicate(data)
+    assert process.returncode == 0
+    got = read(written)
+    assert (got.size, len(got.pictures), got.sound_rate) == ((321, 241), 8, 48000)
+
+
+class Little(VideoLimits):
+    """Limits with a smaller file to write."""
+
+    most = 0
+
+    @property
+    def max_written_bytes(self) -> int:
+        return self.most
+
+
+def test_what_is_hard_to_compress_becomes_coarser_and_what_is_too_large_is_refused() -> None:
+    data = made(Clip(size=(320, 240), frames=48, options={"crf": "1"}))
+    limits = Little(2_000_000, 1_000_000, 60, 10, ("mp4",))
+    whole = len(video_mp4(data, LIMITS))
+    Little.most = whole // 2
+    coarser = video_mp4(data, limits)
+    assert len(coarser) <= Little.most
+    assert len(read(coarser).pictures) == 48
+    Little.most = 2000
+    with pytest.raises(MediaRefused, match="needs more than 2,000 bytes when it is written anew"):
+        video_mp4(data, limits)
+
+
+class Both(BaseModel):
+    """A request with media of both kinds."""
+
+    image: Annotated[str, ImageInput(2_000_000, 1_000_000, 40, ("png",))]
+    video: Annotated[str, VideoInput(2_000_000, 1_000_000, 60, 10, ("mp4", "webm"))]
+    other: Annotated[str | None, VideoInput(2_000_000, 1_000_000, 60, 10, ("webm",))] = None
+
+
+async def test_images_and_videos_of_a_request_are_loaded_together() -> None:
+    out = BytesIO()
+    Image.new("RGB", (40, 30), "red").save(out, "PNG")
+    image, video = text_of(out.getvalue()), text_of(made(Clip()))
+    pools = [DecoderPool(IMAGE, RULES), DecoderPool(VIDEO, RULES)]
+    policy = MediaInputLimits(20_000_000, FetchPolicy(5))
+    loaded = await load_media(Both(image=image, video=video), policy, pools)
+    assert {name: file.ending for name, file in loaded.items()} == {"image": ".png", "video": ".mp4"}
+    with pytest.raises(InvalidInput) as refused:
+        await load_media(Both(image=video, video=image, other=video), policy, pools)
+    for pool in pools:
+        pool.close()
+    assert {fault.field: fault.message for fault in refused.value.details} == {
+        "image": "is a video; it must be a PNG image",
+        "video": "is a PNG image; it must be an MP4 or WebM video",
+        "other": "is an MP4 video; it must be a WebM video",
+    }
 
 
 async def test_a_refusal_comes_back_in_words() -> None:

@@ -81,7 +81,7 @@ class VideoWriter:
         # The encoder's own choice, rather than what the caller's had.
         written.pict_type = PictureType.NONE
         self._count += 1
-        self._mux_frames(self._video.encode(written))
+        self._mux_frames(self._encoded(written))
 
     def add_sound(self, packets: Iterable[av.Packet[AudioStream]]) -> None:
         """Writes encoded sound."""
@@ -93,7 +93,7 @@ class VideoWriter:
 
     def finished(self) -> bytes:
         """Returns the file."""
-        self._mux_frames(self._video.encode(None))
+        self._mux_frames(self._encoded(None))
         if self._last is not None:
             self._last.duration = self._times.last_ticks
             self._mux(self._last)
@@ -122,6 +122,15 @@ class VideoWriter:
             self._mux(packet)
         self._early.clear()
         return form
+
+    def _encoded(self, frame: av.VideoFrame | None) -> list[av.Packet[VideoStream]]:
+        try:
+            return self._video.encode(frame)
+        except av.FFmpegError as error:
+            # The caller's file is whole. As a rule, the encoder gets no memory.
+            raise MediaRefused(
+                "cannot be written anew within the memory that is allowed; send one with smaller frames"
+            ) from error
 
     def _mux_frames(self, packets: Iterable[av.Packet[VideoStream]]) -> None:
         for packet in packets:
@@ -153,5 +162,6 @@ def _sound_stream(container: av.container.OutputContainer, form: SoundForm) -> A
 def _bit_rate(seconds: float, max_bytes: int, sound: SoundForm | None) -> int:
     """The most bits a second for frames, so that a video that is hard to compress becomes coarser, not too large."""
     of_sound = 0 if sound is None else sound.bit_rate
-    most = max_bytes * 8 * _SHARE_OF_FRAMES / max(seconds, 1.0) - of_sound
+    # The encoder may be ahead of its rate by a second.
+    most = max_bytes * 8 * _SHARE_OF_FRAMES / (seconds + 1) - of_sound
     return int(max(100_000, min(most, _HIGHEST_BIT_RATE)))
