@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from comfy2runpod.batch.journal import flush_folder, parts_in
+from comfy2runpod.client.async_client import AsyncClient
 from comfy2runpod.client.media import Medium, OutputSpec, media_in, part_of
-from comfy2runpod.client.transport import AsyncClient
 from comfy2runpod_contract.media import OTHER_TYPE
 from comfy2runpod_contract.messages import ANSWER_TEXTS, PROGRESS_KEYS
 

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from comfy2runpod.batch.pace import Pace
 from comfy2runpod.client import flow
+from comfy2runpod.client.async_client import AsyncClient
 from comfy2runpod.client.errors import EndpointNotFound, Unreachable
 from comfy2runpod.client.flow import Options, Reply, Send, Wait
-from comfy2runpod.client.transport import AsyncClient
 
 _T = TypeVar("_T")
 

@@ -1789,70 +1789,7 @@ function withoutSecrets(text2, job = {}) {
   return hidden.reduce((left, secret) => left.replaceAll(secret, "\u2026"), text2);
 }
 
-// client_ts/flow.ts
-var EXTRA_POLLS = 3;
-var OPTIONS = {
-  requestSeconds: 60,
-  callSeconds: 1800,
-  pollSeconds: [0.5, 10],
-  retries: 4,
-  retrySeconds: 30,
-  maxRequestBytes: RUN_BYTES,
-  maxAnswerBytes: 32e6,
-  maxDownloadBytes: 2e9,
-  checkInput: true
-};
-async function queue(port, path, body, options, deadline, job) {
-  return exchange(port, { method: "POST", path, queues: true, body, job }, options, void 0, deadline);
-}
-async function cancel(port, jobId, options, deadline = Infinity) {
-  await exchange(port, { method: "POST", path: jobPath("cancel", jobId), queues: false }, options, jobId, deadline);
-}
-async function look(port, jobId, options, deadline = Infinity) {
-  return exchange(port, { method: "GET", path: jobPath("status", jobId), queues: false }, options, jobId, deadline);
-}
-async function* polls(port, jobId, options, keys, deadline, first) {
-  const started = now();
-  let inconsistentPolls = 0;
-  for (let answer = first; ; answer = void 0) {
-    const state = answer === void 0 ? await poll(port, jobId, options, keys, deadline) : checkedState(answer, keys, jobId);
-    const { job, problem } = state;
-    inconsistentPolls = problem === void 0 ? 0 : inconsistentPolls + 1;
-    if (problem !== void 0 && inconsistentPolls > EXTRA_POLLS) throw problem;
-    yield state;
-    if (problem === void 0 && hasEnded(job)) return;
-    const time = now();
-    if (time >= deadline) {
-      throw new CallTimeout(`job ${jobId} has not ended in time; its last state was ${stateText(job["status"])}`, { jobId });
-    }
-    const [shortest, longest] = options.pollSeconds;
-    const pause2 = Math.min(Math.max(shortest, (time - started) / 10), longest) * between(0.9, 1.1);
-    await port.wait(Math.min(pause2, deadline - time));
-  }
-}
-function hasEnded(job) {
-  const { status } = job;
-  return typeof status === "string" && (status === "COMPLETED" || FAILED_STATUSES.includes(status));
-}
-async function poll(port, jobId, options, keys, deadline) {
-  try {
-    return checkedState(await look(port, jobId, options, deadline), keys, jobId);
-  } catch (error) {
-    if (!(error instanceof ResultGone)) throw error;
-    return { job: {}, problem: error };
-  }
-}
-function checkedState(job, keys, jobId) {
-  const { status, output } = job;
-  if (typeof status !== "string") {
-    return { job, problem: new UnexpectedAnswer(`the answer for job ${jobId} has no state`, { jobId }) };
-  }
-  const isLost = status === "COMPLETED" && !(isRecord(output) && keys.every((key) => Object.hasOwn(output, key)));
-  return { job, problem: isLost ? new ResultGone(`job ${jobId} is COMPLETED, but has no result`, { jobId }) : void 0 };
-}
-function stateText(status) {
-  return typeof status === "string" ? plain(status, 40) : "unknown";
-}
+// client_ts/exchange.ts
 async function exchange(port, request, options, jobId, deadline) {
   for (let retries = 0; ; retries += 1) {
     const most = Math.max(deadline - now(), 1);
@@ -1927,6 +1864,63 @@ function beginning(body, request, length) {
   const text2 = new TextDecoder().decode(body?.subarray(0, 1e3));
   return plain(withoutSecrets(text2, request.job), length);
 }
+function between(low, high) {
+  return low + Math.random() * (high - low);
+}
+
+// client_ts/flow.ts
+var EXTRA_POLLS = 3;
+async function queue(port, path, body, options, deadline, job) {
+  return exchange(port, { method: "POST", path, queues: true, body, job }, options, void 0, deadline);
+}
+async function cancel(port, jobId, options, deadline = Infinity) {
+  await exchange(port, { method: "POST", path: jobPath("cancel", jobId), queues: false }, options, jobId, deadline);
+}
+async function getStatus(port, jobId, options, deadline = Infinity) {
+  return exchange(port, { method: "GET", path: jobPath("status", jobId), queues: false }, options, jobId, deadline);
+}
+async function* polls(port, jobId, options, keys, deadline, first) {
+  const started = now();
+  let inconsistentPolls = 0;
+  for (let answer = first; ; answer = void 0) {
+    const state = answer === void 0 ? await poll(port, jobId, options, keys, deadline) : checkedState(answer, keys, jobId);
+    const { job, problem } = state;
+    inconsistentPolls = problem === void 0 ? 0 : inconsistentPolls + 1;
+    if (problem !== void 0 && inconsistentPolls > EXTRA_POLLS) throw problem;
+    yield state;
+    if (problem === void 0 && hasEnded(job)) return;
+    const time = now();
+    if (time >= deadline) {
+      throw new CallTimeout(`job ${jobId} has not ended in time; its last state was ${stateText(job["status"])}`, { jobId });
+    }
+    const [shortest, longest] = options.pollSeconds;
+    const pause2 = Math.min(Math.max(shortest, (time - started) / 10), longest) * between(0.9, 1.1);
+    await port.wait(Math.min(pause2, deadline - time));
+  }
+}
+function hasEnded(job) {
+  const { status } = job;
+  return typeof status === "string" && (status === "COMPLETED" || FAILED_STATUSES.includes(status));
+}
+async function poll(port, jobId, options, keys, deadline) {
+  try {
+    return checkedState(await getStatus(port, jobId, options, deadline), keys, jobId);
+  } catch (error) {
+    if (!(error instanceof ResultGone)) throw error;
+    return { job: {}, problem: error };
+  }
+}
+function checkedState(job, keys, jobId) {
+  const { status, output } = job;
+  if (typeof status !== "string") {
+    return { job, problem: new UnexpectedAnswer(`the answer for job ${jobId} has no state`, { jobId }) };
+  }
+  const isLost = status === "COMPLETED" && !(isRecord(output) && keys.every((key) => Object.hasOwn(output, key)));
+  return { job, problem: isLost ? new ResultGone(`job ${jobId} is COMPLETED, but has no result`, { jobId }) : void 0 };
+}
+function stateText(status) {
+  return typeof status === "string" ? plain(status, 40) : "unknown";
+}
 function progressOf(jobId, job) {
   const state = stateText(job["status"]);
   const fields = isRecord(job["output"]) ? job["output"] : {};
@@ -1949,9 +1943,19 @@ function progressOf(jobId, job) {
 function isNumber(value) {
   return typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
-function between(low, high) {
-  return low + Math.random() * (high - low);
-}
+
+// client_ts/options.ts
+var OPTIONS = {
+  requestSeconds: 60,
+  callSeconds: 1800,
+  pollSeconds: [0.5, 10],
+  retries: 4,
+  retrySeconds: 30,
+  maxRequestBytes: RUN_BYTES,
+  maxAnswerBytes: 32e6,
+  maxDownloadBytes: 2e9,
+  checkInput: true
+};
 
 // page/job.ts
 var KEYS = ["prompt_id"];

@@ -2,7 +2,9 @@
 
 import { jobIdIn } from "../client_ts/addresses.js";
 import { CallError } from "../client_ts/errors.js";
-import { type Job, OPTIONS, type Progress, cancel, hasEnded, polls, progressOf, queue } from "../client_ts/flow.js";
+import type { Job } from "../client_ts/exchange.js";
+import { type Progress, cancel, hasEnded, polls, progressOf, queue } from "../client_ts/flow.js";
+import { OPTIONS } from "../client_ts/options.js";
 import { pause, portOf } from "../client_ts/http.js";
 
 /** An endpoint, the key for it, and how often it is asked how a job is. */

@@ -12,7 +12,8 @@ import {
   Unreachable,
   failure,
 } from "../client_ts/errors.js";
-import type { Job, Progress } from "../client_ts/flow.js";
+import type { Job } from "../client_ts/exchange.js";
+import type { Progress } from "../client_ts/flow.js";
 import { byId, element, progressById, setText } from "./elements.js";
 import type { Form } from "./form.js";
 import { type Ended, type Place, runJob } from "./job.js";

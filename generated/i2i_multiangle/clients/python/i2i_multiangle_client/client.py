@@ -15,9 +15,10 @@ from functools import cache
 from importlib import resources
 from typing import Literal, NotRequired, TypeAlias, TypedDict, cast
 
-from . import flow, transport
+from . import async_client, flow, sync_client
 from .images import Image
 from .media import OutputSpec
+from .transport import Spec
 
 
 class OutputOptions(TypedDict):
@@ -235,7 +236,7 @@ def input_schema() -> Mapping[str, object]:
     return cast("Mapping[str, object]", json.loads(text))
 
 
-SPEC = transport.Spec(
+SPEC = Spec(
     schema=input_schema,
     outputs=(
         OutputSpec("close_up", "image/png", flat=False),
@@ -251,13 +252,13 @@ SPEC = transport.Spec(
 )
 
 
-class Client(transport.SyncClient[Input, Output, Files]):
+class Client(sync_client.SyncClient[Input, Output, Files]):
     """The endpoint, for one API key."""
 
     SPEC = SPEC
 
 
-class AsyncClient(transport.AsyncClient[Input, Output, Files]):
+class AsyncClient(async_client.AsyncClient[Input, Output, Files]):
     """The endpoint, for one API key, on asyncio."""
 
     SPEC = SPEC

@@ -1,6 +1,6 @@
 /** Requests by `fetch`, with limits for time, also of slow servers, and size. */
 
-import type { Port, Reply, Send } from "./flow.js";
+import type { Port, Reply, Send } from "./exchange.js";
 import { plain } from "./text.js";
 
 export type Fetch = typeof globalThis.fetch;

@@ -14,8 +14,9 @@ from functools import cache
 from importlib import resources
 from typing import Literal, Never, NotRequired, TypeAlias, TypedDict, cast
 
-from . import flow, transport
+from . import async_client, flow, sync_client
 from .media import OutputSpec
+from .transport import Spec
 
 
 class OutputOptions(TypedDict):
@@ -65,20 +66,20 @@ def input_schema() -> Mapping[str, object]:
     return cast("Mapping[str, object]", json.loads(text))
 
 
-SPEC = transport.Spec(
+SPEC = Spec(
     schema=input_schema,
     outputs=(OutputSpec("image", "image/png", flat=True),),
     keys=("prompt_id",),
 )
 
 
-class Client(transport.SyncClient[Input, Output, Never]):
+class Client(sync_client.SyncClient[Input, Output, Never]):
     """The endpoint, for one API key."""
 
     SPEC = SPEC
 
 
-class AsyncClient(transport.AsyncClient[Input, Output, Never]):
+class AsyncClient(async_client.AsyncClient[Input, Output, Never]):
     """The endpoint, for one API key, on asyncio."""
 
     SPEC = SPEC

@@ -3,7 +3,7 @@
 import { fileUrl } from "./addresses.js";
 import { FILE_ENDINGS, OTHER_ENDING } from "./contract.js";
 import { MediaBroken, isRecord } from "./errors.js";
-import type { Options } from "./flow.js";
+import type { Options } from "./options.js";
 import { type Fetch, Limit, chunks, joined, pause, reasonOf } from "./http.js";
 import { count, plain } from "./text.js";
 
@@ -97,7 +97,7 @@ function medium(output: OutputSpec, index: number | undefined, file: unknown): M
  *
  * @throws MediaBroken: it is not the file that the worker made, or cannot be downloaded; the sink is dropped.
  */
-export async function bring<T>(
+export async function download<T>(
   medium: Medium,
   open: () => Promise<Sink<T>> | Sink<T>,
   fetch: Fetch,
