@@ -1,15 +1,15 @@
-# Every command of the project; CI calls the same ones. `make` lists them.
-# PYTHON=/path/to/python3.12 names another than the newest that is there.
+# Every command of the project; CI runs the same ones. `make` lists them.
+# PYTHON=/path/to/python3.12 selects another Python than the newest that is installed.
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The developers' environment does as well, where it is there.
+# The developers' environment is used if it exists.
 DEMO := $(if $(wildcard $(VENV)/.ready),$(VENV),.venv-demo)
 GRAPHS := $(filter-out %.lock.json,$(sort $(wildcard graphs/*.json)))
 
 EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
 TEMPLATES := compiler/comfy2runpod/templates
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header
-# Folders of fast tests: without browsers, Node, and servers that take a second to start. What else they hold is marked `slow`.
+# Folders of fast tests, without browsers, Node, and servers that take a second to start. Other tests in them are marked `slow`.
 FAST := $(addprefix tests/,cli compiler contract errors mutants package parity rendering runtime write)
 # A test of the whole suite fails after ten minutes; one that is asked for more than CI's slice has two hours.
 LONG := --timeout 7200
@@ -21,27 +21,27 @@ COUNT ?= 100
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-setup: $(VENV)/.ready ## Make the virtual environment from the locked dependencies.
+setup: $(VENV)/.ready ## Create the virtual environment from the locked dependencies.
 
 $(VENV)/.ready: requirements/dev.lock pyproject.toml
 	@python=$$(PYTHON="$(PYTHON)" scripts/find_python.sh $(VENV)) && "$$python" scripts/make_environment.py $(VENV) $< --compiled
 	@touch $@
 
-editors: $(EDITORS) ## Bring the real editors' files, from locked packages.
+editors: $(EDITORS) ## Install the real editors' files from locked packages.
 
-# Not into the environment itself: two versions of one package.
+# Not in the environment itself, which cannot have two versions of one package.
 $(VENV)/editors/%/.ready: requirements/editor-%.lock | $(VENV)/.ready
 	rm -rf $(@D)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(@D) -r $<
 	touch $@
 
-chromium: ## Install Debian's Chromium if there is none and we are root; the editor's tests are skipped without.
+chromium: ## Install Debian's Chromium if there is none, as root; without it, the editor's tests are skipped.
 	scripts/install_chromium.sh
 
-swift: ## Install Debian's Swift, a real S3 server, if there is none and we are root; its tests are skipped without.
+swift: ## Install Debian's Swift, a real S3 server, if there is none, as root; without it, its tests are skipped.
 	scripts/install_swift.sh
 
-node: ## Install Node and npm if there are none and we are root; the TypeScript clients' tests are skipped without.
+node: ## Install Node and npm if there are none, as root; without them, the TypeScript clients' tests are skipped.
 	scripts/install_node.sh
 
 demo: $(DEMO)/.ready ## Compile graphs/t2v_ltx2.json, run its handler on the simulator, and measure the video.
@@ -52,16 +52,16 @@ demo: $(DEMO)/.ready ## Compile graphs/t2v_ltx2.json, run its handler on the sim
 	@echo "==> done: the video is demo/video.mp4, the whole answer demo/response.json, the package generated/t2v_ltx2/"
 	@echo "    The same with a graph of your own: $(DEMO)/bin/comfy2runpod compile YOUR_GRAPH.json"
 
-# All that a demo needs is the base install: the developers' tools are three times as much.
+# A demo only needs the base installation; the developers' tools are three times as large.
 .venv-demo/.ready: requirements/demo.lock pyproject.toml
 	@python=$$(PYTHON="$(PYTHON)" scripts/find_python.sh .venv-demo) && "$$python" scripts/make_environment.py .venv-demo $<
 	@touch $@
 
-site: setup ## The API documents of generated/ as a static site, in site/.
+site: setup ## Build the API documents of generated/ as a static site, in site/.
 	$(BIN)/comfy2runpod docs generated/ -o site --force
 
-redoc: setup ## Bring Redoc anew from npm, checked by its hash.
-	$(BIN)/python scripts/bring_redoc.py
+redoc: setup ## Download Redoc from npm again, checked by its hash.
+	$(BIN)/python scripts/download_redoc.py
 
 page: setup ## Bundle the scripts of the pages from their TypeScript modules; they are left as they are without Node.
 	PYTHONPATH=. $(BIN)/python scripts/bundle_page.py
@@ -70,40 +70,40 @@ test: setup lint types imports drift unit ## Everything that CI checks.
 
 check: setup lint types imports fast ## What to run while you work: lint, types and the fast tests; three minutes.
 
-fast: setup ## The fast tests.
+fast: setup ## Run the fast tests.
 	$(BIN)/pytest -q -n 2 -m "not slow and not editor" $(FAST)
 
-mutants: setup ## Remove each member of the contract, method of a kind and reader of facts in turn: all is noticed (ONLY=, SAMPLE=, JOBS=).
+mutants: setup ## Mutation tests: remove each member of the contract, method of a kind and reader of facts (ONLY=, SAMPLE=, JOBS=).
 	$(BIN)/python scripts/mutants.py $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only "$(ONLY)") $(if $(SAMPLE),--sample $(SAMPLE) --seed $(SEED))
 
-lint: setup ## Style and formatting, and no binaries or large files.
+lint: setup ## Check style and formatting, and that there are no binaries or large files.
 	$(BIN)/python scripts/check_files.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: setup ## Strict types, of the project and of every generated package.
+types: setup ## Check the types of the project and of every generated package.
 	$(BIN)/mypy
 	$(BIN)/python scripts/check_generated.py generated/*/
 
-imports: setup ## Which module may import which.
+imports: setup ## Check which module imports which.
 	$(BIN)/lint-imports
 
-unit: setup editors ## The tests.
+unit: setup editors ## Run all tests.
 	$(BIN)/pytest -q -n 2
 
-install-test: setup ## Install by pip, uv and pipx under each Python that is here, and the image's worker; half an hour.
+install-test: setup ## Install by pip, uv and pipx with each Python on this machine, and the image's worker; half an hour.
 	INSTALL_TESTS=all $(BIN)/pytest -q -n 2 $(LONG) tests/installation
 
-drift: setup ## The page's script is what its sources give, and the committed packages what the graphs compile to.
+drift: setup ## Check that the committed scripts of the pages and the packages are what their sources give.
 	PYTHONPATH=. $(BIN)/python scripts/bundle_page.py --check
 	$(BIN)/python scripts/check_drift.py $(GRAPHS)
 
-generate: setup ## Write what the clients know of the contract and the page's script, and compile the graphs into generated/.
+generate: setup ## Generate the clients' contract modules, the scripts of the pages and the packages in generated/.
 	$(BIN)/python scripts/client_contract.py
 	PYTHONPATH=. $(BIN)/python scripts/bundle_page.py
 	$(BIN)/comfy2runpod compile --force $(GRAPHS)
 
-dist: .venv-release/.ready ## The wheel and the sdist, looked over, and the bill of their materials (SBOM) in build/sbom/.
+dist: .venv-release/.ready ## Build and check the wheel and the sdist, and their bill of materials (SBOM) in build/sbom/.
 	rm -rf dist
 	.venv-release/bin/python -m hatchling build --directory dist
 	.venv-release/bin/twine check --strict dist/*
@@ -118,58 +118,58 @@ dist: .venv-release/.ready ## The wheel and the sdist, looked over, and the bill
 	@python=$$(PYTHON="$(PYTHON)" scripts/find_python.sh .venv-release) && "$$python" scripts/make_environment.py .venv-release $< --alone
 	@touch $@
 
-goldens: setup ## Write the golden files anew; read the diff before you commit it.
+goldens: setup ## Rewrite the golden files; read the diff before you commit it.
 	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler tests/end_to_end/test_image_table.py \
 	  tests/end_to_end/test_video_table.py
 
-editor: setup editors chromium ## The tests that drive the real editor headless (CHROMIUM= names another browser).
+editor: setup editors chromium ## Run the tests that drive the real editor headless (CHROMIUM= selects another browser).
 	$(BIN)/pytest -q tests/editor
 
-editor-cases: setup editors chromium ## Ask the real editors anew for the prompts in tests/compiler/editor_cases.
+editor-cases: setup editors chromium ## Let the real editors make the prompts in tests/compiler/editor_cases again.
 	PYTHONPATH=. $(BIN)/python scripts/refresh_editor_cases.py
 
-parity: setup editors chromium ## All templates, and COUNT changed graphs of SEED, in the real editors; docs/parity.md.
+parity: setup editors chromium ## Compare with the real editors: all templates, and COUNT changed graphs of SEED; writes docs/parity.md.
 	$(BIN)/python -m parity --seed $(SEED) --count $(COUNT)
 
-cases: setup ## Compile every graph below DIR, a line a graph; exit 1 if one ends silently, late or in a broken package.
+cases: setup ## Compile every graph below DIR; exit 1 if one fails without a reason, is too slow, or gives a broken package.
 	$(BIN)/python scripts/run_cases.py $(DIR)
 
-fuzz: setup ## The property tests with COUNT examples each, from SEED.
+fuzz: setup ## Run the property tests with COUNT examples each, from SEED.
 	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/pytest -q -n 2 $(LONG) --hypothesis-seed=$(SEED) tests/properties
 
-kills: setup ## Kill -9 of every command that writes, COUNT times each at moments of SEED: nothing lost, nothing left.
+kills: setup ## Kill every command that writes with SIGKILL, COUNT times each at moments of SEED: nothing is lost or left behind.
 	KILL_COUNT=$(COUNT) KILL_SEED=$(SEED) $(BIN)/pytest -q -n 2 $(LONG) tests/kills
 
-quoting: setup ## Every text at every place of every template and interface; then each filter taken out in turn (long).
+quoting: setup ## Render every text at every place of every template and interface; then disable each filter in turn (long).
 	WHOLE_QUOTING=1 $(BIN)/pytest -q -n 2 $(LONG) -s tests/rendering
-	PYTHONPATH=. $(BIN)/python scripts/take_out_filters.py
+	PYTHONPATH=. $(BIN)/python scripts/disable_filters.py
 
-faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui in its handler too, for docs/reliability.md.
+faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui also in its handler, for docs/reliability.md.
 	$(BIN)/python -m tests.faults $(if $(RIVAL),--worker-comfyui $(RIVAL) --report docs/reliability.md)
 
 faults-real: setup ## The same on a real ComfyUI: COMFYUI_DIR and COMFYUI_PYTHON (COMFYUI_ARGS=--cpu), or COMFYUI_URL.
 	$(BIN)/python -m tests.faults.real $(if $(REPORT),--report $(REPORT))
 
-hostile-media: setup ## Hostile media, and decoders that go wrong, between good jobs in the real worker loop (SEED=, KIND=video).
+hostile-media: setup ## Send hostile media, and break decoders, between good jobs in the real worker loop (SEED=, KIND=video).
 	$(BIN)/python -m tests.faults.hostile --seed $(SEED) --kind $(or $(KIND),image)
 
-fuzz-input: setup ## Any input to the handler, COUNT of them from SEED: each answered, by a result or a code.
+fuzz-input: setup ## Send COUNT random inputs of SEED to the handler: each gets a result or an error code.
 	$(BIN)/python -m tests.faults.fuzz --count $(COUNT) --seed $(SEED)
 
-settings: setup ## Write docs/settings.md from the worker's settings.
+settings: setup ## Generate docs/settings.md from the worker's settings.
 	$(BIN)/python scripts/settings_table.py
 
-images: setup chromium ## Draw docs/terminal.svg and docs/page.svg anew.
+images: setup chromium ## Draw docs/terminal.svg and docs/page.svg again.
 	$(BIN)/python scripts/terminal_image.py
 	$(BIN)/python scripts/page_image.py
 
-soak: setup ## 10,000 jobs in a row with random faults: none lost, none doubled, nothing grows; docs/soak.svg.
+soak: setup ## Run 10,000 jobs with random faults: none is lost or run twice, and nothing leaks; docs/soak.svg.
 	$(BIN)/python -m tests.faults.soak --plot docs/soak.svg
 
-bench: setup ## Measure against the rivals, with RIVAL=CHECKOUT the handlers too; ratios in benchmarks/results.md.
+bench: setup ## Benchmark against other converters, with RIVAL=CHECKOUT also handlers; ratios in benchmarks/results.md.
 	WORKER_COMFYUI=$(RIVAL) $(BIN)/python benchmarks/run.py
 
-lock: ## Refresh every lock: the developers', the demo's, the worker's and the editors' (needs uv).
+lock: ## Update every lock: of the developers, the demo, the worker and the editors (needs uv).
 	$(LOCK) --universal --python-version 3.11 --group dev --group build pyproject.toml --output-file requirements/dev.lock
 	$(LOCK) --universal --python-version 3.11 --group build pyproject.toml --output-file requirements/demo.lock
 	$(LOCK) --universal --python-version 3.11 --group release --output-file requirements/release.lock
@@ -177,5 +177,5 @@ lock: ## Refresh every lock: the developers', the demo's, the worker's and the e
 	for editor in 1.43 1.58; do $(LOCK) --universal --python-version 3.11 \
 	  --group editor-$$(echo $$editor | tr . -) --output-file requirements/editor-$$editor.lock || exit 1; done
 
-clean: ## Remove what the commands made.
+clean: ## Remove everything that the commands made.
 	rm -rf $(VENV) .venv-demo .venv-release demo dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""Compiles graphs in memory and compares with the committed packages: every file, byte for byte.
+"""Compiles graphs in memory and compares the packages with the committed ones, byte for byte.
 
 python scripts/check_drift.py GRAPH…      exit code 1, with the differences, if generated/ is out of date
 
@@ -46,11 +46,11 @@ def main(graphs: list[str]) -> int:
                 diff = difflib.unified_diff(
                     old.splitlines(), new.splitlines(), f"{folder}/{name}", "compiled", lineterm=""
                 )
-                print("\n".join(list(diff)[:40]) or f"{folder}/{name}: there or not")
+                print("\n".join(list(diff)[:40]) or f"{folder}/{name}: it exists on one side only")
     for folder in sorted(GENERATED.iterdir()):
         if folder.name not in names:
             stale += 1
-            print(f"{folder}: no graph compiles to it")
+            print(f"{folder}: it is the package of no graph")
     print(f"{len(graphs)} graphs compiled, {stale} files differ" + ("; run `make generate`" if stale else ""))
     return 1 if stale else 0
 

@@ -1,6 +1,6 @@
-"""No binaries and no file over 1 MB in the repository: what cannot be read in a diff is brought by a script, or made.
+"""Checks that the repository has no binaries and no file over 1 MB: scripts download or generate such files.
 
-python scripts/check_files.py      exit code 1 if git knows, or would add, such a file that is not listed here
+python scripts/check_files.py      exit code 1 if git tracks, or would add, such a file that is not listed here
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 LARGEST = 1_000_000
-# With the reason why they may stand here.
+# Exceptions, each with its reason.
 ALLOWED = {
     "compiler/comfy2runpod/docs_site/redoc/redoc.standalone.js": "Redoc, as `make redoc` brings it by its hash",
     "tests/errors/load/image.json": "an image where a graph should be: the case itself",
@@ -29,10 +29,10 @@ def main() -> int:
             print(f"{name}: {fault}")
     stale = [name for name in ALLOWED if name not in names]
     for name in stale:
-        print(f"{name}: is allowed by scripts/check_files.py, and is not there any more")
+        print(f"{name}: is an exception in scripts/check_files.py, but does not exist any more")
     if found:
         print(
-            "help: have a script bring it by its hash (scripts/bring_redoc.py), or a test make it;\n"
+            "help: have a script bring it by its hash (scripts/download_redoc.py), or a test make it;\n"
             "      what has to stand here goes into ALLOWED in scripts/check_files.py, with its reason"
         )
     return 1 if found or stale else 0

@@ -1,4 +1,4 @@
-"""Type-checks generated packages strictly, each on its own, as a worker imports it.
+"""Type-checks generated packages strictly, each alone, as a worker imports it.
 
 python scripts/check_generated.py PACKAGE…
 """

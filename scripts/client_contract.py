@@ -1,4 +1,4 @@
-"""Writes what both clients know of the contract, in their languages.
+"""Generates the parts of the contract that both clients need, in Python and TypeScript.
 
 python scripts/client_contract.py     contract and faults, in compiler/comfy2runpod/client/ and in client_ts/
 
@@ -21,17 +21,17 @@ from comfy2runpod_contract.media import FILE_ENDINGS, FILE_FORMATS, OTHER_ENDING
 ROOT = Path(__file__).parent.parent
 CLIENT, CLIENT_TS = Path("compiler/comfy2runpod/client"), Path("compiler/comfy2runpod/client_ts")
 CONTRACT = ROOT / "contract/comfy2runpod_contract"
-# Modules that the Python client has as they are.
+# Modules that are copied into the Python client unchanged.
 _COPIED = ("json_types.py", "video_files.py", "wording.py")
 _MADE = "Made from the contract by scripts/client_contract.py; change comfy2runpod_contract{}, not this file."
 _ABOUT = "What endpoints and clients agree on: limits of requests, states of jobs, file endings, formats."
-# Each with what it says.
+# Constants, each with its comment.
 _NUMBERS = {
     "RUN_BYTES": (limits.RUN_BYTES, "The largest request to /run, in bytes."),
     "RUNSYNC_BYTES": (limits.RUNSYNC_BYTES, "The largest request to /runsync, and the largest answer, in bytes."),
     "LONGEST_IMAGE_SIDE": (limits.LONGEST_IMAGE_SIDE, "What ComfyUI's nodes take as a width or height at most."),
 }
-# What Python's clients have in a copied module.
+# Constants that the Python client has in a copied module.
 _WORDING = {
     "MOST_FAULTS": (wording.MOST_FAULTS, "How many faults of an input are told one by one."),
     "FAULTS_IN_MESSAGE": (wording.FAULTS_IN_MESSAGE, "How many of them the error's message names."),
@@ -60,7 +60,7 @@ _TABLES = {
     ),
 }
 _FAILED = {"FAILED_STATUSES": (FAILED_STATUSES, "The states of a job that has ended without a result.")}
-# What only the page asks for.
+# Constants that only the page uses.
 _LIVE = {"LIVE_STATUSES": (LIVE_STATUSES, "The states of a job that has not ended.")}
 _OTHER_ENDING = "What the name of a file of any other type ends in."
 

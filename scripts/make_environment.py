@@ -1,9 +1,9 @@
-"""Makes a virtual environment of this Python from locked packages and the project itself, and says how far it is.
+"""Creates a virtual environment of this Python from locked packages and the project itself, and shows its progress.
 
 python scripts/make_environment.py FOLDER LOCK [--compiled] [--alone]
 
-The project is installed editable, by the lock's own hatchling, unless the packages are to be alone. Bytecode is made
-when a module is first imported, or for all modules now, which is worth it where many processes will be started.
+The project is installed editable, by the lock's own hatchling, except with --alone. Bytecode is compiled when a module
+is first imported; with --compiled for all modules now, which pays off if many processes will be started.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TAIL = 30
 
 
 class Progress:
-    """One line that is written over on a terminal; else a line every few seconds."""
+    """Progress as one line that is overwritten on a terminal; otherwise a line every few seconds."""
 
     def __init__(self) -> None:
         self._started = self._shown = time.monotonic()
@@ -35,13 +35,13 @@ class Progress:
         self._width = 0
 
     def step(self, number: int, text: str) -> None:
-        """What begins now."""
+        """Starts a step."""
         self._clear()
         print(f"[{number}/3] {text}", flush=True)
         self._shown = time.monotonic()
 
     def at(self, text: str) -> None:
-        """How far it is."""
+        """Shows the progress of the step."""
         now = time.monotonic()
         if not self._terminal and now - self._shown < _LINE_SECONDS:
             return
@@ -57,7 +57,7 @@ class Progress:
 
     @contextmanager
     def following(self, where: Callable[[], str]) -> Iterator[None]:
-        """Says every second, while the context is open, how far it is."""
+        """Shows the progress every second while the context is open."""
         ended = threading.Event()
 
         def follow() -> None:
@@ -73,7 +73,7 @@ class Progress:
             thread.join()
 
     def done(self, text: str) -> None:
-        """The end."""
+        """Ends the step."""
         self._clear()
         print(f"{text} ({time.monotonic() - self._started:.0f} s)", flush=True)
 
@@ -104,7 +104,7 @@ def main() -> int:
     if options.compiled:
         compile_all = ("-m", "compileall", "-q", "-j", "0", str(site_packages(python)))
         with progress.following(lambda: "making bytecode"):
-            # Some packages hold modules for other versions of Python, which do not compile.
+            # Some packages contain modules for other versions of Python, which do not compile.
             subprocess.run([str(python), *compile_all], stdout=subprocess.DEVNULL, check=False)
     if not options.alone:
         progress.step(3, "comfy2runpod itself, editable")
@@ -115,7 +115,7 @@ def main() -> int:
 
 
 def is_ours(python: Path) -> bool:
-    """Whether there is an environment of this very Python already, which is then brought up to date."""
+    """Whether the environment exists and has the same Python, so that it only needs an update."""
     ask = "import sys, pip; print(sys.version)"
     try:
         said = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=False).stdout
@@ -125,13 +125,13 @@ def is_ours(python: Path) -> bool:
 
 
 def pip(python: Path, arguments: tuple[str, ...], progress: Progress, total: int) -> bool:
-    """Runs pip and follows what it does; what it printed last is shown if it fails."""
-    # One module after another, it would be half of the time.
+    """Runs pip and shows its progress; if it fails, its last output."""
+    # Sequentially, this would take half of the whole time.
     command = [str(python), *PIP, *arguments, "--no-compile", "--progress-bar", "off"]
     site = site_packages(python)
     lines: list[str] = []
     state = "pip reads" if total > 1 else "building"
-    # How many of them are for this Python and this machine, once pip knows it.
+    # How many packages apply to this Python and machine, once pip has resolved them.
     chosen: int | None = None
     before = len(list(site.glob("*.dist-info")))
 
@@ -158,7 +158,7 @@ def pip(python: Path, arguments: tuple[str, ...], progress: Progress, total: int
 
 
 def site_packages(python: Path) -> Path:
-    """Where an environment's packages are."""
+    """The folder of an environment's packages."""
     return next(python.parent.parent.glob("[Ll]ib/**/site-packages"))
 
 

@@ -1,11 +1,11 @@
-"""Removes one thing at a time in a copy of the tree, and tells which removals neither types nor fast tests notice.
+"""Mutation test: removes one definition at a time in a copy of the tree, and lists removals that no check notices.
 
     python scripts/mutants.py [--only TEXT] [--sample COUNT --seed SEED] [--jobs COUNT] [--list]
 
-A thing is a member of the contract, the class or function on a side that stands for it, a method of a kind, or a part
-of what reads facts: `TARGETS` says where they are, and which tests are related to them. Each removal is judged by
-importing every module, by mypy, and by the related tests without those that are slow, until one of them fails. What
-survives all three is printed, and the exit code is 1.
+A definition is a member of the contract, the class or function for it on one side, a method of a kind, or a part of the
+reader of facts: `TARGETS` says where they are, and which tests are related to them. Each removal is judged by
+importing every module, by mypy, and by the related tests without those that are slow, until one of them fails. Removals
+that pass all three are printed, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from typing import Self
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("compiler", "contract", "runtime")
-# For one set of tests; it stands for a hang, and a hang is noticed.
+# The time limit of one set of tests: a hang counts as a failure.
 _TEST_SECONDS = 900
 
 
 @dataclass(frozen=True)
 class Target:
-    """Files, which kinds of things in them are removed, and the tests that are to notice.
+    """Files, the kinds of definitions that are removed in them, and the tests that must notice it.
 
     `parts` are names of `_PARTS`; `files` are patterns below the root.
     """
@@ -90,7 +90,7 @@ TARGETS = (
 
 @dataclass(frozen=True)
 class Removal:
-    """One thing that can be removed: where it is, its name, and the file's bytes without it."""
+    """One definition that can be removed: its file and name, and the file's bytes without it."""
 
     target: Target
     path: str
@@ -135,7 +135,7 @@ class _Source:
 
 
 Part = tuple[str, int, int, bytes]
-# Of TypeScript: a declaration of several lines at the margin, and a line of a table.
+# TypeScript: a top-level declaration of several lines, and a line of a table.
 _BLOCK = re.compile(
     rb"^(?:export )?(?:abstract )?(?:class|function|interface|const|type) (\w+)[^\n]*\n(?:[ \n][^\n]*\n)*[}\])].*\n",
     re.MULTILINE,
@@ -209,7 +209,7 @@ def _typescript(source: bytes, parts: Sequence[str]) -> Iterator[Part]:
 
 
 def removals(targets: Sequence[Target] = TARGETS, root: Path = ROOT) -> list[Removal]:
-    """Every thing that can be removed; what cannot without breaking the syntax is none."""
+    """Every definition that can be removed without a syntax error."""
     found = []
     for target in targets:
         for path in sorted(path for pattern in target.files for path in root.glob(pattern)):
@@ -233,7 +233,7 @@ def _parses(source: bytes) -> bool:
 
 
 class Judge:
-    """A copy of the tree, in which one removal after another is tried."""
+    """A copy of the tree in which the removals are tried, one after another."""
 
     def __init__(self, judges: Sequence[str] = ("imports", "types", "tests")) -> None:
         self._judges = judges
@@ -264,7 +264,7 @@ class Judge:
         self._folder.cleanup()
 
     def noticed(self, removal: Removal) -> str:
-        """Which judge fails without it; empty if none does."""
+        """The first check that fails without the definition; empty if none does."""
         path = self.root / removal.path
         source = path.read_bytes()
         path.write_bytes(removal.applied(source))
@@ -274,29 +274,29 @@ class Judge:
             path.write_bytes(source)
 
     def check(self, targets: Iterable[Target]) -> None:
-        """Nothing is noticed by a judge that fails anyway.
+        """Makes sure that all checks pass before anything is removed.
 
         Raises:
-            SystemExit: one fails without any removal.
+            SystemExit: a check fails without any removal.
         """
-        # Types are the last resort of some, and cost most; where they are it, they were checked before.
+        # Types are checked last, since they take longest.
         kinds = [kind for kind in ("imports", "types") if kind in self._judges[:-1]]
         for kind, tests in [*((kind, ()) for kind in kinds), *(("tests", one.tests) for one in targets)]:
             if not self.passes(kind, tests):
                 raise SystemExit(f"{kind} fail without any removal: {' '.join(tests)}")
 
     def passes(self, judge: str, tests: Sequence[str]) -> bool:
-        """Whether a judge has nothing to say against the tree as it is."""
+        """Whether a check passes on the tree as it is."""
         match judge:
             case "imports":
                 return self._python("-c", _IMPORT_ALL, *(str(self.root / folder) for folder in SOURCES)) == 0
             case "types":
-                # The daemon takes a second, and misses a name that only the changed module itself uses.
+                # The daemon takes a second, but misses a name that only the changed module uses.
                 return self._daemon("run", "--", "--config-file", "pyproject.toml") == 0 == self._python("-m", "mypy")
             case _:
                 there = [name for name in tests if (self.root / name).exists()]
                 quick = ("-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not editor")
-                # 5: no test was selected.
+                # Exit code 5: no test was selected.
                 return self._python("-m", "pytest", *quick, *there) in (0, 5)
 
     def _daemon(self, *arguments: str) -> int:
@@ -319,7 +319,7 @@ class Judge:
             return -1
 
 
-# Modules that are run, and not imported, begin with two underscores.
+# Modules that are executed and not imported begin with two underscores.
 _IMPORT_ALL = """
 import importlib, pathlib, sys
 for folder in map(pathlib.Path, sys.argv[1:]):

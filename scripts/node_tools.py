@@ -1,4 +1,4 @@
-"""Brings the locked tools of Node: TypeScript and the page's bundler; requirements/node has versions and hashes."""
+"""Installs the locked Node tools, TypeScript and the pages' bundler; requirements/node has versions and hashes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ OLDEST_NODE = 20
 
 
 class NoNodeError(Exception):
-    """Node, npm or what they bring is not here, and why."""
+    """Node, npm or the packages are not available; the message says why."""
 
 
 @dataclass(frozen=True)
 class NodeTools:
-    """A Node of the right age, and the folder of packages for it."""
+    """A Node of a supported version, and the folder of its packages."""
 
     node: str
     modules: Path
@@ -37,14 +37,14 @@ class NodeTools:
 
 
 def node_tools() -> NodeTools:
-    """The tools, brought by `npm ci` unless they are there.
+    """The tools; `npm ci` installs them if they are missing.
 
     Raises:
-        NoNodeError: Node or npm is not here, is too old, or cannot bring them.
+        NoNodeError: Node or npm is missing or too old, or the installation fails.
     """
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        raise NoNodeError("node and npm are not here")
+        raise NoNodeError("node and npm are not installed")
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     if int(version.lstrip("v").split(".")[0]) < OLDEST_NODE:
         raise NoNodeError(f"node {version} is too old: {OLDEST_NODE} is needed")

@@ -1,8 +1,8 @@
-"""docs/page.svg: the top of a package's page as a browser lays it out, as rectangles and lines of text.
+"""Draws docs/page.svg: the top of a package's page in the browser's layout, as rectangles and lines of text.
 
     python scripts/page_image.py [PACKAGE]
 
-A browser's own image would be a binary that no diff shows. This asks it where everything stands, and draws that.
+A screenshot would be a binary without a readable diff. This reads the layout from the browser, and draws it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def drawn(item: dict[str, Any]) -> str:
     facts += ' font-style="italic"' if item["italic"] else ""
     facts += ' text-decoration="underline"' if item["line"] else ""
     facts += f' font-family="{FONTS["mono"]}"' if item["mono"] else ""
-    # The reader's fonts are others: the length is kept.
+    # The reader's fonts differ, so the width is fixed.
     facts += f' textLength="{item["length"]}" lengthAdjust="spacingAndGlyphs"' if item["length"] else ""
     return f"<text {facts}>{escape(item['text'], quote=False)}</text>"
 

@@ -1,4 +1,4 @@
-"""Asks the real editors for the prompts of the graphs in tests/compiler/editor_cases, and writes them into the cases.
+"""Lets the real editors make the prompts of the graphs in tests/compiler/editor_cases, and writes them into the cases.
 
 Read the diff before it is committed: a prompt that changes is a rule of the editor that changed.
 """
@@ -35,7 +35,7 @@ async def refresh(chromium: Path) -> int:
 
 
 async def prompt_of(editor: Editor, graph: Json) -> Json:
-    """The editor's prompt without titles; None if it makes none."""
+    """The editor's prompt without titles; None if the editor refuses the graph."""
     reading = await editor.read(json.dumps(graph))
     if reading.error is not None or reading.prompt is None:
         return None

@@ -1,12 +1,12 @@
-"""Compiles every graph below a folder, each in a process of its own, and says a line of each.
+"""Compiles every graph below a folder, each in its own process, and prints a line for each.
 
 python scripts/run_cases.py FOLDER [--seconds 60]
 
-What may lie beside `x.json`: its `x.lock.json` and a folder `catalog/`, as compile reads them; `x_object_info.json`, a
-server's answer that a catalog is made of for it; `x.expected.json`, the prompt that an editor makes of it.
+Optional files beside `x.json`: its `x.lock.json` and a folder `catalog/`, as compile reads them;
+`x_object_info.json`, a server's answer from which a catalog is made; `x.expected.json`, the editor's prompt.
 
-Bad is what says nothing of what went wrong: an exit code that is neither 0 nor 1, a refusal without a reason, a
-traceback, more time than --seconds, a package that a worker could not import, a prompt that is not the expected one.
+A case is bad with an exit code other than 0 and 1, a refusal without a reason, a traceback, more time than --seconds, a
+package that a worker cannot import, or a prompt that is not the expected one.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from typing import Any
 
 CLI = (sys.executable, "-m", "comfy2runpod")
 BESIDE = (".lock.json", ".expected.json", "_object_info.json", ".prompt.json", ".error.json")
-# A graph of 100,000 nodes takes one.
+# A graph of 100,000 nodes needs one.
 MOST_BYTES = 8 * 2**30
-# Limits itself, and becomes the command.
+# Sets the limit for itself, then executes the command.
 _BOUNDED = f"""
 import os, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, ({MOST_BYTES}, {MOST_BYTES}))
@@ -39,7 +39,7 @@ IMPORT = "import sys; sys.path.insert(0, '.'); import handler, schema, patch"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one graph: a verdict, what is bad about it, and the CPU seconds of compiling."""
+    """The result of one graph: a verdict, what is bad about it, and the CPU seconds of compiling."""
 
     verdict: str
     bad: tuple[str, ...]
@@ -80,19 +80,19 @@ def main() -> int:
 
 
 def graphs_below(folder: Path) -> Iterator[Path]:
-    """The graphs of a folder and those below it."""
+    """The graphs in a folder and its subfolders."""
     for path in folder.rglob("*.json"):
         if path.is_file() and not path.name.endswith(BESIDE) and "catalog" not in path.relative_to(folder).parts[:-1]:
             yield path
 
 
 def name_of(graph: Path, folder: Path) -> str:
-    """The graph's name as a terminal shows it."""
+    """The graph's name, safe for a terminal."""
     return ascii(graph.relative_to(folder).as_posix())[1:-1]
 
 
 def run_case(graph: Path, seconds: float) -> Outcome:
-    """Compiles one graph and looks at what came of it."""
+    """Compiles one graph and checks the result."""
     with tempfile.TemporaryDirectory() as scratch:
         catalogs, bad = _catalogs(graph, Path(scratch), seconds)
         done = _run((*CLI, "compile", str(graph), "-o", f"{scratch}/out", "--format", "json", *catalogs), seconds)
@@ -125,7 +125,7 @@ def _catalogs(graph: Path, scratch: Path, seconds: float) -> tuple[tuple[str, ..
 
 
 def _faults(done: Done, seconds: float) -> list[str]:
-    """What is bad however it ended."""
+    """What is bad about any exit code and output."""
     bad = []
     if done.code == -1:
         bad.append(f"over {seconds:g} s")
@@ -177,7 +177,7 @@ def _plain(prompt: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(command: tuple[str, ...], seconds: float, folder: Path | None = None) -> Done:
-    """Runs a command to its end, or for so long; the code is -1 if it was stopped."""
+    """Runs a command with a time limit; the exit code is -1 if it was stopped."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         done = subprocess.run(

@@ -1,9 +1,9 @@
-"""docs/terminal.svg: real commands on a terminal of their own, as text in an image.
+"""Draws docs/terminal.svg: the output of real commands in a pseudo-terminal, as text in an image.
 
     python scripts/terminal_image.py
 
-What rich drew is kept: colours, and of the bar that a run shows one frame. Ids and folders that differ each time are
-replaced, so that the image changes when what is shown does.
+Colours are kept, and one frame of the progress bar. Ids and folders that differ each time are replaced, so that the
+image only changes when the output does.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def shown(arguments: list[str], folder: Path) -> str:
-    """Everything that a command sends to its terminal."""
+    """The whole output of a command."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "", "COLUMNS": str(WIDTH), "LINES": "40"}
-    # As where it is installed: what it says of itself is the plain name.
+    # As if it was installed: it calls itself by its plain name.
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     for name in ("NO_COLOR", "FORCE_COLOR"):
         environment.pop(name, None)
@@ -60,10 +60,10 @@ def shown(arguments: list[str], folder: Path) -> str:
 
 
 def without_bar(text: str) -> str:
-    """What stays on the terminal, and of a bar the frame in its middle."""
+    """The final output, with the middle frame of the progress bar."""
     frames = [frame for frame in _FRAME.findall(text) if "starting" not in frame]
     frames = [frame for frame in frames if " 99%" not in frame] or frames
-    # Rich moves the cursor up and clears: what was drawn before that is gone.
+    # Rich moves the cursor up and clears, which removes what was drawn before.
     kept = [line for line in _REDRAWN.sub("", text).split("\n") if "━" not in line]
     if frames:
         at = next(number for number, line in enumerate(kept) if not line.startswith(("Simulator", "  ")))
@@ -83,7 +83,7 @@ def main() -> None:
             console.print(Text.from_ansi(said), soft_wrap=False)
             console.print()
     image = console.export_svg(title="comfy2runpod", theme=MONOKAI, unique_id="terminal")
-    # An image in a README loads nothing, and names nobody's site.
+    # An image in a README loads nothing, and contains no foreign URL.
     image = re.sub(r"<!--.*?-->\s*", "", image, flags=re.DOTALL)
     image = re.sub(r"@font-face \{.*?\}\s*", "", image, flags=re.DOTALL).replace("Fira Code", "ui-monospace")
     IMAGE.write_text("\n".join(line.rstrip() for line in image.splitlines()) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""The model lock: what the hub says of each file, once, so that every worker gets the very same bytes.
+"""The model lock: the commit, size and hash of each model file at the hub, so that all workers get the same bytes.
 
-The lock stands beside the graph (`graphs/x.lock.json`) and is committed with it.
+The lock is stored beside the graph (`graphs/x.lock.json`) and committed with it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class LockedFile:
-    """What the hub said of one file: the commit, its size in bytes, and its sha256."""
+    """The facts of one file at the hub: the commit, its size in bytes, and its sha256."""
 
     url: str
     revision: str | None
@@ -48,7 +48,7 @@ def read_lock(data: bytes, file: str) -> tuple[LockedFile, ...]:
     """A lock file's content.
 
     Raises:
-        CompileError: it is not one, or of a newer version; the file that it fails at is named.
+        CompileError: it is not a lock, or one of another version; the entry that is wrong is named.
     """
     try:
         return tuple(_files(strict_json(data.decode("utf-8-sig"))))
@@ -92,7 +92,7 @@ def _file(url: str, entry: Json) -> LockedFile:
 
 
 def merge_lock(interface: Interface, locked: Sequence[LockedFile]) -> Interface:
-    """The interface with the lock's word on its models."""
+    """The interface, with the lock's facts about its models."""
     by_url = {item.url: item for item in locked}
     models = tuple(
         replace(model, revision=known.revision, size=known.size, sha256=known.sha256)

@@ -1,4 +1,4 @@
-"""Where a model file may lie under ComfyUI's models folder. Compiling and provisioning ask this and nothing else."""
+"""Where a model file may be placed below ComfyUI's models folder: the one rule of compiling and provisioning."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from itertools import accumulate
 
 from comfy2runpod_contract.texts import is_plain
 
-# ComfyUI's own folders below `models` (folder_paths.py of 0.21.0 and 0.33), with the names that older ones had. What it
-# keeps beside them under the same mechanism, `custom_nodes`, holds code and is none.
+# ComfyUI's own folders below `models` (folder_paths.py of 0.21.0 and 0.33), with the names of older versions. It
+# registers `custom_nodes` in the same way, which holds code and is not a model folder.
 MODEL_FOLDERS = frozenset(
     {
         "audio_encoders", "background_removal", "checkpoints", "classifiers", "clip", "clip_vision", "configs",
@@ -21,11 +21,11 @@ MODEL_FOLDERS = frozenset(
         "vae_approx",
     }
 )  # fmt: skip
-# Folders of code, or of what a person or a job brings: no catalog makes model folders of them.
+# Folders of code, or of files of a user or a job: a catalog cannot make them model folders.
 RESERVED_FOLDERS = frozenset(
     {"custom_nodes", "input", "input3d", "output", "temp", "user", "web", "base_path", "is_default"}
 )
-# Endings of files that a program would run or import; a model's own formats (.pth, .pt, .ckpt, .pkl) are none of them.
+# Extensions of files that a program would run or import. The formats of models (.pth, .pt, .ckpt, .pkl) are not here.
 CODE_ENDINGS = frozenset(
     {
         ".bash", ".bat", ".cmd", ".com", ".dll", ".dylib", ".egg", ".exe", ".js", ".jse", ".mjs", ".ps1", ".py", ".pyc",
@@ -38,12 +38,12 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _MOST_PARTS = 8
 _MOST_SHOWN = 60
 _MOST_BYTES = 1024
-# A file system's 255, less what stands around the name while it is downloaded and once it is checked.
+# 255, the usual limit of file systems, less what is added to the name during the download and after the check.
 _MOST_NAME_BYTES = 240
 
 
 class ModelPlaceRefused(ValueError):
-    """A model file may not lie there; the text is a sentence that says why."""
+    """A model file may not be placed there; the text is a sentence that says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +72,30 @@ def model_place(directory: str, file: str, folders: Collection[str] = ()) -> Mod
         folders: model folders beside ComfyUI's own, those of node packs.
 
     Raises:
-        ModelPlaceRefused: it is no model folder, leads out of it, is a program's, or no name that every disk takes.
+        ModelPlaceRefused: it is not in a model folder, is a program, or has a name that some file systems do not allow.
     """
     inside, names = _parts(directory, "folder"), _parts(file, "file")
     if len(inside) + len(names) > _MOST_PARTS:
-        raise ModelPlaceRefused(f"It lies more than {_MOST_PARTS} folders deep.")
+        raise ModelPlaceRefused(f"It is more than {_MOST_PARTS} folders deep.")
     top = inside[0]
     if top.casefold() in RESERVED_FOLDERS or (top not in MODEL_FOLDERS and not (top in folders and is_folder(top))):
-        raise ModelPlaceRefused(
-            f"{_quoted(top)} is no model folder: neither one of ComfyUI's own nor one that a catalog names."
-        )
+        raise ModelPlaceRefused(f"{_quoted(top)} is not a model folder of ComfyUI's, nor one that a catalog names.")
     ending = names[-1][names[-1].rfind(".") :].casefold() if "." in names[-1] else ""
     if ending in CODE_ENDINGS:
         raise ModelPlaceRefused(f"A file that ends in {ending} is a program, not a model.")
     if ending == ".part":
-        raise ModelPlaceRefused("A name that ends in .part is that of a download which is not whole.")
+        raise ModelPlaceRefused("A name that ends in .part is that of an incomplete download.")
     place = ModelPlace(top, "/".join(inside), "/".join(names))
     if len(place.path.encode()) > _MOST_BYTES:
         raise ModelPlaceRefused(f"Its path has more than {_MOST_BYTES} bytes.")
     return place
 
 
-def at_odds(files: Iterable[tuple[ModelPlace, str, str | None]]) -> tuple[int, int] | None:
-    """The first two of these files that cannot both lie where they are to: their positions, the smaller first.
+def conflicting_files(files: Iterable[tuple[ModelPlace, str, str | None]]) -> tuple[int, int] | None:
+    """The first two of these files that cannot both be stored: their positions, the smaller first.
 
-    Two different files have one place, or one is where the other needs a folder. Places that differ in case, or in how
-    their letters are composed, are one on some volumes and count as one.
+    Two different files have the same place, or one is where the other needs a folder. Places that differ only in case
+    or in Unicode normalization are the same on some file systems, and count as the same.
 
     Args:
         files: places, each with the file's URL and sha256; empty or None where that is not known.
@@ -120,7 +118,7 @@ def at_odds(files: Iterable[tuple[ModelPlace, str, str | None]]) -> tuple[int, i
 
 
 def is_folder(name: str) -> bool:
-    """Whether a name that a catalog gives can be a model folder at all."""
+    """Whether a catalog may use this name for a model folder."""
     return _FOLDER.fullmatch(name) is not None and name.casefold() not in RESERVED_FOLDERS and name[-1] != "."
 
 
@@ -129,20 +127,20 @@ def _parts(text: str, what: str) -> list[str]:
     if not text:
         raise ModelPlaceRefused(f"The {what} has no name.")
     if not is_plain(text):
-        raise ModelPlaceRefused(f"The {what}'s name has characters that cannot be seen.")
+        raise ModelPlaceRefused(f"The {what}'s name has invisible characters.")
     if "\\" in text:
         raise ModelPlaceRefused(
-            f"The {what}'s name has a backslash, as Windows separates folders; a worker lists it with a slash."
+            f"The {what}'s name has a backslash, the separator of Windows; a worker lists it with a slash."
         )
     if text.startswith(("/", "~")) or _DRIVE.match(text):
-        raise ModelPlaceRefused(f"The {what} is absolute; it must lie below ComfyUI's models folder.")
+        raise ModelPlaceRefused(f"The {what} is absolute; it must be below ComfyUI's models folder.")
     parts = text.split("/")
     for part in parts:
         if part in (".", "..") or not part:
-            raise ModelPlaceRefused(f"The {what}'s path has a part that is no name: {_quoted(part)}.")
+            raise ModelPlaceRefused(f"The {what}'s path has a part that is not a name: {_quoted(part)}.")
         if part.startswith(".") or part != part.strip() or part.endswith("."):
             raise ModelPlaceRefused(
-                f"The {what}'s path has {_quoted(part)} in it: a name neither begins with a dot or a space nor ends so."
+                f"The {what}'s path has {_quoted(part)} in it; a name must not begin or end with a dot or a space."
             )
         if len(part.encode()) > _MOST_NAME_BYTES:
             raise ModelPlaceRefused(f"The {what}'s path has a name of more than {_MOST_NAME_BYTES} bytes.")

@@ -1,4 +1,4 @@
-"""Which URLs a model file may be fetched from. Compiling and provisioning ask this and nothing else."""
+"""Which URLs a model file may be downloaded from: the one rule of compiling and provisioning."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 from comfy2runpod_contract.texts import is_plain
 
 _MOST_CHARACTERS = 2048
-_SEEN = re.compile(r"[^\s\x00-\x20\x7f-\xa0\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+_VISIBLE = re.compile(r"[^\s\x00-\x20\x7f-\xa0\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _ADDRESS = re.compile(r"\[[0-9a-f:.]{2,45}\]")
 _PORT = 65_535
-# Beside letters, digits and what a percent sign stands before.
+# Characters that are not escaped, beside letters and digits.
 _PATH_SAFE = "/%:@!$&'*+,;=~-._"
 _QUERY_SAFE = "/?%:@!$'*+,;=~-._&"
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
-# Keys of a query under which a secret, or the permission of one person for a while, is handed over: the whole key...
+# Query keys that carry a secret, or a permission for a limited time: the whole key...
 _SECRET_KEYS = frozenset(
     {
         "auth", "authkey", "awsaccesskeyid", "googleaccessid", "key", "keypairid", "pass", "pat", "policy", "session",
         "sessionid", "sign", "ticket", "user", "username",
     }
 )  # fmt: skip
-# ... a word of it, or how it ends where its words are not told apart...
+# ... one of its words, or its end if the words are not separated...
 _SECRET_WORDS = frozenset(
     {
         "accesskey", "apikey", "authorization", "bearer", "cookie", "credential", "credentials", "jwt", "passphrase",
@@ -34,11 +34,11 @@ _SECRET_WORDS = frozenset(
     }
 )  # fmt: skip
 _SECRET_ENDS = tuple(sorted(_SECRET_WORDS - {"sig", "pwd", "cookie"}))
-# ... but for what tells of a text's tokens, or of the kind that a token is of.
+# ... except with one of these words, as in `max_tokens` or `token_type`.
 _OF_TOKENS = frozenset({"count", "limit", "max", "min", "length", "size", "type"})
 _SIGNED_KEYS = ("x-amz-", "x-goog-", "x-oss-", "x-cos-", "q-sign", "q-signature")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-# Values that are secrets by their form, wherever they stand.
+# Values whose form shows that they are secrets, in the path or the query.
 _SECRET_VALUE = re.compile(
     r"(?<![A-Za-z0-9])(?:hf_[A-Za-z0-9]{16,}|gh[opsur]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|gl[a-z]{2,6}-[\w.-]{16,}"
     r"|sk[-_][A-Za-z0-9_-]{16,}|rpa_[A-Za-z0-9]{16,}|xox[a-z]-[A-Za-z0-9-]{10,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}"
@@ -47,14 +47,14 @@ _SECRET_VALUE = re.compile(
 )
 
 _HUB = frozenset({"huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co"})
-# What serves the hub's repositories under the hub's own paths.
+# Mirrors of the hub, which have the same paths.
 _MIRRORS = frozenset({"hf-mirror.com", "www.hf-mirror.com"})
 _DROPBOX = frozenset({"dropbox.com", "www.dropbox.com"})
 _CIVITAI = frozenset({"civitai.com", "www.civitai.com", "civitai.green", "civitai.red"})
 _HUB_FILE = re.compile(
     r"/(?P<repo>(?:(?:datasets|spaces)/)?[^/]+(?:/[^/]+)?)/(?P<how>resolve|blob|raw)/(?P<revision>[^/]+)/(?P<path>.*[^/])"
 )
-# The ways of other sites to show a file in a page: what its path looks like, and where the file itself is.
+# Pages of other sites that show a file: their paths, and where the file itself is.
 _PAGES: Mapping[str, tuple[re.Pattern[str], str]] = {
     "github.com": (
         re.compile(
@@ -70,7 +70,10 @@ _PAGES: Mapping[str, tuple[re.Pattern[str], str]] = {
         re.compile(r"(?:/[^/]*){0,2}|/[^/]+/[^/]+/src/.*"),
         "Give the file's own address: https://bitbucket.org/OWNER/NAME/raw/COMMIT/FILE.",
     ),
-    "drive.google.com": (re.compile(r"/(?!uc).*"), "Google Drive gives large files to people only; put it elsewhere."),
+    "drive.google.com": (
+        re.compile(r"/(?!uc).*"),
+        "Google Drive serves large files to browsers only; host the file elsewhere.",
+    ),
     "pixeldrain.com": (
         re.compile(r"/(?!api/file/).*"),
         "Give the file's own address: https://pixeldrain.com/api/file/ID.",
@@ -93,7 +96,7 @@ _PAGES: Mapping[str, tuple[re.Pattern[str], str]] = {
             "disk.yandex.ru",
             "yadi.sk",
         ),
-        (re.compile(r".*"), "That site gives files to a browser only; put the file where a program may fetch it."),
+        (re.compile(r".*"), "That site serves files to browsers only; host the file where a program can download it."),
     ),
     "modelscope.cn": (
         re.compile(r"/models/[^/]+/[^/]+(?:/(?:files|summary|file/view).*)?"),
@@ -101,13 +104,13 @@ _PAGES: Mapping[str, tuple[re.Pattern[str], str]] = {
     ),
 }
 _TOKENS = (
-    "Take it out of the URL. A token belongs into the endpoint's environment, as a secret: HF_TOKEN for Hugging Face, "
-    "CIVITAI_TOKEN for Civitai. Make a new one: whoever has the graph has this one."
+    "Remove it from the URL. A token belongs in the endpoint's environment, as a secret: HF_TOKEN for Hugging Face, "
+    "CIVITAI_TOKEN for Civitai. Create a new one: everyone who has the graph has this one."
 )
 
 
 class ModelUrlRefused(ValueError):
-    """A URL that no model file is fetched from: why, and what to do, a sentence each."""
+    """A URL that is not accepted for a model file: the reason and the remedy, a sentence each."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(f"{reason} {remedy}")
@@ -116,15 +119,15 @@ class ModelUrlRefused(ValueError):
 
 
 def model_url(text: str) -> str:
-    """A model file's URL in its one form: a file's own address, escaped, without what only a browser needs.
+    """A model file's URL in canonical form: the file's own address, escaped, without what only a browser needs.
 
-    A Hugging Face page of a file (`blob/`) becomes the file's address, and `?download=true` goes.
+    A Hugging Face page of a file (`blob/`) becomes the file's address, and `?download=true` is removed.
 
     Raises:
-        ModelUrlRefused: it is no http(s) URL of a file, or carries somebody's credentials.
+        ModelUrlRefused: it is not an http(s) URL of a file, or it contains credentials.
     """
-    if len(text) > _MOST_CHARACTERS or not _SEEN.fullmatch(text) or "\\" in text:
-        raise _no_url("it is longer than a URL, or has spaces or other characters that none has")
+    if len(text) > _MOST_CHARACTERS or not _VISIBLE.fullmatch(text) or "\\" in text:
+        raise _no_url("it is too long, or has spaces or other characters that no URL has")
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -133,15 +136,15 @@ def model_url(text: str) -> str:
     if parts.scheme not in ("http", "https"):
         raise _no_url("it does not begin with https:// or http://")
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
-        raise ModelUrlRefused("It carries a user name or password.", _TOKENS)
+        raise ModelUrlRefused("It contains a user name or password.", _TOKENS)
     host = (parts.hostname or "").lower()
     host = f"[{host}]" if ":" in host else host
     if not _is_host(host) or (port is not None and not 0 < port <= _PORT):
         raise _no_url("it names no host, or one that is not written in ASCII")
     if {".", ".."} & set(unquote(parts.path).split("/")):
-        raise _no_url("its path has parts that lead elsewhere")
+        raise _no_url("its path has a part . or ..")
     if not is_plain(unquote(parts.path)) or not is_plain(unquote(parts.query)):
-        raise _no_url("it has characters in it, escaped, that cannot be seen")
+        raise _no_url("it has escaped characters that are invisible")
     _refuse_secrets(parts.path, parts.query)
     path = quote(_ESCAPE.sub("%25", parts.path), safe=_PATH_SAFE)
     query = quote(_ESCAPE.sub("%25", parts.query), safe=_QUERY_SAFE)
@@ -157,10 +160,10 @@ def model_url(text: str) -> str:
 
 
 def hub_file(url: str) -> tuple[str, str, str] | None:
-    """Repository, revision and path of a Hugging Face URL in its one form, unescaped; None of any other."""
+    """Repository, revision and path of a Hugging Face URL in canonical form, unescaped; None for any other URL."""
     parts = urlsplit(url)
     found = _HUB_FILE.fullmatch(parts.path) if parts.hostname == "huggingface.co" else None
-    # Data sets and spaces are other kinds of repository, asked for in other ways.
+    # Data sets and spaces are other kinds of repository, with other API paths.
     if found is None or found["repo"].startswith(("datasets/", "spaces/")):
         return None
     return unquote(found["repo"]), unquote(found["revision"]), unquote(found["path"])
@@ -185,7 +188,7 @@ def _hub_url(path: str, host: str) -> str:
 
 
 def _dropbox_query(path: str, query: str) -> str:
-    """The query under which a shared file is the file and not the page that shows it."""
+    """The query with which Dropbox serves a shared file and not the page that shows it."""
     if not path.startswith(("/s/", "/scl/fi/")):
         raise ModelUrlRefused(
             "It is a page of Dropbox, not a file.", "Share the file itself: https://www.dropbox.com/scl/fi/…?dl=1."
@@ -196,16 +199,18 @@ def _dropbox_query(path: str, query: str) -> str:
 
 def _refuse_secrets(path: str, query: str) -> None:
     if _SECRET_VALUE.search(unquote(f"{path}?{query}")):
-        raise ModelUrlRefused("It carries a token.", _TOKENS)
-    # Some servers separate by semicolons, and take what follows one in a path for parameters.
-    told = "&".join((*(part.replace(";", "&") for part in path.split("/") if ";" in part), query.replace(";", "&")))
-    for key, _ in parse_qsl(told, keep_blank_values=True):
+        raise ModelUrlRefused("It contains a token.", _TOKENS)
+    # Some servers separate parameters by semicolons, also in the path.
+    parameters = "&".join(
+        (*(part.replace(";", "&") for part in path.split("/") if ";" in part), query.replace(";", "&"))
+    )
+    for key, _ in parse_qsl(parameters, keep_blank_values=True):
         if _is_secret(key.strip()):
-            raise ModelUrlRefused(f"It carries credentials, under `{key[:40]}`.", _TOKENS)
+            raise ModelUrlRefused(f"It contains credentials, in `{key[:40]}`.", _TOKENS)
 
 
 def _is_secret(key: str) -> bool:
-    """Whether a secret is handed over under a key: `token`, `X-Api-Token`, `civitaiToken`; not `tokenizer`."""
+    """Whether a query key carries a secret: `token`, `X-Api-Token`, `civitaiToken`; not `tokenizer`."""
     if key.casefold().startswith(_SIGNED_KEYS):
         return True
     squashed = re.sub(r"[^a-z0-9]", "", key.casefold())

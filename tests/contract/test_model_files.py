@@ -15,7 +15,7 @@ from comfy2runpod_contract.model_files import (
     MODEL_FOLDERS,
     RESERVED_FOLDERS,
     ModelPlaceRefused,
-    at_odds,
+    conflicting_files,
     is_folder,
     model_place,
 )
@@ -98,7 +98,7 @@ def test_every_folder_of_the_shipped_catalog_is_known() -> None:
 def _at_odds(*files: str | tuple[str, ...]) -> tuple[int, int] | None:
     """Of files, each a path below `loras`, with a URL and a hash or ones of its own."""
     told = ((file, file, None) if isinstance(file, str) else (*file, None, None)[:3] for file in files)
-    return at_odds((model_place("loras", str(path)), str(url or ""), sha256) for path, url, sha256 in told)
+    return conflicting_files((model_place("loras", str(path)), str(url or ""), sha256) for path, url, sha256 in told)
 
 
 @pytest.mark.parametrize(
@@ -143,4 +143,4 @@ def test_what_is_not_at_odds_can_be_written(files: list[tuple[list[str], str]]) 
             good &= disk.setdefault(folder, None) is None
         good &= disk.setdefault("/".join(parts), url) == url
     placed = ((model_place("loras", "/".join(path)), url, None) for path, url in files)
-    assert (at_odds(placed) is None) == good
+    assert (conflicting_files(placed) is None) == good

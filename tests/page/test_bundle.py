@@ -102,7 +102,7 @@ def test_without_node_it_is_left_alone_unless_node_is_required(
     for required, code in (("", 0), ("1", 1)):
         monkeypatch.setenv("NODE_REQUIRED", required)
         assert main(["--check"]) == code
-        assert "node and npm are not here" in capsys.readouterr().err
+        assert "node and npm are not installed" in capsys.readouterr().err
     assert (sources / "page" / "bundle.js").read_bytes() == BUNDLE.read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""Results of any package, known by their form: which files one holds, and how it is written so that it stays.
+"""Results of any package: which files one contains, by the form of the answer, and how they are written durably.
 
 One output, flat:  {"image": base64, "media_type", "bytes", "sha256", …}, or `url` and `expires_at` for the base64
 Several, or many:  {"left": {"data": base64, "media_type", …}, "frames": [{"url", "expires_at", "media_type", …}], …}
@@ -76,28 +76,28 @@ def file_name(medium: Medium) -> str:
     return name if name != RESPONSE else f"file_{name}"
 
 
-async def keep_answer(client: Client, answer: Answer, folder: Path) -> None:
+async def store_answer(client: Client, answer: Answer, folder: Path) -> None:
     """Writes a result to its folder, and flushes it to disk.
 
     Raises:
-        MediaBroken: a file is another than the worker made, or cannot be fetched.
+        MediaBroken: a file is not the one that the worker made, or cannot be downloaded.
         OSError: the folder cannot be written.
     """
-    await asyncio.to_thread(_make_room, folder)
+    await asyncio.to_thread(_prepare_folder, folder)
     paths = [folder / file_name(medium) for medium in answer.media]
     for medium, path in zip(answer.media, paths, strict=True):
         await client.save_one(medium, path)
-    await asyncio.to_thread(_settle, paths, answer.rest, folder)
+    await asyncio.to_thread(_write_durably, paths, answer.rest, folder)
 
 
-def _make_room(folder: Path) -> None:
+def _prepare_folder(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     # Left by a killed process.
     for stale in parts_in(folder):
         stale.unlink()
 
 
-def _settle(paths: Iterable[Path], rest: Mapping[str, object], folder: Path) -> None:
+def _write_durably(paths: Iterable[Path], rest: Mapping[str, object], folder: Path) -> None:
     for path in paths:
         with path.open("rb") as file:
             os.fsync(file.fileno())

@@ -1,8 +1,8 @@
 """Runs a batch: sends every input once, polls its job, and writes the result.
 
-A number of slots take one piece of work after another: first the jobs that an earlier call had queued, whose results
-may be gone soon, then the inputs that are due, in the file's order. What an input's next step is follows from its last
-line in the journal alone, so a call that goes on and one that begins are the same.
+A number of slots take one task after another: first the jobs that an earlier call had queued, whose results may expire
+soon, then the inputs that are due, in the file's order. The next step of an input depends only on its last line in the
+journal, so a call that resumes a batch does the same as one that starts it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from comfy2runpod.batch.answers import Answer, is_progress, keep_answer, read_answer
+from comfy2runpod.batch.answers import Answer, is_progress, read_answer, store_answer
 from comfy2runpod.batch.caller import Caller
 from comfy2runpod.batch.inputs import Checked, Input
 from comfy2runpod.batch.journal import Event, Journal, Record
@@ -37,7 +37,7 @@ from comfy2runpod.client.flow import Options
 from comfy2runpod.diagnostics import Locus
 from comfy2runpod.errors.batch import CannotKeep, EndpointRefused
 
-# Concurrent submissions: a killed process leaves at most so many uncertain.
+# The most concurrent submissions, and so the most that are uncertain after the process was killed.
 _SENDING = 4
 # The batch stops after so many uncertain submissions in a row.
 _MOST_UNKNOWN = 5
@@ -191,7 +191,7 @@ class Batch:
                     input_id, job = one if isinstance(one, tuple) else (one.id, await self._send(one))
                     one = None
                 if job is not None and not self._halted:
-                    await self._bring(input_id, job)
+                    await self._fetch_result(input_id, job)
         except asyncio.CancelledError:
             raise
         except OSError as error:
@@ -219,7 +219,7 @@ class Batch:
             job = await self._caller.queue(one.request)
         except (RateLimited, Unreachable) as error:
             self._not_queued(one.id)
-            self._trouble(error)
+            self._handle_failure(error)
             return True, None
         except InputRefused as error:
             self._end(one.id, Record(Event.FAILED, code="input_refused", message=str(error)))
@@ -228,7 +228,7 @@ class Batch:
             self._not_queued(one.id)
             raise self._refused(error) from error
         except (SubmissionUnknown, UnexpectedAnswer) as error:
-            self._doubt(one.id, error)
+            self._record_uncertain(one.id, error)
             return False, None
         self._unknown = 0
         try:
@@ -242,7 +242,7 @@ class Batch:
         """Records a submission that surely was not queued."""
         self._journal.write(input_id, self._before.get(input_id, Record(Event.UNSENT)))
 
-    def _doubt(self, input_id: str, error: CallError) -> None:
+    def _record_uncertain(self, input_id: str, error: CallError) -> None:
         """Records a submission of which it is unknown whether it was queued."""
         status = self._caller.run_status
         if isinstance(error, UnexpectedAnswer) and not 200 <= status < 300:  # noqa: PLR2004 - HTTP's own
@@ -254,33 +254,33 @@ class Batch:
         if self._unknown >= _MOST_UNKNOWN:
             raise self._refused(error) from error
 
-    async def _bring(self, input_id: str, job: str) -> None:
+    async def _fetch_result(self, input_id: str, job: str) -> None:
         """Polls a job until it ends, and records the result."""
 
         async def keep(output: Mapping[str, object]) -> Answer | None:
             if is_progress(output):
                 return None
             answer = read_answer(output)
-            await keep_answer(self._caller, answer, self._journal.folder / input_id)
+            await store_answer(self._caller, answer, self._journal.folder / input_id)
             return answer
 
         waits = iter(_FETCH_AGAIN)
         while True:
-            end, final = await self._looked(job, keep)
+            end, final = await self._poll(job, keep)
             wait = None if final else next(waits, None)
             if end is not None and wait is None:
                 self._end(input_id, end)
                 return
             await asyncio.sleep(1.0 if wait is None else wait)
 
-    async def _looked(
+    async def _poll(
         self, job: str, keep: Callable[[Mapping[str, object]], Awaitable[Answer | None]]
     ) -> tuple[Record | None, bool]:
         """Returns how a job ended, and whether that is final; None after a temporary failure.
 
         Raises:
-            BatchStopped: the endpoint cannot be asked.
-            OSError: what came cannot be kept.
+            BatchStopped: the endpoint cannot be reached.
+            OSError: the result cannot be stored.
         """
         begun = time.monotonic()
         try:
@@ -288,7 +288,7 @@ class Batch:
         except CannotSave:
             raise
         except JobFailed as error:
-            return Record(Event.FAILED, job, error.code, _said(error)), True
+            return Record(Event.FAILED, job, error.code, _failure_text(error)), True
         except (ResultGone, InputRefused) as error:
             # A job id of the journal is invalid.
             if isinstance(error, ResultGone) and not await self._is_there():
@@ -302,7 +302,7 @@ class Batch:
             # The endpoint's own unusable answer is permanent; an error page is temporary.
             if isinstance(error, UnexpectedAnswer) and (self._caller.answered_at or 0.0) >= begun:
                 return Record(Event.FAILED, job, "unexpected_answer", str(error)), False
-            self._trouble(error)
+            self._handle_failure(error)
             return None, True
         if answer is None:
             gone = "the last progress stands in the result's place"
@@ -316,11 +316,11 @@ class Batch:
         except EndpointNotFound as error:
             raise self._refused(error) from error
         except Unreachable as error:
-            self._trouble(error)
+            self._handle_failure(error)
             return False
         return True
 
-    def _trouble(self, error: CallError) -> None:
+    def _handle_failure(self, error: CallError) -> None:
         """Handles a temporary failure; one that lasts too long stops the batch."""
         answered = self._caller.answered_at
         since, most = (answered, _PATIENCE) if answered else (self._started, _FIRST_PATIENCE)
@@ -347,7 +347,7 @@ class Batch:
         return BatchStopped(CannotKeep(at=at, problem=error.strerror or str(error)))
 
 
-def _said(error: JobFailed) -> str:
+def _failure_text(error: JobFailed) -> str:
     """Returns the message of a failure, with details that it does not contain."""
     details = [f"{part.field or part.output or 'detail'}: {part.message}" for part in error.details]
     return "; ".join([error.message, *(detail for detail in details if detail not in error.message)])

@@ -36,7 +36,7 @@ class Caller(AsyncClient[Mapping[str, object], Mapping[str, object], Mapping[str
     async def queue(self, request: Mapping[str, object]) -> str:
         """Queues a job, without retries, which the batch decides on. Returns the job's id."""
         job_id = await self._execute(flow.submit(request, replace(self.options, retries=0)))
-        self.pace.well()
+        self.pace.accepted()
         return job_id
 
     @property

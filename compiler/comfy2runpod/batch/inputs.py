@@ -1,9 +1,9 @@
 """The inputs of a batch: a file of JSON lines, read twice and never kept in memory.
 
-A line is an input, whose id is the line's number, or `{"id": …, "input": {…}}`. Both, because inputs are most often
-listed by something that knows nothing of us, and because results that are to be found again need a name that does not
-change when a line is added. A line is taken for the second form if its `input` is an object or if `id` and `input` are
-all that it has; a package with fields of these names is called in the second form.
+A line is an input, whose id is the line's number, or `{"id": …, "input": {…}}`. Both forms, because the file is often
+written by a program that does not know this one, and because only an id of its own stays the same when lines are added.
+A line has the second form if its `input` is an object, or if `id` and `input` are its only keys; for a package with
+fields of these names, use the second form.
 """
 
 from __future__ import annotations

@@ -9,7 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from comfy2runpod_contract.hashes import sha256_hex
 from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
-from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlace, ModelPlaceRefused, at_odds, model_place
+from comfy2runpod_contract.model_files import (
+    MODEL_FOLDERS,
+    ModelPlace,
+    ModelPlaceRefused,
+    conflicting_files,
+    model_place,
+)
 from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
 from comfy2runpod_runtime.errors import ModelUnavailable
 
@@ -119,7 +125,7 @@ def read_lock(path: Path) -> ModelLock:
         raise ModelUnavailable(f"{path.name} cannot be read ({error.strerror}).") from error
     except ValidationError as error:
         raise ModelUnavailable(f"{path.name} is not a model lock: {_fault_list(error)}.") from error
-    pair = at_odds((lock.place(model), model.url, model.sha256) for model in lock.models)
+    pair = conflicting_files((lock.place(model), model.url, model.sha256) for model in lock.models)
     if pair is not None:
         first, second = (lock.place(lock.models[number]).path for number in pair)
         raise ModelUnavailable(f"{path.name}: the paths of two models conflict: {first} and {second}.")

@@ -16,7 +16,13 @@ from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import ModelRef
 from comfy2runpod.ir.interface import Model
 from comfy2runpod_contract.hashes import sha256_hex
-from comfy2runpod_contract.model_files import MODEL_FOLDERS, ModelPlaceRefused, at_odds, is_folder, model_place
+from comfy2runpod_contract.model_files import (
+    MODEL_FOLDERS,
+    ModelPlaceRefused,
+    conflicting_files,
+    is_folder,
+    model_place,
+)
 from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
 
 _ANY_FOLDER = "checkpoints"
@@ -143,7 +149,7 @@ class _Finder:
         """Notes the first two files that cannot both lie where they are to."""
         placed = [model for model in models if model.directory]
         places = [model_place(model.directory, model.file, self._folders) for model in placed]
-        pair = at_odds((place, model.url, model.sha256) for place, model in zip(places, placed, strict=True))
+        pair = conflicting_files((place, model.url, model.sha256) for place, model in zip(places, placed, strict=True))
         if pair is None:
             return
         one, other = pair

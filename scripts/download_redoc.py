@@ -1,6 +1,6 @@
-"""Brings Redoc's bundle and its licences from npm into compiler/comfy2runpod/docs_site/redoc, checked by its hash.
+"""Downloads Redoc's bundle and its licences from npm into compiler/comfy2runpod/docs_site/redoc, checked by its hash.
 
-python scripts/bring_redoc.py [FOLDER]
+python scripts/download_redoc.py [FOLDER]
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Takes out each filter of each template in turn, and each function that Python code is put together with.
+"""Disables each filter of each template in turn, and each function that assembles Python code.
 
-The rendering test has to miss each of them: one that would not is no test.
+The rendering test must fail without each of them; otherwise it tests nothing.
 
-    PYTHONPATH=. python scripts/take_out_filters.py
+    PYTHONPATH=. python scripts/disable_filters.py
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.rendering.structure import structure
 from tests.rendering.test_packages import texts_in
 from tests.rendering.test_templates import RENDERING, missed
 
-# What stands in for a function, and what it is a function of.
+# The replacement of each function.
 FUNCTIONS: dict[str, Callable[..., object]] = {
     "comfy2runpod.quoting._escaped": lambda text, **_: text,
     "comfy2runpod.fields.base.name": Word,
@@ -32,7 +32,7 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
 
 
 def is_missed(function: str) -> bool:
-    """Whether some text of some interface makes another package once a function is taken out."""
+    """Whether some text of some interface changes the package once a function is disabled."""
     whole = interfaces()[0]
     base = {path: text for path, text in emit(whole, PROMPT).items() if isinstance(text, str)}
     with patch(function, FUNCTIONS[function]):
@@ -56,13 +56,13 @@ def _is_otherwise(path: str, said: str, base: dict[str, str]) -> bool:
 
 
 def main() -> int:
-    """Exit code 1 if something can be taken out and nothing tells."""
+    """Exit code 1 if something can be disabled without a failing test."""
     gone = [str(site) for site in RENDERING.sites if missed(site) is None]
     gone += [function for function in FUNCTIONS if not is_missed(function)]
     for what in gone:
-        print(f"taken out, and no test fails: {what}", file=sys.stderr)
+        print(f"disabled, and no test fails: {what}", file=sys.stderr)
     count = len(RENDERING.sites) + len(FUNCTIONS)
-    print(f"{count - len(gone)} of {count} filters and functions are missed when they are taken out")
+    print(f"{count - len(gone)} of {count} filters and functions are noticed when they are disabled")
     return 1 if gone else 0
 
 
