@@ -158,7 +158,7 @@ def test_a_submission_without_a_clear_answer_is_uncertain_until_it_is_asked_for(
     assert sorted(server.queued.values()) == [1] * (10 - twice) + [2] * twice
 
 
-def test_an_input_in_doubt_that_is_refused_stays_in_doubt(
+def test_an_uncertain_input_that_is_refused_stays_uncertain(
     place: Place, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.prompts(2)
@@ -230,7 +230,7 @@ def test_a_key_that_becomes_wrong_leaves_what_is_queued_to_the_next_call(place: 
     assert set(server.queued.values()) == {1}
 
 
-def test_an_endpoint_that_is_gone_stops_all_and_its_jobs_are_not_given_up(place: Place, server: RunPodQueue) -> None:
+def test_an_endpoint_that_is_gone_stops_all_and_its_jobs_are_not_abandoned(place: Place, server: RunPodQueue) -> None:
     place.prompts(12)
     server.polls_at_work = 2
 
@@ -254,7 +254,7 @@ def test_no_connection_stops_all(place: Place, server: RunPodQueue) -> None:
     assert (done.returncode, "no connection" in done.stderr, "5 not sent" in done.stdout) == (3, True, True)
 
 
-def test_faults_while_looking_are_outlived(place: Place, server: RunPodQueue) -> None:
+def test_faults_while_polling_are_survived(place: Place, server: RunPodQueue) -> None:
     place.prompts(12)
     faults = itertools.cycle([500, None, "dropped", None, 200, None])
     server.on_status = lambda _number: next(faults)
@@ -275,7 +275,7 @@ def test_results_that_are_gone_are_counted_as_such_and_sent_again_when_asked(pla
 
 
 @pytest.mark.parametrize("more", [{}, {"outputs": {"image": "done"}, "files": {"image": {"url": "https://x"}}}])
-def test_a_result_that_its_progress_was_written_over_is_gone(
+def test_a_result_that_its_progress_was_overwritten_is_gone(
     place: Place, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch, more: dict[str, object]
 ) -> None:
     monkeypatch.setattr("comfy2runpod.batch.batch._FETCH_AGAIN", (0.0, 0.0))
@@ -325,7 +325,7 @@ def test_a_file_that_was_broken_on_its_way_comes_without_a_second_job(
     assert (place.out / "1" / "image.png").read_bytes() == FILE
 
 
-def test_a_journal_that_was_cut_anywhere_is_gone_on_with(place: Place, server: RunPodQueue) -> None:
+def test_a_journal_that_was_cut_anywhere_is_resumed(place: Place, server: RunPodQueue) -> None:
     place.prompts(3)
     server.result = lambda one: (
         failed("stalled", "…") if one["prompt"] == "2" and server.asked["run"] <= 3 else completed(flat())

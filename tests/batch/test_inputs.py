@@ -12,7 +12,7 @@ from tests.standins.runpod_queue import RunPodQueue
 from .conftest import Place
 
 
-def test_all_bad_lines_are_told_at_once_and_nothing_is_sent(place: Place, server: RunPodQueue) -> None:
+def test_all_bad_lines_are_reported_at_once_and_nothing_is_sent(place: Place, server: RunPodQueue) -> None:
     place.write(
         {"prompt": "good"},
         b"{",
@@ -93,7 +93,7 @@ def test_inputs_that_cannot_be_read_twice_are_refused(place: Place) -> None:
 @pytest.mark.parametrize(
     "endpoint", ["a b", "ftp://host/x", "https://", "http://[", "https://u:p@host/x", "https://host:99999/", ""]
 )
-def test_what_is_no_endpoint_is_wrong_usage(place: Place, endpoint: str) -> None:
+def test_what_is_not_an_endpoint_is_wrong_usage(place: Place, endpoint: str) -> None:
     place.prompts(1)
     place.endpoint = endpoint
     assert place.run().returncode == 2
@@ -101,7 +101,7 @@ def test_what_is_no_endpoint_is_wrong_usage(place: Place, endpoint: str) -> None
 
 
 @pytest.mark.parametrize("key", ["", " ", "schlüssel", "a\nb"])
-def test_a_key_that_is_none_is_wrong_usage(place: Place, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+def test_an_invalid_key_is_wrong_usage(place: Place, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     place.prompts(1)
     monkeypatch.setenv("RUNPOD_API_KEY", key)
     done = place.run()
@@ -142,7 +142,7 @@ def test_a_journal_that_is_broken_before_its_end_is_refused(place: Place, server
     assert server.asked["run"] == 2
 
 
-def test_what_is_there_already_is_not_written_over(place: Place, server: RunPodQueue) -> None:
+def test_what_is_there_already_is_not_overwritten(place: Place, server: RunPodQueue) -> None:
     place.prompts(2)
     (place.out / "2").mkdir(parents=True)
     done = place.run()
@@ -151,7 +151,7 @@ def test_what_is_there_already_is_not_written_over(place: Place, server: RunPodQ
     assert place.run().returncode == 0
 
 
-def test_an_unwritable_folder_is_said(place: Place, server: RunPodQueue) -> None:
+def test_an_unwritable_folder_is_reported(place: Place, server: RunPodQueue) -> None:
     place.prompts(1)
     place.out.parent.joinpath("file").write_text("")
     place.out = place.out.parent / "file" / "out"

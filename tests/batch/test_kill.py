@@ -68,7 +68,7 @@ def test_a_batch_that_is_killed_goes_on(place: Place, server: RunPodQueue, momen
     _finished(place, server, 20, doubted=doubted)
 
 
-def test_a_batch_that_is_killed_again_and_again_comes_to_its_end(place: Place, server: RunPodQueue) -> None:
+def test_a_batch_that_is_killed_again_and_again_completes(place: Place, server: RunPodQueue) -> None:
     place.prompts(32)
     doubted: set[str] = set()
     for result in (3, 9, 15):

@@ -26,7 +26,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def test_a_batch_that_is_killed_is_brought_to_its_end_by_the_same_command(
+def test_a_batch_that_is_killed_is_completed_by_the_same_command(
     endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNPOD_API_KEY", API_KEY)

@@ -168,7 +168,7 @@ async def test_what_the_network_changes_is_never_a_result(
     assert swift.keys(bucket) == []
 
 
-async def test_a_storage_that_hangs_is_given_up(
+async def test_a_storage_that_hangs_is_abandoned(
     swift: Swift, bucket: str, network: FaultProxy, handler_of: Handlers
 ) -> None:
     environment = {**swift.environment(bucket), "BUCKET_ENDPOINT_URL": network.url, "BUCKET_TIMEOUT_SECONDS": "0.5"}
@@ -267,7 +267,7 @@ def test_settings_of_a_bucket_that_do_not_fit(handler_of: Handlers, environment:
         handler_of("t2v_ltx2", **environment)
 
 
-async def test_each_angle_is_told_as_soon_as_it_is_there(
+async def test_each_angle_is_reported_as_soon_as_it_is_there(
     swift: Swift, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = LocalEndpoint(

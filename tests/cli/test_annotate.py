@@ -145,7 +145,7 @@ def test_an_images_limits_are_written(tmp_path: Path) -> None:
     )
 
 
-def test_an_image_may_be_omitted_if_it_is_said_what_is_bypassed_then(tmp_path: Path) -> None:
+def test_an_image_may_be_omitted_if_the_note_says_what_is_bypassed(tmp_path: Path) -> None:
     graph = tmp_path / "i2i_klein_9b.json"
     graph.write_bytes((ROOT / "graphs" / "i2i_klein_9b.json").read_bytes())
     annotate(graph, "--remove", "inputs.image_3.required", "--remove", "inputs.image_3.bypass")
@@ -236,7 +236,7 @@ def test_what_has_no_canvas_is_refused(tmp_path: Path) -> None:
         assert f"error[{code}]" in done.stderr
 
 
-def test_a_note_that_is_no_yaml_is_left_alone(noted: Path) -> None:
+def test_a_note_that_is_not_yaml_is_left_alone(noted: Path) -> None:
     graph = json.loads(noted.read_bytes())
     note = next(node for node in graph["nodes"] if node.get("title") == "comfy2runpod")
     note["widgets_values"] = ["inputs: [1"]

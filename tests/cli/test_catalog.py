@@ -225,7 +225,7 @@ def test_a_class_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path: 
 
 
 @pytest.mark.parametrize("content", [b"not json", b"[]", b"{}", b'{"a": 1}', b"\x1f\x8bcut", b'{"a": {"input": 1}}'])
-def test_what_is_no_answer_is_refused_and_nothing_written(content: bytes, tmp_path: Path) -> None:
+def test_what_is_not_an_answer_is_refused_and_nothing_written(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "answer.json").write_bytes(content)
     done = comfy2runpod("catalog", "refresh", "--from", tmp_path / "answer.json", "-o", tmp_path / "c.json")
     assert (done.returncode, "bad-object-info" in done.stderr) == (1, True)

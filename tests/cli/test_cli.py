@@ -142,7 +142,7 @@ def test_one_package_that_cannot_be_written_does_not_stop_the_others(tmp_path: P
         ("video.mp4", ("run", ROOT / "generated" / "t2v_ltx2", "--input", "{}", "-o", ".")),
     ],
 )
-def test_a_file_of_the_users_under_a_results_name_is_not_lost(
+def test_a_users_file_with_the_name_of_a_result_is_not_lost(
     tmp_path: Path, name: str, command: tuple[str | Path, ...]
 ) -> None:
     answer = {"A": {"input": {}, "output": ["IMAGE"], "output_name": ["IMAGE"], "name": "A", "python_module": "nodes"}}
@@ -180,13 +180,13 @@ def test_prompt_writes_a_prompt_or_an_error_for_each_graph(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("given", ['{"prompt": "a cat"', "@nowhere.json"])
-def test_run_refuses_an_input_that_is_no_json(given: str, tmp_path: Path) -> None:
+def test_run_refuses_an_input_that_is_not_json(given: str, tmp_path: Path) -> None:
     done = comfy2runpod("run", ROOT / "generated" / "t2v_ltx2", "--input", given, "-o", tmp_path / "out")
     assert done.returncode in (1, 3)
     assert "Traceback" not in done.stderr
 
 
-def test_run_says_that_a_folder_is_no_package(tmp_path: Path) -> None:
+def test_run_reports_a_folder_that_is_not_a_package(tmp_path: Path) -> None:
     done = comfy2runpod("run", tmp_path, "--input", "{}")
     assert done.returncode == 3
     assert "no handler.py" in done.stderr

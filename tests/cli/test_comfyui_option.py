@@ -33,14 +33,14 @@ SMALL = '{"prompt": "a cat", "width": 64, "height": 64}'
     ],
 )
 @pytest.mark.parametrize("command", ["run", "serve"])
-def test_what_is_no_address_is_wrong_usage(command: str, given: str, remedy: str) -> None:
+def test_what_is_not_an_address_is_wrong_usage(command: str, given: str, remedy: str) -> None:
     rest = ["--input", SMALL] if command == "run" else []
     done = comfy2runpod(command, PACKAGE, "--comfyui", given, *rest)
     assert done.returncode == 2, done.stderr
     assert remedy in " ".join(done.stderr.split())
 
 
-def test_nothing_is_said_of_the_simulator_where_it_is_not_started(tmp_path: Path) -> None:
+def test_the_simulator_is_not_mentioned_where_it_is_not_started(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("mine")
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -57,7 +57,7 @@ def test_nothing_is_said_of_the_simulator_where_it_is_not_started(tmp_path: Path
 
 
 @pytest.mark.parametrize("columns", [44, 60, 80, 200])
-def test_what_is_said_of_the_simulator_wraps_at_words(columns: int) -> None:
+def test_the_text_about_the_simulator_wraps_at_words(columns: int) -> None:
     lines = simulated(columns).splitlines()
     assert max(map(len, lines)) < min(columns, 80)
     assert " ".join(" ".join(lines).split()) == " ".join(simulated(10_000).split())

@@ -172,7 +172,7 @@ def test_folders_of_packages_are_compared_by_name(tmp_path: Path) -> None:
     assert comfy2runpod("diff", tmp_path / "a", GRAPH).returncode == 2
 
 
-def test_what_is_no_package_is_said(tmp_path: Path) -> None:
+def test_what_is_not_a_package_is_reported(tmp_path: Path) -> None:
     done = comfy2runpod("diff", tmp_path, GRAPH)
     assert (done.returncode, "not-a-package" in done.stderr) == (1, True)
     shutil.copytree(PACKAGE, tmp_path / "p")

@@ -122,7 +122,7 @@ def _is_told_before(line: bytes) -> bool:
 
 
 @pytest.mark.parametrize("name", PRINTING)
-def test_a_full_disk_behind_standard_output_is_said_in_a_line(name: str, place: Place) -> None:
+def test_a_full_disk_behind_standard_output_is_reported_in_a_line(name: str, place: Place) -> None:
     with Path("/dev/full").open("wb") as full, place.start(name, stdout=full) as process:
         _, err = process.communicate(timeout=_HANG_SECONDS)
     assert process.returncode == 3, err

@@ -29,7 +29,7 @@ def graphs(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["check", "compile", "prompt"])
-def test_good_and_bad_graphs_of_a_folder_are_told_together(command: str, graphs: Path, tmp_path: Path) -> None:
+def test_good_and_bad_graphs_of_a_folder_are_reported_together(command: str, graphs: Path, tmp_path: Path) -> None:
     output = [] if command == "check" else ["-o", tmp_path / "out"]
     done = comfy2runpod(command, graphs, *output)
     assert done.returncode == 1
@@ -50,7 +50,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("command", ["check", "compile", "prompt", "lock"])
-def test_a_folder_without_graphs_is_said(command: str, tmp_path: Path) -> None:
+def test_a_folder_without_graphs_is_reported(command: str, tmp_path: Path) -> None:
     (tmp_path / "x.lock.json").write_text("{}")
     done = comfy2runpod(command, tmp_path)
     assert done.returncode == 1
@@ -58,7 +58,7 @@ def test_a_folder_without_graphs_is_said(command: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "docs", "diff"])
-def test_a_folder_without_packages_is_said(command: str, tmp_path: Path) -> None:
+def test_a_folder_without_packages_is_reported(command: str, tmp_path: Path) -> None:
     done = comfy2runpod(command, tmp_path, *([tmp_path] if command == "diff" else []))
     assert done.returncode == 1
     assert "error[not-a-package]" in done.stderr
@@ -91,7 +91,7 @@ def test_compile_ends_with_commands_that_can_be_copied(graphs: Path, tmp_path: P
     assert "disk     27 GB a worker: 10 GB and the models\n" in done.stdout
 
 
-def test_a_disk_without_room_for_models_of_unknown_size_is_told(graphs: Path, tmp_path: Path) -> None:
+def test_a_disk_without_room_for_models_of_unknown_size_is_reported(graphs: Path, tmp_path: Path) -> None:
     graph = graphs / GOOD.name
     graph.write_text(graph.read_text("utf-8").replace("size: 8.04GB, ", ""))
     done = comfy2runpod("compile", graph, "-o", tmp_path / "out")

@@ -45,7 +45,7 @@ def impatient(forks: ForkServer) -> Impatient:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
-def test_a_catalog_is_not_made_of_what_is_none(impatient: Impatient, way: str, tmp_path: Path) -> None:
+def test_a_catalog_is_not_made_of_invalid_data(impatient: Impatient, way: str, tmp_path: Path) -> None:
     target = tmp_path / "c.json"
     with answering(WAYS[way]) as url:
         done = impatient("catalog", "refresh", "--from", url, "-o", target)
@@ -133,7 +133,7 @@ GOOD_CLASSES = {
 }
 
 
-def test_a_class_that_is_none_is_omitted_and_told_and_the_rest_is_a_catalog(tmp_path: Path) -> None:
+def test_an_invalid_class_is_omitted_and_reported_and_the_rest_is_a_catalog(tmp_path: Path) -> None:
     saved, target = tmp_path / "answer.json", tmp_path / "c.json"
     saved.write_text(json.dumps({**BAD_CLASSES, **GOOD_CLASSES}), encoding="utf-8")
     before = time.process_time()

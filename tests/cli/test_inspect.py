@@ -99,7 +99,7 @@ def test_the_text_holds_every_entry_in_columns() -> None:
     assert all(row[column - 1] == " " and row[column] != " " for row in rows)
 
 
-def test_a_graph_without_a_note_or_an_output_is_looked_at_all_the_same(tmp_path: Path) -> None:
+def test_a_graph_without_a_note_or_an_output_is_inspected_all_the_same(tmp_path: Path) -> None:
     graph = without_note()
     graph["nodes"] = [node for node in graph["nodes"] if node["type"] != "SaveVideo"]
     path = saved(graph, tmp_path / "graph.json")
@@ -152,7 +152,7 @@ def test_a_broken_link_costs_only_its_node(tmp_path: Path) -> None:
     assert "92.text" in by_path(found)
 
 
-def test_what_is_no_graph_is_refused_in_both_formats(tmp_path: Path) -> None:
+def test_what_is_not_a_graph_is_refused_in_both_formats(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("[]", encoding="utf-8")
     done = comfy2runpod("inspect", tmp_path / "x.json")
     assert (done.returncode, done.stdout) == (1, "")

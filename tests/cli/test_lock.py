@@ -117,7 +117,7 @@ GOOD = {"revision": "c0ffee" + "0" * 34, "size": 10, "sha256": "0" * 64}
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else None,
 )
-def test_a_lock_that_is_none_is_refused_with_what_is_wrong_in_it(
+def test_an_invalid_lock_is_refused_with_what_is_wrong_in_it(
     graph: Path, tmp_path: Path, lock: bytes | dict[str, object], said: str
 ) -> None:
     data = lock if isinstance(lock, bytes) else json.dumps(lock).encode()
@@ -153,7 +153,7 @@ def _told(**more: str | None) -> bytes:
     ],
     ids=lambda value: value[60:110].decode() if isinstance(value, bytes) else None,
 )
-def test_what_is_no_commit_or_no_size_is_not_locked(graph: Path, answer: bytes, said: str) -> None:
+def test_what_is_not_a_commit_or_a_size_is_not_locked(graph: Path, answer: bytes, said: str) -> None:
     with answering(says(answer)) as url:
         done = comfy2runpod(HubStandIn(url=url), "lock", graph)
     assert done.returncode == 1

@@ -374,7 +374,7 @@ BAD: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("facts", "why"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
-def test_what_is_no_fact_is_refused_with_its_place(tmp_path: Path, facts: Any, why: str) -> None:
+def test_what_is_not_a_fact_is_refused_with_its_place(tmp_path: Path, facts: Any, why: str) -> None:
     done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), facts)
     assert done.returncode == 1
     assert "bad-node-facts" in done.stderr

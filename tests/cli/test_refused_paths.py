@@ -31,12 +31,12 @@ def loop(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_name_that_is_too_long_is_no_bug(command: tuple[str, ...]) -> None:
+def test_a_name_that_is_too_long_is_not_a_bug(command: tuple[str, ...]) -> None:
     _refused(command, LONG)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_links_that_lead_round_are_no_bug(command: tuple[str, ...], loop: str) -> None:
+def test_a_cycle_of_links_is_not_a_bug(command: tuple[str, ...], loop: str) -> None:
     # Which part of the path is named is for Python's version to say.
     _refused(command, loop, loop.removesuffix("/x"))
 

@@ -32,7 +32,7 @@ def test_a_good_run_tells_what_was_made_and_warns_of_nothing(tmp_path: Path) -> 
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_a_refusal_is_told_once_and_no_more(tmp_path: Path) -> None:
+def test_a_refusal_is_reported_exactly_once(tmp_path: Path) -> None:
     done = run("--input", json.dumps({**SMALL, "width": 3}), "-o", tmp_path)
     assert done.returncode == 1
     assert (done.stdout + done.stderr).count("must be from") == 1
@@ -60,7 +60,7 @@ def test_quiet_says_what_was_made_and_verbose_has_the_log(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("given", ["nofile.json", "@nofile.json", "prompt=cat"])
-def test_an_input_file_that_is_not_there_is_said(given: str, tmp_path: Path) -> None:
+def test_an_input_file_that_is_not_there_is_reported(given: str, tmp_path: Path) -> None:
     done = run("--input", given, "-o", tmp_path / "out")
     assert done.returncode == 3
     assert f"error[no-input-file]: {given.removeprefix('@')}\n" in done.stderr
@@ -77,7 +77,7 @@ def test_a_request_is_an_input_too(form: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_what_a_request_carries_for_runpod_is_told(tmp_path: Path) -> None:
+def test_keys_of_a_request_that_are_for_runpod_are_reported(tmp_path: Path) -> None:
     done = run("--input", json.dumps({"input": SMALL, "webhook": "https://example.com"}), "-o", tmp_path)
     assert done.returncode == 0
     assert "note: webhook of the request is for RunPod" in done.stderr

@@ -22,7 +22,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("given", BAD, ids=lambda text: text[:20])
-def test_an_input_that_is_no_json_is_refused_with_its_place(given: str, tmp_path: Path) -> None:
+def test_an_input_that_is_not_json_is_refused_with_its_place(given: str, tmp_path: Path) -> None:
     done = comfy2runpod("run", PACKAGE, "--input", given, "-o", tmp_path)
     assert done.returncode == 1
     assert "error[bad-input-argument]: --input" in done.stderr
@@ -30,7 +30,7 @@ def test_an_input_that_is_no_json_is_refused_with_its_place(given: str, tmp_path
     assert "\x1b" not in done.stderr
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "input.json"
     path.write_bytes(b'{"prompt": "\xff"}')
     done = comfy2runpod("run", PACKAGE, "--input", f"@{path}", "-o", tmp_path / "out")

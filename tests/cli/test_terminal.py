@@ -84,7 +84,7 @@ def test_a_run_shows_a_bar_that_is_gone_at_its_end(tmp_path: Path) -> None:
     ("environment", "colours"),
     [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False)],
 )
-def test_a_terminal_has_colours_unless_it_is_told(environment: dict[str, str], *, colours: bool) -> None:
+def test_a_terminal_has_colours_unless_they_are_switched_off(environment: dict[str, str], *, colours: bool) -> None:
     with on_terminal("check", BAD, **environment) as (process, terminal):
         shown = read(process, terminal)
     assert process.returncode == 1

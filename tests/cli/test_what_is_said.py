@@ -23,13 +23,13 @@ def said(done: Done) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
-def test_of_a_graph_that_is_refused_nothing_is_said_of_a_package_that_never_was(tmp_path: Path) -> None:
+def test_the_report_of_a_refused_graph_mentions_no_package(tmp_path: Path) -> None:
     done = comfy2runpod("compile", "nofile", cwd=tmp_path)
     assert done.returncode == 3
     assert done.stderr.endswith("1 of 1 refused; nothing was written for it.\n")
 
 
-def test_a_folder_in_the_place_of_a_file_is_said_as_one(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_file_is_reported_as_such(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = comfy2runpod("inspect", "graphs")
     assert done.returncode == 3
@@ -56,7 +56,7 @@ def test_a_batch_that_nobody_answers_says_to_look_at_the_address(
 
 
 @pytest.mark.parametrize("given", ["", "  "])
-def test_an_empty_input_is_said_as_one(given: str) -> None:
+def test_an_empty_input_is_reported_as_such(given: str) -> None:
     done = comfy2runpod("run", PACKAGE, "--input", given)
     assert done.returncode == 1
     assert "The input is empty." in said(done)
@@ -72,7 +72,7 @@ def test_an_empty_input_is_said_as_one(given: str) -> None:
     ],
     ids=lambda words: f"{words[0]} {words[-1]}",
 )
-def test_a_link_that_leads_nowhere_is_said_as_one(command: list[str | Path], tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_is_reported_as_such(command: list[str | Path], tmp_path: Path) -> None:
     (tmp_path / "here").symlink_to("nowhere")
     done = comfy2runpod(*command, cwd=tmp_path)
     assert done.returncode == 3
@@ -90,7 +90,7 @@ def test_a_file_in_the_place_of_a_folder_is_no_matter_of_permissions(tmp_path: P
         assert "or move away what is there." in said(done), done.stderr
 
 
-def test_paths_are_told_as_they_were_given(tmp_path: Path) -> None:
+def test_paths_are_reported_as_they_were_given(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "mine").write_text("mine")
     assert comfy2runpod("compile", GRAPH, cwd=tmp_path).returncode == 0
@@ -128,7 +128,7 @@ def test_a_remedy_names_no_folder_that_is_not_there(tmp_path: Path) -> None:
         ("{}", "an empty object"),
     ],
 )
-def test_what_is_no_graph_is_named(text: str, found: str, tmp_path: Path) -> None:
+def test_what_is_not_a_graph_is_named(text: str, found: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(text)
     done = comfy2runpod("check", "x.json", cwd=tmp_path)
     assert done.returncode == 1
@@ -182,7 +182,7 @@ def git(folder: Path, *words: str) -> str:
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="no git")
-def test_what_git_would_leave_out_of_a_package_is_said(tmp_path: Path) -> None:
+def test_what_git_would_leave_out_of_a_package_is_reported(tmp_path: Path) -> None:
     assert "Git ignores" not in said(comfy2runpod("compile", GRAPH, cwd=tmp_path))
     git(tmp_path, "init", "-q")
     assert "Git ignores" not in said(comfy2runpod("compile", GRAPH, cwd=tmp_path))

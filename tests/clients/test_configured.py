@@ -41,7 +41,7 @@ REFUSED: list[tuple[list[str | None], dict[str, str], str]] = [
 
 
 @pytest.mark.parametrize(("given", "variables", "reason"), REFUSED, ids=range(len(REFUSED)))
-def test_what_is_missing_or_wrong_is_said_before_anything_is_sent(
+def test_what_is_missing_or_wrong_is_reported_before_anything_is_sent(
     video: ModuleType,
     typescript: TypeScript,
     monkeypatch: pytest.MonkeyPatch,

@@ -100,7 +100,7 @@ def call(request: pytest.FixtureRequest) -> Call:
         ),
     ],
 )
-def test_a_request_holds_what_is_said_and_nothing_else(
+def test_a_request_holds_the_options_that_are_given_and_nothing_else(
     call: Call, server: RunPodQueue, job: dict[str, Any], beside: dict[str, Any]
 ) -> None:
     server.answers(run=[QUEUED], status=[COMPLETED])

@@ -45,7 +45,7 @@ both = pytest.mark.parametrize("run", [run_sync, run_async], ids=["sync", "async
 
 
 @both
-def test_a_job_is_queued_with_the_key_looked_at_and_brought_home(
+def test_a_job_is_queued_with_the_key_polled_and_its_result_downloaded(
     run: Run, video: ModuleType, server: RunPodQueue
 ) -> None:
     server.answers(run=[QUEUED], status=[QUEUED, RUNNING, RUNNING, COMPLETED])
@@ -105,7 +105,7 @@ def test_no_connection_is_tried_again_and_then_said(run: Run, video: ModuleType)
 
 @both
 @pytest.mark.parametrize("fault", [Answer(500), Answer(503), Answer(drop=True), Answer(429)])
-def test_a_burst_of_faults_while_looking_is_outlived(
+def test_a_burst_of_faults_while_polling_is_survived(
     run: Run, video: ModuleType, server: RunPodQueue, fault: Answer
 ) -> None:
     server.answers(run=[QUEUED], status=[fault, fault, COMPLETED])
@@ -114,7 +114,7 @@ def test_a_burst_of_faults_while_looking_is_outlived(
 
 
 @both
-def test_faults_without_an_end_are_said_with_the_jobs_id_and_the_job_is_stopped(
+def test_faults_without_an_end_are_reported_with_the_jobs_id_and_the_job_is_stopped(
     run: Run, video: ModuleType, server: RunPodQueue
 ) -> None:
     server.answers(run=[QUEUED], status=[Answer(503)], cancel=[QUEUED])
@@ -127,7 +127,7 @@ def test_faults_without_an_end_are_said_with_the_jobs_id_and_the_job_is_stopped(
 
 @both
 @pytest.mark.parametrize("vanished", [Answer(404), Answer(body={"id": "j1", "status": "COMPLETED"})])
-def test_a_result_that_vanishes_is_looked_for_again_and_then_said(
+def test_a_result_that_vanishes_is_polled_for_again_and_then_reported(
     run: Run, video: ModuleType, server: RunPodQueue, vanished: Answer
 ) -> None:
     server.answers(run=[QUEUED], status=[vanished, COMPLETED])

@@ -24,7 +24,9 @@ def run(typescript: TypeScript, server: RunPodQueue, **plan: Any) -> Any:
     return typescript.call(VIDEO, "run", server.url, **{"request": REQUEST, **plan})
 
 
-def test_a_job_is_queued_with_the_key_looked_at_and_brought_home(typescript: TypeScript, server: RunPodQueue) -> None:
+def test_a_job_is_queued_with_the_key_polled_and_its_result_downloaded(
+    typescript: TypeScript, server: RunPodQueue
+) -> None:
     server.answers(run=[QUEUED], status=[QUEUED, RUNNING, RUNNING, COMPLETED])
     done = run(typescript, server)
     assert done["value"] == DONE
@@ -88,7 +90,7 @@ def test_no_connection_is_tried_again_and_then_said(typescript: TypeScript) -> N
 @pytest.mark.parametrize(
     "fault", [Answer(500), Answer(503, headers={"Retry-After": "0"}), Answer(drop=True), Answer(429)]
 )
-def test_a_burst_of_faults_while_looking_is_outlived(
+def test_a_burst_of_faults_while_polling_is_survived(
     typescript: TypeScript, server: RunPodQueue, fault: Answer
 ) -> None:
     server.answers(run=[QUEUED], status=[fault, fault, COMPLETED])
@@ -96,7 +98,7 @@ def test_a_burst_of_faults_while_looking_is_outlived(
     assert server.count("run") == 1
 
 
-def test_faults_without_an_end_are_said_with_the_jobs_id_and_the_job_is_stopped(
+def test_faults_without_an_end_are_reported_with_the_jobs_id_and_the_job_is_stopped(
     typescript: TypeScript, server: RunPodQueue
 ) -> None:
     server.answers(run=[QUEUED], status=[Answer(503)], cancel=[QUEUED])
@@ -107,7 +109,7 @@ def test_faults_without_an_end_are_said_with_the_jobs_id_and_the_job_is_stopped(
 
 
 @pytest.mark.parametrize("vanished", [Answer(404), Answer(body={"id": "j1", "status": "COMPLETED"})])
-def test_a_result_that_vanishes_is_looked_for_again_and_then_said(
+def test_a_result_that_vanishes_is_polled_for_again_and_then_reported(
     typescript: TypeScript, server: RunPodQueue, vanished: Answer
 ) -> None:
     server.answers(run=[QUEUED], status=[vanished, COMPLETED])

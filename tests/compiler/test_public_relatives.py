@@ -38,7 +38,7 @@ def test_it_compiles_to_a_package(name: str, fields: list[str], outputs: list[st
     assert {"handler.py", "patch.py", "schema.py", "docs/API.md"} <= result.files.keys()
 
 
-def test_a_class_that_this_comfyui_lacks_is_told_by_its_node() -> None:
+def test_a_class_that_this_comfyui_lacks_is_reported_by_its_node() -> None:
     with pytest.raises(CompileError) as refused:
         compiled("template_qwen_multiangle.app")
     (error,) = [found for found in refused.value.diagnostics if found.severity is Severity.ERROR]

@@ -319,7 +319,7 @@ def test_all_inputs_at_which_the_check_fails_are_known() -> None:
     assert [fault.raised_by for fault in answer.node_faults] == [("width", "batch_size", "color")]
 
 
-def test_an_output_is_told_of_the_faults_that_were_found_before_it() -> None:
+def test_an_output_lists_the_faults_that_were_found_before_it() -> None:
     prompt = {"1": node("PreviewAny"), "2": node("PreviewAny", source=1), "3": node("PreviewAny")}
     assert [fault.dependent_outputs for fault in verdict(prompt).node_faults] == [("1", "3"), ("3",)]
 

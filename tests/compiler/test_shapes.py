@@ -136,7 +136,7 @@ def test_expressions(text: str, right: float) -> None:
      "-" * 100 + "1", "a" * 3000, "sqrt(-1)", "[1][0]", "1e400",
      "round(7, -3000000000)", "round(7, 3000000000)", "1 << 3000000000"],
 )  # fmt: skip
-def test_what_is_not_computed_is_said(text: str) -> None:
+def test_what_is_not_computed_is_reported(text: str) -> None:
     with pytest.raises(NotComputed):
         compute(text, {"a": 1})
 

@@ -88,7 +88,7 @@ def test_what_a_browser_shows_becomes_the_files_address(url: str, form: str) -> 
 
 
 @pytest.mark.parametrize("url", NO_URLS, ids=ascii)
-def test_what_is_no_http_url_is_refused(url: str) -> None:
+def test_what_is_not_an_http_url_is_refused(url: str) -> None:
     with pytest.raises(ModelUrlRefused, match="not the URL of a file"):
         model_url(url)
 
@@ -100,7 +100,7 @@ def test_a_page_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", SECRETS)
-def test_a_secret_is_refused_unsaid_and_where_it_belongs_is_told(url: str) -> None:
+def test_a_secret_is_refused_without_being_shown_and_the_remedy_says_where_it_belongs(url: str) -> None:
     with pytest.raises(ModelUrlRefused) as refused:
         model_url(url)
     assert "HF_TOKEN" in refused.value.remedy

@@ -197,7 +197,7 @@ def test_a_package_of_another_version_is_named(package: Path, path: str, old: st
     assert not (package.parent.parent / "site").exists()
 
 
-def test_wrong_usage_is_told(package: Path, tmp_path: Path) -> None:
+def test_wrong_usage_is_reported(package: Path, tmp_path: Path) -> None:
     for arguments, code, said in (
         ((), 2, "PACKAGES"),
         ((GENERATED, package), 2, "two packages are named t2v_ltx2"),
@@ -303,7 +303,7 @@ def media(media_type: str) -> dict[str, object]:
     return {"type": "string", "contentEncoding": "base64", "contentMediaType": media_type}
 
 
-def test_outputs_are_told_in_every_form() -> None:
+def test_outputs_are_reported_in_every_form() -> None:
     whole = {path: (GENERATED / "t2v_ltx2" / path).read_bytes() for path in NEEDED}
     properties = {
         "view": {"type": "object", "properties": {"data": media("image/png")}},

@@ -123,7 +123,7 @@ async def test_a_bad_input_is_refused_with_its_field_and_nothing_is_queued(
 
 
 @pytest.mark.parametrize("job_input", [None, [], "a cat", 7, True])
-async def test_an_input_that_is_no_object_is_refused(handler: ModuleType, job_input: object) -> None:
+async def test_an_input_that_is_not_an_object_is_refused(handler: ModuleType, job_input: object) -> None:
     error = failure(await handler.handler({"id": "job-1", "input": job_input}))
     assert error["code"] == "invalid_input"
 

@@ -75,7 +75,7 @@ async def test_the_longest_image_that_is_taken_can_be_made_as_small_as_may_be_as
 
 
 @pytest.mark.parametrize("head", ["", "data:image/png;base64,", "DATA:text/plain;charset=x;base64,", " "])
-async def test_base64_and_data_urls_are_taken(handler: ModuleType, received: list[bytes], head: str) -> None:
+async def test_base64_and_data_urls_are_accepted(handler: ModuleType, received: list[bytes], head: str) -> None:
     assert "error" not in await run(handler, head + text_of(saved(drawn())))
     assert opened(text_of(received[0])).tobytes() == drawn().tobytes()
 
@@ -314,7 +314,7 @@ REFUSED: dict[str, tuple[object, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_what_is_no_such_image_is_refused_with_the_reason(
+async def test_any_other_file_is_refused_with_the_reason(
     handler: ModuleType, simulator: Simulator, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -288,7 +288,7 @@ async def test_a_redirect_leads_nowhere_that_a_url_may_not(
 
 
 @pytest.mark.usefixtures("public")
-async def test_a_certificate_that_is_not_valid_is_said(
+async def test_an_invalid_certificate_is_reported(
     load: Load, server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = server.url.replace("localhost", "127.0.0.1")
@@ -300,7 +300,7 @@ async def test_a_certificate_that_is_not_valid_is_said(
 
 
 @pytest.mark.usefixtures("public")
-async def test_a_server_that_is_not_there_is_said(load: Load, simulator: Simulator) -> None:
+async def test_a_server_that_is_not_there_is_reported(load: Load, simulator: Simulator) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assert "the server cannot be reached" in await refused(load(), simulator, f"https://localhost:{port}/a.png")

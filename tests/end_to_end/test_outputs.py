@@ -171,7 +171,7 @@ def test_nothing_made_is_a_failure_even_then(branches: Path, simulator: Simulato
         ({"allow_partial": "yes"}, "allow_partial", "must be a boolean, not the text 'yes'"),
     ],
 )
-def test_what_is_wrong_with_the_choice_is_said(
+def test_what_is_wrong_with_the_choice_is_reported(
     branches: Path, simulator: Simulator, tmp_path: Path, asked: dict[str, Any], field: str, message: str
 ) -> None:
     error = run(branches, tmp_path, simulator, **asked)["error"]

@@ -136,7 +136,7 @@ def test_binaries_and_large_files_are_kept_out(
     assert (f"{name}: " in done.stdout) is (fault is not None)
 
 
-def test_an_exception_that_is_gone_is_told(repository: Path) -> None:
+def test_an_exception_that_is_gone_is_reported(repository: Path) -> None:
     (repository / "ok.bin").unlink()
     command = [sys.executable, "scripts/check_files.py"]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)

@@ -18,7 +18,7 @@ from tests.patience import HANG_SECONDS
 from .conftest import KEY, SMALL
 
 
-def test_what_is_no_package_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_a_package_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no handler\.py"):
         LocalEndpoint(tmp_path)
 
@@ -87,7 +87,7 @@ def _command(process: Path) -> str:
         return ""
 
 
-def test_an_address_that_is_taken_is_said_as_one(package: Path) -> None:
+def test_an_address_that_is_taken_is_reported_as_such(package: Path) -> None:
     with running_endpoint(LocalEndpoint(package)) as url:
         port = url.split(":")[2].split("/")[0]
         with serve(str(package), "--port", port) as process:

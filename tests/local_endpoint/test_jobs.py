@@ -91,7 +91,7 @@ def test_no_more_bytes_wait_than_there_is_room_for(jobs: Jobs) -> None:
     jobs.add(replace(request(), size=10))
 
 
-def test_a_job_is_dropped_after_its_time_to_live_and_the_worker_is_told(jobs: Jobs, clock: Clock) -> None:
+def test_a_job_is_dropped_after_its_time_to_live_and_the_worker_is_notified(jobs: Jobs, clock: Clock) -> None:
     waiting, running = jobs.add(request(ttl=10)), jobs.add(request(ttl=20))
     clock.now += 11
     assert jobs.get(waiting.id) is None

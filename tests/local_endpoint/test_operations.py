@@ -169,7 +169,7 @@ async def test_progress_is_seen_while_a_job_runs_and_cancel_reaches_the_worker(p
         assert (await http.post(f"/retry/{waiting}")).status_code == 409
 
 
-async def test_a_webhook_on_loopback_is_told_of_the_end(http: httpx.AsyncClient) -> None:
+async def test_a_webhook_on_loopback_is_notified_of_the_end(http: httpx.AsyncClient) -> None:
     told: asyncio.Queue[dict] = asyncio.Queue()
 
     async def hook(request: web.Request) -> web.Response:

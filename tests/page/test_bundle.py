@@ -80,7 +80,7 @@ def test_a_script_that_its_sources_do_not_give_is_a_drift(
     assert (sources / bundle.path).read_bytes() == (PACKAGE / bundle.path).read_bytes()
 
 
-def test_a_stale_script_is_told_and_written_anew(
+def test_a_stale_script_is_reported_and_written_anew(
     tools: NodeTools, sources: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("scripts.bundle_page.PACKAGE", sources)

@@ -165,7 +165,7 @@ TYPED = [
 ]
 
 
-async def test_what_is_wrong_is_said_at_its_field_and_what_is_right_fits_the_schema(
+async def test_what_is_wrong_is_reported_at_its_field_and_what_is_right_fits_the_schema(
     open_page: Open, on_disk: dict[str, str], packages: dict[str, Path]
 ) -> None:
     page = (await open_page(on_disk["every_kind"], offline=True)).page
@@ -234,7 +234,7 @@ IMAGES = [
 ]
 
 
-async def test_an_image_is_looked_at_before_it_is_taken(open_page: Open, on_disk: dict[str, str]) -> None:
+async def test_an_image_is_checked_before_it_is_accepted(open_page: Open, on_disk: dict[str, str]) -> None:
     page = (await open_page(on_disk["every_kind"], offline=True)).page
     for name, content, facts, fault in IMAGES:
         await page.set_input_files("#input-image", {"name": name, "mimeType": "image/png", "buffer": content})

@@ -135,7 +135,7 @@ async def sent(open_page: Open, address: str, bodies: list[list[str]]) -> list[d
 
 
 @pytest.mark.parametrize("package", ["t2i_klein_4b", "i2i_multiangle"])
-async def test_whatever_a_job_ends_as_is_said(open_page: Open, on_disk: dict[str, str], package: str) -> None:
+async def test_every_end_of_a_job_is_shown(open_page: Open, on_disk: dict[str, str], package: str) -> None:
     every = list(jobs(flat=package == "t2i_klein_4b"))
     told = await sent(open_page, on_disk[package], [[json.dumps({"id": "j", **job})] for job in every])
     for job, one in zip(every, told, strict=True):
@@ -145,7 +145,7 @@ async def test_whatever_a_job_ends_as_is_said(open_page: Open, on_disk: dict[str
         assert all(link.startswith("blob:") for link in one["links"]), one
 
 
-async def test_progress_of_every_kind_is_outlived(open_page: Open, on_disk: dict[str, str]) -> None:
+async def test_progress_of_every_kind_is_survived(open_page: Open, on_disk: dict[str, str]) -> None:
     keys = ("percent", "node", "step", "of", "outputs", "files")
     outputs: list[object] = [*STRANGE, *({"step": 1, "of": 2, key: strange} for strange in STRANGE for key in keys)]
     outputs += [{"files": {"close_up": strange}} for strange in STRANGE]
@@ -157,7 +157,7 @@ async def test_progress_of_every_kind_is_outlived(open_page: Open, on_disk: dict
         assert one["said"] == "Cancelled.", (one, str(output)[:300])
 
 
-async def test_what_is_no_answer_is_said(open_page: Open, on_disk: dict[str, str]) -> None:
+async def test_what_is_not_an_answer_is_reported(open_page: Open, on_disk: dict[str, str]) -> None:
     told = await sent(open_page, on_disk["t2i_klein_4b"], [[body] for body in BODIES])
     for body, one in zip(BODIES, told, strict=True):
         assert one["said"] == "Not done.", body[:80]

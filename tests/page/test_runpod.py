@@ -97,7 +97,7 @@ async def test_from_disk_it_sends_to_an_endpoint_that_is_named(open_page: Open, 
         ({"status": "TIMED_OUT"}, ("timeout", "raise the endpoint's time limit")),
     ],
 )  # fmt: skip
-async def test_how_a_job_ended_is_said_with_what_to_do(
+async def test_how_a_job_ended_is_shown_with_what_to_do(
     open_page: Open, on_disk: dict[str, str], job: dict[str, str], said: tuple[str, ...]
 ) -> None:
     page, _ = await send(open_page, on_disk["t2i_klein_4b"], (200, {"id": "j", **job}))
@@ -189,7 +189,7 @@ async def test_a_large_request_goes_by_runsync(open_page: Open, on_disk: dict[st
     assert runpod.seen[0].path == "https://api.runpod.ai/v2/abc/runsync?wait=1000"
 
 
-async def test_a_status_that_does_not_come_is_asked_for_again_and_a_browser_that_may_not_call_is_told(
+async def test_a_status_that_does_not_come_is_asked_for_again_and_a_browser_that_may_not_call_is_reported(
     open_page: Open, on_disk: dict[str, str]
 ) -> None:
     opened = await open_page(on_disk["t2i_klein_4b"])

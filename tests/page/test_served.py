@@ -95,7 +95,7 @@ async def test_a_job_is_cancelled(open_page: Open, served: str) -> None:
     await expect(page.locator("#status")).to_contain_text("Done", timeout=LONG_MS)
 
 
-async def test_what_the_worker_refuses_is_said_at_its_field(open_page: Open, served: str) -> None:
+async def test_what_the_worker_refuses_is_reported_at_its_field(open_page: Open, served: str) -> None:
     page = (await open_page(f"{served}/i2i_klein_9b/")).page
     await page.fill("#input-prompt", "make it blue")
     # Only the worker looks where a URL leads.
@@ -148,7 +148,7 @@ async def test_another_key_is_asked_for_at_its_field(
         await expect(page.locator("#status")).to_contain_text("Done", timeout=LONG_MS)
 
 
-async def test_an_endpoint_that_is_gone_is_said(open_page: Open, packages: dict[str, Path], tmp_path: Path) -> None:
+async def test_an_endpoint_that_is_gone_is_reported(open_page: Open, packages: dict[str, Path], tmp_path: Path) -> None:
     async with server_of([packages["t2i_klein_4b"]], tmp_path / "log") as url:
         opened = await open_page(f"{url}/t2i_klein_4b/")
     await opened.page.click("#send")
@@ -158,7 +158,7 @@ async def test_an_endpoint_that_is_gone_is_said(open_page: Open, packages: dict[
     opened.complaints.clear()
 
 
-async def test_the_calls_that_it_shows_are_taken(
+async def test_the_calls_that_it_shows_are_accepted(
     open_page: Open, served: str, packages: dict[str, Path], tmp_path: Path
 ) -> None:
     page = (await open_page(f"{served}/t2i_klein_4b/")).page

@@ -104,7 +104,7 @@ def test_every_exception_of_the_suite_has_a_reason_and_a_place() -> None:
         assert reason.strip()
 
 
-def test_an_exception_that_no_longer_holds_is_told() -> None:
+def test_an_exception_that_no_longer_holds_is_reported() -> None:
     results = [result("good", Outcome.EQUAL), result("known", Outcome.DIFFERENT)]
     reasons = {
         ("1.43", "good"): "it is right by now",

@@ -76,7 +76,7 @@ def test_it_ends_by_the_signal_that_ended_its_command(number: signal.Signals) ->
     assert done.returncode == -number
 
 
-def test_a_command_that_cannot_be_started_is_said() -> None:
+def test_a_command_that_cannot_be_started_is_reported() -> None:
     done = subprocess.run(tethered(["/nowhere/program"]), capture_output=True, check=False)
     assert done.returncode == 127
     assert done.stderr == b"/nowhere/program cannot be started: No such file or directory\n"
@@ -104,7 +104,7 @@ def test_what_a_command_leaves_behind_ends_with_it(tmp_path: Path, mark: str) ->
     assert [one.command for one in marked(mark) if one.pid != os.getpid()] == []
 
 
-def test_all_of_it_ends_when_it_is_told(tmp_path: Path, mark: str) -> None:
+def test_all_of_it_ends_when_it_is_told_to(tmp_path: Path, mark: str) -> None:
     with subprocess.Popen(tethered(family(tmp_path))) as process:
         ready(tmp_path)
         started = below(process.pid)

@@ -130,7 +130,7 @@ def test_a_label_reads_as_the_title_was(title: str) -> None:
     assert docker_word(line.partition("=")[2]) == one_line(title)
 
 
-def test_what_is_said_stays_as_it_was_said() -> None:
+def test_texts_stay_as_they_were_written() -> None:
     said = 'Costs $5 in "gold" & <more>, 100% \\o/'
     whole = dataclasses.replace(INTERFACES["single-video"], title=said, description=said)
     files = emit(whole, PROMPT, ())

@@ -75,7 +75,7 @@ def test_no_address_of_a_special_ipv6_network_is_public(network: str) -> None:
     ["169.254.169.254", "100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254",
      "fd00:a9fe:a9fe::1", "::ffff:168.63.129.16", "64:ff9b::a83f:8110", "fe80::1%eth0", "", "1", "example.com"],
 )  # fmt: skip
-def test_no_clouds_metadata_and_nothing_that_is_no_address_is_public(address: str) -> None:
+def test_no_clouds_metadata_and_nothing_that_is_not_an_address_is_public(address: str) -> None:
     assert not is_public(address)
 
 

@@ -27,7 +27,7 @@ def failing(load: Load, comfyui: ComfyUI, tmp_path: Path, monkeypatch: pytest.Mo
     return loaded
 
 
-async def test_a_failure_is_told_whole_and_without_secrets(failing: Any, tmp_path: Path) -> None:
+async def test_a_failure_is_reported_whole_and_without_secrets(failing: Any, tmp_path: Path) -> None:
     error = error_of(await failing().handle({"id": "job-1", "input": ASK}))
     (path,) = (tmp_path / "reports").iterdir()
     report = json.loads(path.read_text("utf-8"))
@@ -40,7 +40,7 @@ async def test_a_failure_is_told_whole_and_without_secrets(failing: Any, tmp_pat
     assert "not-to-be-read" not in path.read_text("utf-8")
 
 
-async def test_a_bug_is_told_with_its_traceback(failing: Any, tmp_path: Path) -> None:
+async def test_a_bug_is_reported_with_its_traceback(failing: Any, tmp_path: Path) -> None:
     def broken(*_: object) -> None:
         raise KeyError("what was looked for")
 

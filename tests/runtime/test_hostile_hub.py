@@ -28,7 +28,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_a_file_must_be_is_told_or_refused(way: str) -> None:
+def test_the_expected_size_and_hash_are_read_or_refused(way: str) -> None:
     with answering(WAYS[way]) as url, Hub(timeout_seconds=1.0) as hub:
         if way not in NO_REFUSAL:
             with pytest.raises(ModelUnavailable, match=r"a\.safetensors"):
@@ -38,7 +38,7 @@ def test_what_a_file_must_be_is_told_or_refused(way: str) -> None:
 
 
 @pytest.mark.parametrize("size", ["9" * 5000, "0", "-1", "1e3", "٣", "0x10", "1_0"])
-def test_an_odd_size_is_none(size: str) -> None:
+def test_an_odd_size_is_not_used(size: str) -> None:
     answer = says(f'HTTP/1.1 200 OK\r\nX-Linked-Size: {size}\r\nX-Linked-Etag: W/"none"\r\n\r\n'.encode())
     with answering(answer) as url, Hub(timeout_seconds=1.0) as hub:
         assert hub.expected(f"{url}/a", "a") == ExpectedFile(None, None)
@@ -53,7 +53,7 @@ def test_a_file_that_does_not_end_where_it_should_is_not_followed_for_ever(tmp_p
 
 
 @pytest.mark.parametrize("location", ["http://[::1", "file:///etc/passwd", "http://a b/", "//", "http://\x7f/"])
-def test_a_redirect_to_nowhere_is_a_model_that_cannot_be_had(tmp_path: Path, location: str) -> None:
+def test_a_redirect_to_nowhere_is_a_model_that_is_unavailable(tmp_path: Path, location: str) -> None:
     answer = says(plain(b"", "302 Found", f"Location: {location}"))
     with answering(answer) as url, Hub(timeout_seconds=1.0) as hub:
         with pytest.raises(ModelUnavailable):

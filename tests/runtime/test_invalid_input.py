@@ -83,7 +83,7 @@ async def test_a_bad_value_is_named_with_what_is_allowed(
         (math.nan, "must be an object with the fields of this endpoint, not a number"),
     ],
 )
-async def test_an_input_that_is_no_object_is_refused(
+async def test_an_input_that_is_not_an_object_is_refused(
     handle: Handle, comfyui: ComfyUI, raw: object, message: str
 ) -> None:
     error = error_of(await handle(raw))
@@ -96,7 +96,7 @@ async def test_a_job_without_an_input_is_refused(load: Any, comfyui: ComfyUI) ->
     assert error["code"] == "invalid_input"
 
 
-async def test_all_faults_are_told_together(handle: Handle, comfyui: ComfyUI) -> None:
+async def test_all_faults_are_reported_together(handle: Handle, comfyui: ComfyUI) -> None:
     error = error_of(await handle({"width": 10, "frame_count": 12, "sed": 3}))
     assert [detail["field"] for detail in error["details"]] == ["prompt", "width", "frame_count", "sed"]
     assert comfyui.requests == []

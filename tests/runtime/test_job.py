@@ -135,13 +135,13 @@ async def test_a_job_that_comfyui_forgot_ends(handle: Handle, comfyui: ComfyUI) 
     assert "no longer knows the job" in error["message"]
 
 
-async def test_an_answer_that_is_not_comfyuis_is_said(handle: Handle, comfyui: ComfyUI) -> None:
+async def test_an_answer_that_is_not_comfyuis_is_reported(handle: Handle, comfyui: ComfyUI) -> None:
     comfyui.behave(prompt="502")
     error = error_of(await handle(ASK))
     assert error == {"code": "comfyui_unavailable", "message": "ComfyUI answered HTTP 502."}
 
 
-async def test_a_comfyui_that_does_not_answer_is_said_at_once(handle: Handle) -> None:
+async def test_a_comfyui_that_does_not_answer_is_reported_at_once(handle: Handle) -> None:
     error = error_of(await handle(ASK, COMFYUI_URL="http://127.0.0.1:9"))
     assert error == {"code": "comfyui_unavailable", "message": "ComfyUI does not answer: there is no connection."}
 
@@ -253,7 +253,7 @@ async def test_a_file_under_any_key_is_found(handle: Handle, comfyui: ComfyUI) -
     assert (await handle(ASK))["frame_count"] == 25
 
 
-async def test_a_result_that_runpod_would_not_carry_is_told_with_its_size(handle: Handle, comfyui: ComfyUI) -> None:
+async def test_a_result_that_runpod_would_not_carry_is_reported_with_its_size(handle: Handle, comfyui: ComfyUI) -> None:
     file = video(64, 64, 9)
     comfyui.content = lambda _prompt: file
     error = error_of(await handle(ASK, MAX_INLINE_BYTES=1000))

@@ -85,7 +85,7 @@ async def test_a_comfyui_that_dies_mid_job_fails_the_job_at_once(own: Callable[.
     assert error == {"code": "comfyui_unavailable", "message": "ComfyUI ended while the job ran."}
 
 
-async def test_a_comfyui_that_dies_while_starting_is_said_and_its_last_words_are_logged(
+async def test_a_comfyui_that_dies_while_starting_is_reported_and_its_last_words_are_logged(
     own: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     error = error_of(await own(start="exits").handle(ASK))
@@ -104,7 +104,7 @@ async def test_a_comfyui_that_never_answers_is_given_up_and_ended(
     assert not endpoint._comfyui.process.running
 
 
-async def test_a_comfyui_that_is_not_installed_is_said_without_its_path(own: Callable[..., Any]) -> None:
+async def test_a_comfyui_that_is_not_installed_is_reported_without_its_path(own: Callable[..., Any]) -> None:
     error = error_of(await own(python="/nowhere/python").handle(ASK))
     assert error == {
         "code": "comfyui_unavailable",

@@ -98,14 +98,14 @@ def test_the_token_goes_to_no_other_site(hub: HubStandIn, tmp_path: Path, monkey
     assert files(tmp_path) == [NAME]
 
 
-def test_a_download_that_breaks_off_goes_on_where_it_stopped(hub: HubStandIn, tmp_path: Path) -> None:
+def test_a_download_that_breaks_off_resumes_where_it_stopped(hub: HubStandIn, tmp_path: Path) -> None:
     hub.drop_after = [2 << 20]
     provision(lock(), tmp_path)
     assert hub.downloads() == [None, f"bytes={2 << 20}-"]
     assert (tmp_path / "checkpoints" / NAME).read_bytes() == CONTENT
 
 
-def test_a_moving_download_is_not_given_up_however_often_it_breaks(hub: HubStandIn, tmp_path: Path) -> None:
+def test_a_download_that_advances_is_not_abandoned_however_often_it_breaks(hub: HubStandIn, tmp_path: Path) -> None:
     hub.files[NAME] = content = random.Random(2).randbytes(12 << 20)
     hub.drop_after = [1 << 20] * 11
     provision(lock(), tmp_path)
@@ -125,7 +125,7 @@ def test_a_server_without_ranges_starts_again_from_its_beginning(hub: HubStandIn
     assert (tmp_path / "checkpoints" / NAME).read_bytes() == CONTENT
 
 
-def test_a_server_that_stumbles_is_asked_again(hub: HubStandIn, tmp_path: Path) -> None:
+def test_a_server_that_fails_now_and_then_is_asked_again(hub: HubStandIn, tmp_path: Path) -> None:
     hub.status[NAME] = [503, 429, 500]
     provision(lock(), tmp_path)
     assert files(tmp_path) == [NAME]
@@ -173,7 +173,7 @@ def test_the_wait_for_another_worker_has_an_end(hub: HubStandIn, tmp_path: Path)
 
 
 @pytest.mark.parametrize("known", [entry(), locked()])
-def test_a_file_with_another_hash_is_thrown_away(hub: HubStandIn, tmp_path: Path, known: dict[str, Any]) -> None:
+def test_a_file_with_another_hash_is_deleted(hub: HubStandIn, tmp_path: Path, known: dict[str, Any]) -> None:
     hub.wrong[NAME] = wrong = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
     got, expected = hashlib.sha256(wrong).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
     with pytest.raises(ModelUnavailable, match=f"has the sha256 {got}, expected {expected}; it was deleted"):
@@ -181,7 +181,7 @@ def test_a_file_with_another_hash_is_thrown_away(hub: HubStandIn, tmp_path: Path
     assert files(tmp_path) == []
 
 
-def test_a_file_of_another_size_is_thrown_away(hub: HubStandIn, tmp_path: Path) -> None:
+def test_a_file_of_another_size_is_deleted(hub: HubStandIn, tmp_path: Path) -> None:
     hub.wrong[NAME] = CONTENT + b"more"
     with pytest.raises(ModelUnavailable, match=r"has 3,145,732 bytes, expected 3,145,728"):
         provision(lock(locked()), tmp_path)
@@ -213,7 +213,7 @@ def test_a_broken_file_under_the_final_name_is_replaced(hub: HubStandIn, tmp_pat
     assert target.read_bytes() == CONTENT
 
 
-def test_everything_the_hub_refuses_is_told_before_anything_is_downloaded(hub: HubStandIn, tmp_path: Path) -> None:
+def test_everything_the_hub_refuses_is_reported_before_anything_is_downloaded(hub: HubStandIn, tmp_path: Path) -> None:
     hub.files["gated.safetensors"] = b"x"
     hub.status["gated.safetensors"] = [401]
     with pytest.raises(ModelUnavailable) as caught:
@@ -224,14 +224,14 @@ def test_everything_the_hub_refuses_is_told_before_anything_is_downloaded(hub: H
     assert hub.downloads() == []
 
 
-def test_a_hub_that_cannot_be_reached_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_cannot_be_reached_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("comfy2runpod_runtime.models.hub._FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(ModelUnavailable, match=r"model\.safetensors: 127\.0\.0\.1:9 cannot be reached: ConnectError"):
         provision(lock(), tmp_path)
 
 
-def test_a_disk_that_is_too_small_is_said_before_the_download(
+def test_a_disk_that_is_too_small_is_reported_before_the_download(
     hub: HubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "total used free")
@@ -241,7 +241,7 @@ def test_a_disk_that_is_too_small_is_said_before_the_download(
     assert hub.downloads() == []
 
 
-def test_a_folder_that_cannot_be_written_is_said(hub: HubStandIn, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(hub: HubStandIn, tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file")
     with pytest.raises(ModelUnavailable, match="models cannot be written"):
         provision(lock(), tmp_path / "models")
@@ -310,7 +310,7 @@ def test_a_model_lies_in_a_folder_below_its_model_folder(
     assert (tmp_path / place).read_bytes() == CONTENT
 
 
-def test_comfyui_is_told_of_the_folders_when_all_is_whole(hub: HubStandIn, tmp_path: Path) -> None:
+def test_comfyui_is_told_of_the_folders_when_all_files_are_complete(hub: HubStandIn, tmp_path: Path) -> None:
     told, models = tmp_path / "paths.yaml", tmp_path / "models $HOME"
     entries = (entry(directory="loras/ink"), entry(file=f"SDXL/{NAME}"), entry("gone.safetensors"))
     (tmp_path / "models.lock.json").write_text(json.dumps({"version": 1, "models": entries}))
@@ -428,7 +428,7 @@ def test_a_hash_in_capitals_is_the_same_hash(hub: HubStandIn, tmp_path: Path) ->
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_what_is_no_file_is_not_taken_for_one(
+def test_what_is_not_a_file_is_not_taken_for_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, reason: str
 ) -> None:
     monkeypatch.setattr("comfy2runpod_runtime.models.hub._FIRST_PAUSE_SECONDS", 0.001)
@@ -447,7 +447,7 @@ def test_a_file_that_nobody_knows_anything_of_is_taken_with_a_warning(
     assert "neither its size nor its sha256 is known" in caplog.text
 
 
-def test_a_file_without_end_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_an_end_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("comfy2runpod_runtime.models.hub._MAX_BYTES", 5_000_000)
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     endless = goes_on(head, b"40000\r\n" + bytes(0x40000) + b"\r\n", 0.0)
@@ -474,7 +474,7 @@ def test_the_command_tells_what_is_missing_and_fails(hub: HubStandIn, tmp_path: 
         ),
     ],
 )
-def test_a_broken_lock_is_said(tmp_path: Path, text: str, message: str) -> None:
+def test_a_broken_lock_is_reported(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "models.lock.json").write_text(text)
     with pytest.raises(ModelUnavailable, match=message):
         read_lock(tmp_path / "models.lock.json")

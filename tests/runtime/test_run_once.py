@@ -59,7 +59,7 @@ async def test_a_failed_job_is_an_answer_too(comfyui: ComfyUI, tmp_path: Path) -
         ("endpoint = 5", "the endpoint of handler.py is not an Endpoint of this runtime"),
     ],
 )
-async def test_a_package_that_cannot_be_run_is_said(tmp_path: Path, handler: str | None, message: str) -> None:
+async def test_a_package_that_cannot_be_run_is_reported(tmp_path: Path, handler: str | None, message: str) -> None:
     package = tmp_path / "package"
     package.mkdir()
     if handler is not None:
@@ -85,7 +85,7 @@ async def test_settings_that_do_not_fit_are_all_said(tmp_path: Path, environment
     assert "Traceback" not in errors
 
 
-async def test_an_input_that_is_not_json_is_said(tmp_path: Path) -> None:
+async def test_an_input_that_is_not_json_is_reported(tmp_path: Path) -> None:
     code, errors, _ = await once(tmp_path, "{not json")
     assert code == 1
     assert "Traceback" not in errors

@@ -56,7 +56,7 @@ async def test_a_warm_up_that_fails_keeps_no_worker_from_its_jobs(
     assert "error" not in await endpoint.handle({"id": "1", "input": ASK})
 
 
-async def test_a_file_that_is_not_there_is_said(
+async def test_a_file_that_is_not_there_is_reported(
     load: Load, comfyui: ComfyUI, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await load(COMFYUI_URL=comfyui.url, WARMUP=tmp_path / "absent.json").check_fitness()

@@ -51,7 +51,7 @@ def test_the_manifest_says_what_was_written(package: Path) -> None:
     assert tree(package.parent / "again") == tree(package)
 
 
-def test_what_is_ours_is_replaced_and_what_is_not_stays(package: Path) -> None:
+def test_files_of_an_earlier_run_are_replaced_and_others_stay(package: Path) -> None:
     mine = put_users_things(package)
     before = tree(package, inodes=True)
     written = write_package(NEW, package)
@@ -99,7 +99,7 @@ def test_a_users_file_where_a_new_one_goes_is_not_lost(package: Path) -> None:
     assert write_package(NEW, package, force=True).overwritten == ("docs/more/c.md",)
 
 
-def test_a_changed_file_that_is_made_no_longer_stays_and_is_told(package: Path) -> None:
+def test_a_changed_file_that_is_made_no_longer_stays_and_is_reported(package: Path) -> None:
     (package / "gone" / "only.txt").write_text("mine now")
     assert write_package(NEW, package).kept == ("gone/only.txt",)
     assert (package / "gone" / "only.txt").read_text() == "mine now"
@@ -109,7 +109,7 @@ def test_a_changed_file_that_is_made_no_longer_stays_and_is_told(package: Path) 
 
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("what", ["file", "link", "dangling", "pipe"])
-def test_what_is_no_folder_is_never_replaced(tmp_path: Path, what: str, force: bool) -> None:
+def test_what_is_not_a_folder_is_never_replaced(tmp_path: Path, what: str, force: bool) -> None:
     place = tmp_path / "demo"
     (tmp_path / "other").mkdir()
     match what:
@@ -239,7 +239,7 @@ def test_a_file_system_without_further_names_will_do(package: Path, monkeypatch:
     assert names(package.parent) == ["demo"]
 
 
-def test_what_is_saved_in_the_midst_is_not_lost(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_saved_during_the_write_is_not_lost(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_users_things(package)
     real = exchange._exchange
 
@@ -259,7 +259,7 @@ def test_what_is_saved_in_the_midst_is_not_lost(package: Path, monkeypatch: pyte
     assert (package / "handler.py.1.saved").read_text() == "edited just now"
 
 
-def test_an_error_in_the_midst_leaves_all_as_it_was(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_halfway_leaves_all_as_it_was(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_users_things(package)
     before = tree(package.parent, inodes=True)
 
@@ -292,7 +292,7 @@ def test_an_interrupt_at_the_exchange_leaves_old_or_new(
     assert names(package.parent) == ["demo"]
 
 
-def test_what_cannot_be_cleared_away_is_told_and_cleared_by_the_next_run(
+def test_what_cannot_be_cleared_away_is_reported_and_cleared_by_the_next_run(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_users_things(package)
@@ -363,7 +363,7 @@ def _read(folder: int, name: str) -> str:
         return file.read()
 
 
-def test_what_only_looks_like_ours_is_let_alone(package: Path) -> None:
+def test_what_only_looks_like_ours_is_left_alone(package: Path) -> None:
     theirs = package.parent / ".comfy2runpod-0123456789abcdef"
     theirs.mkdir()
     (theirs / "thesis.txt").write_text("years")

@@ -193,7 +193,7 @@ def test_files_of_other_owners_stay_with_them(nobody: Nobody, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("what", ["folder", "pipe", "dangling", "loop", "/dev/null", "/dev/full"])
-def test_a_single_file_is_not_written_to_what_is_none(tmp_path: Path, what: str) -> None:
+def test_a_single_file_is_not_written_to_what_is_not_a_file(tmp_path: Path, what: str) -> None:
     place = tmp_path / "there"
     match what:
         case "folder":
