@@ -18,7 +18,7 @@ _ROOT = Path(__file__).parents[1]
 
 
 class ForkServer:
-    """Such a process, from the context's start to its end."""
+    """Such a process, for as long as the context is open."""
 
     def __enter__(self) -> Self:
         pipe = subprocess.PIPE

@@ -52,7 +52,7 @@ class Place:
         return comfy2runpod(*self.arguments(*more))
 
     def start(self, *more: str, largest_file: int | None = None, **settings: Any) -> subprocess.Popen[str]:
-        """As a process of its own; `largest_file`, in bytes, stands for a disk with little room."""
+        """As a process of its own; `largest_file`, in bytes, simulates a disk with little room."""
         command = [sys.executable, "-m", "comfy2runpod", *self.arguments(*more)]
         if largest_file is not None:
             command = with_largest_file(largest_file, command)

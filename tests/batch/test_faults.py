@@ -139,7 +139,7 @@ def test_429_slows_down_and_nothing_is_sent_twice(place: Place, server: RunPodQu
     assert set(server.queued.values()) == {1}
     # All three were on their way together; the next waits half a second, or as long as it is asked.
     assert asked[4] - asked[0] > (0.9 if headers else 0.45)
-    # Refused ones are as they were: nobody has to wonder.
+    # Refused ones are unchanged: it is certain that they were not queued.
     assert {event for events in place.events().values() for event in events} == {"sending", "unsent", "sent", "done"}
 
 
@@ -335,7 +335,7 @@ def test_a_journal_that_was_cut_anywhere_is_resumed(place: Place, server: RunPod
     whole = path.read_bytes()
     for size in range(0, len(whole), 31):
         path.write_bytes(whole[:size])
-        # Without a head it is no batch's, and what lies there nobody's.
+        # Without a header it is not the journal of a batch, and the files there are not its results.
         began = whole[:size].count(b"\n") > 0
         done = place.run("--retry-failed", "--resend-uncertain")
         assert done.returncode == (0 if began else 1), (size, done.stderr)

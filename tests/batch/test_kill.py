@@ -1,4 +1,4 @@
-"""A batch as a process of its own: it is killed, interrupted, put on a full disk, and goes on."""
+"""A batch as a process of its own: it is killed, interrupted, put on a full disk, and resumed."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def typescript(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeScript]
 def check(
     output: dict[str, Any], early: list[dict[str, Any]], folder: Path, swift: Swift, bucket: str, hooks: RunPodQueue
 ) -> None:
-    """The files lie in the job's bucket, were told of and fetched one by one, and the webhook got the job."""
+    """The files are in the job's bucket, were reported and downloaded one by one, and the webhook got the job."""
     keys = [f"comfy2runpod/{output['prompt_id']}/{name}.png" for name in sorted(OUTPUTS)]
     assert sorted(swift.keys(bucket)) == keys
     counts = [len(files) for files in early]

@@ -1,4 +1,4 @@
-"""How commands end: by Ctrl-C at any moment, with a full disk behind their output, with nobody who reads it."""
+"""How commands end: by Ctrl-C at any moment, with a full disk behind their output, without a reader."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def test_an_answer_beside_graphs_is_no_graph(tmp_path: Path) -> None:
     assert comfy2runpod("run", PACKAGE, "--input", SMALL, "-o", "graphs", cwd=tmp_path).returncode == 0
     assert (graphs / "response.json").exists()
     assert comfy2runpod("check", "graphs", cwd=tmp_path).returncode == 0
-    # What somebody wrote in its place is read.
+    # A file that a user wrote in its place is read.
     (graphs / "response.json").write_text("{}")
     assert comfy2runpod("check", "graphs", cwd=tmp_path).returncode == 1
 

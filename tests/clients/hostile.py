@@ -1,4 +1,4 @@
-"""The table of hostile answers: what an endpoint, or somebody in its place, may send, and what a client makes of it.
+"""The table of hostile answers: what an endpoint, or another server in its place, may send, and how a client reacts.
 
 One table for both languages. An act is what the server does with a connection; a case says at which place of the flow
 it is done, and which errors are right. Kinds are crossed with places, so that a new kind is tried everywhere.

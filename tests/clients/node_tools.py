@@ -47,7 +47,7 @@ class TypeScript:
         folder = GENERATED / package if isinstance(package, str) else package
         plan |= {"client": str(self.build(folder)), "do": do, "url": url}
         if self._driver is None:
-            # What nobody handles ends the process, and so the test.
+            # An unhandled error ends the process, and so the test.
             command = [self.tools.node, "--unhandled-rejections=strict", str(HERE / "typescript" / "driver.mjs")]
             self._driver = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True)
         assert self._driver.stdin is not None

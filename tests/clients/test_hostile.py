@@ -34,7 +34,7 @@ def here() -> Iterator[RawServer]:
 
 @pytest.fixture(scope="module")
 def other() -> Iterator[RawServer]:
-    """Another host: nobody has business there."""
+    """Another host, which no request may reach."""
     with raw_server() as server:
         yield server
 

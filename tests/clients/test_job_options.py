@@ -1,4 +1,4 @@
-"""What the generated clients say of a job beside its input, and what becomes of it."""
+"""The options that the generated clients send beside a job's input, and their effect."""
 
 from __future__ import annotations
 

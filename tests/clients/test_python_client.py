@@ -156,6 +156,6 @@ def test_answers_that_no_good_endpoint_gives(
             with pytest.raises(package.CallError) as failed:
                 call()
             assert type(failed.value).__name__ == expected
-    # What may have been queued is not sent again; a job that nobody waits for any more is stopped.
+    # What may have been queued is not sent again; a job whose caller has stopped waiting is cancelled.
     assert server.count("run") == runs
     assert bool(server.count("cancel")) is (expected in ("ResultGone", "CallTimeout"))

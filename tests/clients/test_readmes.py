@@ -109,7 +109,7 @@ def test_the_python_client_is_installed_as_its_readme_says(tmp_path: Path) -> No
     copy = tmp_path / "copy"
     shutil.copytree(GENERATED / "t2v_ltx2" / "clients" / "python", copy)
     (block,) = blocks(copy / "README.md", "sh")
-    # As the block has it, but from what is here: no index is asked, and nobody's environment is changed.
+    # As in the block, but from local files: no index is queried, and no other environment is changed.
     here = {"PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "false", "PIP_TARGET": str(tmp_path / "installed")}
     bin_folder = str(Path(sys.executable).parent)
     environment = {**os.environ, **here, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
@@ -128,7 +128,7 @@ def test_the_typescript_client_is_packed_as_its_readme_says(typescript: TypeScri
     shutil.copytree(built, copy, symlinks=True, ignore=shutil.ignore_patterns("dist"))
     (block,) = blocks(copy / "README.md", "sh")
     install, pack = block.splitlines()
-    # What it brings is here already, as a link.
+    # What it would install is here already, as a link.
     assert install == "npm install"
     cache = {"npm_config_cache": str(tmp_path / "cache"), "npm_config_offline": "true"}
     done = subprocess.run(

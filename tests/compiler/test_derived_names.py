@@ -1,4 +1,4 @@
-"""Names that nobody wrote in a note: made of labels and titles, they are always ones that may be."""
+"""Names that are derived from labels and titles, without a note: they are always valid."""
 
 from __future__ import annotations
 

@@ -365,7 +365,7 @@ def test_whatever_the_values_every_fault_names_a_node_of_the_prompt(class_type: 
     ids=["beyond a double", "beyond what Python reads", "nothing", "one"],
 )
 def test_a_ratio_of_many_digits_is_judged_as_python_divides(ratio: str, why: str | None) -> None:
-    """No server was asked: its check divides Python's integers, which says what becomes of these."""
+    """No server was asked: its check divides Python's integers, which gives the expected result."""
     inputs: JsonObject = {"prompt": "x", "prompt_upsampling": False, "seed": 0, "raw": False, "aspect_ratio": ratio}
     image = node("FluxProUltraImageNode", **inputs)
     prompt: JsonObject = {"1": image, "2": node("SaveImage", images=["1", 0], filename_prefix="x")}

@@ -29,7 +29,7 @@ def test_the_worker_has_one_exception_for_each_fault_and_no_other() -> None:
         if worker_errors.JobFailed in kind.__bases__
     }
     assert {name: kind.fault for name, kind in kinds.items()} == {fault.value.name: fault for fault in Fault}
-    # Each says its own: none has its base's by chance.
+    # Each class declares its own fault, and inherits none.
     assert all("fault" in vars(kind) for kind in kinds.values())
 
 

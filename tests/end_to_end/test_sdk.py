@@ -86,7 +86,7 @@ def worker(queue: RunPodQueue, simulator: Simulator, folder: Path) -> Iterator[s
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends a worker and what it started: the SDK pings from a process of its own, which outlives a killed parent."""
+    """Ends a worker and its children: the SDK pings from a process that continues after its parent was killed."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""A worker process under test: somebody's handler in the real `runpod` loop, with a probe that tells what it holds.
+"""A worker process under test: any handler in the real `runpod` loop, with a probe that reports its resources.
 
     python drive.py ours PACKAGE
     python drive.py worker-comfyui CHECKOUT      (and what its start.sh does: ComfyUI started, its pid in a file)
@@ -40,7 +40,7 @@ def probe(_signal: int, _frame: object) -> None:
 
 
 def note_starts(file: Path) -> None:
-    """Has every handler note when it is called: the SDK waits up to 0.1 s before, and that is nobody's doing."""
+    """Has every handler note when it is called: the SDK waits up to 0.1 s before, which is not the handler's time."""
     import runpod  # noqa: PLC0415 - it reads the environment at import
 
     start = runpod.serverless.start

@@ -149,7 +149,7 @@ def main() -> int:
     if options.atheris:
         import atheris  # noqa: PLC0415 - no dependency
 
-        # Before the handler brings it: what is imported already is not looked into.
+        # Before the handler imports it: modules that are imported already are not instrumented.
         with atheris.instrument_imports(include=["comfy2runpod_runtime"]):
             importlib.import_module("comfy2runpod_runtime.endpoint")
     began = time.monotonic()

@@ -176,7 +176,7 @@ class Session:
 
     async def close(self) -> None:
         if self.process is not None:
-            # It and what it started: the SDK's pings come from a process that outlives a killed parent.
+            # It and its children: the SDK pings from a process that continues after its parent was killed.
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             await self.process.wait()

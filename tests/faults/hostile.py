@@ -91,7 +91,7 @@ def video_package(folder: Path) -> Path:
 
 
 async def send(session: Session, sent: Sent, number: int, wall_seconds: float) -> Told:
-    """One job, to its end."""
+    """Runs one job until it has ended."""
     name = f"{number}-{'good' if sent.good else 'bad'}"
     text = base64.b64encode(sent.data).decode()
     more = {"prompt": "a cat", "seed": number} if sent.field == "image" else {}

@@ -23,7 +23,7 @@ BLURS = 40
 LONG = {"outputs": ["worked"], "height": 256}
 # One blur takes minutes, and nothing is heard before its end.
 STUCK = {"outputs": ["worked"], "height": 16384, "count": 16}
-# Python's own matching holds the interpreter: the server answers nobody.
+# Python's `re` keeps the interpreter's lock: the server answers no request.
 DEAF = {"outputs": ["worked"], "text": "a" * WIDTH + "b", "pattern": "(a|aa)+$"}
 ALL_WELL: Mapping[str, Any] = {"outputs": ["plain", "copied", "worked"]}
 # What a worker is tried with before and after: over in a moment.

@@ -78,7 +78,7 @@ def _websocket(name: str, what: str, how: str, seconds: float = WELL.seconds) ->
 
 
 FAULTS = (
-    # The websocket is a hint: whatever becomes of it, the job succeeds.
+    # The websocket only gives hints: whatever happens to it, the job succeeds.
     _websocket("refused", "The websocket is refused (403).", "refused"),
     _websocket("mute", "The websocket's handshake is never answered.", "mute"),
     _websocket("silent", "The websocket opens, and no event ever comes.", "silent"),

@@ -47,7 +47,7 @@ def python(version: str) -> str | None:
 
 
 def environment(home: Path, *folders: Path, **more: str) -> dict[str, str]:
-    """What a stranger's shell has: a home that is empty, a PATH, and the way to the package index."""
+    """A new user's shell: an empty home, a PATH, and access to the package index."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
     path = os.pathsep.join([*map(str, folders), "/usr/local/bin", "/usr/bin", "/bin"])
     return {**kept, "HOME": str(home), "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **more}

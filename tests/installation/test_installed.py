@@ -1,4 +1,4 @@
-"""Installed as a stranger installs it, every command works, from anywhere.
+"""Installed as a user installs it, every command works, from any folder.
 
 A slice runs with all tests: this Python, pip, the wheel. `make install-test` runs every way of installing under every
 Python that is here.

@@ -1,4 +1,4 @@
-"""The wheel that every package brings: right as a wheel, the same wherever it is made, and of the runtime alone."""
+"""The wheel in every package: valid as a wheel, the same wherever it is built, and with the runtime alone."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def killed_again_and_again(
     look: Callable[[], Tree],
     clean: Callable[[], bool],
 ) -> None:
-    """Writes one of two things over the other; each is killed, looked at, and run to its end."""
+    """Replaces one of two contents by the other; each run is killed, checked, and then completed."""
     whole: dict[str, Tree] = {}
     for which in ("one", "two", "one"):
         command.run(*run(which))

@@ -1,4 +1,4 @@
-"""Callers that mean harm, or are broken: raw sockets to the local server, which goes on, and whose log is quiet."""
+"""Hostile and broken callers: raw sockets to the local server, which keeps serving, with a quiet log."""
 
 from __future__ import annotations
 

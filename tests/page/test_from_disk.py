@@ -393,7 +393,7 @@ async def test_nothing_that_the_graph_says_becomes_markup(open_page: Open, on_di
         await page.fill("#input-steps", "99")
         await page.click("#send")
         assert "<img src=x onerror=window.hit=2>" in await page.title()
-        # Where a title stands for people: the heading, a label, an output's box.
+        # Where people read a title: the heading, a label, an output's box.
         for place in ("h1", "label[for=input-style] span", "label.check span >> nth=0"):
             text = await page.locator(place).first.text_content()
             assert "</script><script>window.hit=1</script><img src=x onerror=window.hit=2>" in text, place

@@ -1,4 +1,4 @@
-"""Kill -9 of `serve`, `run`, `batch` and of a worker with a ComfyUI of its own: nothing of theirs goes on.
+"""Kill -9 of `serve`, `run`, `batch` and of a worker with a ComfyUI of its own: none of their processes continues.
 
 All of it is real but for ComfyUI, whose stand-in starts a process that wants to be let alone.
 """
@@ -81,13 +81,13 @@ def test_serve(tmp_path: Path, environment: dict[str, str], number: signal.Signa
         process.send_signal(number)
         process.wait(60)
         assert left_of(started) == []
-    # The SDK's loop asks again at once, and tells each time that nobody answers.
+    # The SDK's loop asks again at once, and logs each time that there is no answer.
     assert (tmp_path / "command.log").read_text().count("Failed to get job") <= 1
 
 
 @pytest.mark.parametrize("number", ENDS)
 def test_run(tmp_path: Path, environment: dict[str, str], number: signal.Signals) -> None:
-    # A ComfyUI that takes the prompt and never answers: the run goes on until it is ended.
+    # A ComfyUI that takes the prompt and never answers: the run continues until it is ended.
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         arguments = ("run", str(PACKAGE), "--input", json.dumps(JOB), "-o", str(tmp_path / "out"), "--comfyui", url)

@@ -1,4 +1,4 @@
-"""Folders for the time being: those of killed processes go with the next one, and nobody else's."""
+"""Temporary folders: those of killed processes are removed with the next one, and no others."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from .comfyui_that_starts_others import STUBBORN
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to whom we say")
 
-# Starts two: a child, and one that is nobody's child any more, in a session of its own. Then it waits, deaf to SIGTERM.
+# Starts two: a child, and a daemon without a parent in a session of its own. Then it waits, and ignores SIGTERM.
 FAMILY = f"""
 import os, signal, subprocess, sys, time
 subprocess.Popen([sys.executable, "-c", {STUBBORN!r}])
@@ -99,7 +99,7 @@ def test_a_signal_is_handed_on(number: signal.Signals, tmp_path: Path) -> None:
 def test_what_a_command_leaves_behind_ends_with_it(tmp_path: Path, mark: str) -> None:
     program = FAMILY.rpartition("exec")[0]
     command = tethered([sys.executable, "-c", program, str(tmp_path / "ready")])
-    # Its output is read to the end: nobody keeps it open.
+    # Its output is read completely: no process keeps it open.
     assert subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=False).returncode == 0
     assert [one.command for one in marked(mark) if one.pid != os.getpid()] == []
 

@@ -63,7 +63,7 @@ class Wire:
 
 @dataclass
 class Panel:
-    """An input that a subgraph shows; `widget` is the slot of the inner widget that it stands for."""
+    """An input that a subgraph shows; `widget` is the slot of the inner widget that it shows."""
 
     slot: Slot
     value: Any = None

@@ -193,7 +193,7 @@ def _same_ids(rng: random.Random, places: list[tuple[Any, Any]]) -> None:
 
 
 def _relink(rng: random.Random, places: list[tuple[Any, Any]]) -> None:
-    """An input that is linked to what another one is, or a link that starts elsewhere: cycles come of it."""
+    """An input with another one's link, or a link that starts elsewhere; this can make cycles."""
     key = rng.choice(["link", "origin_id", "target_id", "origin_slot", "target_slot", "mode", "type"])
     same = [(c, k) for c, k in places if k == key]
     if same:

@@ -222,7 +222,7 @@ class Reference:
         return sorted_well or place.outer.outer is None or order.index(place.key) < order.index(place.outer.key)
 
     def _promoted(self, place: Place, index: int) -> tuple[Place, Graph, int] | None:
-        """The widget that a subgraph's input stands for: the first that it is linked to."""
+        """The widget of a subgraph's input: the first that it is linked to."""
         for link_id in place.canvas["inputs"][index]["linkIds"]:
             link = place.link(link_id)
             target = place.node(link["target_id"])

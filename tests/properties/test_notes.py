@@ -1,4 +1,4 @@
-"""Any note: fields, numbers and YAML that nobody meant well: a package comes of it, or a refusal."""
+"""Any note, with hostile fields, numbers and YAML: it gives a package or a refusal."""
 
 from __future__ import annotations
 

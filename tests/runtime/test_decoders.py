@@ -101,7 +101,7 @@ async def test_one_that_was_killed_when_it_was_ready_is_no_images_fault(number: 
     (waiting,) = [one for one in below(os.getpid()) if "decoder_process.py" in one.command]
     spare = decoders._spare
     assert spare is not None
-    # It has said that it is ready, which nobody has read.
+    # It has reported that it is ready, and the report was not read.
     assert select.select([spare._stdout], [], [], 60)[0]
     os.kill(waiting.pid, number)
     assert isinstance((await decoders.decode(image(), LIMITS, 20)).written, bytes)

@@ -68,5 +68,5 @@ def test_a_head_that_does_not_come_is_not_waited_for_for_ever(tmp_path: Path, wa
     with answering(WAYS[way]) as url, Hub(timeout_seconds=0.5) as hub:
         with pytest.raises(ModelUnavailable, match="could not be downloaded completely"):
             hub.download(f"{url}/a", "a", tmp_path / "a.part", size=10)
-        # Two tries of half a second; the server goes on as long as it is asked.
+        # Two attempts of half a second; the server sends for as long as it is connected.
         assert time.monotonic() - began < HANG_SECONDS

@@ -1,4 +1,4 @@
-"""A job before the first job; and what becomes of a second job while one has the GPU."""
+"""A warm-up job before the first job; and a second job while another uses the GPU."""
 
 from __future__ import annotations
 

@@ -399,7 +399,7 @@ class ComfyUI:
             case "hangs":
                 await asyncio.sleep(3600)
             case "stuck":
-                # A node in native code: an interrupt sets a flag that nobody looks at.
+                # A node in native code: an interrupt sets a flag that is not checked.
                 while not self._stopping:
                     with contextlib.suppress(asyncio.CancelledError):
                         await asyncio.sleep(3600)

@@ -34,12 +34,12 @@ def serving(app: web.Application) -> Iterator[str]:
 
     async def end() -> None:
         await runner.cleanup()
-        # An answer that nobody waits for any more is still on its way.
+        # An answer whose client is gone is still being sent.
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        # And so are the bytes of one that was not read to its end.
+        # So are the bytes of one that was not read completely.
         for transport in transports:
             transport.abort()
         # A connection that was just being taken is closed some turns of the loop later.
@@ -58,7 +58,7 @@ def serving(app: web.Application) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """A port of loopback on which no process listens."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
