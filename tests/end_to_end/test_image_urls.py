@@ -1,4 +1,4 @@
-"""Images by URL: fetched from a real https server on loopback, which takes the place of a public one where a test says so."""
+"""Images by URL: fetched from a real https server on loopback, in place of a public one where a test says so."""
 
 from __future__ import annotations
 

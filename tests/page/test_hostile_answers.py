@@ -92,7 +92,7 @@ HURRY = """() => {
   const { setTimeout } = window;
   window.setTimeout = (call, milliseconds) => setTimeout(call, milliseconds > 5000 ? milliseconds / 30 : 0);
 }"""
-# Sends once for each list of bodies, which `fetch` returns one after the other: the messages, and the resulting elements.
+# Sends once for each list of bodies, which `fetch` returns in order: the messages, and the resulting elements.
 # Within the page, because a thousand answers by way of a browser's network take minutes.
 SEND_ALL = """async (all) => {
   const at = (id) => document.getElementById(id);

@@ -1238,7 +1238,7 @@ function fileControl(field, rules, changed) {
     held = {};
     preview.clear();
   };
-  const look2 = async (chosen) => {
+  const look = async (chosen) => {
     const address = URL.createObjectURL(chosen);
     const found = await faultOr(async () => {
       const bytes = await read(chosen, maxBytes);
@@ -1254,7 +1254,7 @@ function fileControl(field, rules, changed) {
     drop();
     latest = chosen;
     if (chosen !== void 0) url.value = "";
-    reading = chosen === void 0 ? Promise.resolve() : look2(chosen);
+    reading = chosen === void 0 ? Promise.resolve() : look(chosen);
     void reading.then(changed);
   };
   const reset = () => {
@@ -1319,9 +1319,9 @@ var Preview = class {
     this.node.hidden = true;
   }
 };
-async function faultOr(look2) {
+async function faultOr(look) {
   try {
-    return await look2();
+    return await look();
   } catch (error) {
     return { fault: error instanceof FileFault ? error.message : "cannot be read: choose the file again" };
   }

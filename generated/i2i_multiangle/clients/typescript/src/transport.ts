@@ -4,12 +4,13 @@ import { apiKeyOf, endpointUrl } from "./addresses.js";
 import { type Schema, checkInput } from "./checks.js";
 import { CallError, InputRefused, JobFailed, isRecord } from "./errors.js";
 import * as flow from "./flow.js";
-import { OPTIONS, type Options, type Progress, type Update } from "./flow.js";
+import type { Progress, Update } from "./flow.js";
 import { type Address, type Fetch, now, portOf } from "./http.js";
 import type { JobOptions } from "./job_options.js";
 import { parse } from "./json.js";
-import { type MediaFile, type Medium, type OutputSpec, type Sink, bring, inMemory, mediaIn } from "./media.js";
+import { type MediaFile, type Medium, type OutputSpec, type Sink, download, inMemory, mediaIn } from "./media.js";
 import { encoded } from "./file_fields.js";
+import { OPTIONS, type Options } from "./options.js";
 
 // How long an interrupted call waits until its job is cancelled. The request continues after that.
 const STOP_SECONDS = 5;
@@ -111,7 +112,7 @@ export class EndpointClient<Input extends object, Output extends object, Files e
 
   /** Returns the state of a job, as RunPod's /status reports it. */
   async status(jobId: string, call: Pick<CallOptions, "signal"> = {}): Promise<Readonly<Record<string, unknown>>> {
-    return flow.look(portOf(this.#address, call.signal), jobId, this.options);
+    return flow.getStatus(portOf(this.#address, call.signal), jobId, this.options);
   }
 
   /** Cancels a job. */
@@ -132,18 +133,18 @@ export class EndpointClient<Input extends object, Output extends object, Files e
   async media(output: Output | Files, call: Pick<CallOptions, "signal"> = {}): Promise<MediaFile[]> {
     const files: MediaFile[] = [];
     for (const medium of this.files(output)) {
-      files.push({ ...medium, bytes: await this.bring(medium, inMemory, call) });
+      files.push({ ...medium, bytes: await this.download(medium, inMemory, call) });
     }
     return files;
   }
 
   /** Writes one file to a sink, checked as `media` does. */
-  async bring<T>(
+  async download<T>(
     medium: Medium,
     open: () => Promise<Sink<T>> | Sink<T>,
     call: Pick<CallOptions, "signal"> = {},
   ): Promise<T> {
-    return bring(medium, open, this.#address.fetch, this.options, call.signal);
+    return download(medium, open, this.#address.fetch, this.options, call.signal);
   }
 
   async #submit(request: Input, deadline: number, { signal, job }: SubmitOptions): Promise<string> {

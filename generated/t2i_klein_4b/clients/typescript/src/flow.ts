@@ -1,103 +1,17 @@
-/**
- * The protocol of a call. A `Port` sends the requests and waits; the rules for retries and waiting are here.
- *
- * Retried are GET and /cancel after a failed connection, HTTP 5xx or 429. /run is not idempotent: it is retried only if
- * surely nothing was queued, because no connection was made, or RunPod answered 429 with Retry-After.
- */
+/** The protocol of a call: how a job is queued, and polled until it has ended. */
 
 import { jobIdIn, jobPath } from "./addresses.js";
-import { FAILED_STATUSES, RUN_BYTES } from "./contract.js";
-import {
-  CallError,
-  CallTimeout,
-  EndpointNotFound,
-  InputRefused,
-  RateLimited,
-  ResultGone,
-  SubmissionUnknown,
-  Unauthorized,
-  UnexpectedAnswer,
-  Unreachable,
-  failure,
-  isRecord,
-} from "./errors.js";
+import { FAILED_STATUSES } from "./contract.js";
+import { CallError, CallTimeout, InputRefused, ResultGone, UnexpectedAnswer, failure, isRecord } from "./errors.js";
+import { type Job, type Port, between, exchange } from "./exchange.js";
 import { now } from "./http.js";
-import { type JobOptions, besideInput, withoutSecrets } from "./job_options.js";
-import { parse, stringify } from "./json.js";
+import { type JobOptions, besideInput } from "./job_options.js";
+import { stringify } from "./json.js";
+import type { Options } from "./options.js";
 import { count, plain } from "./text.js";
 
 // How often a job that is unknown, or completed without a result, is polled again: the queue is eventually consistent.
 const EXTRA_POLLS = 3;
-
-/** A client's time and size limits. Times are in seconds, sizes in bytes. */
-export interface Options {
-  /**
-   * For one HTTP request, from connecting to the last byte; plus one second for every 64 KiB that is sent or received. So
-   * slow connections are tolerated, and a server that sends a byte at a time is not. Default: 60.
-   */
-  readonly requestSeconds: number;
-  /** For a whole call: queueing, waiting and running. Default: 1800. */
-  readonly callSeconds: number;
-  /**
-   * The first and the longest interval between two polls; in between, a tenth of the time since the job was sent.
-   * Default: 0.5 and 10.
-   */
-  readonly pollSeconds: readonly [first: number, longest: number];
-  /** How often a request is retried if that is safe (default: 4), and the longest pause before a retry (30). */
-  readonly retries: number;
-  readonly retrySeconds: number;
-  /** RunPod's limit for a request to /run. Default: 10,000,000. */
-  readonly maxRequestBytes: number;
-  /** Of an answer, decompressed. RunPod's are at most 20 MB. Default: 32,000,000. */
-  readonly maxAnswerBytes: number;
-  /** The largest file to download. Default: 2,000,000,000. */
-  readonly maxDownloadBytes: number;
-  /** Whether to check an input against the package's schema before sending it. Default: true. */
-  readonly checkInput: boolean;
-}
-
-export const OPTIONS: Options = {
-  requestSeconds: 60,
-  callSeconds: 1800,
-  pollSeconds: [0.5, 10],
-  retries: 4,
-  retrySeconds: 30,
-  maxRequestBytes: RUN_BYTES,
-  maxAnswerBytes: 32_000_000,
-  maxDownloadBytes: 2_000_000_000,
-  checkInput: true,
-};
-
-/** A request to the endpoint; `seconds` as Options.requestSeconds, `most` limits the whole request. */
-export interface Send {
-  readonly method: "GET" | "POST";
-  readonly path: string;
-  /** Whether it queues a job, whose id is lost without the answer. */
-  readonly queues: boolean;
-  readonly body?: Uint8Array<ArrayBuffer>;
-  readonly seconds: number;
-  readonly most: number;
-  readonly maxBytes: number;
-  /** The options that are sent beside the input. */
-  readonly job?: JobOptions | undefined;
-}
-
-/** A request without its time limits, which are set for each attempt. */
-type Asked = Omit<Send, "seconds" | "most" | "maxBytes">;
-
-/**
- * An answer, whose body is null if it is too long; or whether a request without an answer may have been sent. Of an error
- * answer, only the beginning of the body is kept.
- */
-export type Reply =
-  | { readonly status: number; readonly body: Uint8Array | null; readonly retryAfter: string | null }
-  | { readonly status: 0; readonly broken: "nothing_sent" | "perhaps_sent"; readonly reason: string };
-
-/** Sends requests and waits. Rejects only if the caller aborts. */
-export interface Port {
-  send(request: Send): Promise<Reply>;
-  wait(seconds: number): Promise<void>;
-}
 
 /** The progress of a job. All fields but `state` and `jobId` are set only if the worker reports them. */
 export interface Progress<Files> {
@@ -124,9 +38,6 @@ export interface Result<Output> {
 
 /** The updates of a job: its progress, and at the end its result. */
 export type Update<Output, Files> = Progress<Files> | Result<Output>;
-
-/** A job, as RunPod's answers describe it. */
-export type Job = Readonly<Record<string, unknown>>;
 
 /** The state of a job at a poll, and what is inconsistent in it; the next poll may correct that. */
 export interface Poll {
@@ -170,7 +81,7 @@ export async function cancel(port: Port, jobId: string, options: Options, deadli
 }
 
 /** Returns the state of a job, as /status reports it. */
-export async function look(port: Port, jobId: string, options: Options, deadline = Infinity): Promise<Job> {
+export async function getStatus(port: Port, jobId: string, options: Options, deadline = Infinity): Promise<Job> {
   return exchange(port, { method: "GET", path: jobPath("status", jobId), queues: false }, options, jobId, deadline);
 }
 
@@ -251,7 +162,7 @@ async function poll(
   deadline: number,
 ): Promise<Poll> {
   try {
-    return checkedState(await look(port, jobId, options, deadline), keys, jobId);
+    return checkedState(await getStatus(port, jobId, options, deadline), keys, jobId);
   } catch (error) {
     if (!(error instanceof ResultGone)) throw error;
     return { job: {}, problem: error };
@@ -270,104 +181,6 @@ function checkedState(job: Job, keys: readonly string[], jobId: string): Poll {
 
 function stateText(status: unknown): string {
   return typeof status === "string" ? plain(status, 40) : "unknown";
-}
-
-/** Sends a request, and retries it if that is safe. */
-async function exchange(
-  port: Port,
-  request: Asked,
-  options: Options,
-  jobId: string | undefined,
-  deadline: number,
-): Promise<Job> {
-  for (let retries = 0; ; retries += 1) {
-    // The last poll gets a second even if no time is left.
-    const most = Math.max(deadline - now(), 1);
-    const seconds = Math.min(options.requestSeconds, most);
-    const reply = await port.send({ ...request, seconds, most, maxBytes: options.maxAnswerBytes });
-    if (reply.status >= 200 && reply.status < 300 && "body" in reply) return object(reply.body, request, jobId, options);
-    const error = refusal(reply, request, jobId);
-    const pause = isRetryable(reply, request) ? retryPause(reply, retries, options) : undefined;
-    if (pause === undefined) throw error;
-    if (now() + pause > deadline) {
-      throw new CallTimeout(`no time is left for a retry: ${error.message}`, { jobId, cause: error });
-    }
-    await port.wait(pause);
-  }
-}
-
-function isRetryable(reply: Reply, request: Asked): boolean {
-  if (request.queues) {
-    return "broken" in reply ? reply.broken === "nothing_sent" : reply.status === 429 && reply.retryAfter !== null;
-  }
-  return "broken" in reply || reply.status === 429 || reply.status >= 500;
-}
-
-/** Seconds before the next retry, with exponential backoff; undefined if there is none. */
-function retryPause(reply: Reply, retries: number, options: Options): number | undefined {
-  if (retries >= options.retries) return undefined;
-  const requested = "broken" in reply ? undefined : retryAfterSeconds(reply.retryAfter);
-  if (requested !== undefined) return requested > options.retrySeconds ? undefined : requested;
-  return Math.min(0.5 * 2 ** retries, options.retrySeconds) * between(0.5, 1);
-}
-
-/** Parses a Retry-After header. Only a number of seconds is supported, since RunPod sends no dates. */
-function retryAfterSeconds(retryAfter: string | null): number | undefined {
-  return retryAfter !== null && /^\s*\d{1,9}\s*$/.test(retryAfter) ? Number(retryAfter) : undefined;
-}
-
-function refusal(reply: Reply, request: Asked, jobId: string | undefined): CallError {
-  const where = `${request.method} ${request.path}`;
-  const about = { jobId };
-  if ("broken" in reply) {
-    if (reply.broken === "nothing_sent") return new Unreachable(`${where}: no connection (${reply.reason})`, about);
-    return request.queues
-      ? new SubmissionUnknown(`${where}: ${reply.reason}; the job may be queued, or not`, about)
-      : new Unreachable(`${where}: the connection broke (${reply.reason})`, about);
-  }
-  const { status } = reply;
-  if (status >= 500) {
-    return request.queues
-      ? new SubmissionUnknown(`${where}: HTTP ${status}; the job may be queued, or not`, about)
-      : new Unreachable(`${where}: HTTP ${status}`, about);
-  }
-  if (status === 401 || status === 403) {
-    return new Unauthorized(`${where}: HTTP ${status}: the API key is not valid for this endpoint`, about);
-  }
-  if (status === 404) {
-    return jobId === undefined
-      ? new EndpointNotFound(`${where}: HTTP 404: there is no such endpoint`)
-      : new ResultGone(`${where}: HTTP 404: the endpoint does not know job ${jobId}`, about);
-  }
-  if (status === 429) {
-    return new RateLimited(`${where}: HTTP 429: too many requests`, retryAfterSeconds(reply.retryAfter), about);
-  }
-  const said = beginning(reply.body, request, 200);
-  if (request.queues && [400, 413, 422].includes(status)) {
-    return new InputRefused(`${where}: HTTP ${status}: ${said}`);
-  }
-  return new UnexpectedAnswer(`${where}: HTTP ${status}: ${said}`, about);
-}
-
-function object(body: Uint8Array | null, request: Asked, jobId: string | undefined, options: Options): Job {
-  if (body === null) {
-    const most = count(options.maxAnswerBytes);
-    throw new UnexpectedAnswer(`${request.method} ${request.path}: the answer has more than ${most} bytes`, { jobId });
-  }
-  try {
-    const value = parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
-    if (isRecord(value)) return value;
-  } catch (error) {
-    // Invalid UTF-8 is a TypeError; a text that is too long for a string, of half a gigabyte, is another error.
-    if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError)) throw error;
-  }
-  const said = JSON.stringify(beginning(body, request, 80));
-  throw new UnexpectedAnswer(`the answer is not a JSON object: ${said}`, { jobId });
-}
-
-function beginning(body: Uint8Array | null, request: Asked, length: number): string {
-  const text = new TextDecoder().decode(body?.subarray(0, 1000));
-  return plain(withoutSecrets(text, request.job), length);
 }
 
 function text(request: object, beside: object): string {
@@ -402,8 +215,4 @@ export function progressOf(jobId: string, job: Job): Progress<Job> {
 
 function isNumber(value: unknown): value is number {
   return typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
-}
-
-function between(low: number, high: number): number {
-  return low + Math.random() * (high - low);
 }

@@ -34,7 +34,7 @@ export async function save<Input extends object, Output extends object, Files ex
   for (const medium of client.files(output)) {
     const path = join(target, `${prefix}${medium.name}`);
     const part = join(target, `.${prefix}${medium.name}.${randomUUID()}.part`);
-    await client.bring(medium, () => onDisk(part, path), { signal });
+    await client.download(medium, () => onDisk(part, path), { signal });
     (saved[medium.output] ??= []).push(path);
   }
   return saved;

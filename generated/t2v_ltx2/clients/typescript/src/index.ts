@@ -6,8 +6,9 @@
 
 export * from "./client.js";
 export * from "./errors.js";
-export type { Options, Result } from "./flow.js";
+export type { Result } from "./flow.js";
 export type { Bucket, JobOptions } from "./job_options.js";
 export { parse, stringify } from "./json.js";
 export type { MediaFile, Medium } from "./media.js";
+export type { Options } from "./options.js";
 export type { CallOptions, ClientOptions, SubmitOptions, WatchedOptions } from "./transport.js";
