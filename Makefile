@@ -10,7 +10,7 @@ EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
 TEMPLATES := compiler/comfy2runpod/templates
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header
 # Folders of fast tests, without browsers, Node, and servers that take a second to start. Other tests in them are marked `slow`.
-FAST := $(addprefix tests/,cli compiler contract errors mutants package parity rendering runtime write)
+FAST := $(addprefix tests/,architecture cli compiler contract errors mutants package parity rendering runtime write)
 # A test of the whole suite fails after ten minutes; one that is asked for more than CI's slice has two hours.
 LONG := --timeout 7200
 SEED ?= 1
