@@ -146,7 +146,8 @@ def python(value: Value) -> Python:
         case dict():
             items = (f"{python(str(key))}: {python(item)}" for key, item in value.items())
             return Python(f"{{{', '.join(items)}}}")
-    return Python(repr(value))
+        case None | bool() | int() | float():
+            return Python(repr(value))
 
 
 def python_source(form: str, *values: Value) -> Python:

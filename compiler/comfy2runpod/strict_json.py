@@ -152,13 +152,13 @@ def _nests_deeper(value: Json, limit: int) -> bool:
     """Whether arrays and objects stand in each other more than `limit` levels deep."""
     level: list[Json] = [value]
     for _ in range(limit + 1):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, (list, dict))
-            for inner in (outer if isinstance(outer, list) else outer.values())
-            if isinstance(inner, (list, dict))
-        ]
+        found: list[Json] = []
+        for outer in level:
+            if isinstance(outer, dict):
+                found += outer.values()
+            elif isinstance(outer, list):
+                found += outer
+        level = [inner for inner in found if isinstance(inner, (list, dict))]
         if not level:
             return False
     return True
@@ -178,3 +178,5 @@ def _halves(value: Json) -> Iterator[Steps]:
                 if any(_HALF.search(key) for key in found):
                     yield steps
                 waiting.extend(((*steps, key), item) for key, item in reversed(tuple(found.items())))
+            case None | bool() | int() | float() | str():
+                continue

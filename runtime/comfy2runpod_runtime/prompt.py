@@ -87,6 +87,8 @@ def ancestors(prompt: Prompt, node_id: str) -> frozenset[str]:
             match value:
                 case [str() as origin, int()]:
                     waiting.append(origin)
+                case _:
+                    continue
     return frozenset(found)
 
 

@@ -186,7 +186,8 @@ def _corner(node: Json) -> tuple[int, int] | None:
     match values:
         case [int() | float() as x, int() | float() as y]:
             return round(x), round(y)
-    return None
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

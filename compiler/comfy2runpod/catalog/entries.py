@@ -164,6 +164,8 @@ def _values(what: str, value: Json) -> None:
                 waiting += found
             case dict():
                 waiting += [*found, *found.values()]
+            case None | bool() | int() | float() | str():
+                continue
 
 
 def _number(what: str, value: Json) -> int | float | None:

@@ -102,7 +102,8 @@ class Reporter:
                 return sarif_log(placed, exit_code=exit_code)
             case "github":
                 return github_commands(placed)
-        return ""
+            case _:
+                return ""
 
 
 @contextmanager

@@ -189,10 +189,12 @@ def _range(node: ast.expr, domain: Domain) -> Range:
                     return intervals.multiplied(a, b, domain)
                 case ast.FloorDiv():
                     return intervals.floor_divided(a, b, domain)
-            return intervals.remainder(a, b, domain)
+                case _:
+                    return intervals.remainder(a, b, domain)
         case ast.Call(func=ast.Name(id=function), args=[first, second]):
             a, b = _range(first, domain), _range(second, domain)
             if function in ("min", "max"):
                 return intervals.chosen(a, b, domain, least=function == "min")
             return intervals.rounded(a, b, domain, up=function == "round_up")
-    return intervals.variable(domain)
+        case _:
+            return intervals.variable(domain)

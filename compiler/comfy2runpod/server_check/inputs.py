@@ -67,7 +67,8 @@ def converted(kind: str, value: Json) -> Json:
             return str(value)
         case "BOOLEAN":
             return bool(value)
-    return value
+        case _:
+            return value
 
 
 def unwrapped(value: Json) -> Json:

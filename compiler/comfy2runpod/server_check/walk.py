@@ -315,4 +315,5 @@ def _is_link(value: Json) -> bool:
     match value:
         case [str(), int() | float()]:
             return True
-    return False
+        case _:
+            return False

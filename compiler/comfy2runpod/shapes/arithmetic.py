@@ -105,4 +105,5 @@ def _children(node: ast.expr) -> list[ast.expr]:
             return [test, body, orelse]
         case ast.Call(args=arguments):
             return arguments
-    return []
+        case _:
+            return []

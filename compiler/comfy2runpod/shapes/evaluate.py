@@ -233,6 +233,8 @@ def _size(values: Mapping[str, EvaluatedValue]) -> tuple[int, int, int]:
             case Latent() as latent:
                 images = latent.decoded()
                 return images.width, images.height, min(images.frames, _MOST_FRAMES)
+            case _:
+                continue
     wide = _number(values, ("width", "target_width")) or _SIDE
     high = _number(values, ("height", "target_height")) or _SIDE
     long = _number(values, ("length", "frames", "batch_size")) or 1

@@ -74,8 +74,9 @@ def _resize_to(given: Inputs, source: Images | Mask) -> tuple[int, int]:
             step = max(given.whole("resize_type.multiple", 8), 1)
             wide, high = width // step * step, height // step * step
             return (wide, high) if wide and high else (width, height)
-    given.doubtful("the way of resizing is not known")
-    return width, height
+        case _:
+            given.doubtful("the way of resizing is not known")
+            return width, height
 
 
 def _dimensions(source: Images | Mask, width: int, height: int) -> tuple[int, int]:

@@ -202,7 +202,8 @@ def shown_text(value: Value) -> str | None:
             return str(plain)
         case Constant(other):
             return _written(other)
-    return None
+        case _:
+            return None
 
 
 def _written(value: Json) -> str | None:

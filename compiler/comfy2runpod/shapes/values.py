@@ -166,7 +166,8 @@ def limited(value: Value) -> Value:
             return Sigmas(_count(steps))
         case Conditioning(float() as rate):
             return Conditioning(_finite(rate))
-    return value
+        case Conditioning() | InputImage() | Shape() | Opaque() | Constant():
+            return value
 
 
 def _limited_latent(latent: Latent) -> Latent:

@@ -282,7 +282,8 @@ def _drawable(value: Value) -> Value:
             return Images(max(width, 1), max(height, 1), max(frames, 1))
         case Clip(images, fps, sound):
             return Clip(Images(max(images.width, 1), max(images.height, 1), max(images.frames, 1)), fps or 24, sound)
-    return value
+        case _:
+            return value
 
 
 def _settled(

@@ -99,7 +99,8 @@ def saved(node_class: NodeClass, given: Mapping[str, Value], mark: bytes, place:
             path, entry = place(_ENDINGS[saves.media_type])
             save_shape(mark, path)
             return {"3d": [entry]}
-    return None
+        case _:
+            return None
 
 
 def _constant(given: Mapping[str, Value], name: str, default: Json) -> Json:

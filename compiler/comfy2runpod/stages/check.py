@@ -123,7 +123,8 @@ def _diagnostic(graph: BoundGraph, fault: NodeFault) -> Diagnostic:
             return errors.LinkOfWrongType(at=at, origin=graph.locus(origin.id), given=given, expected=spec.type)
         case "dependency_cycle":
             return _cycle(graph, texts_of("cycle_nodes", fault.extra["cycle_nodes"]))
-    return errors.RefusedByServer(at=at, kind=fault.kind, message=fault.message, details=fault.details)
+        case _:
+            return errors.RefusedByServer(at=at, kind=fault.kind, message=fault.message, details=fault.details)
 
 
 def _raised(graph: BoundGraph, fault: NodeFault, name: str, near: Suggestions) -> Diagnostic:

@@ -291,8 +291,10 @@ class _Reader:
                 kind,
             ]:
                 return GraphLink(link_id, str(origin), slot, str(target), end, _slot_type(kind))
-        self._malformed(f"{path}.links[{index}]", "a link: id, origin id and slot, target id and slot, type", raw)
-        return None
+            case _:
+                expected = "a link: id, origin id and slot, target id and slot, type"
+                self._malformed(f"{path}.links[{index}]", expected, raw)
+                return None
 
     def _mode(self, raw: Json, path: str, key: str = "") -> Mode:
         mode = _MODES.get(raw) if isinstance(raw, int) else None
@@ -353,6 +355,8 @@ def _pairs(raw: Json) -> Iterator[tuple[NodeId, str]]:
         match entry:
             case [int() | str() as node_id, str() as name, *_]:
                 yield str(node_id), name
+            case _:
+                continue
 
 
 def _last_node_id(raw: JsonObject) -> int:

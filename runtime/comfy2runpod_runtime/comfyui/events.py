@@ -233,4 +233,5 @@ def parse_event(data: bytes | str) -> Event | None:
             "data": {"prompt_id": str() as prompt_id},
         }:
             return PromptEnding(prompt_id)
-    return None
+        case _:
+            return None

@@ -62,6 +62,8 @@ def parse_history(entry: JsonObject) -> History:
                 )
             case ["execution_interrupted", _]:
                 interrupted = True
+            case _:
+                continue
     raw_outputs = entry.get("outputs")
     outputs = {
         node_id: output

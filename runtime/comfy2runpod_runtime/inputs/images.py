@@ -208,7 +208,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
             return image.convert("I").point(lambda value: value / 257 + 0.5).convert("L").convert("RGB")
         case "CMYK" | "YCCK":
             raise MediaRefused("is a CMYK image; save it as RGB")
-    raise MediaRefused(f"has the unsupported colour mode {image.mode}; save it as RGB")
+        case _:
+            raise MediaRefused(f"has the unsupported colour mode {image.mode}; save it as RGB")
 
 
 def _encode_png(image: Image.Image) -> bytes:

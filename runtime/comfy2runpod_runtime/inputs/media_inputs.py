@@ -168,7 +168,8 @@ async def _read_bytes(text: str, max_bytes: int, kind: InputKind, policy: FetchP
             if prefix is None or prefix[1] is None:
                 raise MediaRefused(f"is a data URL that is not in base64 ({kind.data_url})")
             return await asyncio.to_thread(_decode_base64, text[prefix.end() :], max_bytes)
-    raise MediaRefused("is a URL with an unsupported scheme; send base64, a data URL or an https URL")
+        case _:
+            raise MediaRefused("is a URL with an unsupported scheme; send base64, a data URL or an https URL")
 
 
 def _decode_base64(text: str, max_bytes: int) -> bytes:

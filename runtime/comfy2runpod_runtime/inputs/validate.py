@@ -97,13 +97,15 @@ def _message(model: type[BaseModel], name: str, detail: ErrorDetails) -> str:
             return _steps(model, name, value, context["multiple_of"], context["offset"])
         case "literal_error":
             return _choice(model, name, value, str(context["expected"]))
-    if kind in _EXPECTED:
-        return f"must be {_EXPECTED[kind]}, not {shown_value(value)}"
-    if kind in _ONE_SIDED:
-        low, high = _bounds(model, name)
-        allowed = _ONE_SIDED[kind].format(**context) if low is None or high is None else f"must be from {low} to {high}"
-        return f"{allowed}, not {shown_value(value)}"
-    return f"{detail['msg'][:1].lower()}{shorten(detail['msg'][1:], 200)}"
+        case _ if kind in _EXPECTED:
+            return f"must be {_EXPECTED[kind]}, not {shown_value(value)}"
+        case _ if kind in _ONE_SIDED:
+            low, high = _bounds(model, name)
+            one_sided = low is None or high is None
+            allowed = _ONE_SIDED[kind].format(**context) if one_sided else f"must be from {low} to {high}"
+            return f"{allowed}, not {shown_value(value)}"
+        case _:
+            return f"{detail['msg'][:1].lower()}{shorten(detail['msg'][1:], 200)}"
 
 
 def _nearest_field(model: type[BaseModel], name: str) -> str | None:

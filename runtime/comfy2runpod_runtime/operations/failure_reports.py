@@ -135,4 +135,5 @@ def _without_files(value: object) -> Json:
             return [_without_files(item) for item in value]
         case str() | int() | float() | None:
             return value
-    return str(value)
+        case _:
+            return str(value)

@@ -112,6 +112,9 @@ class _Builder:
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                 done = self._open.pop()
                 self._put(done.value, done.count, done.anchor, line)
+            case _:
+                # The beginning and the end of the text say nothing.
+                return
 
     def _meant(self, anchor: str, line: int) -> tuple[Yaml, int]:
         found = self._named.get(anchor)

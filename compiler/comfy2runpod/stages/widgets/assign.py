@@ -244,10 +244,11 @@ class _Taker:
                 return ("",)
             case "BOOLEAN":
                 return (False,)
-        if spec.options:
-            return (spec.options[0][0],)
-        # A list of files: which of them is the first, only the machine knows.
-        return () if spec.folders else tuple(spec.choices or ())[:1]
+            case _ if spec.options:
+                return (spec.options[0][0],)
+            case _:
+                # A list of files: which of them is the first, only the machine knows.
+                return () if spec.folders else tuple(spec.choices or ())[:1]
 
 
 def as_prompt_value(value: Json, spec: InputSpec | None, profile: EditorProfile) -> Json:

@@ -49,7 +49,8 @@ def of_type(spec: InputSpec, value: Json) -> bool:
             return isinstance(value, str)
         case "BOOLEAN":
             return isinstance(value, bool)
-    return True
+        case _:
+            return True
 
 
 def _is_number(value: Json) -> bool:
