@@ -1,4 +1,4 @@
-"""Videos that are to be refused, of many kinds: made by PyAV and by hand, each with what its message says."""
+"""Videos of many kinds that must be refused, made by PyAV and by hand, each with the expected message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chromium for tests, and what must be where nothing may be skipped unseen."""
+"""Chromium for tests, and the check that CI skips nothing for the lack of it."""
 
 from __future__ import annotations
 

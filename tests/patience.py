@@ -1,4 +1,4 @@
-"""How long a test waits for what has to come: a guard against a hang, and no promise about speed.
+"""How long a test waits for an event: a guard against a hang, not a statement about speed.
 
 It fits a machine that runs thirty other things. What has to come is waited for as an event; no test measures time by
 it.

@@ -1,4 +1,4 @@
-"""A batch against a queue that fails in every way that was thought of, in this process."""
+"""A batch against a stand-in queue with every known kind of failure, in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told before anything is sent."""
+"""Errors that are reported before anything is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `batch` says at its end: equal faults of many inputs are one line, with their number and some ids."""
+"""The summary of `batch`: equal faults of many inputs are one line, with their number and some ids."""
 
 from __future__ import annotations
 

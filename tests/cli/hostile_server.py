@@ -1,4 +1,4 @@
-"""A stand-in for whoever answers in a ComfyUI's or a hub's place, and means no good: one way of it a route."""
+"""A hostile server in the place of a ComfyUI or a hub: each route is one kind of attack."""
 
 from __future__ import annotations
 

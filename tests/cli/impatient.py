@@ -1,4 +1,4 @@
-"""A command in a fork of a process that has everything imported, with little memory and little patience."""
+"""A command in a fork of a process that has everything imported, with a memory limit and a short time limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""--comfyui and the simulator in its place: what is refused before anything is started, and what is said, and when."""
+"""--comfyui and the simulator in its place: invalid addresses, and when the simulator is mentioned."""
 
 from __future__ import annotations
 

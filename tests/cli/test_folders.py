@@ -1,4 +1,4 @@
-"""Folders of graphs and of packages, where commands take them: all is done, and what is wrong is told together."""
+"""Folders of graphs and packages as arguments: all are processed, and the errors are reported together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths that the system itself refuses: said with the place, and never as a bug."""
+"""Paths that the system refuses: reported with the path, and never as a bug."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""scripts/run_cases.py: a line a graph, and what is bad about it."""
+"""scripts/run_cases.py: a line for each graph, with what is bad about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `run --input` is given: JSON that every reader reads alike, or an error that says where it is none."""
+"""`run --input`: JSON that all parsers read alike, or an error with the place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of files and folders is true: of what was written, of what stands in the way, and what helps."""
+"""Messages about files and folders are true: what was written, what prevents it, and the remedy."""
 
 from __future__ import annotations
 

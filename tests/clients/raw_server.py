@@ -1,4 +1,4 @@
-"""A stand-in for an endpoint that means harm: it writes whatever bytes a script says, as slowly as it says."""
+"""A stand-in for a hostile endpoint: it writes the bytes of a script, at the script's speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where both clients have their key and endpoint from: what is given, else the environment, else an error."""
+"""The API key and endpoint of both clients: from the arguments, else the environment, else an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both clients under the table of hostile answers: each failure is a CallError, in time, and says nothing raw."""
+"""Both clients against the table of hostile answers: each failure is a CallError, in time, and printable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An input is judged by both clients, before it is sent, as the package's own worker judges it: in the same words."""
+"""Both clients check an input before they send it, with the same messages as the package's worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The generated Python clients against a stand-in for RunPod that fails in every way that was thought of."""
+"""The generated Python clients against a stand-in for RunPod with every known kind of failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs of one image that get one, whatever a caller sends: no batch, field or list is refused for nothing."""
+"""Outputs of one image that always get one, whatever a caller sends: their graphs must not be refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links are followed once for all inputs that lead into one chain; that must not show."""
+"""Links of several inputs into one chain are followed once; the result must be the same."""
 
 from __future__ import annotations
 

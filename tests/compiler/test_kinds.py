@@ -1,4 +1,4 @@
-"""Every kind of field and of output says all that others ask of it, and says one thing everywhere."""
+"""Every kind of field and of output implements all methods, and they agree with each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public graphs that do what ours do compile as they are; one asks for a class that this ComfyUI lacks."""
+"""Public graphs that are similar to ours compile unchanged; one needs a class that this ComfyUI does not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sizes told without running: rules of classes, expressions, and what is not known."""
+"""Sizes that are evaluated without running a prompt: rules of classes, expressions, and unknown sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing a YAML text in place: the data is what was asked for, and the lines that say the rest are as they were."""
+"""Changing a YAML text in place: the data has the requested change, and all other lines are unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fault code is one in the contract, in the worker and in both clients: none is known to one side alone."""
+"""Fault codes are the same in the contract, the worker and both clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one rule of where a model file may lie, which compiling and provisioning ask."""
+"""Where a model file may be placed: the one rule of compiling and provisioning."""
 
 from __future__ import annotations
 

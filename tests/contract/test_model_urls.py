@@ -1,4 +1,4 @@
-"""The one rule of where model files are fetched from, which compiling and provisioning ask."""
+"""Where model files may be downloaded from: the one rule of compiling and provisioning."""
 
 from __future__ import annotations
 

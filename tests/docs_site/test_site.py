@@ -1,4 +1,4 @@
-"""`docs`: what the site holds, what it refuses, and that a refusal leaves what was there."""
+"""`docs`: the content of the site, what is refused, and that a refusal changes nothing on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each of our graphs in the real editor: it opens without a complaint, saves as it is, and queues what we compile."""
+"""Each of our graphs in the real editor: it opens without an error, saves unchanged, and queues our prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A graph of which the simulator does not know a size runs all the same, and `run` says what is not known."""
+"""A graph with a size that the simulator does not know runs, and `run` reports the unknown size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Causes the faults, and prints what came of each. Exit code 1 if our worker does not end each as it should.
+"""Causes the faults, and prints the result of each. Exit code 1 if our worker does not end each as it should.
 
 python -m tests.faults [--worker-comfyui CHECKOUT [--report PAGE]] [--only NAME …] [--lanes N]
 """

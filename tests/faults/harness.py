@@ -1,4 +1,4 @@
-"""Causes faults for a handler in the real worker loop, and tells what came of each."""
+"""Causes faults for a handler in the real worker loop, and returns the result of each."""
 
 from __future__ import annotations
 

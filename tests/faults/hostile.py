@@ -1,4 +1,4 @@
-"""Hostile media, and decoders that go wrong, in the real worker loop: each costs one job, and good jobs go on between.
+"""Hostile media and broken decoders in the real worker loop: each affects one job, and the others succeed.
 
     python -m tests.faults.hostile [--media 20] [--good 100] [--seed 1] [--cpu 30] [--wall 120] [--kind video]
 

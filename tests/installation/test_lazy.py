@@ -1,4 +1,4 @@
-"""What a command does not need is not imported: a shell's completion and --version wait for no media library."""
+"""What a command does not need is not imported: shell completion and --version import no media library."""
 
 from __future__ import annotations
 

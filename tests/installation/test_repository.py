@@ -1,4 +1,4 @@
-"""What stands around the code: workflows that are pinned and may do little, and a repository of texts."""
+"""The repository around the code: pinned workflows with few permissions, and no binaries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder with one package in it is all that an image's worker is made of: no index has anything of ours."""
+"""An image's worker is built from a package's folder alone: no package index has this project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that counts its steps on the file system, and dies as by kill -9 before one of them."""
+"""A process that counts its steps on the file system, and ends as by SIGKILL before one of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder is written anew, and dies before each single step: old or new stands whole, and the next run clears up."""
+"""A folder is rewritten, and the process ends before each single step: the old or the new folder is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue's rules of time and order, on a clock that the test turns."""
+"""The queue's rules of time and order, on a clock that the test advances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real browser, packages, and pages opened in it; every page must leave the console empty."""
+"""A real browser, packages, and pages opened in it; no page may log to the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packages whose pages are looked at: of our graphs, of every kind of field, and of texts that want to be markup."""
+"""Packages whose pages are tested: of our graphs, of every kind of field, and of texts with markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For everybody: by keyboard alone, read out, light and dark, narrow and wide."""
+"""Accessibility: by keyboard alone, with a screen reader, light and dark, narrow and wide."""
 
 from __future__ import annotations
 

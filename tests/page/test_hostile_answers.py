@@ -1,4 +1,4 @@
-"""The page under answers that no worker of ours gives: it always says what came of a job, and shows only texts."""
+"""The page with answers that none of our workers gives: it always shows the result of a job, and only as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is there: processes by their parents and by a mark in their environment, as Linux tells them."""
+"""Finds processes by their parents and by a mark in their environment, from /proc."""
 
 from __future__ import annotations
 

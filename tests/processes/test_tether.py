@@ -1,4 +1,4 @@
-"""The tether: what is started through it ends with whoever started it, and nothing that it starts gets away."""
+"""The tether: a process that is started through it ends with its parent, with all of its descendants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of every compilation, whatever went in: how it ends, what it says, and how long it takes."""
+"""Properties of every compilation, whatever the file: how it ends, its messages, and its time."""
 
 from __future__ import annotations
 

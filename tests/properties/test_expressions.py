@@ -1,4 +1,4 @@
-"""What is said of an expression without trying every value is what trying every value says."""
+"""The analysis of an expression agrees with trying every value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Catalogs, a server's answers and locks that anybody may have written: read whole and harmless, or refused."""
+"""Untrusted catalogs, server answers and locks: read completely and safely, or refused."""
 
 from __future__ import annotations
 

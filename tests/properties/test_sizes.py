@@ -1,4 +1,4 @@
-"""Whatever a class of any catalog is given, its sizes are told soon and within bounds, or the node fails."""
+"""Whatever the inputs of a class, its sizes are evaluated quickly and within bounds, or the node fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a graph's texts and numbers hold, and however a file is called: nothing of it is shown or written raw."""
+"""Whatever a graph's texts, numbers and file name contain: nothing of it is shown or written unescaped."""
 
 from __future__ import annotations
 

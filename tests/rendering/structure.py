@@ -1,4 +1,4 @@
-"""What a program makes of a file, without its values: the same before and after a value of it is another."""
+"""The structure of a file without its values: it must not change when a value changes."""
 
 from __future__ import annotations
 

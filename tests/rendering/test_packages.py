@@ -1,4 +1,4 @@
-"""Every text of an interface, one at a time another: what Python code puts together of it is built the same.
+"""Replaces every text of an interface, one at a time: the structure of the generated code must stay the same.
 
 The texts are found in the interface's own types, so a new one is among them by itself.
 """

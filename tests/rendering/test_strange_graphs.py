@@ -1,4 +1,4 @@
-"""A stranger's graph from its file to an answer: what its texts are stays text in the package, whose tools all run."""
+"""An untrusted graph from its file to an answer: its texts stay texts in the package, and all tools accept it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every value in every template, with texts that try to leave its quotes: the file that comes of it is built the same.
+"""Every value in every template, with texts that try to leave its quotes: the structure of the file must stay the same.
 
 The places are found in the templates themselves, so a new one is among them by itself. `make quoting` tries every text
 at every place, and takes each filter out in turn; here each place gets a part of the texts, another one each.

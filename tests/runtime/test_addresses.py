@@ -1,4 +1,4 @@
-"""Where a worker may fetch from: no network that is not the whole internet's, however it is written."""
+"""Where a worker may download from: only public addresses, however an address is written (SSRF)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process for each image: what it may cost, what it knows, and how it ends. Stand-ins take its program's place."""
+"""A process for each image: its resource limits, its environment, and how it ends. Stand-ins replace its program."""
 
 from __future__ import annotations
 

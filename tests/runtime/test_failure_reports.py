@@ -1,4 +1,4 @@
-"""What a job that fails leaves on the volume for whoever has to find out why."""
+"""The report of a failed job on the volume, for whoever has to find the cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker's own downloads, from whoever answers in the hub's place: bounded in time, and one kind of error."""
+"""The worker's downloads from a hostile server in the hub's place: bounded in time, and one kind of error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job's way from its input to its answer, with a ComfyUI that behaves and with one that does not."""
+"""A job from its input to its answer, with a correct and with a faulty ComfyUI."""
 
 from __future__ import annotations
 

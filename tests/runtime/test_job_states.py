@@ -1,4 +1,4 @@
-"""A job that is cancelled, or takes too long, in each of its states; and what the worker says of where it stands."""
+"""A job that is cancelled, or takes too long, in each of its states; and the worker's log of the current state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model files: whole under their names or not there at all, whatever the network, the disk or another worker does."""
+"""Model files: complete under their names or absent, whatever the network, the disk or another worker does."""
 
 from __future__ import annotations
 

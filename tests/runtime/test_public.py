@@ -1,4 +1,4 @@
-"""The runtime's public face."""
+"""The runtime's public names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ComfyUI writes into a file besides the image: gone from an answer, and nothing else with it."""
+"""The metadata that ComfyUI writes into a file is removed from an answer, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder with things of a user's in it, and how it is compared."""
+"""A folder with a user's files, and how it is compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places that cannot be written, as the system itself says it: full, read-only, no file. Nothing is lost or left."""
+"""Places that cannot be written: full, read-only, not a file. Nothing is lost or left behind."""
 
 from __future__ import annotations
 
