@@ -5,12 +5,17 @@ A package may be of another version, or changed by hand: what is unknown is skip
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from comfy2runpod.diagnostics import shorten
+
+# An escape of a half of a pair.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 INPUT, OUTPUT = "docs/input.schema.json", "docs/output.schema.json"
 MODELS, HUB, TESTS = "models.lock.json", ".runpod/hub.json", ".runpod/tests.json"
@@ -51,6 +56,7 @@ class Schema(Document):
     properties: Mapping[str, Schema] | None = None
     required: tuple[str, ...] | None = None
     items: Schema | None = None
+    one_of: tuple[Schema, ...] = Field((), alias="oneOf")
     formats: tuple[JsonValue, ...] | None = Field(None, alias="x-formats")
 
     @property
@@ -150,7 +156,7 @@ def read_document(kind: type[D], data: str | bytes, path: str) -> D:
         ValueError: it is not JSON, or not as the emitters write it; the first fault is named with its place.
     """
     try:
-        return kind.model_validate_json(data)
+        return kind.model_validate_json(_with_whole_pairs(data))
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
         if fault["type"] == "json_invalid":
@@ -161,3 +167,14 @@ def read_document(kind: type[D], data: str | bytes, path: str) -> D:
         if fault["type"] == "missing":
             raise ValueError(f"{place} is missing in {path}") from None
         raise ValueError(f"{path}: {place}: {fault['msg'][:1].lower()}{fault['msg'][1:]}") from None
+
+
+def _with_whole_pairs(data: str | bytes) -> str | bytes:
+    """JSON without halves of surrogate pairs, which Python's parser takes and pydantic's does not."""
+    content = data.encode("utf-8", "replace") if isinstance(data, str) else data
+    if _SURROGATE.search(content) is None:
+        return data
+    try:
+        return json.dumps(json.loads(data), ensure_ascii=False).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        return data

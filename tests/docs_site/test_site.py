@@ -340,6 +340,7 @@ def test_outputs_are_reported_in_every_form() -> None:
 )
 def test_the_models_size_is_as_sure_as_the_lock(sizes: list[tuple[int | None, int | None]], text: str) -> None:
     whole = {path: (GENERATED / "t2v_ltx2" / path).read_bytes() for path in NEEDED}
-    entries = [{"size": size, "approximate_size": about} for size, about in sizes]
+    file = {"directory": "vae", "file": "a.safetensors", "url": "https://example.com/a.safetensors"}
+    entries = [{**file, "size": size, "approximate_size": about} for size, about in sizes]
     whole["models.lock.json"] = json.dumps({"models": entries}).encode()
     assert package_docs(whole, "made", "made").models.text == text

@@ -167,7 +167,8 @@ def _outputs(properties: Mapping[str, Schema]) -> Iterator[Output]:
 
 def _media_type(schema: Schema) -> str | None:
     """The first media type that a schema, or one within it, names."""
-    inner = [*([schema.items] if schema.items is not None else []), *(schema.properties or {}).values()]
+    items = [schema.items] if schema.items is not None else []
+    inner = [*items, *(schema.properties or {}).values(), *schema.one_of]
     return schema.media_type or next((found for one in inner if (found := _media_type(one))), None)
 
 
