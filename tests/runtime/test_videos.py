@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
+import av
 import pytest
 from PIL import Image
 from pydantic import BaseModel
@@ -218,3 +219,46 @@ async def test_a_refusal_comes_back_in_words() -> None:
     pool.close()
     assert isinstance(written, MediaRefused)
     assert str(written) == "is a PNG image; it must be an MP4, QuickTime, WebM or Matroska video"
+
+
+def remuxed(data: bytes, shift: dict[str, float], container: str = "mp4") -> bytes:
+    """The same packets, each kind shown later by so many seconds, or earlier."""
+    out = BytesIO()
+    with av.open(BytesIO(data)) as source, av.open(out, "w", format=container) as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is None:
+                continue
+            later = round(shift.get(packet.stream.type, 0) / packet.time_base)
+            packet.pts, packet.dts = (packet.pts or 0) + later, packet.dts + later
+            packet.stream = streams[packet.stream.index]
+            target.mux(packet)
+    return out.getvalue()
+
+
+def test_frames_that_an_edit_list_cuts_off_are_not_shown() -> None:
+    # The first five frames are in the file, for the others to be decoded, and are before its beginning.
+    data = remuxed(made(Clip(frames=24, options={"bf": "0"})), {"video": -5 / 24})
+    given, got = read(data), read(video_mp4(data, LIMITS))
+    assert len(given.pictures) == len(got.pictures) == 19
+    assert psnr(given.pictures, got.pictures) >= 35
+    assert brightest(got.pictures, got.size) == MARKED - 5
+
+
+@pytest.mark.parametrize("later", [0.0, 0.5])
+def test_sound_that_begins_later_than_the_frames_still_does(later: float) -> None:
+    data = remuxed(made(Clip(frames=24, sound=("aac", 48000))), {"audio": later})
+    starts = []
+    for file in (data, video_mp4(data, LIMITS)):
+        with av.open(BytesIO(file)) as container:
+            starts.append(float(next(container.decode(audio=0)).time or 0))
+    # A frame of the codec earlier at most.
+    assert abs(starts[0] - later) < 0.03
+    assert abs(starts[1] - starts[0]) < 0.03
+
+
+def test_frames_that_begin_later_than_the_sound_begin_at_once() -> None:
+    data = remuxed(made(Clip(frames=24, sound=("aac", 48000))), {"video": 0.5}, "matroska")
+    got = read(video_mp4(data, LIMITS))
+    assert (len(got.pictures), got.rate) == (24, 24)
+    assert abs(got.samples - 48000) <= 2048
