@@ -245,6 +245,25 @@ def test_frames_that_an_edit_list_cuts_off_are_not_shown() -> None:
     assert brightest(got.pictures, got.size) == MARKED - 5
 
 
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+def test_a_title_that_is_no_utf8_does_not_matter(container: str) -> None:
+    out = BytesIO()
+    with av.open(BytesIO(made(Clip()))) as source, av.open(out, "w", format=container) as target:
+        target.metadata["title"] = "ABCDEFGH"
+        stream = target.add_stream_from_template(source.streams.video[0])
+        stream.metadata["title"] = "STUVWXYZ"
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    data = out.getvalue()
+    for title in (b"ABCDEFGH", b"STUVWXYZ"):
+        assert title in data
+        got = read(video_mp4(data.replace(title, b"\xe9\xff\xfe" + title[3:]), LIMITS))
+        assert len(got.pictures) == 12
+        assert "title" not in got.metadata
+
+
 @pytest.mark.parametrize("later", [0.0, 0.5])
 def test_sound_that_begins_later_than_the_frames_still_does(later: float) -> None:
     data = remuxed(made(Clip(frames=24, sound=("aac", 48000))), {"audio": later})

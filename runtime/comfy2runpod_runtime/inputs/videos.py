@@ -7,11 +7,11 @@ metadata. So LoadVideo sees one kind of file, and no decoder in ComfyUI reads a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from io import BytesIO
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import av
 from av.audio.stream import AudioStream
@@ -42,6 +42,12 @@ _BLOCK = 64
 _PACKETS_PER_FRAME = 2
 # A last frame or packet of sound may go beyond the limit.
 _SPARE_SECONDS = Fraction(1, 20)
+
+# PyAV below 19 fails at metadata that is not UTF-8, unless it is told not to; from then on it has no such option.
+_FIRST_LENIENT = 19
+_LENIENT: Mapping[str, Any] = (
+    {} if int(av.__version__.partition(".")[0]) >= _FIRST_LENIENT else {"metadata_errors": "replace"}
+)
 
 # What PyAV raises for corrupt files.
 _DECODE_ERRORS = (
@@ -103,8 +109,13 @@ class _Source:
         }
         if DEMUXERS[self.container] == "mov":
             options |= {"enable_drefs": "0", "use_absolute_path": "0"}
-        opened = av.open(
-            BytesIO(self.data), "r", format=DEMUXERS[self.container], options=options, io_open=_refuse_to_open
+        opened: InputContainer = av.open(
+            BytesIO(self.data),
+            "r",
+            format=DEMUXERS[self.container],
+            options=options,
+            io_open=_refuse_to_open,
+            **_LENIENT,
         )
         for stream in opened.streams:
             if isinstance(stream, VideoStream | AudioStream) and _decoder_name(stream):
