@@ -18,10 +18,10 @@ class InputKind:
         library: the package that decodes it, the only one beside ours that its decoder process can import.
         accept: the header by which a server is asked for it.
         data_url: how a data URL of it begins, for messages.
-        ending: what the name of the file ends in that is written anew for ComfyUI.
+        ending: the extension of the re-encoded file for ComfyUI.
         signature: what is in this file after `signature_at` bytes.
         signature_at: in bytes.
-        remedy: what a caller can do about a file that its decoder cannot cope with.
+        remedy: what a caller can do about a file that exceeds the decoder's limits.
     """
 
     name: str

@@ -44,11 +44,11 @@ class MediaInputLimits:
 
 @dataclass(frozen=True, slots=True)
 class LoadedFile:
-    """A file of a request, written anew for ComfyUI.
+    """A file of a request, re-encoded for ComfyUI.
 
     Attributes:
         content: the file.
-        ending: what its name ends in, with the dot.
+        ending: its file name extension, with the dot.
     """
 
     content: bytes
@@ -76,7 +76,7 @@ async def load_media(
         decoders: the worker's decoder processes, a pool for each kind.
 
     Returns:
-        The files as they are written anew, by field.
+        The re-encoded files, by field.
 
     Raises:
         InvalidInput: files are refused; `details` names each. Once one exceeds a decoding limit, the others are no

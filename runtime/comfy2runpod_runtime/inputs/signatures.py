@@ -1,4 +1,4 @@
-"""Names a file that a field does not take, for the message to its caller: told by the file's first bytes."""
+"""Names the type of a file that a field does not accept, from its first bytes, for the message to the caller."""
 
 from __future__ import annotations
 

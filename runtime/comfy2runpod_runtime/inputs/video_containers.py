@@ -1,4 +1,4 @@
-"""Tells a video's container by its content, and checks that the file is as long as its parts say.
+"""Detects a video's container from its content, and checks that the file is as long as its parts say.
 
 Only the outermost structure is read, without decoding anything: a file that ends early is found here, because a
 demuxer takes the end of a truncated file for the end of the video.
@@ -14,18 +14,18 @@ from comfy2runpod_runtime.inputs.signatures import file_description
 
 # FFmpeg's demuxer for each container: no other demuxer ever reads a caller's file.
 DEMUXERS: Mapping[str, str] = {"mp4": "mov", "mov": "mov", "webm": "matroska", "mkv": "matroska"}
-# Boxes or elements that are looked at. A recording may have one for each frame and each packet of sound.
+# The most boxes or elements that are examined. A recording may have one for each frame and each packet of sound.
 _MAX_PARTS = 200_000
 
 _QUICKTIME_BRAND = b"qt  "
-# Brands of files of the same structure that are no videos.
+# Brands of files with the same structure that are not videos.
 _IMAGE_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1"})
-# What a QuickTime file may begin with, which need not have a brand.
+# How a QuickTime file without a brand may begin.
 _QUICKTIME_BOXES = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
 _EBML, _SEGMENT, _CLUSTER, _DOCTYPE = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x4282
 _FIRST_BYTES = 4096
 
-# Files that are no such video, to name them in the message: offset, bytes, name.
+# Other files, to name them in the message: offset, bytes, name.
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (0, b"\xff\xd8\xff", "a JPEG image"),
@@ -65,7 +65,7 @@ def video_container(data: bytes, formats: tuple[str, ...]) -> str:
 
 
 def incomplete(container: str) -> MediaRefused:
-    """The refusal of a file that is not whole."""
+    """The refusal of an incomplete file."""
     return MediaRefused(f"is not a complete {VIDEO_FORMATS[container].label} video; it is truncated or damaged")
 
 
@@ -139,7 +139,7 @@ def _elements_complete(data: bytes) -> bool:
     name, start, end = _content(data, header_end)
     if name != _SEGMENT or (end is not None and end > len(data)):
         return False
-    # What stands behind the segment is not read.
+    # Data after the segment is not read.
     whole = len(data) if end is None else end
     last = start
     for count, (child, content, stop) in enumerate(_elements(data, start, whole)):
@@ -152,7 +152,7 @@ def _elements_complete(data: bytes) -> bool:
 def _elements(data: bytes, start: int, end: int | None) -> Iterator[tuple[int, int, int | None]]:
     """The id, start and end of each element's content; of one of unknown size, its children follow it.
 
-    Ends early at what is no element.
+    Ends early at data that is not an element.
     """
     at, limit = start, len(data) if end is None else end
     while at < limit:

@@ -1,4 +1,4 @@
-"""What a decoded frame is turned into: upright, and in a pixel format that H.264 has."""
+"""Converts decoded frames: upright, and in a pixel format of H.264."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FrameForm:
         pixel_format: one that libx264 takes.
         quarter_turns: how often a frame is turned by 90 degrees, counterclockwise, to be upright.
         full_range: whether 0 is black and 255 is white, rather than 16 and 235.
-        colour_matrix: how its colours are to be read, as H.264 numbers it.
+        colour_matrix: the colour matrix, by H.264's number.
     """
 
     width: int
@@ -52,7 +52,7 @@ class FrameForm:
 
 
 def frame_form(frame: av.VideoFrame) -> FrameForm:
-    """Decides by a video's first frame how all are written.
+    """Decides from a video's first frame how all are written.
 
     Colour keeps its resolution, and has 8 or 10 bits. H.264 halves its resolution only along an even side: an odd one
     keeps its size, with colour in full resolution.

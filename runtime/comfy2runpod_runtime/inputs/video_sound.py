@@ -1,4 +1,4 @@
-"""The sound of a video, written anew as AAC: as many samples, at the same rate where AAC has it."""
+"""The sound of a video, re-encoded as AAC: as many samples, at the same rate if AAC supports it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from av.audio.stream import AudioStream
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.video_timing import fraction
 
-# FFmpeg's decoders of what stands beside video in these containers; `mp3` and `mp3float` are the same codec.
+# FFmpeg's decoders of the audio codecs in these containers; `mp3` and `mp3float` are the same codec.
 SOUND_DECODERS = frozenset(
     {
         "aac", "ac3", "alac", "eac3", "flac", "mp3", "mp3float", "opus", "vorbis",

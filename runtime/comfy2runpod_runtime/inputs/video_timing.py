@@ -1,4 +1,4 @@
-"""When each frame of a video is shown, in the file that is written anew.
+"""The time at which each frame of a re-encoded video is shown.
 
 ComfyUI takes a video's frames and its average rate, and drops the times. So a video at a constant rate is written at
 exactly this rate, although its container may round the times to milliseconds. One at a variable rate keeps its times,
@@ -21,7 +21,7 @@ _FINEST = 1_000_000
 _ROUNDING, _SHARE = Fraction(3, 2), Fraction(1, 4)
 # In seconds.
 _LONGEST_LAST = 1
-# Where nothing tells it, as for a single frame.
+# If it is unknown, as for a single frame.
 _DEFAULT_RATE = Fraction(25)
 
 
@@ -35,7 +35,7 @@ class _Rational(Protocol):
 
 
 def fraction(value: _Rational | None) -> Fraction | None:
-    """A positive number that FFmpeg tells; None if it tells none."""
+    """A positive number from FFmpeg; None if it has none."""
     if value is None or value.numerator <= 0 or value.denominator <= 0:
         return None
     return Fraction(value.numerator, value.denominator)
@@ -76,8 +76,8 @@ class PacketTimes:
 
     Attributes:
         unit: seconds of one tick of the container's clock.
-        starts: when each is shown, in ticks; None if one does not tell.
-        last_duration: of the one that is shown last, in ticks; 0 if it does not tell.
+        starts: when each is shown, in ticks; None if one has no time.
+        last_duration: of the one that is shown last, in ticks; 0 if it is unknown.
     """
 
     unit: Fraction

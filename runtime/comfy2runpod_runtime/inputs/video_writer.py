@@ -19,14 +19,14 @@ from comfy2runpod_runtime.inputs.video_frames import FrameForm, frame_form
 from comfy2runpod_runtime.inputs.video_sound import SoundForm
 from comfy2runpod_runtime.inputs.video_timing import Timing
 
-# Some 45 dB, colour included, which no eye can tell from the original, at two to four times the bytes of the caller's.
+# Some 45 dB, colour included, which is visually lossless, at two to four times the size of the caller's file.
 _QUALITY = {"preset": "veryfast", "crf": "8", "tune": "psnr", "x264-params": "chroma-qp-offset=-6"}
 # No frame is stored before one that is shown earlier, so that every reader sees the first at 0.
 _IN_ORDER = {"bf": "0"}
 # Of the largest file, what the frames may take: the rest is for peaks of the encoder's rate, and the index.
 _SHARE_OF_FRAMES = 0.85
 _HIGHEST_BIT_RATE = 300_000_000
-# Height by width of a pixel that is said to the reader; what is beyond is taken for a mistake.
+# Height by width of a pixel that is written to the file; a larger ratio is taken for a mistake.
 _MOST_STRETCHED = 8
 
 
@@ -78,7 +78,7 @@ class VideoWriter:
         written = self._form.applied(frame)
         self._shown = self._times.ticks(self._count, since_first, self._shown)
         written.pts, written.time_base = self._shown, self._times.unit
-        # The encoder's own choice, rather than what the caller's had.
+        # The encoder chooses the type, and does not copy the caller's.
         written.pict_type = PictureType.NONE
         self._count += 1
         self._mux_frames(self._encoded(written))
@@ -127,7 +127,7 @@ class VideoWriter:
         try:
             return self._video.encode(frame)
         except av.FFmpegError as error:
-            # The caller's file is whole. As a rule, the encoder gets no memory.
+            # The caller's file is complete. Usually, the encoder has run out of memory.
             raise MediaRefused(
                 "cannot be written anew within the memory that is allowed; send one with smaller frames"
             ) from error

@@ -1,4 +1,4 @@
-"""Decodes a caller's video and writes it anew as the MP4 that ComfyUI reads: H.264, and AAC if it has sound.
+"""Decodes a caller's video and re-encodes it as the MP4 that ComfyUI reads: H.264, and AAC if it has sound.
 
 The file is upright, has one video stream and at most one of sound, the frames, size and rate of the caller's, and no
 metadata. So LoadVideo sees one kind of file, and no decoder in ComfyUI reads a caller's bytes. The caller,
@@ -63,7 +63,7 @@ _DECODE_ERRORS = (
 
 
 def video_mp4(data: bytes, limits: VideoLimits) -> bytes:
-    """Checks a video and writes it anew as an MP4.
+    """Checks a video and re-encodes it as an MP4.
 
     Args:
         data: the file.
@@ -89,14 +89,14 @@ def video_mp4(data: bytes, limits: VideoLimits) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A caller's file, of a container that is told by its content."""
+    """A caller's file, whose container is detected from its content."""
 
     data: bytes
     container: str
     limits: VideoLimits
 
     def open(self) -> InputContainer:
-        """Opens the file with one demuxer, the listed decoders, and no way to another file."""
+        """Opens the file with one demuxer and the listed decoders, without access to other files."""
         limits = self.limits
         longest = limits.max_pixels + 2 * _BLOCK * (LONGEST_IMAGE_SIDE + _BLOCK)
         options = {
@@ -121,7 +121,7 @@ class _Source:
             if isinstance(stream, VideoStream | AudioStream) and _decoder_name(stream):
                 stream.codec_context.thread_count = 1
                 stream.codec_context.options = {
-                    # Damage ends decoding, rather than being covered up.
+                    # Corrupt data ends decoding, and is not concealed.
                     "err_detect": "crccheck+bitstream+buffer+explode",
                     "max_pixels": str(longest),
                 }
@@ -135,7 +135,7 @@ def _refuse_to_open(*_: object) -> NoReturn:
 
 @dataclass(slots=True)
 class _Packets:
-    """What the packets of one stream say, before any is decoded."""
+    """The facts of one stream's packets, before any is decoded."""
 
     count: int = 0
     shown: int = 0
@@ -265,7 +265,7 @@ def _convert(
         if count > limits.max_frames:
             raise _too_many_frames(limits)
         if first is None:
-            # What the container says of the size may differ from what the frames have.
+            # The size in the container may differ from the size of the frames.
             _check_size(frame.width, frame.height, limits)
             first = (frame.width, frame.height, frame.pts)
         width, height, start = first
