@@ -286,7 +286,7 @@ def test_a_result_that_its_progress_was_overwritten_is_gone(
 
 
 @pytest.mark.parametrize("wrong", ["sha256", "base64", "gone"])
-def test_a_file_that_is_not_the_workers_is_fetched_again_and_then_said(
+def test_a_file_that_is_not_the_workers_is_downloaded_again_and_then_reported(
     place: Place, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
     monkeypatch.setattr("comfy2runpod.batch.batch._FETCH_AGAIN", (0.0, 0.0))
@@ -307,7 +307,7 @@ def test_a_file_that_is_not_the_workers_is_fetched_again_and_then_said(
     assert (server.asked["run"], server.asked["status"]) == (1, 3)
 
 
-def test_a_file_that_was_broken_on_its_way_comes_without_a_second_job(
+def test_a_file_that_was_damaged_in_transit_is_downloaded_again_without_a_second_job(
     place: Place, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("comfy2runpod.batch.batch._FETCH_AGAIN", (0.0,))
@@ -325,7 +325,7 @@ def test_a_file_that_was_broken_on_its_way_comes_without_a_second_job(
     assert (place.out / "1" / "image.png").read_bytes() == FILE
 
 
-def test_a_journal_that_was_cut_anywhere_is_resumed(place: Place, server: RunPodQueue) -> None:
+def test_a_journal_that_was_truncated_anywhere_is_resumed(place: Place, server: RunPodQueue) -> None:
     place.prompts(3)
     server.result = lambda one: (
         failed("stalled", "…") if one["prompt"] == "2" and server.asked["run"] <= 3 else completed(flat())

@@ -296,7 +296,7 @@ def test_show_tells_what_is_known_of_a_class(saved: Path, tmp_path: Path) -> Non
     assert "Did you mean RandomNoise" in done.stderr
 
 
-def test_a_model_of_an_unknown_folder_must_be_told_where_it_goes(tmp_path: Path) -> None:
+def test_a_model_of_an_unknown_folder_needs_a_folder_in_the_note(tmp_path: Path) -> None:
     saved, catalog, graph = tmp_path / "answer.json", tmp_path / "c.json", tmp_path / "graph.json"
     loader = pack_class(detector=[["yolo.onnx"], {}])
     saved.write_text(json.dumps(answer(FancyImage=loader)), encoding="utf-8")

@@ -106,7 +106,7 @@ def test_several_files_in_an_output_break_whoever_reads_one(tmp_path: Path) -> N
     assert (True, "output.width", "removed") in found
 
 
-def test_choices_gone_are_breaking_and_new_ones_are_not(tmp_path: Path) -> None:
+def test_removed_choices_are_breaking_and_new_ones_are_not(tmp_path: Path) -> None:
     (tmp_path / "all").mkdir()
     few = edited(tmp_path, (NEGATIVE, NEGATIVE + "  codec: {from: 75.codec, choices: [h264]}\n"))
     all_of_them = edited(tmp_path / "all", (NEGATIVE, NEGATIVE + "  codec: 75.codec\n"))

@@ -148,7 +148,7 @@ def test_a_reader_that_leaves_is_no_fault(name: str, place: Place) -> None:
     assert [line for line in err.splitlines() if line.strip() and not _is_told_before(line)] == []
 
 
-def test_closed_standard_files_become_no_files_of_ours(place: Place) -> None:
+def test_closed_standard_streams_are_not_replaced_by_our_files(place: Place) -> None:
     command = f"exec {sys.executable} -m comfy2runpod compile {GRAPH} -o {place.folder}/out 0<&- 1>&- 2>&-"
     assert subprocess.run(command, shell=True, cwd=ROOT, check=False).returncode == 0
     assert (place.folder / "out" / "t2v_ltx2" / "handler.py").read_text().startswith('"""LTX-2')

@@ -169,7 +169,7 @@ TEMPLATES = sorted(
 
 
 @pytest.mark.parametrize("name", TEMPLATES[::20])
-def test_public_templates_are_inspected_or_said_why_not(name: str, tmp_path: Path) -> None:
+def test_public_templates_are_inspected_or_refused_with_a_reason(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(resources.files("comfyui_workflow_templates_json").joinpath("templates", name).read_bytes())
     done = comfy2runpod("inspect", path, "--format", "json")

@@ -222,7 +222,7 @@ def test_a_package_carries_its_nodes_and_facts_and_runs_where_the_graph_is_not(t
 
 
 @pytest.mark.slow
-def test_a_node_whose_sizes_nothing_tells_runs_at_a_size_that_is_said_to_be_unknown(tmp_path: Path) -> None:
+def test_a_node_without_a_size_rule_runs_with_a_size_that_is_reported_as_unknown(tmp_path: Path) -> None:
     done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), [*map(row, FACTS)])
     assert done.returncode == 0, done.stderr
     ran = run(tmp_path)

@@ -98,7 +98,7 @@ def test_429_with_retry_after_is_waited_for(run: Run, video: ModuleType, server:
 
 
 @both
-def test_no_connection_is_tried_again_and_then_said(run: Run, video: ModuleType) -> None:
+def test_a_missing_connection_is_retried_and_then_reported(run: Run, video: ModuleType) -> None:
     with pytest.raises(video.errors.Unreachable, match="no connection"):
         run(video, f"http://127.0.0.1:{free_port()}", REQUEST, options(video, retries=1))
 

@@ -78,7 +78,7 @@ def test_429_with_retry_after_is_waited_for(typescript: TypeScript, server: RunP
     assert server.count("run") == 2
 
 
-def test_no_connection_is_tried_again_and_then_said(typescript: TypeScript) -> None:
+def test_a_missing_connection_is_retried_and_then_reported(typescript: TypeScript) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     failed = typescript.call(VIDEO, "run", url, request=REQUEST, options={"retries": 1})
     assert failed["error"]["name"] == "Unreachable"

@@ -55,7 +55,7 @@ BATCH = "inputs:\n  n: {from: 2.batch_size, min: 1, max: 5}\n"
         _graph(BATCH + MANY, SPLIT),
     ],
 )
-def test_one_image_whatever_is_sent_is_taken(data: bytes) -> None:
+def test_a_graph_that_always_gives_one_image_is_accepted(data: bytes) -> None:
     assert compile_graph(data, "graph.json", load_catalog(), Options()).files
 
 

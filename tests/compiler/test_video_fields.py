@@ -62,7 +62,7 @@ def test_without_a_note_each_video_is_a_field_with_the_limits_of_the_contract() 
         assert (field.max_frames, field.max_seconds) == (limits.DEFAULT_VIDEO_FRAMES, limits.DEFAULT_VIDEO_SECONDS)
 
 
-def test_the_note_narrows_what_is_taken(package: CompileResult) -> None:
+def test_the_note_narrows_what_is_accepted(package: CompileResult) -> None:
     schema = json.loads(package.files["docs/input.schema.json"])
     assert schema["required"] == ["clip"]
     assert schema["properties"]["clip"] == {

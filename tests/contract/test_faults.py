@@ -70,6 +70,6 @@ def test_both_clients_have_the_same_exceptions() -> None:
     assert python == typescript
 
 
-def test_codes_and_names_are_each_ones_own() -> None:
+def test_codes_and_names_are_unique() -> None:
     assert len({fault.code for fault in FAULTS}) == len({fault.name for fault in FAULTS}) == len(FAULTS)
     assert all(fault.when.endswith(".") and fault.remedy.endswith(".") for fault in FAULTS)

@@ -18,7 +18,7 @@ import comfy2runpod_contract
 GOLDEN = Path(__file__).with_name("contract.golden.txt")
 
 
-def test_the_contract_says_what_it_said() -> None:
+def test_the_contract_is_unchanged() -> None:
     said = "".join(f"{line}\n" for line in _lines())
     if os.environ.get("ACCEPT_GOLDENS"):
         GOLDEN.write_text(said, encoding="utf-8")

@@ -31,7 +31,7 @@ def _video(muxer: str) -> bytes:
 
 
 @pytest.mark.parametrize("form", VIDEO_FORMATS)
-def test_each_container_is_told_by_what_a_muxer_writes(form: str) -> None:
+def test_each_container_is_detected_from_what_a_muxer_writes(form: str) -> None:
     data = _video(MUXERS[form])
     assert video_format(data) == form
     # It is the beginning that tells, not the end.
@@ -50,7 +50,7 @@ def test_what_only_begins_like_a_video_is_none() -> None:
     assert video_format(b"\0\0\0\x08wide") == "mov"
 
 
-def test_any_bytes_are_told_or_not_and_never_an_error() -> None:
+def test_any_bytes_are_detected_or_not_without_an_error() -> None:
     rng = random.Random(5)
     for beginning in (b"\x1aE\xdf\xa3", b"\0\0\0\x18ftyp", _video("webm")[:40], MP4[:12]):
         for _ in range(2000):

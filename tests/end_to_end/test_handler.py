@@ -155,7 +155,7 @@ async def test_a_result_too_large_to_answer_says_so(handler: ModuleType, monkeyp
     assert "the answer can carry 1,000" in str(error["message"])
 
 
-async def test_a_comfyui_that_is_not_there_is_said_to_be_unavailable(
+async def test_a_comfyui_that_is_not_there_is_reported_as_unavailable(
     handler: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = handler.endpoint._settings.model_copy(update={"comfyui_url": "http://127.0.0.1:9"})

@@ -232,7 +232,7 @@ def made(tmp_path: Path, digest: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
 
 
-def test_an_environment_is_made_of_a_lock_and_brought_up_to_date_in_place(tmp_path: Path) -> None:
+def test_an_environment_is_created_from_a_lock_and_updated_in_place(tmp_path: Path) -> None:
     first = made(tmp_path, runtime_wheel().sha256)
     assert first.returncode == 0, first.stderr
     assert first.stdout.startswith(f"[1/3] environment {tmp_path / 'venv'} of Python {sys.version.split()[0]}")

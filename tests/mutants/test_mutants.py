@@ -45,7 +45,7 @@ def of(kind: Kind) -> int:
 '''
 
 
-def test_each_thing_is_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_each_definition_is_removed_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text(MODULE)
     parts = ("members", "methods", "functions", "classes", "constants", "entries", "cases")
     found = removals([Target("all", ("*.py",), parts, ())], tmp_path)

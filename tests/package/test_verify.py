@@ -43,7 +43,7 @@ def test_a_fault_is_found_and_its_file_named(fault: str) -> None:
     assert ascii(name)[1:-1] in str(found.value)
 
 
-def test_what_is_right_is_taken() -> None:
+def test_valid_values_are_accepted() -> None:
     module = (
         "from __future__ import annotations\nimport os.path as p\n\n\nclass A:\n    def f(self, *a, **k):\n"
         "        try:\n            return [p, a, k, *(b for b in a)]\n        except OSError as error:\n"

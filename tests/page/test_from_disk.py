@@ -275,7 +275,7 @@ VIDEOS = [
 ]
 
 
-async def test_a_video_is_played_and_measured_before_it_is_taken(open_page: Open, on_disk: dict[str, str]) -> None:
+async def test_a_video_is_played_and_measured_before_it_is_accepted(open_page: Open, on_disk: dict[str, str]) -> None:
     page = (await open_page(on_disk["every_kind"], offline=True)).page
     await page.fill("#url-image", URL)
     hint = page.locator("#hint-clip")
@@ -302,7 +302,7 @@ async def test_a_video_is_played_and_measured_before_it_is_taken(open_page: Open
     assert await shown.is_hidden()
 
 
-async def test_a_file_that_is_dropped_is_taken(open_page: Open, on_disk: dict[str, str]) -> None:
+async def test_a_file_that_is_dropped_is_accepted(open_page: Open, on_disk: dict[str, str]) -> None:
     page = (await open_page(on_disk["every_kind"], offline=True)).page
     content = video()
     dropped = await page.evaluate_handle(

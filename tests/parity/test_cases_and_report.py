@@ -126,7 +126,7 @@ def test_a_run_leaves_no_failures_of_an_earlier_one(tmp_path: Path) -> None:
     clear_failures(tmp_path / "not there yet")
 
 
-def test_a_recording_gives_back_what_the_editors_said(tmp_path: Path) -> None:
+def test_a_recording_replays_the_editors_results(tmp_path: Path) -> None:
     changed = [changed_graph('{"nodes": []}'), changed_graph(None, 6)]
     reads = [
         Read(OLD, "good", b"its graph", Reading({"1": {"inputs": {"x": 1.5}}}, None, 0)),

@@ -143,7 +143,7 @@ def test_we_must_not_refuse_what_would_run(ours: Ours) -> None:
     assert judgement.codes == refused.codes != ()
 
 
-def test_a_crash_of_ours_is_never_right(ours: Ours) -> None:
+def test_a_crash_of_the_compiler_is_never_right(ours: Ours) -> None:
     crashed = Ours(None, crash="RecursionError: too deep")
     for reading in (reading_of(ours, lambda prompt: None), Reading(None, "it threw", 0)):
         assert judge(reading, crashed, CATALOG).outcome is Outcome.CRASHED

@@ -159,7 +159,7 @@ print(json.dumps(prompt))
 """
 
 
-def test_its_modules_and_its_entry_point_are_whole(strange: Path, tmp_path: Path) -> None:
+def test_its_modules_and_its_entry_point_are_complete(strange: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _PATCHES], input=json.dumps({"type": SAID, "method": SAID}), cwd=strange,
         capture_output=True, text=True, check=False,

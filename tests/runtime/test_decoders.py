@@ -296,7 +296,7 @@ def many(*images: bytes) -> Many:
 TAKE = MediaInputLimits(20_000_000, FetchPolicy(5))
 
 
-async def test_images_of_a_request_are_all_taken_and_their_faults_all_told() -> None:
+async def test_all_images_of_a_request_are_decoded_and_all_faults_reported() -> None:
     decoders = DecoderPool(IMAGE, RULES)
     taken = await load_media(many(*[image()] * 4), TAKE, [decoders])
     assert list(taken) == ["a", "b", "c", "d"]

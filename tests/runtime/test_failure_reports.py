@@ -78,7 +78,7 @@ async def test_a_report_that_cannot_be_written_changes_nothing(
     assert "could not be written" in caplog.text
 
 
-async def test_a_file_in_the_prompt_is_not_told(failing: Any, tmp_path: Path) -> None:
+async def test_a_file_in_the_prompt_is_not_in_the_report(failing: Any, tmp_path: Path) -> None:
     endpoint = failing()
     patch = endpoint._package.patch
 

@@ -188,7 +188,7 @@ def test_a_file_of_another_size_is_deleted(hub: HubStandIn, tmp_path: Path) -> N
     assert files(tmp_path) == []
 
 
-def test_a_part_of_another_revision_does_not_stand_in_the_way(hub: HubStandIn, tmp_path: Path) -> None:
+def test_a_partial_download_of_another_revision_is_ignored(hub: HubStandIn, tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     for stale in (b"another revision" * 1000, b"longer" * (1 << 20)):
         (tmp_path / "checkpoints" / f"{NAME}.part").write_bytes(stale)
@@ -288,7 +288,7 @@ def test_a_lock_of_two_files_at_one_place_is_refused(tmp_path: Path, more: dict[
     "url",
     ["file:///etc/passwd", "https://huggingface.co/org/name/tree/main", "https://example.com/x.bin?token=secret-word"],
 )
-def test_a_lock_with_another_url_is_refused_and_no_secret_told(hub: HubStandIn, tmp_path: Path, url: str) -> None:
+def test_a_lock_with_another_url_is_refused_without_showing_a_secret(hub: HubStandIn, tmp_path: Path, url: str) -> None:
     with pytest.raises(ModelUnavailable, match="its URL is refused") as refused:
         provision(lock(entry(url=url)), tmp_path)
     assert "secret-word" not in refused.value.message

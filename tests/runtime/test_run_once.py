@@ -77,7 +77,7 @@ async def test_a_package_that_cannot_be_run_is_reported(tmp_path: Path, handler:
         ({"COMFYUI_PORT": "eighty", "POLL_SECONDS": "0"}, "COMFYUI_PORT: "),
     ],
 )
-async def test_settings_that_do_not_fit_are_all_said(tmp_path: Path, environment: dict[str, str], message: str) -> None:
+async def test_all_invalid_settings_are_reported(tmp_path: Path, environment: dict[str, str], message: str) -> None:
     code, errors, _ = await once(tmp_path, "{}", **environment)
     assert code == 1
     assert message in errors

@@ -134,7 +134,7 @@ def test_a_file_without_a_prompt_stays_as_it_is(tmp_path: Path, name: str, media
     assert (tmp_path / name).read_bytes() == before
 
 
-def test_a_model_without_an_asset_is_said_to_be_broken(tmp_path: Path) -> None:
+def test_a_model_without_an_asset_is_reported_as_broken(tmp_path: Path) -> None:
     path = tmp_path / "a.glb"
     path.write_bytes(struct.pack("<4sII", b"glTF", 2, 24) + struct.pack("<I4s", 4, b"JSON") + b"{}  ")
     with pytest.raises(OutputInvalid, match=r"a\.glb is not a whole gltf-binary file"):

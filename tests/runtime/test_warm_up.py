@@ -22,7 +22,7 @@ async def test_nothing_is_run_unless_it_is_asked_for(load: Load, comfyui: ComfyU
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-async def test_an_input_of_ones_own_is_run(load: Load, comfyui: ComfyUI, tmp_path: Path, *, wrapped: bool) -> None:
+async def test_an_input_from_a_file_is_run(load: Load, comfyui: ComfyUI, tmp_path: Path, *, wrapped: bool) -> None:
     sample = tmp_path / "sample.json"
     sample.write_text(json.dumps({"input": ASK} if wrapped else ASK))
     endpoint = load(COMFYUI_URL=comfyui.url, WARMUP=sample)

@@ -17,7 +17,7 @@ from .runpod_queue import RunPodQueue
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="one system is enough for a stand-in")
-async def test_a_callers_job_is_taken_by_a_worker_and_its_result_told(tmp_path: Path) -> None:
+async def test_a_callers_job_is_run_by_a_worker_and_its_result_returned(tmp_path: Path) -> None:
     package = client_of("t2v_ltx2")
     small = {"prompt": "a cat", "width": 64, "height": 64, "frame_count": 9}
     options = package.Options(poll_seconds=(0.05, 0.1))

@@ -135,7 +135,7 @@ def test_a_folder_without_a_manifest_is_not_ours(tmp_path: Path, name: str) -> N
     assert (tmp_path / "demo" / name).exists()
 
 
-def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
+def test_an_empty_folder_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "demo").mkdir(mode=0o750)
     write_package(NEW, tmp_path / "demo")
     assert stat.S_IMODE((tmp_path / "demo").stat().st_mode) == 0o750
@@ -334,7 +334,7 @@ def _write_again_and_again(folder: Path, times: int) -> None:
 
 
 @pytest.mark.slow
-def test_many_at_once_and_whoever_reads_sees_one_of_them_whole(package: Path) -> None:
+def test_concurrent_writers_leave_a_complete_folder_at_any_time(package: Path) -> None:
     put_users_things(package)
     spawn = multiprocessing.get_context("spawn")
     writers = [spawn.Process(target=_write_again_and_again, args=(package, 15)) for _ in range(3)]
