@@ -1,4 +1,4 @@
-"""Videos of an input: the container, told by its first bytes, and what is said of one that exceeds a limit.
+"""Videos of an input: the container, detected from its first bytes, and the messages about exceeded limits.
 
 Alike in the worker and in its clients, which carry this module as it is.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _BRAND_AT = 8
-# Files of ISO's form that are no videos, by their brand.
+# Brands of ISO base media files that are not videos.
 _IMAGES = frozenset({b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"})
-# How a QuickTime file from before brands begins.
+# How a QuickTime file without a brand begins.
 _OLD_QUICKTIME = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
 _EBML = b"\x1aE\xdf\xa3"
 _DOC_TYPE = b"\x42\x82"
@@ -59,7 +59,7 @@ def _vint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def video_format_problem(found: str, labels: Sequence[str]) -> str:
-    """What is wrong with a file that is no accepted video.
+    """What is wrong with a file that is not an accepted video.
 
     Args:
         found: what it is, in words: `a GIF`, `a WebM video`.
