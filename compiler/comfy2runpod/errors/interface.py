@@ -40,9 +40,10 @@ class UnsuitableInput(Diagnostic):
     code = "unsuitable-input"
     path: str
     type: str
+    kinds: tuple[str, ...]
 
     reason = Text("{path} has the type {type}, which no field can feed.")
-    remedy = Text("A field feeds an integer, a number, a text, a choice, a switch, an image or a video.")
+    remedy = Text("Fields are of these kinds: {kinds:list}.")
 
 
 class ExposedInputOmitted(Diagnostic):

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.ir.prompt import Prompt, as_link
 from comfy2runpod.shapes.evaluate import EvaluatedValue, evaluate
 from comfy2runpod.shapes.rules import rule_of
-from comfy2runpod.shapes.values import Constant, InputImage
+from comfy2runpod.shapes.values import Constant, Value
 
 # Of all texts that nodes make, together; those beyond are not kept.
 _MOST_CHARACTERS = 20_000_000
 
 
 def trace(
-    prompt: Prompt, outputs: tuple[str, ...], catalog: Catalog, reads_image: Callable[[str, str], bool]
+    prompt: Prompt, outputs: tuple[str, ...], catalog: Catalog, brought: Mapping[tuple[str, str], Value]
 ) -> Mapping[str, Mapping[str, EvaluatedValue]]:
-    """What each node that the outputs need is given, by input; images of callers stand as squares.
+    """What each node that the outputs need is given, by input.
+
+    Args:
+        prompt: the prompt.
+        outputs: the nodes that save.
+        catalog: the classes.
+        brought: what stands for a caller's file, by the node that reads it and its input.
 
     Raises:
         NodeError: a node would fail.
@@ -36,8 +42,8 @@ def trace(
                 told[name] = (
                     found[link.slot] if link.slot < len(found) else EvaluatedValue(Constant(None), "a broken link")
                 )
-            elif reads_image(node.class_type, name):
-                told[name] = EvaluatedValue(InputImage(1024, 1024, 1, has_alpha=False))
+            elif (node_id, name) in brought:
+                told[name] = EvaluatedValue(brought[node_id, name])
             else:
                 told[name] = EvaluatedValue(Constant(value))
         given[node_id] = told

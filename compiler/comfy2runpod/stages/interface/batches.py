@@ -12,13 +12,13 @@ from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors.surprises import SeveralImages
 from comfy2runpod.expressions.expression import Expression, read_again
 from comfy2runpod.expressions.intervals import TooLarge
-from comfy2runpod.fields import Field, ImageField, Target, kind_of
+from comfy2runpod.fields import Field, ImageField, Target, VideoField
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.prompt import Prompt, as_link
 from comfy2runpod.outputs import Output
 from comfy2runpod.shapes.evaluate import EvaluatedValue
 from comfy2runpod.shapes.trace import in_order, trace
-from comfy2runpod.shapes.values import Images, Latent, NodeError
+from comfy2runpod.shapes.values import Clip, Images, InputImage, Latent, NodeError, Sound, Value
 
 # A graph is gone through once, and some times more for the fields; of larger ones nothing is said.
 _MOST_STEPS = 200_000
@@ -30,12 +30,13 @@ _MOST_VALUES = 1_000
 def check_batches(
     graph: BoundGraph, fields: Iterable[Field], outputs: Sequence[Output], catalog: Catalog, found: Collector
 ) -> None:
-    """Reports outputs of one image that get several: as the graph has it, or for values that fields allow.
+    """Reports outputs of one image that get several: as the graph has it, or for values and files that fields allow.
 
     Each field is looked at alone, then all together: at their largest and smallest, and where expressions over them
     have their ends.
     """
     single = [output for output in outputs if output.batched and not output.many]
+    fields = tuple(fields)
     numbers = [(field, allowed) for field in fields if (allowed := field.whole_values()) is not None]
     ends = {field.name: _Ends.of(field.targets, allowed) for field, allowed in numbers}
     alone = [{name: value} for name, end in ends.items() for value in dict.fromkeys(end.values)]
@@ -43,17 +44,34 @@ def check_batches(
     if not single or len(graph.nodes) * (len(alone) + len(together) + 1) > _MOST_STEPS:
         return
     prompt = graph.prompt()
+    brought = {
+        (target.node_id, target.input): stands
+        for field in fields
+        if (stands := _stands_for(field)) is not None
+        for target in field.targets
+    }
     reported: set[str] = set()
     for values in ({}, *alone, *together):
         changed = prompt
         for name, value in values.items():
             changed = ends[name].put(changed, value)
-        counts = _counts(changed, [output for output in single if output.name not in reported], catalog)
+        counts = _counts(changed, [output for output in single if output.name not in reported], catalog, brought)
         for output in single:
             count = counts.get(output.name, 1)
             if output.name not in reported and (count is None or count > 1):
                 reported.add(output.name)
                 _report(graph, output, count, values, found)
+
+
+def _stands_for(field: Field) -> Value | None:
+    """What a caller's file is at most, for a field that takes one; no node makes more images of one that is larger."""
+    match field:
+        case ImageField():
+            return InputImage(1024, 1024, 1, has_alpha=False)
+        case VideoField():
+            return Clip(Images(1024, 1024, field.max_frames), 24, Sound(1, 44100))
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +127,16 @@ def _result(expression: Expression, value: int) -> int | None:
         return None
 
 
-def _counts(prompt: Prompt, outputs: Sequence[Output], catalog: Catalog) -> Mapping[str, int | None]:
+def _counts(
+    prompt: Prompt, outputs: Sequence[Output], catalog: Catalog, brought: Mapping[tuple[str, str], Value]
+) -> Mapping[str, int | None]:
     """How many images each output gets, where that is known; None for a list of any length."""
-
-    def reads_image(class_type: str, name: str) -> bool:
-        node_class = catalog.get(class_type)
-        spec = None if node_class is None else node_class.by_name.get(name)
-        return spec is not None and kind_of(spec) is ImageField
 
     if not outputs:
         return {}
     ends = tuple(output.node_id for output in outputs)
     try:
-        given = trace(prompt, ends, catalog, reads_image)
+        given = trace(prompt, ends, catalog, brought)
     except NodeError:
         return {}
     listed = _listed(prompt, ends, catalog, given)

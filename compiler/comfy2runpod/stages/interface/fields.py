@@ -14,12 +14,14 @@ from comfy2runpod.catalog.node_class import InputSpec
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.expressions.bounds import Work
-from comfy2runpod.fields import Field, kind_name, kind_of, note_keys
+from comfy2runpod.fields import KINDS, Field, kind_name, kind_of, note_keys
 from comfy2runpod.fields.draft import AspectLimit, Draft, Reached
 from comfy2runpod.fields.note import InputAnnotation
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.prompt import as_link
 from comfy2runpod.stages.annotate.plain_text import plain_text
+
+_KINDS = tuple(kind.kind for kind in KINDS)
 
 Consumers: TypeAlias = "Mapping[str, list[tuple[str, str, InputSpec]]]"
 
@@ -83,7 +85,7 @@ def planned(
     """
     for item in reached:
         if kind_of(item.spec) is None:
-            found.add(errors.UnsuitableInput(at=at, path=item.path, type=item.spec.type))
+            found.add(errors.UnsuitableInput(at=at, path=item.path, type=item.spec.type, kinds=_KINDS))
             return None
     kind = kind_of(*(item.spec for item in reached))
     if kind is None:
