@@ -36,10 +36,15 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class ClientClass:
-    """A type of the clients, and the module of each client that has it."""
+    """A type of the clients, and the module of each client that has it, and the checks of what is of it."""
 
     name: Word
     module: Word
+
+    @property
+    def checks(self) -> Word:
+        """The constant of the module that holds the checks."""
+        return Word(self.module.upper())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1116,7 +1116,7 @@ var choice = {
 };
 
 // client_ts/images.ts
-var image = {
+var IMAGES = {
   media: "image",
   mediaType: "image/png",
   check: (bytes, property) => void checkImage(bytes, imageLimits(property))
@@ -1335,14 +1335,14 @@ function readAddress(text2) {
 }
 
 // page/fields/image.ts
-var image2 = {
-  takes: (property) => property["x-media"] === image.media,
+var image = {
+  takes: (property) => property["x-media"] === IMAGES.media,
   control: (field, changed) => {
     const limits = imageLimits(field.property);
     const { formats, maxBytes, maxPixels, maxAspect } = limits;
     const size = `at most ${bytesText(maxBytes)}, ${maxPixels / 1e6} megapixels and sides of ${maxAspect}:1`;
     const rules = {
-      media: image.media,
+      media: IMAGES.media,
       accept: formats.map((format) => `image/${format}`).join(),
       allowed: `${formatsText(formats)}, ${size}`,
       look: async (bytes, { name }, url) => {
@@ -1525,11 +1525,11 @@ function read3(field, value) {
 }
 
 // client_ts/videos.ts
-var IMAGES = ["avif", "avis", "heic", "heix", "heim", "heis", "hevc", "mif1", "msf1"];
+var IMAGES2 = ["avif", "avis", "heic", "heix", "heim", "heis", "hevc", "mif1", "msf1"];
 var OLD_QUICKTIME = ["moov", "mdat", "wide", "free", "skip", "pnot"];
 var SPARE_SECONDS = 0.05;
 var DOC_TYPE = 17026;
-var video = {
+var VIDEOS = {
   media: "video",
   mediaType: "video/mp4",
   check: (bytes, property) => void checkVideo(bytes, limitsOf(property))
@@ -1559,7 +1559,7 @@ function withArticle(label) {
 }
 function videoFormat(bytes) {
   if (begins(bytes, 4, "ftyp")) {
-    if (IMAGES.some((brand) => begins(bytes, 8, brand))) return void 0;
+    if (IMAGES2.some((brand) => begins(bytes, 8, brand))) return void 0;
     return begins(bytes, 8, "qt  ") ? "mov" : "mp4";
   }
   if (OLD_QUICKTIME.some((kind) => begins(bytes, 4, kind))) return "mov";
@@ -1601,14 +1601,14 @@ var ACCEPTED = {
   mkv: "video/x-matroska,.mkv"
 };
 var PATIENCE_MS = 1e4;
-var video2 = {
-  takes: (property) => property["x-media"] === video.media,
+var video = {
+  takes: (property) => property["x-media"] === VIDEOS.media,
   control: (field, changed) => {
     const limits = videoLimits(field.property);
     const { formats, maxBytes, maxPixels, maxFrames, maxSeconds } = limits;
     const size = `at most ${bytesText(maxBytes)}, ${maxPixels / 1e6} megapixels a frame`;
     const rules = {
-      media: video.media,
+      media: VIDEOS.media,
       accept: formats.map((format) => ACCEPTED[format] ?? "").join(),
       allowed: `${formatsText(formats)}, ${size}, ${count(maxFrames)} frames and ${maxSeconds} seconds`,
       look: async (bytes, { name }, url) => {
@@ -1638,7 +1638,7 @@ function isPlayable(player2) {
 }
 
 // page/fields/kinds.ts
-var KINDS = [image2, video2, choice, boolean, integer, number, text];
+var KINDS = [image, video, choice, boolean, integer, number, text];
 function controlOf(field, changed) {
   const kind = KINDS.find(({ takes }) => takes(field.property));
   if (kind === void 0) throw new Error(`no kind of field takes ${field.name}`);

@@ -1,4 +1,4 @@
-"""Detects a video's container from its content, and checks that the file is as long as its parts say.
+"""Refuses files of other containers than a field takes, and checks that a file is as long as its parts say.
 
 Only the outermost structure is read, without decoding anything: a file that ends early is found here, because a
 demuxer takes the end of a truncated file for the end of the video.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from comfy2runpod_contract.media import VIDEO_FORMATS
+from comfy2runpod_contract.video_files import video_format, video_format_problem, with_article
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.signatures import file_description
 
@@ -17,13 +18,7 @@ DEMUXERS: Mapping[str, str] = {"mp4": "mov", "mov": "mov", "webm": "matroska", "
 # The most boxes or elements that are examined. A recording may have one for each frame and each packet of sound.
 _MAX_PARTS = 200_000
 
-_QUICKTIME_BRAND = b"qt  "
-# Brands of files with the same structure that are not videos.
-_IMAGE_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1"})
-# How a QuickTime file without a brand may begin.
-_QUICKTIME_BOXES = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
-_EBML, _SEGMENT, _CLUSTER, _DOCTYPE = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x4282
-_FIRST_BYTES = 4096
+_SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 
 # Other files, to name them in the message: offset, bytes, name.
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
@@ -54,10 +49,10 @@ def video_container(data: bytes, formats: tuple[str, ...]) -> str:
     Raises:
         MediaRefused: it is none of them, or ends before its parts do.
     """
-    found = _container(data)
+    found = video_format(data)
     if found is None or found not in formats:
-        what = f"{_with_article(found)} video" if found is not None else _other(data)
-        raise MediaRefused(f"is {what}; it must be {_format_list(formats)} video")
+        what = _other(data) if found is None else f"{with_article(VIDEO_FORMATS[found].label)} video"
+        raise MediaRefused(video_format_problem(what, [VIDEO_FORMATS[name].label for name in formats]))
     complete = _boxes_complete(data) if DEMUXERS[found] == "mov" else _elements_complete(data)
     if not complete:
         raise incomplete(found)
@@ -67,29 +62,6 @@ def video_container(data: bytes, formats: tuple[str, ...]) -> str:
 def incomplete(container: str) -> MediaRefused:
     """The refusal of an incomplete file."""
     return MediaRefused(f"is not a complete {VIDEO_FORMATS[container].label} video; it is truncated or damaged")
-
-
-def _format_list(formats: tuple[str, ...]) -> str:
-    labels = [_with_article(formats[0]), *(VIDEO_FORMATS[name].label for name in formats[1:])]
-    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} or {labels[-1]}"
-
-
-def _with_article(container: str) -> str:
-    return f"{'an' if container == 'mp4' else 'a'} {VIDEO_FORMATS[container].label}"
-
-
-def _container(data: bytes) -> str | None:
-    box = data[4:8]
-    if box == b"ftyp":
-        brand = data[8:12]
-        if brand in _IMAGE_BRANDS:
-            return None
-        return "mov" if brand == _QUICKTIME_BRAND else "mp4"
-    if box in _QUICKTIME_BOXES:
-        return "mov"
-    if data[:4] == _EBML.to_bytes(4, "big"):
-        return {b"webm": "webm", b"matroska": "mkv"}.get(_doctype(data))
-    return None
 
 
 def _other(data: bytes) -> str:
@@ -120,15 +92,6 @@ def _boxes_complete(data: bytes) -> bool:
         seen.add(data[at + 4 : at + 8])
         at += size
     return False
-
-
-def _doctype(data: bytes) -> bytes:
-    """The document type that the header of an EBML file names."""
-    head = data[:_FIRST_BYTES]
-    for name, start, end in _elements(head, *_content(head, 0)[1:]):
-        if name == _DOCTYPE and end is not None:
-            return head[start:end].rstrip(b"\0")
-    return b""
 
 
 def _elements_complete(data: bytes) -> bool:

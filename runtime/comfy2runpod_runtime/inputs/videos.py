@@ -21,6 +21,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from comfy2runpod_contract.limits import LONGEST_IMAGE_SIDE
+from comfy2runpod_contract.video_files import video_length_problem
 from comfy2runpod_contract.wording import image_size_problem, megabytes
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.limits import VideoLimits
@@ -168,7 +169,7 @@ def _written_anew(source: _Source) -> bytes:
         times = packets.times(_unit(video))
         seconds = times.seconds(rate)
         if seconds > limits.max_seconds + _SPARE_SECONDS:
-            raise MediaRefused(f"lasts {float(seconds):.1f} s; at most {limits.max_seconds:g} s are allowed")
+            raise MediaRefused(video_length_problem(float(seconds), limits.max_seconds))
     if not packets.shown:
         raise MediaRefused("holds no frames")
     with source.open() as container:

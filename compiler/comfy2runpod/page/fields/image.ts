@@ -1,20 +1,20 @@
 /** An image: a file, looked at, or the address of one. */
 
 import { FileFault, formatsText } from "../../client_ts/files.js";
-import { type ImageHeader, checkImage, image as images, imageLimits } from "../../client_ts/images.js";
+import { type ImageHeader, IMAGES, checkImage, imageLimits } from "../../client_ts/images.js";
 import { element } from "../elements.js";
 import { bytesText } from "../texts.js";
 import type { Kind } from "./field.js";
 import { type Seen, fileControl } from "./file.js";
 
 export const image: Kind = {
-  takes: (property) => property["x-media"] === images.media,
+  takes: (property) => property["x-media"] === IMAGES.media,
   control: (field, changed) => {
     const limits = imageLimits(field.property);
     const { formats, maxBytes, maxPixels, maxAspect } = limits;
     const size = `at most ${bytesText(maxBytes)}, ${maxPixels / 1e6} megapixels and sides of ${maxAspect}:1`;
     const rules = {
-      media: images.media,
+      media: IMAGES.media,
       accept: formats.map((format) => `image/${format}`).join(),
       allowed: `${formatsText(formats)}, ${size}`,
       look: async (bytes: Uint8Array, { name }: File, url: string): Promise<Seen> => {

@@ -2,7 +2,7 @@
 
 import { FileFault, formatsText } from "../../client_ts/files.js";
 import { count } from "../../client_ts/text.js";
-import { checkPlayed, checkVideo, video as videos, videoLimits } from "../../client_ts/videos.js";
+import { VIDEOS, checkPlayed, checkVideo, videoLimits } from "../../client_ts/videos.js";
 import { element } from "../elements.js";
 import { bytesText } from "../texts.js";
 import type { Kind } from "./field.js";
@@ -19,13 +19,13 @@ const ACCEPTED: Readonly<Record<string, string>> = {
 const PATIENCE_MS = 10_000;
 
 export const video: Kind = {
-  takes: (property) => property["x-media"] === videos.media,
+  takes: (property) => property["x-media"] === VIDEOS.media,
   control: (field, changed) => {
     const limits = videoLimits(field.property);
     const { formats, maxBytes, maxPixels, maxFrames, maxSeconds } = limits;
     const size = `at most ${bytesText(maxBytes)}, ${maxPixels / 1e6} megapixels a frame`;
     const rules = {
-      media: videos.media,
+      media: VIDEOS.media,
       accept: formats.map((format) => ACCEPTED[format] ?? "").join(),
       allowed: `${formatsText(formats)}, ${size}, ${count(maxFrames)} frames and ${maxSeconds} seconds`,
       look: async (bytes: Uint8Array, { name }: File, url: string): Promise<Seen> => {

@@ -73,4 +73,4 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return width & 0x3FFF, height & 0x3FFF
 
 
-KIND = FileKind("image", "image/png", _problem)
+IMAGES = FileKind("image", "image/png", _problem)

@@ -6,7 +6,7 @@
 
 import type * as flow from "./flow.js";
 import { INPUT_SCHEMA } from "./input_schema.js";
-import type { Image } from "./images.js";
+import { IMAGES, type Image } from "./images.js";
 import { type ClientOptions, EndpointClient, type Spec } from "./transport.js";
 
 /** How files are given back, and images encoded. What is omitted is the endpoint's own choice. */
@@ -89,6 +89,7 @@ const SPEC: Spec = {
   outputs: [
     { name: "image_edited", mediaType: "image/png", flat: true },
   ],
+  files: [IMAGES],
   keys: ["prompt_id"],
   exact: { input: [], output: [] },
 };

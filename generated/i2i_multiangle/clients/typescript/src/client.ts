@@ -6,7 +6,7 @@
 
 import type * as flow from "./flow.js";
 import { INPUT_SCHEMA } from "./input_schema.js";
-import type { Image } from "./images.js";
+import { IMAGES, type Image } from "./images.js";
 import { type ClientOptions, EndpointClient, type Spec } from "./transport.js";
 
 /** How files are given back, and images encoded. What is omitted is the endpoint's own choice. */
@@ -356,6 +356,7 @@ const SPEC: Spec = {
     { name: "left_45", mediaType: "image/png", flat: false },
     { name: "left_90", mediaType: "image/png", flat: false },
   ],
+  files: [IMAGES],
   keys: ["prompt_id"],
   exact: { input: [], output: [] },
 };

@@ -84,6 +84,7 @@ const SPEC: Spec = {
   outputs: [
     { name: "image", mediaType: "image/png", flat: true },
   ],
+  files: [],
   keys: ["prompt_id"],
   exact: { input: [], output: [] },
 };

@@ -34,7 +34,7 @@ export interface ImageHeader {
 }
 
 /** Images, to the checks of files. */
-export const image: FileKind = {
+export const IMAGES: FileKind = {
   media: "image",
   mediaType: "image/png",
   check: (bytes, property) => void checkImage(bytes, imageLimits(property)),

@@ -33,7 +33,7 @@ const SPARE_SECONDS = 0.05;
 const DOC_TYPE = 0x4282;
 
 /** Videos, to the checks of files. */
-export const video: FileKind = {
+export const VIDEOS: FileKind = {
   media: "video",
   mediaType: "video/mp4",
   check: (bytes, property) => void checkVideo(bytes, limitsOf(property)),

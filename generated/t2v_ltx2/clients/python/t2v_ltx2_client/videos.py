@@ -25,4 +25,4 @@ def _problem(data: bytes, limits: Mapping[str, Any]) -> str | None:
     return video_format_problem(found, [FORMAT_LABELS.get(one, one) for one in accepted])
 
 
-KIND = FileKind("video", "video/mp4", _problem)
+VIDEOS = FileKind("video", "video/mp4", _problem)

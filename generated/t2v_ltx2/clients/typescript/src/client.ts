@@ -86,6 +86,7 @@ const SPEC: Spec = {
   outputs: [
     { name: "video", mediaType: "video/mp4", flat: true },
   ],
+  files: [],
   keys: ["prompt_id"],
   exact: { input: ["seed"], output: ["seed"] },
 };
