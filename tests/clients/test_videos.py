@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +17,8 @@ import pytest
 from av.video.stream import VideoStream
 
 from comfy2runpod.fields.example_video import example_video
+from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
+from tests.batch.conftest import Place
 from tests.standins.runpod_queue import Answer, RunPodQueue
 
 from .conftest import client_of
@@ -63,8 +66,47 @@ REFUSED: list[tuple[bytes | str | Path, str, str]] = [
 
 
 @pytest.fixture(scope="module")
+def endpoint(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_endpoint(LocalEndpoint(clips, worker_log=tmp_path_factory.mktemp("worker") / "log")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
 def client(clips: Path) -> ModuleType:
     return client_of("clips", clips.parent)
+
+
+def test_a_video_goes_there_and_comes_back(client: ModuleType, endpoint: str, tmp_path: Path) -> None:
+    (tmp_path / "clip").write_bytes(WEBM)
+    with client.Client(endpoint, API_KEY) as caller:
+        output = caller.run({"clip": tmp_path / "clip"})
+        (saved,) = caller.save(output, tmp_path / "results")["video"]
+        with pytest.raises(client.errors.InvalidInput, match="it is truncated or damaged") as caught:
+            caller.run({"clip": MP4[:-100]})
+    assert (output["width"], output["height"], output["frame_count"], output["duration_seconds"]) == (32, 32, 8, 1.0)
+    assert caught.value.details[0].field == "clip"
+    with av.open(saved) as made:
+        assert sum(1 for _ in made.decode(video=0)) == 8
+
+
+def test_the_typescript_clients_video_goes_there_and_comes_back(
+    typescript: TypeScript, clips: Path, endpoint: str, tmp_path: Path
+) -> None:
+    request = {"clip": {"$bytes": base64.b64encode(MP4).decode()}}
+    plan = {"request": request, "key": API_KEY, "folder": str(tmp_path / "results"), "options": {"callSeconds": 120}}
+    done = typescript.call(clips, "runAndSave", endpoint, **plan)["value"]
+    assert (done["output"]["frame_count"], done["output"]["duration_seconds"]) == (16, 2)
+    assert done["saved"] == {"video": [str(tmp_path / "results" / "video.mp4")]}
+
+
+def test_a_batch_has_a_video_in_each_line(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNPOD_API_KEY", API_KEY)
+    place = Place(tmp_path, endpoint)
+    clips = {"short": WEBM, "long": MP4, "bad": b"GIF89a" + bytes(100)}
+    place.write(*({"id": name, "input": {"clip": base64.b64encode(data).decode()}} for name, data in clips.items()))
+    done = place.run()
+    assert (done.returncode, "2 of 3 done" in done.stdout, "1 failed: invalid_input" in done.stdout) == (1, True, True)
+    assert [place.response(name)["frame_count"] for name in ("short", "long")] == [8, 16]
 
 
 @pytest.mark.parametrize("data", [MP4, WEBM], ids=["mp4", "webm"])
