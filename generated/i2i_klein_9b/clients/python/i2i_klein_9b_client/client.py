@@ -15,7 +15,7 @@ from importlib import resources
 from typing import Literal, Never, NotRequired, TypeAlias, TypedDict, cast
 
 from . import async_client, flow, sync_client
-from .images import Image
+from .images import IMAGES, Image
 from .media import OutputSpec
 from .transport import Spec
 
@@ -71,6 +71,7 @@ def input_schema() -> Mapping[str, object]:
 
 SPEC = Spec(
     schema=input_schema,
+    files=(IMAGES,),
     outputs=(OutputSpec("image_edited", "image/png", flat=True),),
     keys=("prompt_id",),
 )

@@ -10,6 +10,7 @@ import type { JobOptions } from "./job_options.js";
 import { parse } from "./json.js";
 import { type MediaFile, type Medium, type OutputSpec, type Sink, download, inMemory, mediaIn } from "./media.js";
 import { encoded } from "./file_fields.js";
+import type { FileKind } from "./files.js";
 import { OPTIONS, type Options } from "./options.js";
 
 // How long an interrupted call waits until its job is cancelled. The request continues after that.
@@ -20,6 +21,8 @@ export interface Spec {
   /** The JSON Schema of an input, as text, since a JavaScript number cannot represent every bound. */
   readonly schema: string;
   readonly outputs: readonly OutputSpec[];
+  /** The kinds of files that an input has fields for. */
+  readonly files: readonly FileKind[];
   /** What every output contains; one without these is incomplete. */
   readonly keys: readonly string[];
   /** Integers that a JavaScript number may not represent: they are returned as bigint. */
@@ -153,7 +156,7 @@ export class EndpointClient<Input extends object, Output extends object, Files e
     if (isRecord(request)) checkExact(request, this.#spec.exact.input);
     if (this.options.checkInput) checkInput(this.#schema, request);
     if (!isRecord(request)) throw new InputRefused("a request must be an object with the fields of this endpoint");
-    const sent = await encoded(request, this.#schema, this.options.checkInput);
+    const sent = await encoded(request, this.#schema, this.#spec.files, this.options.checkInput);
     signal?.throwIfAborted();
     const queued = flow.submit(portOf(this.#address, signal), sent, this.options, deadline, job);
     if (signal === undefined) return queued;

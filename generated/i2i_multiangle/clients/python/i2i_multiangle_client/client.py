@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Literal, NotRequired, TypeAlias, TypedDict, cast
 
 from . import async_client, flow, sync_client
-from .images import Image
+from .images import IMAGES, Image
 from .media import OutputSpec
 from .transport import Spec
 
@@ -238,6 +238,7 @@ def input_schema() -> Mapping[str, object]:
 
 SPEC = Spec(
     schema=input_schema,
+    files=(IMAGES,),
     outputs=(
         OutputSpec("close_up", "image/png", flat=False),
         OutputSpec("wide_angle", "image/png", flat=False),

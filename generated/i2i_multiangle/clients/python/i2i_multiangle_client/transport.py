@@ -12,6 +12,7 @@ from .addresses import api_key_of, endpoint_url
 from .checks import check_input
 from .errors import CannotSave, InputRefused
 from .file_fields import encoded
+from .files import FileKind
 from .flow import Options
 from .http import Http
 from .media import Medium, OutputSpec, media_in
@@ -30,6 +31,8 @@ class Spec:
     # The JSON Schema of an input.
     schema: Callable[[], Mapping[str, object]]
     outputs: tuple[OutputSpec, ...]
+    # The kinds of files that an input has fields for.
+    files: tuple[FileKind, ...]
     # What every output contains; one without these is incomplete.
     keys: tuple[str, ...]
 
@@ -68,7 +71,7 @@ def prepared(request: Mapping[str, object], spec: Spec, options: Options) -> Map
         check_input(schema, request)
     if not isinstance(request, Mapping):
         raise InputRefused("a request must be a dict with the fields of this endpoint")
-    return encoded(request, schema, check=options.check_input)
+    return encoded(request, schema, spec.files, check=options.check_input)
 
 
 def media_paths(

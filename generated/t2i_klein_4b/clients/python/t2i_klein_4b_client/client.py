@@ -68,6 +68,7 @@ def input_schema() -> Mapping[str, object]:
 
 SPEC = Spec(
     schema=input_schema,
+    files=(),
     outputs=(OutputSpec("image", "image/png", flat=True),),
     keys=("prompt_id",),
 )

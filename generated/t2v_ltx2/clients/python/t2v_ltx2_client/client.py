@@ -69,6 +69,7 @@ def input_schema() -> Mapping[str, object]:
 
 SPEC = Spec(
     schema=input_schema,
+    files=(),
     outputs=(OutputSpec("video", "video/mp4", flat=True),),
     keys=("prompt_id",),
 )
