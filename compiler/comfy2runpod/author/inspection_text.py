@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
-from typing import Any, cast
+from dataclasses import fields, is_dataclass
 
 from comfy2runpod.author.inspection import InputEntry, Inspection
 from comfy2runpod.catalog.text import aligned
@@ -104,9 +103,16 @@ def _slots(slots: Iterable[tuple[str, str]]) -> str:
     return ", ".join(f"{name} {kind}" for name, kind in slots) or "nothing"
 
 
-def _plain(value: Any) -> Json:  # noqa: ANN401 - whatever an entry holds
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    return cast(Json, value)
+def _plain(value: object) -> Json:
+    """An entry, or what one holds, as data."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            raise TypeError(f"an entry holds {value!r}, which is no data")

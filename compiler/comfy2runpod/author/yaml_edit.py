@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import yaml
 
@@ -142,7 +142,8 @@ def _compose(text: str) -> yaml.Node | None:
 
 
 def _entries(node: yaml.Node | None) -> list[Entry]:
-    return cast("list[Entry]", node.value) if isinstance(node, yaml.MappingNode) else []
+    entries: list[Entry] = node.value if isinstance(node, yaml.MappingNode) else []
+    return entries
 
 
 def _set(text: str, path: Path, value: Yaml, order: Sequence[str]) -> str:

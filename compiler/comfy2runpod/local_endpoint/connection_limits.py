@@ -43,8 +43,15 @@ class ConnectionLimits:
         self._open: dict[int, _LimitedConnection] = {}
 
     def protocol_factory(self, runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:
-        """Returns the protocol factory for the server of a runner, which must be set up."""
-        return lambda: _LimitedConnection(cast(web.Server, runner.server)(), self._open)
+        """Returns the protocol factory for the server of a runner.
+
+        Raises:
+            RuntimeError: the runner has not been set up.
+        """
+        server = runner.server
+        if server is None:
+            raise RuntimeError("the runner has not been set up")
+        return lambda: _LimitedConnection(server(), self._open)
 
     def request_started(self, request: web.Request) -> None:
         """Ends the idle limit: the headers of a request are complete."""
