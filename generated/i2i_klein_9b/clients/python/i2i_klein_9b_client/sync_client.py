@@ -177,7 +177,8 @@ class SyncClient(Generic[_Input, _Output, _Files]):
             try:
                 step = next(steps) if reply is None else steps.send(reply)
             except StopIteration as end:
-                return cast("_T", end.value)
+                value: _T = end.value
+                return value
             if isinstance(step, Wait):
                 time.sleep(step.seconds)
                 reply = Reply()
