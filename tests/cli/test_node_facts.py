@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.catalog.layers import read_layer
+from comfy2runpod.local_endpoint import API_KEY, LocalServer, read_package, running_endpoint
+from tests.patience import HANG_SECONDS
 
-from .command import GRAPH, Done, comfy2runpod
+from .command import GRAPH, ROOT, Done, comfy2runpod
 
 PACK = "comfyui-made-up"
 NODES = f"custom_nodes.{PACK}"
@@ -228,6 +231,21 @@ def test_a_node_without_a_size_rule_runs_with_a_size_that_is_reported_as_unknown
     ran = run(tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert "SIZE NOT KNOWN" in ran.stdout
+
+
+@pytest.mark.slow
+def test_an_endpoint_of_a_package_simulates_its_nodes_beside_another_package(tmp_path: Path) -> None:
+    done = compiled(tmp_path, graph("MadeUpSave", "pictures", ["gif", "x"]), [*map(row, [*FACTS, *SIZES])])
+    assert done.returncode == 0, done.stderr
+    packages = [read_package(ROOT / "generated" / "t2i_klein_4b"), read_package(tmp_path / "out" / "made_up")]
+    key = {"Authorization": f"Bearer {API_KEY}"}
+    with running_endpoint(LocalServer(packages, worker_log=tmp_path / "log")) as url:
+        small = {"prompt": "a cat", "width": 64, "height": 64}
+        for name, job_input in (("made_up", {"size": 161}), ("t2i_klein_4b", small)):
+            body = {"input": job_input}
+            answer = httpx.post(f"{url}/v2/{name}/runsync", json=body, headers=key, timeout=HANG_SECONDS).json()
+            assert answer["status"] == "COMPLETED", answer
+            assert answer["output"]["width"] == job_input.get("size", 64)
 
 
 def test_a_package_carries_only_what_its_prompt_uses(tmp_path: Path) -> None:
