@@ -39,7 +39,7 @@ def __getattr__(name: str) -> object:
     place = _PLACES.get(name)
     if place is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - for whoever asks for a name alone
+    from importlib import import_module  # noqa: PLC0415 - only when a name is used
 
     module, attribute = place
     found: object = getattr(import_module(module), attribute)

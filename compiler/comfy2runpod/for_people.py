@@ -1,4 +1,4 @@
-"""Texts that are shown to people: from whoever drew the graph, so made fit to be shown once, where they come in."""
+"""Texts of a graph that are shown to people: untrusted, and made safe once, where they are read."""
 
 from __future__ import annotations
 

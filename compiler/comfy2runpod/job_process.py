@@ -47,7 +47,7 @@ class Listener:
 
 
 def run_job(command: Sequence[str], environment: Mapping[str, str], listener: Listener) -> int:
-    """Runs a worker's command, with `--progress FD` added, to its end; its exit code.
+    """Runs a worker's command, with `--progress FD` added, and returns its exit code.
 
     It is in a session of its own: Ctrl-C is ours, and ends the job in ComfyUI too, before it is raised here.
     """
@@ -76,7 +76,7 @@ def run_job(command: Sequence[str], environment: Mapping[str, str], listener: Li
 
 
 def _listen(process: subprocess.Popen[bytes], updates: IO[bytes], listener: Listener) -> None:
-    """Hands on what comes, until both are closed; or the process has ended, and somebody else holds one open."""
+    """Passes the output on until both pipes are closed, or the process has ended and another one has them open."""
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     with selectors.DefaultSelector() as selector:
         lines = {process.stdout: b"", updates: b""}

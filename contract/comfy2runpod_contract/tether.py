@@ -111,7 +111,7 @@ def _watched(child: int, parent: int, signals: int) -> int | None:
 
 
 def _kill_all() -> None:
-    """Kills until nothing is left: whoever loses its parent becomes ours."""
+    """Kills until no descendant is left: a process that loses its parent becomes our child."""
     while True:
         for pid in _children():
             with suppress(ProcessLookupError, PermissionError):

@@ -120,7 +120,7 @@ def pack_folder(entry: JsonObject) -> str | None:
 
 
 def is_of_a_pack(name: str, entry: JsonObject, core: Catalog) -> bool:
-    """Whether a class is not ComfyUI's own. One that somebody wrote down by hand may name no module."""
+    """Whether a class is not ComfyUI's own. A class that was written by hand may name no module."""
     module = str(entry.get("module") or "")
     known = core.raw(name)
     if known is not None and known.get("module") == module:

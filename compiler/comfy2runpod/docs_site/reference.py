@@ -28,7 +28,7 @@ def reference_page(package: PackageDocs) -> str:
 
 
 def _harmless(value: Json, key: str = "") -> Json:
-    """A document whose Markdown has no HTML, link or image in it, whoever wrote it; what it describes stays.
+    """A document whose Markdown has no HTML, link or image in it, untrusted or not; what it describes stays.
 
     Redoc lets forms and styles through: it only keeps scripts out.
     """

@@ -8,7 +8,7 @@ _SAVE_AGAIN = "Save the workflow in ComfyUI (Workflow > Save) and use that file.
 
 
 class FileTooLarge(Diagnostic):
-    """A file that is too large to be a graph that somebody drew."""
+    """A file that is too large to be a graph that was drawn in an editor."""
 
     code = "file-too-large"
     size: int

@@ -37,7 +37,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A value of the field, and what is wrong with what becomes of it; None as the value if only a range is known."""
+    """A value of the field, and what is wrong with the result; None as the value if only a range is known."""
 
     value: int | None
     result: str

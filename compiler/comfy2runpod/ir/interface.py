@@ -36,7 +36,7 @@ class Removal(ForPeople):
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What becomes of the prompt where all of `fields` are omitted, be others omitted with them or not.
+    """How the prompt changes where all of `fields` are omitted, whether others are omitted too or not.
 
     Of several that apply to a request, fewer fields come before more: the rewrites hold in this order, a later one over
     an earlier; removals come after all rewrites.

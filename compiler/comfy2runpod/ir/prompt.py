@@ -18,7 +18,7 @@ class PromptNode:
     title: str
 
 
-# Widgets' objects are shallow; what lies deeper is nobody's widget, and could be as deep as recursion goes.
+# Widgets' objects are shallow; deeper ones are not of a widget, and could exceed the recursion limit.
 _SORTED_LEVELS = 8
 
 Prompt: TypeAlias = Mapping[str, PromptNode]

@@ -25,7 +25,7 @@ interface Told {
 export class Form {
   readonly #controls: readonly Control[];
   readonly #changed: (state: State) => void;
-  // Those whose faults are shown: nobody is told of a field that they have not come to.
+  // Fields whose faults are shown: not those that the reader has not reached yet.
   readonly #told = new Set<Control>();
 
   /** `changed` is called with every new state of the request. */

@@ -1,4 +1,4 @@
-/** A job on an endpoint: sent, followed to its end, stopped; by the client's own rules. */
+/** A job on an endpoint: sent, polled until it has ended, cancelled; by the client's own rules. */
 
 import { jobIdIn } from "../client_ts/addresses.js";
 import { CallError } from "../client_ts/errors.js";
@@ -25,7 +25,7 @@ const KEYS = ["prompt_id"];
 
 /**
  * Sends a request and follows its job; `seen` gets every progress. When `stop` is aborted, the job is cancelled and then
- * still followed to its end.
+ * still polled until it has ended.
  *
  * @throws CallError: the job cannot be sent, or not be followed any more.
  */

@@ -9,7 +9,7 @@ import { type Value, written } from "./literals.js";
 import type { OutputFacts, PackageFacts } from "./package_facts.js";
 import { bytesText, numberOf, resultText, shortText } from "./texts.js";
 
-// A text, a list and a whole answer that are longer are only begun: a page of megabytes is shown to nobody.
+// The longest text, list and answer that are shown; longer ones are truncated.
 const LONGEST_TEXT = 200_000;
 const MOST_FILES = 200;
 

@@ -173,7 +173,7 @@ export class Run {
   #refused(error: unknown): void {
     if (error instanceof Unauthorized) this.#target.refuseKey();
     const [, remedy] = REMEDIES.find(([kind]) => error instanceof kind) ?? [];
-    // Whatever an answer holds, somebody waits for what came of it.
+    // Whatever an answer contains, the reader waits for the result.
     const why = error instanceof CallError ? error.message : "The endpoint's answer cannot be shown on this page.";
     this.#result.say(element("p", { dir: "auto" }, why), remedy === undefined ? null : element("p", {}, remedy));
     say("Not done.");

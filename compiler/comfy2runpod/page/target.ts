@@ -9,7 +9,7 @@ import type { Place } from "./job.js";
 
 /** The controls of the target. */
 export class Target {
-  // Written into the page by `comfy2runpod serve`, and by nobody else.
+  // Written into the page by `comfy2runpod serve` alone.
   readonly #localUrl = localEndpoint();
   readonly #here = inputById("target-here");
   readonly #endpointId = inputById("endpoint-id");

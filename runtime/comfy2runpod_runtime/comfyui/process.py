@@ -191,7 +191,7 @@ class ComfyUIProcess:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def _read_output(self, process: subprocess.Popen[str]) -> None:
-        """Reads the output to its end: a full pipe would block the process."""
+        """Reads the output until it is closed: a full pipe would block the process."""
         if process.stdout is None:
             return
         with process.stdout as lines:

@@ -233,7 +233,7 @@ def _run_in_thread(function: Callable[[], Result]) -> asyncio.Future[Result]:
             outcome = partial(result.set_result, function())
         except BaseException as error:  # noqa: BLE001 - passed on
             outcome = partial(result.set_exception, error)
-        # The loop may be closed: then nobody waits.
+        # The loop may be closed: then there is no waiter.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, outcome)
 

@@ -95,7 +95,7 @@ def _boxes_complete(data: bytes) -> bool:
 
 
 def _elements_complete(data: bytes) -> bool:
-    """Whether each element of a Matroska or WebM file lies in it, down to the blocks of clusters of unknown size."""
+    """Whether each element of a Matroska or WebM file is complete, down to the blocks of clusters of unknown size."""
     _, _, header_end = _content(data, 0)
     if header_end is None:
         return False

@@ -182,7 +182,7 @@ async def _queue(prompt: Prompt, prompt_id: str, client: ComfyUIClient, client_i
     try:
         await asyncio.shield(request)
     except asyncio.CancelledError:
-        # Waits for the request: a prompt that arrived after the interrupt would run for nobody.
+        # Waits for the request: a prompt that arrived after the interrupt would run without a caller.
         with suppress(JobFailed, TimeoutError):
             await asyncio.wait_for(request, _CANCEL_SECONDS)
         raise

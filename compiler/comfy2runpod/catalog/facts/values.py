@@ -25,7 +25,7 @@ class BadFactsError(ValueError):
 
 
 class Fields:
-    """An object of a file, read key by key; what nobody asked for is a mistake."""
+    """An object of a file, read key by key; an unknown key is an error."""
 
     def __init__(self, at: str, raw: JsonObject) -> None:
         self.at = at

@@ -1,6 +1,6 @@
 """The one template environment: strict, and closed to every value that no filter of its language has written.
 
-Templates format; decisions are made before, in `views`.
+Templates format; decisions are made before, in `template_models`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class NotWritten(TypeError):
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     """The environment, made when it is first needed."""
-    # Slow to import, and only whoever writes a package needs it.
+    # Slow to import, and only needed to write a package.
     from jinja2 import (  # noqa: PLC0415
         Environment,
         FunctionLoader,

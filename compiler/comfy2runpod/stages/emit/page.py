@@ -79,7 +79,7 @@ def _data(interface: Interface, example: JsonObject) -> JsonObject:
         "name": interface.name,
         "schema": input_schema(interface),
         "reserved": list(REQUEST_KEYS),
-        # An example of a file is for programs; nobody wants it in the form.
+        # An example of a file is for programs, not for the form.
         "example": {name: value for name, value in example.items() if name not in files},
         "flat": is_flat(interface),
         "outputs": [
@@ -168,7 +168,7 @@ def _policy(script: str, style: str) -> str:
             "default-src 'none'",
             f"script-src '{_digest(script)}'",
             f"style-src '{_digest(style)}'",
-            # A result is a file of the page's own, or lies in a bucket.
+            # A result is a file of the page's own, or in a bucket.
             "img-src data: blob: https:",
             "media-src blob: https:",
             "connect-src 'self' https://api.runpod.ai",

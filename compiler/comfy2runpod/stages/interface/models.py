@@ -84,7 +84,7 @@ class _Finder:
         self._named.add(file)
         note = self._annotation.models.get(file)
         try:
-            # In a folder that nobody knows, a name is held to the same rule as in any.
+            # In an unknown folder, names have the same rule as in any other.
             place = model_place(directory or _ANY_FOLDER, file, self._folders)
         except ModelPlaceRefused as refused:
             by_note = note is not None and note.directory
@@ -157,7 +157,7 @@ class _Finder:
         self._found.add(errors.ModelsAtOnePlace(at=at, place=places[other].path, other=places[one].path, loader=first))
 
     def finish(self, models: Iterable[Model]) -> None:
-        """Notes what no loader names, and what nobody says where to get."""
+        """Reports models that no loader names, and models without a URL."""
         for file in self._annotation.models:
             if file not in self._named:
                 at = self._at_note(file)

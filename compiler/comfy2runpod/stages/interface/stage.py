@@ -51,7 +51,7 @@ _DEFAULT_DISK_GB = 20
 def make_interface(
     graph: BoundGraph, exposed: tuple[Exposed, ...], annotation: Annotation, catalog: Catalog
 ) -> tuple[Interface, tuple[Diagnostic, ...]]:
-    """The endpoint's contract, without what becomes of the prompt where fields are omitted.
+    """The endpoint's contract, without the changes of the prompt where fields are omitted.
 
     Args:
         graph: the nodes that run.

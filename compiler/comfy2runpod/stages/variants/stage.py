@@ -1,4 +1,4 @@
-"""Optional files -> what becomes of the prompt without them, for every combination.
+"""Optional files -> how the prompt changes without them, for every combination.
 
 The prompt of each combination is made as the editor makes it, with the named nodes bypassed, and checked as the server
 checks it. What differs from the whole prompt is what patch code does; nothing is left to find out at run time.
@@ -79,7 +79,7 @@ def find_omissions(
 def make_variants(
     graph: BoundGraph, interface: Interface, annotation: Annotation, without: Sequence[Without]
 ) -> tuple[Variant, ...]:
-    """What becomes of the prompt without each combination of files, as far as it is not said by smaller ones.
+    """How the prompt changes without each combination of files, as far as smaller ones do not say it.
 
     Args:
         graph: the whole graph.

@@ -30,7 +30,7 @@ def hand_in(
 ) -> Written:
     """The values that a group node gives the nodes inside, by their places and input names.
 
-    Notes values that do not fit the group's widgets, and those that it shows but does not hand in.
+    Reports values that do not fit the group's widgets, and those that it shows but does not pass to its nodes.
     """
     handing = _Handing(instance, definition, group, catalog, profile)
     handing.judge(at, found)
