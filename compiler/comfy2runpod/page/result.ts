@@ -9,7 +9,7 @@ import { type Value, written } from "./literals.js";
 import type { OutputFacts, PackageFacts } from "./package_facts.js";
 import { bytesText, numberOf, resultText, shortText } from "./texts.js";
 
-// The longest text, list and answer that are shown; longer ones are truncated.
+// The longest text and the most files that are shown.
 const LONGEST_TEXT = 200_000;
 const MOST_FILES = 200;
 
