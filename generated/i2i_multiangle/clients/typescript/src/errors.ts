@@ -32,7 +32,7 @@ import { plain } from "./text.js";
 export * from "./call_errors.js";
 export * from "./faults.js";
 
-// What is kept of an error that a worker, or somebody in its place, says.
+// Limits of an error from a worker, or from another server in its place.
 const MOST_DETAILS = 100;
 const LONGEST_NAME = 200;
 

@@ -30,7 +30,7 @@ from .faults import *  # noqa: F403
 from .faults import BY_CODE
 from .text import plain, read_json
 
-# What is kept of an error that a worker, or somebody in its place, says.
+# Limits of an error from a worker, or from another server in its place.
 _MOST_DETAILS, _LONGEST_NAME = 100, 200
 
 
