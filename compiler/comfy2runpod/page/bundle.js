@@ -1676,7 +1676,7 @@ function outputsControl(field, outputs, changed) {
 var Form = class {
   #controls;
   #changed;
-  // Those whose faults are shown: nobody is told of a field that they have not come to.
+  // Fields whose faults are shown: not those that the reader has not reached yet.
   #told = /* @__PURE__ */ new Set();
   /** `changed` is called with every new state of the request. */
   constructor(facts2, changed) {
@@ -2312,7 +2312,7 @@ function say(text2) {
 
 // page/target.ts
 var Target = class {
-  // Written into the page by `comfy2runpod serve`, and by nobody else.
+  // Written into the page by `comfy2runpod serve` alone.
   #localUrl = localEndpoint();
   #here = inputById("target-here");
   #endpointId = inputById("endpoint-id");
