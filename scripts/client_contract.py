@@ -21,8 +21,8 @@ from comfy2runpod_contract.media import FILE_ENDINGS, FILE_FORMATS, OTHER_ENDING
 ROOT = Path(__file__).parent.parent
 CLIENT, CLIENT_TS = Path("compiler/comfy2runpod/client"), Path("compiler/comfy2runpod/client_ts")
 CONTRACT = ROOT / "contract/comfy2runpod_contract"
-# Modules that are copied into the Python client unchanged.
-_COPIED = ("json_types.py", "video_files.py", "wording.py")
+# What a module of the contract says that the Python client has as it is.
+_CARRIED = "lients carry this module as it is."
 _MADE = "Made from the contract by scripts/client_contract.py; change comfy2runpod_contract{}, not this file."
 _ABOUT = "What endpoints and clients agree on: limits of requests, states of jobs, file endings, formats."
 # Constants, each with its comment.
@@ -70,10 +70,14 @@ def client_files() -> Mapping[Path, str]:
     return {
         CLIENT / "contract.py": _contract_python(),
         CLIENT / "faults.py": _faults_python(),
-        **{CLIENT / name: (CONTRACT / name).read_text("utf-8") for name in _COPIED},
+        **{CLIENT / name: (CONTRACT / name).read_text("utf-8") for name in _carried()},
         CLIENT_TS / "contract.ts": _contract_typescript(),
         CLIENT_TS / "faults.ts": _faults_typescript(),
     }
+
+
+def _carried() -> list[str]:
+    return sorted(path.name for path in CONTRACT.glob("*.py") if _CARRIED in path.read_text("utf-8"))
 
 
 def _contract_python() -> str:
