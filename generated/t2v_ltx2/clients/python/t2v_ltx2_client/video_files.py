@@ -1,11 +1,13 @@
 """Videos of an input: the container, detected from its first bytes, and the messages about exceeded limits.
 
-Alike in the worker and in its clients, which carry this module as it is.
+Alike in the worker and in its clients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+# Clients carry this module as it is.
 
 _BRAND_AT = 8
 # Brands of ISO base media files that are not videos.
