@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -200,6 +201,15 @@ def lying_sample_sizes() -> bytes:
     return bytes(data)
 
 
+def lost_block() -> bytes:
+    """A Matroska file with a frame of a stream that there is none of: a demuxer passes over it in silence."""
+    data = bytearray(made(Clip("mkv", "mjpeg", pixels="yuvj420p")))
+    # A simple block with a size of two bytes, of stream 1.
+    blocks = [found.end() - 1 for found in re.finditer(rb"\xa3[\x40-\x7f].\x81", data, re.DOTALL)]
+    data[blocks[5]] = 0x8F
+    return bytes(data)
+
+
 def deep_boxes() -> bytes:
     content = b""
     for _ in range(5000):
@@ -267,6 +277,7 @@ FILES: Mapping[str, tuple[Maker, str]] = {
         lambda: whole("mkv")[:20000] + bytes(3000) + whole("mkv")[23000:],
         "is not a complete Matroska video",
     ),
+    "mkv-with-a-lost-frame": (lost_block, "is not a complete Matroska video"),
     "frames-outside-the-file": (lying_sample_sizes, "is not a complete MP4 video"),
     "box-of-no-size": (lambda: whole()[:32] + struct.pack(">I", 3) + whole()[36:], "is not a complete MP4 video"),
     "element-without-end": (matroska_without_end, "is not a complete Matroska video"),

@@ -6,7 +6,8 @@ demuxer takes the end of a truncated file for the end of the video.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from comfy2runpod_contract.media import VIDEO_FORMATS
 from comfy2runpod_contract.video_files import video_format, video_format_problem, with_article
@@ -19,6 +20,8 @@ DEMUXERS: Mapping[str, str] = {"mp4": "mov", "mov": "mov", "webm": "matroska", "
 _MAX_PARTS = 200_000
 
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
+# Elements of a cluster that hold a packet or more: a simple block, and a group with a block.
+_BLOCKS = frozenset({0xA3, 0xA0})
 
 # Other files, to name them in the message: offset, bytes, name.
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
@@ -39,8 +42,26 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
 _TRANSPORT_PACKET, _TRANSPORT_SYNC = 188, 0x47
 
 
-def video_container(data: bytes, formats: tuple[str, ...]) -> str:
-    """Returns the container of a video: a key of `VIDEO_FORMATS`.
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A video's container.
+
+    Attributes:
+        name: a key of `VIDEO_FORMATS`.
+        blocks: how many packets it holds at least, of all streams together; 0 if the demuxer knows it itself.
+    """
+
+    name: str
+    blocks: int
+
+    @property
+    def demuxer(self) -> str:
+        """FFmpeg's demuxer for it."""
+        return DEMUXERS[self.name]
+
+
+def video_container(data: bytes, formats: tuple[str, ...]) -> Container:
+    """Returns the container of a video.
 
     Args:
         data: the file.
@@ -53,10 +74,11 @@ def video_container(data: bytes, formats: tuple[str, ...]) -> str:
     if found is None or found not in formats:
         what = _other(data) if found is None else f"{with_article(VIDEO_FORMATS[found].label)} video"
         raise MediaRefused(video_format_problem(what, [VIDEO_FORMATS[name].label for name in formats]))
-    complete = _boxes_complete(data) if DEMUXERS[found] == "mov" else _elements_complete(data)
-    if not complete:
+    # Of the boxes of an MP4, the demuxer itself knows how many packets are in them.
+    blocks = _blocks(data) if DEMUXERS[found] == "matroska" else _boxes(data)
+    if blocks is None:
         raise incomplete(found)
-    return found
+    return Container(found, blocks)
 
 
 def incomplete(container: str) -> MediaRefused:
@@ -74,12 +96,12 @@ def _other(data: bytes) -> str:
     return "not a video of a known container" if found in (None, "a video") else str(found)
 
 
-def _boxes_complete(data: bytes) -> bool:
-    """Whether the outermost boxes of an MP4 or QuickTime file fill it, and the one with the description is there."""
+def _boxes(data: bytes) -> int | None:
+    """0 if the outermost boxes of an MP4 or QuickTime file fill it, and the one with the index is there; else None."""
     at, seen = 0, set[bytes]()
     for _ in range(_MAX_PARTS):
         if at == len(data):
-            return b"moov" in seen
+            return 0 if b"moov" in seen else None
         size, header = int.from_bytes(data[at : at + 4], "big"), 8
         if size == 1:
             size, header = int.from_bytes(data[at + 8 : at + 16], "big"), 16
@@ -88,42 +110,39 @@ def _boxes_complete(data: bytes) -> bool:
             size = len(data) - at
             header = min(header, size)
         if size < header or at + size > len(data):
-            return False
+            return None
         seen.add(data[at + 4 : at + 8])
         at += size
-    return False
+    return None
 
 
-def _elements_complete(data: bytes) -> bool:
-    """Whether each element of a Matroska or WebM file is complete, down to the blocks of clusters of unknown size."""
+def _blocks(data: bytes) -> int | None:
+    """How many blocks a Matroska or WebM file holds; None if an element does not lie within the one around it."""
     _, _, header_end = _content(data, 0)
     if header_end is None:
-        return False
-    name, start, end = _content(data, header_end)
-    if name != _SEGMENT or (end is not None and end > len(data)):
-        return False
-    # Data after the segment is not read.
+        return None
+    name, at, end = _content(data, header_end)
+    # What stands behind the segment is not read. A recording does not know how long it gets, nor its clusters.
     whole = len(data) if end is None else end
-    last = start
-    for count, (child, content, stop) in enumerate(_elements(data, start, whole)):
-        if count == _MAX_PARTS or (stop is None and child != _CLUSTER):
-            return False
-        last = content if stop is None else stop
-    return last == whole
-
-
-def _elements(data: bytes, start: int, end: int | None) -> Iterator[tuple[int, int, int | None]]:
-    """The id, start and end of each element's content; of one of unknown size, its children follow it.
-
-    Ends early at data that is not an element.
-    """
-    at, limit = start, len(data) if end is None else end
-    while at < limit:
+    if name != _SEGMENT or whole > len(data):
+        return None
+    blocks, around = 0, whole
+    for _ in range(_MAX_PARTS):
+        if at == whole:
+            return blocks
+        if at == around:
+            around = whole
         name, content, stop = _content(data, at)
-        if not name or (stop is not None and stop > limit):
-            return
-        yield name, content, stop
-        at = content if stop is None else stop
+        if not name or (stop is not None and stop > around):
+            return None
+        if name == _CLUSTER:
+            at, around = content, whole if stop is None else stop
+            continue
+        if stop is None:
+            return None
+        blocks += name in _BLOCKS
+        at = stop
+    return None
 
 
 def _content(data: bytes, at: int) -> tuple[int, int, int | None]:

@@ -25,7 +25,7 @@ from comfy2runpod_contract.video_files import video_length_problem
 from comfy2runpod_contract.wording import image_size_problem, megabytes
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.limits import VideoLimits
-from comfy2runpod_runtime.inputs.video_containers import DEMUXERS, incomplete, video_container
+from comfy2runpod_runtime.inputs.video_containers import Container, incomplete, video_container
 from comfy2runpod_runtime.inputs.video_sound import SOUND_DECODERS, SoundEncoder, sound_form
 from comfy2runpod_runtime.inputs.video_timing import PacketTimes, fraction, timing
 from comfy2runpod_runtime.inputs.video_writer import VideoWriter
@@ -39,6 +39,8 @@ _LEAST_SIDE = 16
 _MAX_ASPECT = 40
 # A decoder's own frames are larger than what is shown of them, up to whole blocks.
 _BLOCK = 64
+# Decoders that give a frame for each packet, or for two of interlaced video. Of the others, a packet may show nothing.
+_FRAME_PER_PACKET = frozenset({"h264", "hevc", "libdav1d", "av1", "mjpeg", "prores"})
 # Packets per frame at most: codecs of the web have some that are not shown, interlaced video has two fields.
 _PACKETS_PER_FRAME = 2
 # A last frame or packet of sound may go beyond the limit.
@@ -85,7 +87,7 @@ def video_mp4(data: bytes, limits: VideoLimits) -> bytes:
     except MemoryError:
         raise
     except _DECODE_ERRORS as error:
-        raise incomplete(container) from error
+        raise incomplete(container.name) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class _Source:
     """A caller's file, whose container is detected from its content."""
 
     data: bytes
-    container: str
+    container: Container
     limits: VideoLimits
 
     def open(self) -> InputContainer:
@@ -108,12 +110,12 @@ class _Source:
             "max_pixels": str(longest),
             "threads": "1",
         }
-        if DEMUXERS[self.container] == "mov":
+        if self.container.demuxer == "mov":
             options |= {"enable_drefs": "0", "use_absolute_path": "0"}
         opened: InputContainer = av.open(
             BytesIO(self.data),
             "r",
-            format=DEMUXERS[self.container],
+            format=self.container.demuxer,
             options=options,
             io_open=_refuse_to_open,
             **_LENIENT,
@@ -155,6 +157,12 @@ class _Packets:
         self.starts.append(packet.pts)
         self.last = max(self.last, (packet.pts, packet.duration or 0))
 
+    def shown_from(self, start: int | None) -> int:
+        """How many are shown at a time or later. A video that is cut anew may begin with some that nothing decodes."""
+        if start is None or self.untimed:
+            return 0
+        return sum(1 for one in self.starts if one >= start)
+
     def times(self, unit: Fraction) -> PacketTimes:
         return PacketTimes(unit, None if self.untimed else self.starts, self.last[1])
 
@@ -178,7 +186,7 @@ def _written_anew(source: _Source) -> bytes:
         writer = VideoWriter(timing(times, rate), float(seconds), limits.max_written_bytes, form)
         starts_at = min(times.starts, default=0) * times.unit if times.starts is not None else Fraction(0)
         encoder = None if form is None else SoundEncoder(writer.sound, form, starts_at, limits.max_seconds)
-        _convert(_decoded(container, video, sound), video, writer, encoder, limits)
+        _convert(_decoded(container, video, sound), video, packets, writer, encoder, limits)
         return writer.finished()
 
 
@@ -225,20 +233,22 @@ def _check_size(width: int, height: int, limits: VideoLimits) -> None:
 def _packets(container: InputContainer, source: _Source, video: VideoStream, sound: AudioStream | None) -> _Packets:
     """Reads all packets without decoding them, so that the times are known and nothing is missing."""
     streams: list[VideoStream | AudioStream] = [video] if sound is None else [video, sound]
-    found = {stream.index: _Packets() for stream in streams}
+    found = {stream.index: _Packets() for stream in container.streams}
     most = _PACKETS_PER_FRAME * source.limits.max_frames
-    for packet in container.demux(streams):
+    for packet in container.demux():
         if not packet.size:
             continue
         if packet.is_corrupt:
-            raise incomplete(source.container)
+            raise incomplete(source.container.name)
         found[packet.stream.index].add(packet)
         if found[video.index].count > most:
             raise _too_many_frames(source.limits)
     for stream in streams:
         # Of this container the demuxer knows how many there have to be. It takes a missing one for the end.
-        if DEMUXERS[source.container] == "mov" and found[stream.index].count < len(stream.index_entries):
-            raise incomplete(source.container)
+        if source.container.demuxer == "mov" and found[stream.index].count < len(stream.index_entries):
+            raise incomplete(source.container.name)
+    if sum(packets.count for packets in found.values()) < source.container.blocks:
+        raise incomplete(source.container.name)
     return found[video.index]
 
 
@@ -249,12 +259,13 @@ def _too_many_frames(limits: VideoLimits) -> MediaRefused:
 def _convert(
     frames: Iterator[av.VideoFrame | av.AudioFrame],
     video: VideoStream,
+    packets: _Packets,
     writer: VideoWriter,
     sound: SoundEncoder | None,
     limits: VideoLimits,
 ) -> None:
     """Checks and writes every frame and sample."""
-    count, first = 0, None
+    count, first, fields = 0, None, 1
     for frame in frames:
         if isinstance(frame, av.AudioFrame):
             if sound is not None:
@@ -265,6 +276,7 @@ def _convert(
         count += 1
         if count > limits.max_frames:
             raise _too_many_frames(limits)
+        fields = 2 if frame.interlaced_frame else fields
         if first is None:
             # The size in the container may differ from the size of the frames.
             _check_size(frame.width, frame.height, limits)
@@ -278,6 +290,8 @@ def _convert(
         writer.add_frame(frame, since_first, fraction(video.sample_aspect_ratio))
     if first is None:
         raise MediaRefused("holds no frames")
+    if _decoder_name(video) in _FRAME_PER_PACKET and count * fields < packets.shown_from(first[2]):
+        raise ValueError("frames are missing")
     if sound is not None:
         writer.add_sound(sound.finish())
 
