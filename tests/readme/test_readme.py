@@ -91,8 +91,10 @@ def servers() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def scratch(tmp_path: Path, servers: tuple[str, str]) -> Scratch:
+    # As in a fresh clone: wheels are not committed, and those here may be of another commit.
+    ignored = shutil.ignore_patterns("__pycache__", "*.lock.json.part", "*.whl")
     for name in ("graphs", "generated"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.lock.json.part"))
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
