@@ -15,7 +15,7 @@ from comfy2runpod.expressions.expression import ExpressionError
 from comfy2runpod.quoting import NotQuotable, Python, Script, Word
 from comfy2runpod.stages.emit import emit
 from tests.rendering.hostile import HOSTILE, POLYGLOT
-from tests.rendering.interfaces import PROMPT, interfaces
+from tests.rendering.interfaces import PROMPT, interfaces, variants_of
 from tests.rendering.structure import structure
 from tests.rendering.test_packages import texts_in
 from tests.rendering.test_templates import RENDERING, missed
@@ -25,6 +25,7 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
     "comfy2runpod.quoting._escaped": lambda text, **_: text,
     "comfy2runpod.fields.base.name": Word,
     "comfy2runpod.fields.base.python_text": lambda text, *_: Python(f'"{text}"'),
+    "comfy2runpod.stages.emit.template_models.media_type": Word,
     "comfy2runpod.stages.emit.template_models.name": Word,
     "comfy2runpod.stages.emit.client_types.script": lambda value: Script(f'"{value}"'),
     "comfy2runpod.stages.emit.template_models.python_text": lambda text, *_: Python(f'"{text}"'),
@@ -34,12 +35,13 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
 def is_missed(function: str) -> bool:
     """Whether some text of some interface changes the package once a function is disabled."""
     whole = interfaces()[0]
-    base = {path: text for path, text in emit(whole, PROMPT).items() if isinstance(text, str)}
+    variants = variants_of(whole)
+    base = {path: text for path, text in emit(whole, PROMPT, variants).items() if isinstance(text, str)}
     with patch(function, FUNCTIONS[function]):
         for _, put in texts_in(whole):
             for text in (POLYGLOT, *HOSTILE[:8]):
                 try:
-                    files = emit(put(text), PROMPT)
+                    files = emit(put(text), PROMPT, variants)
                 except (NotQuotable, ExpressionError, KeyError, OSError, ValueError):
                     continue
                 for path, said in files.items():
