@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -12,10 +14,11 @@ from pydantic import TypeAdapter, ValidationError
 import comfy2runpod_runtime
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.catalog.node_class import InputSpec
-from comfy2runpod.fields import KINDS, Field, FieldBase, kind_of, note_keys
+from comfy2runpod.fields import KINDS, Field, FieldBase, TextField, kind_of, note_keys
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.outputs import OutputBase, output_class
 from comfy2runpod.stages.emit.schemas import input_schema, output_schema
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.media import MediaKind, media_facts
 from tests.rendering.interfaces import several, single
 
@@ -36,6 +39,25 @@ def test_a_kind_of_field_that_lacks_something_cannot_be_made(kind: type[FieldBas
         half = type("Half", (kind,), {name: getattr(FieldBase, name), "__slots__": ()})
         with pytest.raises(TypeError, match=name):
             half(**{key: getattr(field, key) for key in inspect.signature(kind).parameters})
+
+
+def test_the_import_contracts_keep_each_kind_from_the_others() -> None:
+    settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    independent = [set(one["modules"]) for one in contracts if one["type"] == "independence"]
+    assert {kind.__module__ for kind in KINDS} in independent
+    assert {output_class(kind).__module__ for kind in MediaKind} in independent
+
+
+def test_a_word_of_a_schema_that_the_worker_would_not_hold_to_is_refused() -> None:
+    class Patterned(TextField):
+        def value_schema(self) -> JsonObject:
+            return {**super().value_schema(), "pattern": "^[a-z]+$"}
+
+    text = next(field for field in FIELDS if type(field) is TextField)
+    made = Patterned(**{key: getattr(text, key) for key in inspect.signature(TextField).parameters})
+    with pytest.raises(AssertionError, match="pattern"):
+        made.arguments()
 
 
 def test_each_key_of_the_note_is_read_in_one_way() -> None:

@@ -23,6 +23,8 @@ _ARGUMENTS: Mapping[str, str] = {
     "minLength": "min_length",
     "maxLength": "max_length",
 }
+# Words that stand elsewhere: in the type, or in a marker.
+_NO_ARGUMENTS = frozenset({"type", "enum"})
 _TYPES: Mapping[str, str] = {"integer": "Int", "number": "Float", "string": "Str", "boolean": "Bool", "null": "None"}
 
 
@@ -169,8 +171,17 @@ class FieldBase(ForPeople, ABC):
         return Python(" | ".join(_TYPES[str(kind)] for kind in kinds))
 
     def arguments(self) -> tuple[Python, ...]:
-        """Its limits, as arguments of pydantic's Field. A text of no characters at least is any text."""
+        """Its limits, as arguments of pydantic's Field. A text of no characters at least is any text.
+
+        Raises:
+            AssertionError: its schema has a word that `schema.py` would not hold it to.
+        """
         limits = self.value_schema().items()
+        unknown = [
+            word for word, _ in limits if word not in _ARGUMENTS and word not in _NO_ARGUMENTS and word[:2] != "x-"
+        ]
+        if unknown:
+            raise AssertionError(f"no argument of Field stands for {', '.join(unknown)}")
         return tuple(
             python_source("{}={}", Python(_ARGUMENTS[word]), value)
             for word, value in limits

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
 
 from comfy2runpod_contract.json_types import JsonObject
+
+
+class Measures(Protocol):
+    """What a kind of output measures; one that measures something else has a class of its own in its module."""
+
+    @property
+    def media_type(self) -> str:
+        """What the content is, such as image/png."""
+        ...
+
+    def to_json(self) -> JsonObject:
+        """The measured fields of an answer: those that the contract's `MediaFacts.measures` declare."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,3 @@ class NoMeasures:
     def to_json(self) -> JsonObject:
         """Nothing."""
         return {}
-
-
-Measures: TypeAlias = MovingMeasures | ImageMeasures | AudioMeasures | NoMeasures
