@@ -15,9 +15,9 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus, show
 from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.errors.bind import EditorsDisagree
-from comfy2runpod.ir.bound import BoundGraph
+from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
-from comfy2runpod.ir.flat import Exposed
+from comfy2runpod.ir.flat import Exposed, FlatGraph
 from comfy2runpod.ir.interface import Interface, Variant
 from comfy2runpod.ir.omitted import Omission, Without
 from comfy2runpod.ir.prompt import prompt_to_json
@@ -26,7 +26,7 @@ from comfy2runpod.read_json import FileBytes, parse_json
 from comfy2runpod.server_check.inputs import unwrapped
 from comfy2runpod.stages.annotate.annotation import read_annotation
 from comfy2runpod.stages.api_prompt import ApiPrompt, as_api_prompt, bind_prompt
-from comfy2runpod.stages.bind import bind
+from comfy2runpod.stages.bind import bind, bound_otherwise
 from comfy2runpod.stages.check import check, check_as_server
 from comfy2runpod.stages.emit import emit
 from comfy2runpod.stages.emit.verify import verify
@@ -161,36 +161,47 @@ def _check_given(given: ApiPrompt, catalog: Catalog, options: Options) -> tuple[
 
 def _convert(document: Document, catalog: Catalog, options: Options) -> Converted:
     profile, *others = candidates(document, catalog, options)
-    converted = convert_by(document, catalog, profile, options)
+    flattened = _flattened(document, catalog, profile)
+    converted = _bound(flattened, catalog, profile, options)
     for other in others:
-        compare(converted.graph, profile, other, document, catalog, options)
+        compare(converted.graph, flattened.flat, profile, other, document, catalog, options)
     return replace(converted, warnings=(*converted.warnings, *check(converted.graph, catalog)))
 
 
-def convert_by(
-    document: Document, catalog: Catalog, profile: EditorProfile, options: Options, *, new_ids: bool = True
-) -> Converted:
+def convert_by(document: Document, catalog: Catalog, profile: EditorProfile, options: Options) -> Converted:
     """A document -> its prompt by the rules of one editor, unchecked.
-
-    Without `new_ids`, nodes that an editor unpacks from group nodes keep ids that do not depend on the editor.
 
     Raises:
         CompileError: the first stage that found errors, with all that it found.
     """
-    normal, warnings = normalize(document, catalog, profile, new_ids=new_ids)
-    converted = _unfold(normal, catalog, profile, options)
-    return replace(converted, warnings=(*warnings, *converted.warnings))
+    return _bound(_flattened(document, catalog, profile), catalog, profile, options)
 
 
-def _unfold(normal: Document, catalog: Catalog, profile: EditorProfile, options: Options) -> Converted:
+@dataclass(frozen=True, slots=True)
+class _Flattened:
+    """A graph as one editor has it before its values are bound, and the warnings on the way."""
+
+    normal: Document
+    flat: FlatGraph
+    warnings: tuple[Diagnostic, ...]
+
+
+def _flattened(document: Document, catalog: Catalog, profile: EditorProfile, *, new_ids: bool = True) -> _Flattened:
+    """Without `new_ids`, nodes that an editor unpacks from group nodes keep ids that do not depend on the editor."""
+    normal, of_normalizing = normalize(document, catalog, profile, new_ids=new_ids)
     flat, of_flattening = flatten(normal, catalog, profile)
-    widget = WidgetFinder(normal, catalog, profile)
-    graph, of_binding = bind(flat, catalog, profile, widget, allow_api_nodes=_allowed(catalog, options))
-    return Converted(normal, flat.exposed, graph, (*of_flattening, *of_binding))
+    return _Flattened(normal, flat, (*of_normalizing, *of_flattening))
+
+
+def _bound(made: _Flattened, catalog: Catalog, profile: EditorProfile, options: Options) -> Converted:
+    widget = WidgetFinder(made.normal, catalog, profile)
+    graph, of_binding = bind(made.flat, catalog, profile, widget, allow_api_nodes=_allowed(catalog, options))
+    return Converted(made.normal, made.flat.exposed, graph, (*made.warnings, *of_binding))
 
 
 def compare(
     graph: BoundGraph,
+    flat: FlatGraph,
     profile: EditorProfile,
     other: EditorProfile,
     document: Document,
@@ -203,14 +214,14 @@ def compare(
         CompileError: it would not; every input that differs is named.
     """
     try:
-        second = convert_by(document, catalog, other, options, new_ids=False).graph.nodes
+        second = _nodes_by_other(graph, flat, other, document, catalog, options)
     except CompileError:
         # It is no graph for that editor: the file is not its.
         return
     found = Collector()
     for node_id, node in graph.nodes.items():
         theirs = second[node_id].inputs if node_id in second else {}
-        if theirs == node.inputs:
+        if theirs is node.inputs or theirs == node.inputs:
             continue
         for name in {**node.inputs, **theirs}:
             if unwrapped(node.inputs.get(name)) != unwrapped(theirs.get(name)):
@@ -226,6 +237,19 @@ def compare(
                     )
                 )
     found.finish()
+
+
+def _nodes_by_other(
+    graph: BoundGraph, flat: FlatGraph, other: EditorProfile, document: Document, catalog: Catalog, options: Options
+) -> Mapping[str, BoundNode]:
+    """The nodes as another editor binds them; those that it binds alike in any case are taken from the first's."""
+    made = _flattened(document, catalog, other, new_ids=False)
+    otherwise = bound_otherwise(flat, made.flat, catalog)
+    if not otherwise:
+        return graph.nodes
+    widget = WidgetFinder(made.normal, catalog, other)
+    changed, _ = bind(made.flat, catalog, other, widget, allow_api_nodes=_allowed(catalog, options), nodes=otherwise)
+    return {**{node_id: graph.nodes[node_id] for node_id in made.flat.nodes if node_id in graph.nodes}, **changed.nodes}
 
 
 def _quoted(inputs: Mapping[str, Json], name: str) -> str:
@@ -274,7 +298,9 @@ def _without(
     """The graph with the omission's nodes bypassed: made as the whole graph is, and checked as it is."""
     try:
         # Warnings of nodes that still run inside a bypassed instance: what nothing needs is taken out afterwards.
-        graph = _unfold(with_bypassed(normal, omission.bypassed), catalog, profile, options).graph
+        bypassed = with_bypassed(normal, omission.bypassed)
+        flat, _ = flatten(bypassed, catalog, profile)
+        graph = _bound(_Flattened(bypassed, flat, ()), catalog, profile, options).graph
     except CompileError as error:
         return Without(omission.fields, None, error.diagnostics)
     try:

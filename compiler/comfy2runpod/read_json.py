@@ -35,7 +35,7 @@ def parse_json(data: FileBytes, file: str) -> Json:
     except UnicodeDecodeError as error:
         raise CompileError([errors.NotText(at=at, offset=error.start)]) from None
     try:
-        return strict_json(text)
+        return strict_json(text, has_halves=False)
     except json.JSONDecodeError as error:
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
             raise CompileError([errors.TruncatedFile(at=at, size=size)]) from None

@@ -108,6 +108,6 @@ def _changed_canvas(canvas: Canvas, levels: dict[str, int]) -> Canvas:
             continue
         changed = node if level < _NO_VALUES else replace(node, widgets_values=None)
         if level == _NO_LINKS:
-            changed = replace(changed, inputs=tuple(replace(slot, link=None) for slot in node.inputs))
+            changed = replace(changed, inputs=tuple(slot._replace(link=None) for slot in node.inputs))
         nodes.append(changed)
     return replace(canvas, nodes=tuple(nodes))

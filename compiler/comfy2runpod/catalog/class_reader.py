@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from comfy2runpod.catalog.evident_output import evident_output
 from comfy2runpod.catalog.facts.table import NodeFacts
-from comfy2runpod.catalog.node_class import Autogrow, InputSpec, NodeClass, Number, OutputSpec, slots_of, types_of
+from comfy2runpod.catalog.node_class import Autogrow, InputSpec, NodeClass, Number, OutputSpec, all_specs, slots_of
 from comfy2runpod.catalog.slots import declared_slots
 from comfy2runpod.json_parts import object_of, objects_of, texts_of
 from comfy2runpod_contract.json_types import Json, JsonObject
@@ -41,7 +41,7 @@ def read_class(name: str, raw: JsonObject, facts: NodeFacts, *, of_a_pack: bool)
         input_is_list=raw.get("input_is_list") is True,
         module=str(raw.get("module") or ""),
         by_name={spec.name: spec for spec in inputs},
-        types=frozenset(types_of(inputs)),
+        types=frozenset(spec.type for spec in all_specs(inputs)),
         slots=declared_slots(slots_of(inputs)),
         forces_sockets=any(spec.force_input for spec in inputs),
         of_a_pack=of_a_pack,

@@ -105,6 +105,7 @@ class NodeClass:
     """A node class: `inputs` in the order in which the editor lays out their widgets.
 
     `slots` are those that can be linked; `types` are those of all, with those that a choice or a growing input brings;
+    `decided_by_editor` says that the value of some widget depends on the editor, be it saved or not;
     `forces_sockets` says that some would be widgets if they were not forced to be sockets; `of_a_pack` that a
     node pack brought it; `facts` are what is known
     beside /object_info, `saves` is what it leaves behind, if that is known or evident.
@@ -126,6 +127,12 @@ class NodeClass:
     of_a_pack: bool = field(default=False, repr=False, compare=False)
     facts: ClassFacts = field(default=NOTHING_KNOWN, repr=False, compare=False)
     saves: Saves | None = field(default=None, repr=False, compare=False)
+    decided_by_editor: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        widgets = (spec.widget for spec in all_specs(self.inputs) if spec.widget is not None)
+        decided = any(widget.new_values or widget.wrapped_by for widget in widgets)
+        object.__setattr__(self, "decided_by_editor", decided)
 
     @property
     def saved_input(self) -> InputSpec | None:
@@ -159,11 +166,11 @@ def slots_of(inputs: Iterable[InputSpec]) -> Iterator[Slot | Growing]:
     yield from (Slot(spec.name, spec.type) for spec in inputs if spec.is_widget and not spec.socketless)
 
 
-def types_of(specs: Iterable[InputSpec]) -> Iterator[str]:
-    """The types of inputs, with those that a choice or a growing input brings."""
+def all_specs(specs: Iterable[InputSpec]) -> Iterator[InputSpec]:
+    """Inputs, with those that a choice or a growing input brings."""
     for spec in specs:
-        yield spec.type
+        yield spec
         for _, children in spec.options:
-            yield from types_of(children)
+            yield from all_specs(children)
         if spec.autogrow is not None:
-            yield from types_of((spec.autogrow.element,))
+            yield from all_specs((spec.autogrow.element,))

@@ -14,10 +14,6 @@ class Slot(NamedTuple):
     type: str
     link: int | None = None
 
-    def linked(self, link: int | None) -> Slot:
-        """The input with that link."""
-        return self if link is None else Slot(self.name, self.type, link)
-
 
 @dataclass(frozen=True, slots=True)
 class Growing:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from comfy2runpod_contract.json_types import Json
 
@@ -27,8 +27,9 @@ LONGEST_ID = 100
 
 def numeric_id(node_id: NodeId) -> int | None:
     """A node id as the number that the editor counts on from; None if it is none of at most LONGEST_ID digits."""
-    is_number = node_id.isascii() and node_id.isdecimal() and len(node_id) <= LONGEST_ID
-    return int(node_id) if is_number else None
+    if node_id.isdecimal() and node_id.isascii() and len(node_id) <= LONGEST_ID:
+        return int(node_id)
+    return None
 
 
 _GROUP_TYPE = re.compile(r"workflow[/>](.+)", re.DOTALL)
@@ -54,8 +55,7 @@ class Mode(IntEnum):
 OFF = {Mode.NEVER: "muted", Mode.BYPASS: "bypassed"}
 
 
-@dataclass(frozen=True, slots=True)
-class InputSlot:
+class InputSlot(NamedTuple):
     """An input of a node or of a subgraph's instance. `widget` is the name of the widget it stands for."""
 
     name: str
@@ -65,8 +65,7 @@ class InputSlot:
     label: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OutputSlot:
+class OutputSlot(NamedTuple):
     """An output of a node."""
 
     name: str
@@ -113,8 +112,7 @@ class GraphNode:
     written_controls: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class GraphLink:
+class GraphLink(NamedTuple):
     """A wire from an output slot to an input slot of the same canvas."""
 
     id: LinkId
@@ -207,3 +205,11 @@ class Document:
     app_inputs: tuple[tuple[NodeId, str], ...]
     last_node_id: int = 0
     groups: Mapping[str, GroupDefinition] = field(default_factory=dict)
+
+    def canvases(self) -> tuple[Canvas, ...]:
+        """The root and the canvases of all definitions."""
+        return (self.root, *(subgraph.canvas for subgraph in self.subgraphs.values()))
+
+    def node_types(self) -> frozenset[str]:
+        """The types of the nodes on all canvases."""
+        return frozenset({node.type for canvas in self.canvases() for node in canvas.nodes})

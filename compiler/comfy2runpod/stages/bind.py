@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.node_class import InputSpec, NodeClass
@@ -34,6 +34,7 @@ def bind(
     widget: FindWidget,
     *,
     allow_api_nodes: Container[str],
+    nodes: Iterable[FlatNode] | None = None,
 ) -> tuple[BoundGraph, tuple[Diagnostic, ...]]:
     """Binds saved values to the inputs of the catalog's classes.
 
@@ -43,6 +44,7 @@ def bind(
         profile: the editor whose rules count.
         widget: the widgets of all nodes of the graph, for texts that name them (`%Node.widget%`).
         allow_api_nodes: the classes that may call paid services.
+        nodes: those of them to bind, if not all.
 
     Returns:
         The bound graph and warnings.
@@ -51,9 +53,42 @@ def bind(
         CompileError: unknown or paid classes, values that do not fit their class, texts that are drawn at random.
     """
     binder = _Binder(flat, catalog, profile, widget, allow_api_nodes=allow_api_nodes)
-    found = {node.id: bound for node in flat.nodes.values() if (bound := binder.node(node)) is not None}
+    wanted = flat.nodes.values() if nodes is None else nodes
+    found = {node.id: bound for node in wanted if (bound := binder.node(node)) is not None}
     warnings = binder.found.finish()
     return BoundGraph(file=flat.file, nodes=found), warnings
+
+
+def bound_otherwise(first: FlatGraph, second: FlatGraph, catalog: Catalog) -> tuple[FlatNode, ...]:
+    """The nodes of a second editor's flat graph whose inputs may differ from those that a first editor gives them.
+
+    Args:
+        first: the graph as the first editor has it, which can be bound.
+        second: the same graph as the second editor has it.
+        catalog: the classes.
+    """
+    if first.nodes.keys() != second.nodes.keys():
+        # A link to a node that one of them has not is dropped.
+        return tuple(second.nodes.values())
+    return tuple(node for node in second.nodes.values() if not _binds_alike(first.nodes[node.id], node, catalog))
+
+
+def _binds_alike(first: FlatNode, second: FlatNode, catalog: Catalog) -> bool:
+    """Whether two editors give a node the same inputs: it is the same node, and its class leaves them no choice."""
+    node = first.node
+    if node is not second.node or first.origins != second.origins or first.reset != second.reset:
+        return False
+    # A text may name any other widget of the graph.
+    if _decided_by_editor(node, catalog) or catalog.facts.of(node.type).widget_texts:
+        return False
+    return not any(
+        isinstance(origin, FromWidget) and _decided_by_editor(origin.node, catalog) for origin in first.origins.values()
+    )
+
+
+def _decided_by_editor(node: GraphNode, catalog: Catalog) -> bool:
+    node_class = catalog.get(node.type)
+    return node_class is not None and node_class.decided_by_editor
 
 
 class _Binder:
@@ -108,7 +143,13 @@ class _Binder:
         inputs = {**assigned.values}
         for slot, value in node.written.items():
             inputs[facts.current_name(slot)] = value
-        inputs = {name: self._as_queued(flat, assigned.specs.get(name), name, value) for name, value in inputs.items()}
+        specs, profile, texts = assigned.specs, self._profile, facts.widget_texts
+        inputs = {
+            name: self._text_as_queued(flat, specs.get(name), name, value, texts)
+            if isinstance(value, str) and name not in flat.origins
+            else as_prompt_value(value, specs.get(name), profile)
+            for name, value in inputs.items()
+        }
         for slot, origin in flat.origins.items():
             name = facts.current_name(slot)
             if name in flat.reset or name.rpartition(".")[0] in flat.reset:
@@ -181,16 +222,17 @@ class _Binder:
         name = node_class.facts.current_name(name)
         return (values[name],) if name in values else ()
 
-    def _as_queued(self, flat: FlatNode, spec: InputSpec | None, name: str, value: Json) -> Json:
-        """A widget's value as the editor writes it into a prompt."""
-        if isinstance(value, str) and name not in flat.origins:
-            if name in self._catalog.facts.of(flat.node.type).widget_texts:
-                return with_widget_values(value, self._find)
-            if spec is not None and spec.dynamic_prompts:
-                plain = without_choices(value)
-                if plain is None:
-                    self.found.add(errors.DynamicPromptChoice(at=self._locus(flat, name), text=value))
-                return value if plain is None else plain
+    def _text_as_queued(
+        self, flat: FlatNode, spec: InputSpec | None, name: str, value: str, texts: Container[str]
+    ) -> Json:
+        """A widget's text as the editor writes it into a prompt; in `texts` are the inputs that may name widgets."""
+        if name in texts:
+            return with_widget_values(value, self._find)
+        if spec is not None and spec.dynamic_prompts:
+            plain = without_choices(value)
+            if plain is None:
+                self.found.add(errors.DynamicPromptChoice(at=self._locus(flat, name), text=value))
+            return value if plain is None else plain
         return as_prompt_value(value, spec, self._profile)
 
     def _judge(self, flat: FlatNode, node_class: NodeClass, assigned: Assigned, inputs: Mapping[str, Json]) -> None:

@@ -7,7 +7,7 @@ What no stage uses (positions, colours, groups) is ignored.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from comfy2runpod.diagnostics import Collector, CompileError, Locus
 from comfy2runpod.errors import load as errors
@@ -35,6 +35,7 @@ from comfy2runpod.json_text import glimpse
 from comfy2runpod.read_json import FileBytes, parse_json
 from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 
+_LINK_KEYS = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
 _MODES = {mode.value: mode for mode in Mode}
 
 
@@ -212,8 +213,8 @@ class _Reader:
             type=self._text(raw.get("type"), path, ".type"),
             title=title if isinstance(title, str) and title else None,
             mode=self._mode(raw.get("mode", 0), path, ".mode"),
-            inputs=tuple(self._inputs(raw.get("inputs"), path, ".inputs")),
-            outputs=tuple(self._outputs(raw.get("outputs"), path, ".outputs")),
+            inputs=self._input_slots(raw.get("inputs"), path, ".inputs"),
+            outputs=self._output_slots(raw.get("outputs"), path, ".outputs"),
             widgets_values=self._widgets_values(raw.get("widgets_values"), path, ".widgets_values"),
             models=tuple(self._models(properties["models"], path, ".properties.models"))
             if "models" in properties
@@ -226,32 +227,41 @@ class _Reader:
             replaces_text=properties.get("Run widget replace on values") is True,
         )
 
-    def _inputs(self, raw: Json, path: str, key: str) -> Iterator[InputSlot]:
+    # Half of all that is read are slots and links: where all is well, nothing is called for them but what makes them.
+
+    def _input_slots(self, raw: Json, path: str, key: str) -> tuple[InputSlot, ...]:
+        found = []
         for index, entry in enumerate(self._list(raw, path, key)):
-            slot = entry if isinstance(entry, dict) else self._object(entry, f"{path}{key}[{index}]")
-            link = slot.get("link")
+            get = (entry if isinstance(entry, dict) else self._object(entry, f"{path}{key}[{index}]")).get
+            name, kind, link, widget, label = get("name"), get("type"), get("link"), get("widget"), get("label")
             if link is not None and (not isinstance(link, int) or isinstance(link, bool)):
                 self._malformed(f"{path}{key}[{index}].link", "a link id or null", link)
                 link = None
-            widget = slot.get("widget")
             widget_name = widget.get("name") if isinstance(widget, dict) else None
-            yield InputSlot(
-                name=str(slot.get("name") or ""),
-                type=_slot_type(slot.get("type")),
-                link=link,
-                widget=widget_name if isinstance(widget_name, str) else None,
-                label=_optional_text(slot.get("label")),
+            found.append(
+                InputSlot(
+                    name if isinstance(name, str) else str(name or ""),
+                    kind if isinstance(kind, str) else _slot_type(kind),
+                    link,
+                    widget_name if isinstance(widget_name, str) else None,
+                    label if isinstance(label, str) and label else None,
+                )
             )
+        return tuple(found)
 
-    def _outputs(self, raw: Json, path: str, key: str) -> Iterator[OutputSlot]:
+    def _output_slots(self, raw: Json, path: str, key: str) -> tuple[OutputSlot, ...]:
+        found = []
         for index, entry in enumerate(self._list(raw, path, key)):
-            slot = entry if isinstance(entry, dict) else self._object(entry, f"{path}{key}[{index}]")
-            links = slot.get("links")
-            yield OutputSlot(
-                name=str(slot.get("name") or ""),
-                type=_slot_type(slot.get("type")),
-                links=tuple(item for item in links if isinstance(item, int)) if isinstance(links, list) else (),
+            get = (entry if isinstance(entry, dict) else self._object(entry, f"{path}{key}[{index}]")).get
+            name, kind, links = get("name"), get("type"), get("links")
+            found.append(
+                OutputSlot(
+                    name if isinstance(name, str) else str(name or ""),
+                    kind if isinstance(kind, str) else _slot_type(kind),
+                    tuple([item for item in links if isinstance(item, int)]) if isinstance(links, list) else (),
+                )
             )
+        return tuple(found)
 
     def _widgets_values(self, raw: Json, path: str, key: str) -> tuple[Json, ...] | JsonObject | None:
         if isinstance(raw, list):
@@ -273,28 +283,26 @@ class _Reader:
             )
 
     def _link(self, raw: Json, path: str, index: int) -> GraphLink | None:
+        values: Sequence[Json] = ()
         if isinstance(raw, list):
-            values = [*raw[:5], raw[5] if len(raw) > 5 else None]  # noqa: PLR2004 - the sixth is the type
+            # The sixth is the type.
+            values = raw[:6] if len(raw) > 5 else [*raw, None]  # noqa: PLR2004
         elif isinstance(raw, dict):
-            get = raw.get
-            ends = (get("origin_id"), get("origin_slot"), get("target_id"), get("target_slot"))
-            values = [get("id"), *ends, get("type")]
-        else:
-            values = []
-        match values:
-            case [
-                int() as link_id,
-                int() | str() as origin,
-                int() as slot,
-                int() | str() as target,
-                int() as end,
-                kind,
-            ]:
-                return GraphLink(link_id, str(origin), slot, str(target), end, _slot_type(kind))
-            case _:
-                expected = "a link: id, origin id and slot, target id and slot, type"
-                self._malformed(f"{path}.links[{index}]", expected, raw)
-                return None
+            values = [raw.get(key) for key in _LINK_KEYS]
+        if len(values) == len(_LINK_KEYS):
+            link_id, origin, slot, target, end, kind = values
+            if (
+                isinstance(link_id, int)
+                and isinstance(origin, (int, str))
+                and isinstance(slot, int)
+                and isinstance(target, (int, str))
+                and isinstance(end, int)
+            ):
+                kind = kind if isinstance(kind, str) else _slot_type(kind)
+                return GraphLink(link_id, str(origin), slot, str(target), end, kind)
+        expected = "a link: id, origin id and slot, target id and slot, type"
+        self._malformed(f"{path}.links[{index}]", expected, raw)
+        return None
 
     def _mode(self, raw: Json, path: str, key: str = "") -> Mode:
         mode = _MODES.get(raw) if isinstance(raw, int) else None

@@ -49,8 +49,8 @@ def flatten(document: Document, catalog: Catalog, profile: EditorProfile) -> tup
 
 def natural_order(node_id: str) -> tuple[tuple[int, int, str], ...]:
     """Sorts `3` before `75` before `92:4` before `92:11`."""
-    numbers = ((part, numeric_id(part)) for part in node_id.split(":"))
-    return tuple((1, 0, part) if number is None else (0, number, "") for part, number in numbers)
+    numbers = [(part, numeric_id(part)) for part in node_id.split(":")]
+    return tuple([(1, 0, part) if number is None else (0, number, "") for part, number in numbers])
 
 
 def _is_uuid(text: str) -> bool:

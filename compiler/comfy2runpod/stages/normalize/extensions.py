@@ -19,14 +19,12 @@ from comfy2runpod.ir.document import Canvas, Document, GraphNode, InputSlot, Mod
 
 
 def link_by_name(document: Document, facts: NodeFacts) -> Document:
-    """The document with its GetNodes linked; the very same one if it has none.
+    """The document with its GetNodes linked.
 
     Raises:
         CompileError: a GetNode that feeds something has no SetNode on its canvas.
     """
-    canvases = (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values()))
-    if not any(facts.of(node.type).virtual is Virtual.GET for canvas in canvases for node in canvas.nodes):
-        return document
+    canvases = document.canvases()
     everywhere = {name for canvas in canvases for name in _setters(canvas.nodes, facts)}
     found = Collector()
     root = _linked(document.root, document.file, facts, everywhere, found)
@@ -45,7 +43,7 @@ def refuse_changed_on_load(document: Document, catalog: Catalog) -> None:
         CompileError: there are such nodes.
     """
     found = Collector()
-    for canvas in (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values())):
+    for canvas in document.canvases():
         for node in canvas.nodes:
             row = catalog.facts.of(node.type).extension
             if row is not None and row.editor_only and node.type not in catalog:

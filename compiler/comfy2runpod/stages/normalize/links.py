@@ -35,7 +35,7 @@ def unlink_promoted(document: Document) -> Document:
     """
     document = plainly_named(document)
     shown: dict[str, set[tuple[NodeId, str]]] = {}
-    for canvas in (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values())):
+    for canvas in document.canvases():
         for node in canvas.nodes:
             if node.type in document.subgraphs and node.proxy_widgets:
                 shown.setdefault(node.type, set()).update(node.proxy_widgets)
@@ -57,7 +57,7 @@ def _unlinked(node: GraphNode, canvas: Canvas, promoted: set[tuple[NodeId, str]]
 
     if not any(linked_inside(slot) for slot in node.inputs):
         return node
-    inputs = tuple(replace(slot, link=None) if linked_inside(slot) else slot for slot in node.inputs)
+    inputs = tuple(slot._replace(link=None) if linked_inside(slot) else slot for slot in node.inputs)
     return replace(node, inputs=inputs)
 
 
@@ -81,7 +81,7 @@ def _named_as_defined(node: GraphNode, document: Document) -> GraphNode:
     if all(slot.name in known for slot in node.inputs):
         return node
     inputs = tuple(
-        slot if slot.name in known or index >= len(names) else replace(slot, name=names[index])
+        slot if slot.name in known or index >= len(names) else slot._replace(name=names[index])
         for index, slot in enumerate(node.inputs)
     )
     return replace(node, inputs=inputs)
@@ -105,4 +105,4 @@ def _relinked(node: GraphNode, ending: list[GraphLink] | tuple[()]) -> GraphNode
     found: Mapping[int, LinkId] = {**chosen, **named}
     if all(slot.link == found.get(index) for index, slot in enumerate(node.inputs)):
         return node
-    return replace(node, inputs=tuple(replace(slot, link=found.get(index)) for index, slot in enumerate(node.inputs)))
+    return replace(node, inputs=tuple(slot._replace(link=found.get(index)) for index, slot in enumerate(node.inputs)))

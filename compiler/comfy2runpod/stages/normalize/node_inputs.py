@@ -19,14 +19,15 @@ def laid_over(declared: DeclaredSlots, node: GraphNode) -> tuple[Slot, ...]:
     declared = (
         declared.grown({slot.name for slot in node.inputs if slot.link is not None}) if declared.parts else declared
     )
-    found = list(declared.slots)
-    for slot in node.inputs:
-        places = declared.places.get(slot.name)
-        if places is None:
-            found.append(Slot(slot.name, slot.type, slot.link))
-        else:
-            for place in places:
-                found[place] = declared.slots[place].linked(slot.link)
+    slots, places = declared.slots, declared.places
+    found = list(slots)
+    for name, kind, link, _, _ in node.inputs:
+        if name not in places:
+            found.append(Slot(name, kind, link))
+            continue
+        for place in places[name]:
+            own = slots[place]
+            found[place] = own if link is None else Slot(own.name, own.type, link)
     return tuple(found)
 
 

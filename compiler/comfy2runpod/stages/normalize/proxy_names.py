@@ -17,8 +17,12 @@ _PREFIXES = re.compile(r"(?:\s*\d+\s*:)*\s*(\d+)\s*:\s*(?=\S)")
 
 def plainly_named(document: Document) -> Document:
     """The document with such names as the inputs that they mean; the very same one if there is none."""
-    canvases = (document.root, *(subgraph.canvas for subgraph in document.subgraphs.values()))
-    if not any(_PREFIXES.match(name) for canvas in canvases for node in canvas.nodes for _, name in node.proxy_widgets):
+    if not any(
+        _PREFIXES.match(name)
+        for canvas in document.canvases()
+        for node in canvas.nodes
+        for _, name in node.proxy_widgets
+    ):
         return document
     names = _Names(document)
     subgraphs = {

@@ -58,7 +58,7 @@ def _unique_root(document: Document) -> Document:
     for node in document.root.nodes:
         if node.id in seen:
             last += 1
-            inputs = tuple(replace(slot, link=None) for slot in node.inputs)
+            inputs = tuple(slot._replace(link=None) for slot in node.inputs)
             nodes.append(replace(node, id=str(last), inputs=inputs))
         else:
             nodes.append(node)
@@ -76,7 +76,7 @@ def _with_ids(subgraph: Subgraph, new_ids: Mapping[NodeId, NodeId]) -> Subgraph:
 def _relinked(link: GraphLink, new_ids: Mapping[NodeId, NodeId]) -> GraphLink:
     origin = new_ids.get(link.origin_id, link.origin_id)
     target = new_ids.get(link.target_id, link.target_id)
-    return replace(link, origin_id=origin, target_id=target)
+    return link._replace(origin_id=origin, target_id=target)
 
 
 def _with_proxies(subgraph: Subgraph, changed: Mapping[str, Mapping[NodeId, NodeId]]) -> Subgraph:

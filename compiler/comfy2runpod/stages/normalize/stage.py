@@ -6,7 +6,10 @@ are subgraphs.
 
 from __future__ import annotations
 
+from functools import partial
+
 from comfy2runpod.catalog.classes import Catalog
+from comfy2runpod.catalog.facts.kinds import Virtual
 from comfy2runpod.diagnostics import Diagnostic
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.document import Document
@@ -37,13 +40,18 @@ def normalize(
     Raises:
         CompileError: an extension changes it on load, or a group node cannot be unfolded.
     """
-    refuse_changed_on_load(document, catalog)
+    facts = [catalog.facts.of(name) for name in document.node_types()]
+    virtual = {known.virtual for known in facts}
+    if any(known.extension is not None for known in facts):
+        refuse_changed_on_load(document, catalog)
     unique = renumber(document, root_too=profile.table_decides)
     if profile.table_decides:
         unique = settle_links(unique)
     if profile.instance_keeps_values:
         unique = unlink_promoted(unique)
-    unique = link_by_name(unique, catalog.facts)
-    find = WidgetFinder(unique, catalog, profile)
-    written = apply_primitives(unique, catalog, profile, lambda text: with_widget_values(text, find))
-    return unfold_groups(written, catalog, profile, new_ids=new_ids)
+    if Virtual.GET in virtual:
+        unique = link_by_name(unique, catalog.facts)
+    if Virtual.PRIMITIVE in virtual:
+        find = WidgetFinder(unique, catalog, profile)
+        unique = apply_primitives(unique, catalog, profile, partial(with_widget_values, widget=find))
+    return unfold_groups(unique, catalog, profile, new_ids=new_ids)

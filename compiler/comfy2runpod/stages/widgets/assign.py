@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from comfy2runpod.catalog.facts.kinds import OwnChoices
 from comfy2runpod.catalog.node_class import InputSpec, NodeClass
@@ -28,8 +29,7 @@ class PlaceKind(Enum):
     BUTTON = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One place in `widgets_values`; a button's value and a control word reach no prompt."""
 
     name: str

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.facts.kinds import Virtual
-from comfy2runpod.catalog.node_class import InputSpec, NodeClass, OutputSpec, slots_of, types_of
+from comfy2runpod.catalog.node_class import InputSpec, NodeClass, OutputSpec, all_specs, slots_of
 from comfy2runpod.catalog.slots import declared_slots
 from comfy2runpod.editor import EditorProfile
 from comfy2runpod.ir.document import GraphNode, GroupDefinition, GroupLink
@@ -107,7 +107,7 @@ class _Builder:
             input_is_list=False,
             module="",
             by_name=self._entries,
-            types=frozenset(types_of(entries)),
+            types=frozenset(spec.type for spec in all_specs(entries)),
             slots=declared_slots(slots_of(entries)),
             forces_sockets=any(spec.force_input for spec in entries),
         )

@@ -50,7 +50,7 @@ def unfold_groups(
     Raises:
         CompileError: definitions are missing, or the editor makes no prompt of a group node.
     """
-    if not any(group_name(node.type) for node in document.root.nodes) and not document.groups:
+    if not document.groups and not any(map(group_name, {node.type for node in document.root.nodes})):
         return document, ()
     return _Unfolder(document, catalog, profile, new_ids=new_ids).run()
 
@@ -226,8 +226,7 @@ class _Unfolder:
             )
         nodes = tuple(_without(made.get(node.id, node), cut) for node in document.root.nodes)
         links = {
-            link.id: replace(
-                link,
+            link.id: link._replace(
                 origin_id=made[link.origin_id].id if link.origin_id in made else link.origin_id,
                 target_id=made[link.target_id].id if link.target_id in made else link.target_id,
             )
@@ -269,8 +268,7 @@ def _subgraph(key: str, instance: Instance, inside: Inside, ids: tuple[NodeId, .
     named = dict(zip((str(index) for index in range(len(ids))), ids, strict=True))
     canvas = inside.canvas
     links: dict[int, GraphLink] = {
-        link.id: replace(
-            link,
+        link.id: link._replace(
             origin_id=named.get(link.origin_id, link.origin_id),
             target_id=named.get(link.target_id, link.target_id),
         )
@@ -298,5 +296,5 @@ def _subgraph(key: str, instance: Instance, inside: Inside, ids: tuple[NodeId, .
 def _without(node: GraphNode, cut: set[int]) -> GraphNode:
     if not any(slot.link in cut for slot in node.inputs):
         return node
-    inputs = tuple(replace(slot, link=None) if slot.link in cut else slot for slot in node.inputs)
+    inputs = tuple(slot._replace(link=None) if slot.link in cut else slot for slot in node.inputs)
     return replace(node, inputs=inputs)
