@@ -26,6 +26,8 @@ _DIGITS_TO_ZEROS = bytes.maketrans(b"0123456789", b"0000000000")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _HALF = re.compile("[\ud800-\udfff]")
 _NESTING = frozenset({list, dict})
+# In longer texts, the arrays and objects are too many for counting them to save anything.
+_SHORT = 60_000
 
 
 class StrictJsonError(ValueError):
@@ -60,8 +62,8 @@ def strict_json(text: str, *, has_halves: bool = True) -> Json:
         HalfTextError: it holds half of a surrogate pair. All three are ValueErrors.
     """
     try:
-        whole = _bounded_int if _may_hold_huge_integer(text) else None
-        value: Json = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=whole)
+        decoder = _BOUNDED_DECODER if _may_hold_huge_integer(text) else _DECODER
+        value: Json = decoder.decode(text)
     except _ConstantError as error:
         raise _fault(text, f"{error} is not a JSON value", str(error).__eq__) from None
     except _HugeError:
@@ -69,7 +71,7 @@ def strict_json(text: str, *, has_halves: bool = True) -> Json:
         raise _fault(text, problem, _is_huge) from None
     except RecursionError:
         raise _too_deep(text) from None
-    if _nests_deeper(value, MAX_DEPTH):
+    if _nests_deeper(value, MAX_DEPTH, text):
         raise _too_deep(text)
     if _SURROGATE.search(text) is not None or (has_halves and not text.isascii() and _HALF.search(text) is not None):
         half = next(_halves(value), None)
@@ -119,6 +121,10 @@ def _refuse_constant(name: str) -> NoReturn:
     raise _ConstantError(name)
 
 
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+_BOUNDED_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded_int)
+
+
 def _fault(text: str, problem: str, is_it: Callable[[str], bool]) -> StrictJsonError:
     offset = next((offset for offset, word in tokens(text) if is_it(word)), 0)
     return StrictJsonError(problem, *line_and_column(text, offset))
@@ -135,10 +141,17 @@ def _too_deep(text: str) -> StrictJsonError:
     return _fault(text, f"arrays or objects are nested too deeply (more than {MAX_DEPTH} levels)", is_it)
 
 
-def _nests_deeper(value: Json, limit: int) -> bool:
-    """Whether arrays and objects stand in each other more than `limit` levels deep."""
+def _nests_deeper(value: Json, limit: int, text: str) -> bool:
+    """Whether arrays and objects stand in each other more than `limit` levels deep, the outermost not counted.
+
+    It looks at level after level, until too few are left in the text to make a level each.
+    """
+    left = text.count("[") + text.count("{") if len(text) <= _SHORT else len(text)
     level: list[Json] = [value]
-    for _ in range(limit + 1):
+    for depth in range(limit + 1):
+        left -= len(level)
+        if depth + left <= limit:
+            return False
         found: list[Json] = []
         for outer in level:
             if isinstance(outer, dict):

@@ -207,10 +207,10 @@ class _Reader:
     def _node(self, raw: JsonObject, path: str) -> GraphNode:
         properties = raw.get("properties")
         properties = properties if isinstance(properties, dict) else {}
-        title = raw.get("title")
+        title, kind = raw.get("title"), raw.get("type")
         return GraphNode(
             id=self._node_id(raw.get("id"), path, ".id"),
-            type=self._text(raw.get("type"), path, ".type"),
+            type=kind if isinstance(kind, str) and kind else self._text(kind, path, ".type"),
             title=title if isinstance(title, str) and title else None,
             mode=self._mode(raw.get("mode", 0), path, ".mode"),
             inputs=self._input_slots(raw.get("inputs"), path, ".inputs"),

@@ -66,6 +66,8 @@ class PromotedWidgets:
 
     def shown_by(self, scope: Scope, node_id: NodeId, name: str) -> FromInstance | None:
         """The value that an instance holds for a widget of a node on its canvas, shown there by name alone."""
+        if not self._profile.instance_keeps_values:
+            return None
         found: FromInstance | None = None
         at: Scope | None = scope
         # What an instance shows by name may be shown by that name again where the instance stands.
