@@ -16,7 +16,7 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError, Severity
 from comfy2runpod.json_text import json_document
 from comfy2runpod.pipeline import Options, prompt_of_file
-from comfy2runpod.strict_json import StrictJsonError, strict_json
+from comfy2runpod.strict_json import MAX_DEPTH, StrictJsonError, strict_json
 from tests.cli.command import comfy2runpod
 
 from .ending import RAW, bounded, ends_well, harmless
@@ -161,6 +161,26 @@ def test_a_number_is_refused_exactly_if_a_double_does_not_hold_it(number: str, d
         refused = True
     # Python rounds an integer of 309 digits that is just below the limit to a double; it is refused all the same.
     assert refused == (math.isinf(float(number)) or (number.lstrip("-").isdigit() and len(number.lstrip("-")) >= 309))
+
+
+@pytest.mark.parametrize("before", range(41))
+def test_an_integer_is_too_large_wherever_it_stands(before: int) -> None:
+    assert strict_json(" " * before + "[" + "9" * 308 + "]") == [10**308 - 1]
+    with pytest.raises(StrictJsonError, match="too large"):
+        strict_json(" " * before + "[" + "9" * 309 + "]")
+
+
+@pytest.mark.parametrize("pad", ["", " " * 100_000], ids=["short", "long"])
+@pytest.mark.parametrize("wide", ["", "[]," * 300, '"]}",' * 300], ids=["narrow", "wide", "brackets-in-texts"])
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}"), ('["]}",', "]")])
+def test_depth_is_told_exactly(opened: str, closed: str, wide: str, pad: str) -> None:
+    def nested(levels: int) -> str:
+        return "[" + wide + opened * (levels - 1) + "1" + closed * (levels - 1) + "]" + pad
+
+    # The outermost does not count.
+    assert strict_json(nested(MAX_DEPTH + 1))
+    with pytest.raises(StrictJsonError, match="nested too deeply"):
+        strict_json(nested(MAX_DEPTH + 2))
 
 
 @pytest.mark.parametrize("half", ["\\ud800", "\\udfff", "a\\ud83dx"])
