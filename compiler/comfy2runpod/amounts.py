@@ -50,8 +50,8 @@ def number_of_pixels(text: str) -> int | None:
 
 
 def seconds_of(text: str) -> int | None:
-    """A length of time such as `30s` or `2m`, in whole seconds; up to LARGEST_COUNT."""
-    return _amount(text, _SECONDS, LARGEST_COUNT)
+    """A length of time such as `30s` or `1.5m`, which is a whole number of seconds; up to LARGEST_COUNT."""
+    return _amount(text, _SECONDS, LARGEST_COUNT, exact=True)
 
 
 def time_in_seconds(text: str) -> int | None:
@@ -60,10 +60,12 @@ def time_in_seconds(text: str) -> int | None:
     return seconds if seconds is not None and seconds * 1000 >= SHORTEST_EXECUTION_MS else None
 
 
-def _amount(text: str, units: dict[str, int], most: int) -> int | None:
+def _amount(text: str, units: dict[str, int], most: int, *, exact: bool = False) -> int | None:
     match = _AMOUNT.fullmatch(text.strip())
     unit = None if match is None else units.get(match[2].upper())
     if match is None or unit is None:
         return None
-    amount = round(Fraction(match[1]) * unit)
-    return amount if amount <= most else None
+    amount = Fraction(match[1]) * unit
+    if exact and amount.denominator != 1:
+        return None
+    return round(amount) if amount <= most else None

@@ -92,7 +92,7 @@ def seconds(raw: object, wrong: Wrong) -> int:
 def duration(raw: object, wrong: Wrong) -> int:
     """How long something plays, in whole seconds."""
     found = seconds_of(raw) if isinstance(raw, str) else None
-    return _known(found, "a length such as 30s or 2m", raw, wrong)
+    return _known(found, "a length in whole seconds such as 30s or 2m", raw, wrong)
 
 
 def _known(number: int | None, expected: str, raw: object, wrong: Wrong) -> int:

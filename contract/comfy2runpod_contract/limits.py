@@ -32,6 +32,10 @@ DEFAULT_INLINE_BYTES = 7_400_000
 # Of a file of an input: what a worker takes if its operator sets nothing, and so the most that a note may allow.
 MOST_INPUT_BYTES = 50_000_000
 
+# The least that a note may allow: the example input of a package fits in it.
+LEAST_INPUT_BYTES = 10_000
+LEAST_INPUT_PIXELS = 1_024
+
 # Of an image of an input: what a note that says nothing means (a photograph of a telephone, with room), and the most
 # that it may say: ComfyUI holds an image as 12 or 16 bytes a pixel, which is 1.6 GB.
 DEFAULT_IMAGE_BYTES = 20_000_000

@@ -25,7 +25,7 @@ from .conftest import client_of
 from .node_tools import TypeScript
 from .samples import QUEUED
 
-MP4 = base64.b64decode(example_video())
+MP4 = base64.b64decode(example_video(["mp4"], 16, 2))
 DONE = Answer(body={"id": "j1", "status": "COMPLETED", "output": {
     "video": "YQ==", "media_type": "video/mp4", "bytes": 1, "sha256": "0" * 64, "width": 32, "height": 32,
     "frame_count": 16, "duration_seconds": 2.0, "prompt_id": "p",
@@ -60,6 +60,7 @@ REFUSED: list[tuple[bytes | str | Path, str, str]] = [
     (base64.b64encode(MP4 + bytes(200_000)).decode(), "InvalidInput", "has more than 100,000 bytes, the largest size"),
     ("clip.mp4", "InvalidInput", "is neither base64 nor a URL"),
     ("ftp://example.com/clip.mp4", "InvalidInput", "is a URL with an unsupported scheme"),
+    ("data:video/mp4;codecs=avc1,mp4a,abc", "InvalidInput", "is a data URL that is not in base64"),
     ("data:video/mp4,abc", "InvalidInput", "is a data URL that is not in base64 (data:video/mp4;base64,…)"),
     (Path("/nowhere/clip.mp4"), "InputRefused", "cannot be read"),
 ]

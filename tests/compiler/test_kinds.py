@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import tomllib
+from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +15,16 @@ from pydantic import TypeAdapter, ValidationError
 import comfy2runpod_runtime
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.catalog.node_class import InputSpec
-from comfy2runpod.fields import KINDS, Field, FieldBase, TextField, kind_of, note_keys
+from comfy2runpod.fields import KINDS, Field, FieldBase, ImageField, TextField, VideoField, kind_of, note_keys
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.outputs import OutputBase, output_class
 from comfy2runpod.stages.emit.schemas import input_schema, output_schema
 from comfy2runpod_contract.json_types import JsonObject
-from comfy2runpod_contract.media import MediaKind, media_facts
+from comfy2runpod_contract.limits import LEAST_INPUT_BYTES, LEAST_INPUT_PIXELS
+from comfy2runpod_contract.media import IMAGE_FORMATS, VIDEO_FORMATS, MediaKind, media_facts
+from comfy2runpod_runtime.inputs.images import image_png
+from comfy2runpod_runtime.inputs.limits import ImageLimits, VideoLimits
+from comfy2runpod_runtime.inputs.videos import video_mp4
 from tests.rendering.interfaces import several, single
 
 FIELDS = several().fields
@@ -58,6 +63,28 @@ def test_a_word_of_a_schema_that_the_worker_would_not_hold_to_is_refused() -> No
     made = Patterned(**{key: getattr(text, key) for key in inspect.signature(TextField).parameters})
     with pytest.raises(AssertionError, match="pattern"):
         made.arguments()
+
+
+@pytest.mark.parametrize("name", IMAGE_FORMATS)
+def test_the_example_of_an_image_is_accepted_by_the_narrowest_field(name: str) -> None:
+    field = replace(
+        next(field for field in FIELDS if isinstance(field, ImageField)),
+        max_bytes=LEAST_INPUT_BYTES, max_pixels=LEAST_INPUT_PIXELS, max_aspect=1, formats=(name,),
+    )  # fmt: skip
+    limits = ImageLimits(field.max_bytes, field.max_pixels, field.max_aspect, field.formats)
+    assert image_png(b64decode(str(field.example())), limits).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", VIDEO_FORMATS)
+@pytest.mark.parametrize(("frames", "seconds"), [(1, 600), (9, 1), (500, 30)])
+def test_the_example_of_a_video_is_accepted_by_the_narrowest_field(name: str, frames: int, seconds: int) -> None:
+    field = replace(
+        next(field for field in FIELDS if isinstance(field, VideoField)),
+        max_bytes=LEAST_INPUT_BYTES, max_pixels=LEAST_INPUT_PIXELS, max_frames=frames, max_seconds=seconds,
+        formats=(name,),
+    )  # fmt: skip
+    limits = VideoLimits(field.max_bytes, field.max_pixels, frames, seconds, field.formats)
+    assert video_mp4(b64decode(str(field.example())), limits)[4:8] == b"ftyp"
 
 
 def test_each_key_of_the_note_is_read_in_one_way() -> None:

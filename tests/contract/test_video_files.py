@@ -15,7 +15,7 @@ from comfy2runpod_contract.media import VIDEO_FORMATS
 from comfy2runpod_contract.video_files import video_format, video_format_problem
 
 MUXERS = {"mp4": "mp4", "mov": "mov", "webm": "webm", "mkv": "matroska"}
-MP4 = base64.b64decode(example_video())
+MP4 = base64.b64decode(example_video(["mp4"], 16, 2))
 
 
 def _video(muxer: str) -> bytes:

@@ -91,7 +91,18 @@ async def test_the_answer_has_the_size_rate_and_length_of_the_callers_video(hand
     assert bool(saved.samples) == (clip.sound is not None)
 
 
-@pytest.mark.parametrize("head", ["", "data:video/mp4;base64,", "DATA:application/octet-stream;base64,", " "])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "",
+        "data:video/mp4;base64,",
+        "DATA:application/octet-stream;base64,",
+        " ",
+        # As browsers write what they record.
+        "data:video/webm;codecs=vp8,opus;base64,",
+        'data:video/webm;codecs="vp8, opus";base64,',
+    ],
+)
 async def test_what_comfyui_is_given_is_written_anew_under_our_own_name(
     handler: ModuleType, received: list[tuple[str, bytes]], head: str
 ) -> None:

@@ -27,9 +27,13 @@ no way to another file. It writes an MP4 anew, which LoadVideo reads: H.264, and
 - **Colour:** 8 bits stay 8, 10 stay 10, and 12 become 10. Colour that is finer than 4:2:0 stays so. The marks for HDR
   (HLG, PQ) and for the colour space are kept, and tones are not mapped: LoadVideo sees the values that were sent.
   Transparency is dropped, as GetVideoComponents does.
-- **Times:** a constant rate is kept exactly; at a variable one, each frame keeps its time, and so the average stays.
+- **Times:** a constant rate is kept exactly (of Matroska, whose clock has milliseconds, as FFmpeg reads it); at a
+  variable one, each frame keeps its time, and so the average stays.
 - **Sound** keeps its length, rate and channels. A rate that AAC does not have becomes 48,000, and what is not mono,
-  stereo or 5.1 is mixed to stereo.
+  stereo or 5.1 is mixed to stereo. Sound that begins after the first frame keeps its distance; what begins before it
+  begins with it, as GetVideoComponents gives it to the nodes.
+- **Not kept:** a matrix that mirrors frames counts as the turn that LoadVideo reads from it, and the mark that a video is
+  interlaced is gone. Colours that cannot be turned into RGB (ICtCp) are refused.
 - **Pixels that are not square** are kept, with their shape in the file. LoadVideo itself does not read the shape.
 - A file that ends early, or in which anything is damaged as far as its codec can tell, is refused.
 

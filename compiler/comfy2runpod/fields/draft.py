@@ -86,13 +86,14 @@ class Draft:
         """Notes a value under a key that does not suit the field."""
         self.found.add(errors.BadFieldValue(at=self.at, field=self.note.name, key=key, value=value, expected=expected))
 
-    def limit(self, key: NoteKey[int], default: int, most: int, unit: str) -> int | None:
-        """The limit that is said under a key, else the default; None if it is not from 1 to `most`, which is noted."""
+    def limit(self, key: NoteKey[int], default: int, allowed: tuple[int, int], unit: str) -> int | None:
+        """The limit that is said under a key, else the default; None with the reason noted if it is not allowed."""
+        least, most = allowed
         noted = self.note.value(key)
         limit = default if noted is None else noted
-        if 0 < limit <= most:
+        if least <= limit <= most:
             return limit
-        self.bad(key.name, limit, f"1 to {most:,} {unit}")
+        self.bad(key.name, limit, f"{least:,} to {most:,} {unit}")
         return None
 
     def whole(self, key: NoteKey[str]) -> int | None:

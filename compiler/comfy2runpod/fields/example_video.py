@@ -1,16 +1,43 @@
 """The video in a package's example input: a small MP4, the same bytes on every machine.
 
-Made by hand, because what an encoder writes differs between its versions: H.264 whose first picture is stored as it is
-(I_PCM macroblocks), and whose others are the picture before them, moved (one motion vector for all macroblocks).
+It is made by hand, because what an encoder writes differs between its versions: H.264 whose first picture is stored as
+it is (I_PCM macroblocks), and whose others are the picture before them, moved (one motion vector for all macroblocks).
+For fields that take neither MP4 nor QuickTime there is one frame of VP8, as FFmpeg once wrote it.
 """
 
 from __future__ import annotations
 
 import base64
 import struct
+from collections.abc import Sequence
 
 _SIDE = 32
+_WEBM = (
+    "GkXfo59ChoEBQveBAULygQRC84EIQoKEd2VibUKHgQJChYECGFOAZwEAAAAAAALEEU2bdLpNu4tTq4QVSalmU6yBoU27i1OrhBZUrmtTrIHG"
+    "TbuMU6uEElTDZ1OsggEYTbuMU6uEHFO7a1OsggKu7AEAAAAAAABZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAVSalmoCrXsYMPQkBNgIRMYXZmV0GETGF2ZkSJiEBfQAAA"
+    "AAAAFlSua82uAQAAAAAAAETXgQFzxYgAAAAAAAAAAZyBACK1nIN1bmSIgQCGhVZfVlA4g4EBI+ODhAdzWUDghrCBILqBIFXugQDsAQAAAAAA"
+    "AAIAABJUw2e1c3OyY8CLY8WIAAAAAAAAAAFnyKFFo4hEVVJBVElPTkSHkzAwOjAwOjAwLjEyNTAwMDAwMAAfQ7Z1QVbngQCjQVCBAACAsAoA"
+    "nQEqIAAgAABHCIWFiIWEiAICAFcAzIH8Xc9f+HOSB/kX47fwHWAf5L+QGuB/pP2ge4L+A/hX1AP8J/gn8g/Jb+P//XlAf0B9r+1+TvI7VLj9"
+    "DN3tniiPPoEHTQD+//Fse//5td54Pzh0baUmkcavwn611MOkQdavmrXuPY283Au/zRaN0Hz3EDUvXjv6Xco91aPDAbz+VZ39Fg//545W8Wtd"
+    "7h/nVrdOf/MS+cxsfgosYBEdlCRgMm5lH8uqjht7Kv55MJ7T+lKKSMLRKw/B3PJ3L3v/0HRo/9H6V/MwOlmK3D8jZ+6jORvzEwF/1PiGAMRA"
+    "jFbvLe4bbG7RMMctlsmMRBarcNEW4uwWJOKCP/i6HlTKenNyHUvwUv7qNcG/LezX/fhf7IdhNuqc00Cng4WOxoHHyT8Nz8t7l1uV9SJ2QFT3"
+    "f/ZUQAAcU7trkbuPs4EAt4r3gQHxggFS8IED"
+)
+_MATROSKA = (
+    "GkXfo6NChoEBQveBAULygQRC84EIQoKIbWF0cm9za2FCh4EEQoWBAhhTgGcBAAAAAAAC5hFNm3TAv4QYHfFJTbuLU6uEFUmpZlOsgaFNu4tT"
+    "q4QWVK5rU6yBzE27jFOrhBJUw2dTrIIBKE27jFOrhBxTu2tTrIICyuwBAAAAAAAAUwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAFUmpZqa/hB+Jp54q17GDD0JATYCETGF2ZldBhExh"
+    "dmZEiYhAX0AAAAAAABZUrmvXv4QmJ8vXrgEAAAAAAABI14EBc8WIAAAAAAAAAAGcgQAitZyDdW5kiIEAhoVWX1ZQOIOBASPjg4QHc1lA4Iqw"
+    "gSC6gSBUsoEEVe6BAOwBAAAAAAAAAgAAElTDZ7u/hI1nX/hzc7JjwItjxYgAAAAAAAAAAWfIoUWjiERVUkFUSU9ORIeTMDA6MDA6MDAuMTI1"
+    "MDAwMDAwAB9DtnVBXL+E0DnmPOeBAKNBUIEAAICwCgCdASogACAAAEcIhYWIhYSIAgIAVwDMgfxdz1/4c5IH+Rfjt/AdYB/kv5Aa4H+k/aB7"
+    "gv4D+FfUA/wn+CfyD8lv4//9eUB/QH2v7X5O8jtUuP0M3e2eKI8+gQdNAP7/8Wx7//m13ng/OHRtpSaRxq/CfrXUw6RB1q+ate49jbzcC7/N"
+    "Fo3QfPcQNS9eO/pdyj3Vo8MBvP5Vnf0WD//njlbxa13uH+dWt05/8xL5zGx+CixgER2UJGAybmUfy6qOG3sq/nkwntP6UopIwtErD8Hc8ncv"
+    "e//QdGj/0fpX8zA6WYrcPyNn7qM5G/MTAX/U+IYAxECMVu8t7htsbtEwxy2WyYxEFqtw0Rbi7BYk4oI/+LoeVMp6c3IdS/BS/uo1wb8t7Nf9"
+    "+F/sh2E26pzTQKeDhY7GgcfJPw3Py3uXW5X1InZAVPd/9lRAABxTu2uXv4QfdALGu4+zgQC3iveBAfGCAWjwgQk="
+)
 _BLOCK = 16
+_MP4_BRAND, _QUICKTIME_BRAND = b"isom", b"qt  "
 _FRAMES = 16
 # A second.
 _RATE = 8
@@ -151,10 +178,10 @@ def _words(*values: int) -> bytes:
 _MATRIX = _words(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
-def _mp4() -> bytes:
-    pictures = [_first_picture(), *(_moved_picture(number) for number in range(1, _FRAMES))]
+def _file(brand: bytes, frames: int) -> bytes:
+    pictures = [_first_picture(), *(_moved_picture(number) for number in range(1, frames))]
     samples = [_words(len(picture)) + picture for picture in pictures]
-    kinds = _box(b"ftyp", b"isom", _words(512), b"isomiso2avc1mp41")
+    kinds = _box(b"ftyp", brand, _words(512), b"isomiso2avc1mp41" if brand == _MP4_BRAND else brand)
     # The samples' place depends on how long what stands before them is, and that not on the place.
     ahead = len(kinds) + len(_movie(samples, 0)) + 8
     return kinds + _movie(samples, ahead) + _box(b"mdat", *samples)
@@ -191,6 +218,10 @@ def _movie(samples: list[bytes], place: int) -> bytes:
     return _box(b"moov", whole, _box(b"trak", header, media))
 
 
-def example_video() -> str:
-    """The video, base64."""
-    return base64.b64encode(_mp4()).decode("ascii")
+def example_video(formats: Sequence[str], max_frames: int, max_seconds: int) -> str:
+    """The video in one of the formats, base64: of 32 x 32 pixels, less than three kilobytes, and within the limits."""
+    frames = min(_FRAMES, max_frames, max_seconds * _RATE)
+    for name, brand in (("mp4", _MP4_BRAND), ("mov", _QUICKTIME_BRAND)):
+        if name in formats:
+            return base64.b64encode(_file(brand, frames)).decode("ascii")
+    return _WEBM if "webm" in formats else _MATROSKA

@@ -16,7 +16,7 @@ from comfy2runpod.fields.draft import Common, Draft
 from comfy2runpod.fields.note import BYPASS, NoteKey
 from comfy2runpod.quoting import Python, Word, python_source
 from comfy2runpod_contract.json_types import Json, JsonObject
-from comfy2runpod_contract.limits import MOST_INPUT_BYTES
+from comfy2runpod_contract.limits import LEAST_INPUT_BYTES, MOST_INPUT_BYTES
 from comfy2runpod_contract.wording import megabytes
 
 MAX_BYTES = NoteKey("max_bytes", note_forms.size)
@@ -101,7 +101,7 @@ class FileField(FieldBase):
         if not formats or any(name not in cls.known_formats for name in formats):
             draft.bad("formats", ", ".join(formats), f"some of {', '.join(cls.known_formats)}")
             good = False
-        most_bytes = draft.limit(MAX_BYTES, default_bytes, MOST_INPUT_BYTES, "bytes")
+        most_bytes = draft.limit(MAX_BYTES, default_bytes, (LEAST_INPUT_BYTES, MOST_INPUT_BYTES), "bytes")
         if not good or most_bytes is None:
             return None
         return FileCommon(

@@ -15,7 +15,12 @@ from comfy2runpod.fields.file_input import FILE_KEYS, MAX_PIXELS, FileField, For
 from comfy2runpod.fields.note import NoteKey
 from comfy2runpod.quoting import Word
 from comfy2runpod_contract.json_types import Json
-from comfy2runpod_contract.limits import DEFAULT_IMAGE_BYTES, DEFAULT_IMAGE_PIXELS, MOST_IMAGE_PIXELS
+from comfy2runpod_contract.limits import (
+    DEFAULT_IMAGE_BYTES,
+    DEFAULT_IMAGE_PIXELS,
+    LEAST_INPUT_PIXELS,
+    MOST_IMAGE_PIXELS,
+)
 from comfy2runpod_contract.media import IMAGE_FORMATS
 
 _MAX_ASPECT = NoteKey("max_aspect", note_forms.aspect)
@@ -46,7 +51,7 @@ class ImageField(FileField):
     def make(cls, draft: Draft) -> Self | None:
         """The field: its limits, each with a default and a bound."""
         common = cls.common(draft, DEFAULT_IMAGE_BYTES)
-        pixels = draft.limit(MAX_PIXELS, DEFAULT_IMAGE_PIXELS, MOST_IMAGE_PIXELS, "pixels")
+        pixels = draft.limit(MAX_PIXELS, DEFAULT_IMAGE_PIXELS, (LEAST_INPUT_PIXELS, MOST_IMAGE_PIXELS), "pixels")
         if common is None or pixels is None:
             return None
         return cls(**common, max_pixels=pixels, max_aspect=_aspect(draft))
@@ -61,7 +66,7 @@ class ImageField(FileField):
 
     def example(self) -> Json:
         """A small one, in base64."""
-        return example_image()
+        return example_image(self.formats)
 
 
 def _aspect(draft: Draft) -> float:

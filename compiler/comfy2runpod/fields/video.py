@@ -19,6 +19,7 @@ from comfy2runpod_contract.limits import (
     DEFAULT_VIDEO_FRAMES,
     DEFAULT_VIDEO_PIXELS,
     DEFAULT_VIDEO_SECONDS,
+    LEAST_INPUT_PIXELS,
     MOST_VIDEO_FRAMES,
     MOST_VIDEO_PIXELS,
     MOST_VIDEO_SECONDS,
@@ -49,9 +50,9 @@ class VideoField(FileField):
     def make(cls, draft: Draft) -> Self | None:
         """The field: its limits, each with a default and a bound."""
         common = cls.common(draft, DEFAULT_VIDEO_BYTES)
-        pixels = draft.limit(MAX_PIXELS, DEFAULT_VIDEO_PIXELS, MOST_VIDEO_PIXELS, "pixels")
-        frames = draft.limit(_MAX_FRAMES, DEFAULT_VIDEO_FRAMES, MOST_VIDEO_FRAMES, "frames")
-        seconds = draft.limit(_MAX_SECONDS, DEFAULT_VIDEO_SECONDS, MOST_VIDEO_SECONDS, "seconds")
+        pixels = draft.limit(MAX_PIXELS, DEFAULT_VIDEO_PIXELS, (LEAST_INPUT_PIXELS, MOST_VIDEO_PIXELS), "pixels")
+        frames = draft.limit(_MAX_FRAMES, DEFAULT_VIDEO_FRAMES, (1, MOST_VIDEO_FRAMES), "frames")
+        seconds = draft.limit(_MAX_SECONDS, DEFAULT_VIDEO_SECONDS, (1, MOST_VIDEO_SECONDS), "seconds")
         if common is None or pixels is None or frames is None or seconds is None:
             return None
         return cls(**common, max_pixels=pixels, max_frames=frames, max_seconds=seconds)
@@ -67,4 +68,4 @@ class VideoField(FileField):
 
     def example(self) -> Json:
         """A short one, in base64."""
-        return example_video()
+        return example_video(self.formats, self.max_frames, self.max_seconds)

@@ -20,7 +20,7 @@ from comfy2runpod_runtime.inputs.kinds import InputKind
 from comfy2runpod_runtime.inputs.limits import ImageLimits, MediaLimits, VideoLimits
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
-_DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)
+_DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)
 # Files of one kind and one request that are decoded at the same time.
 _CONCURRENT_FILES = 2
 _WHITESPACE = str.maketrans("", "", " \t\r\n")

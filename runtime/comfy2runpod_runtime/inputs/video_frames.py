@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import av
 from av.video.reformatter import ColorRange, Colorspace
 
+from comfy2runpod_runtime.inputs.input_errors import MediaRefused
+
 _EIGHT_BITS = 8
 _QUARTER_TURN = 90
 _GBR = "gbr"
@@ -56,7 +58,14 @@ def frame_form(frame: av.VideoFrame) -> FrameForm:
 
     Colour keeps its resolution, and has 8 or 10 bits. H.264 halves its resolution only along an even side: an odd one
     keeps its size, with colour in full resolution.
+
+    Raises:
+        MediaRefused: its colours cannot be turned into RGB, which is what ComfyUI's nodes get.
     """
+    try:
+        frame.reformat(format="rgb24", threads=1)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaRefused("has colours that cannot be turned into RGB; save it with those of BT.709") from error
     turns = round(frame.rotation / _QUARTER_TURN) % 4
     width, height = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
     name = frame.format.name

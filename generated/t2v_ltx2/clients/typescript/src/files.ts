@@ -41,7 +41,7 @@ export class FileFault {
   }
 }
 
-const DATA_URL = /^\s*data:[^,;]{0,200}(?:;[^,;]{1,200}){0,10}?(;base64)?,/i;
+const DATA_URL = /^\s*data:[^,;]{0,200}(?:;[^;]{1,200}){0,10}?(;base64)?,/i;
 
 /**
  * Returns a field's value as it is sent: base64 in the place of a file.
