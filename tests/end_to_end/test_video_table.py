@@ -32,8 +32,8 @@ no way to another file. It writes an MP4 anew, which LoadVideo reads: H.264, and
 - **Sound** keeps its length, rate and channels. A rate that AAC does not have becomes 48,000, and what is not mono,
   stereo or 5.1 is mixed to stereo. Sound that begins after the first frame keeps its distance; what begins before it
   begins with it, as GetVideoComponents gives it to the nodes.
-- **Not kept:** a matrix that mirrors frames counts as the turn that LoadVideo reads from it, and the mark that a video is
-  interlaced is gone. Colours that cannot be turned into RGB (ICtCp) are refused.
+- **Not kept:** a matrix that mirrors frames counts as the turn that LoadVideo reads from it, and the mark that a video
+  is interlaced is gone. Colours that cannot be turned into RGB (ICtCp) are refused.
 - **Pixels that are not square** are kept, with their shape in the file. LoadVideo itself does not read the shape.
 - A file that ends early, or in which anything is damaged as far as its codec can tell, is refused.
 
