@@ -119,7 +119,7 @@ dist: .venv-release/.ready ## Build and check the wheel and the sdist, and their
 	@touch $@
 
 goldens: setup ## Rewrite the golden files; read the diff before you commit it.
-	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/errors tests/compiler tests/end_to_end/test_image_table.py \
+	ACCEPT_GOLDENS=1 $(BIN)/pytest -q -n 2 tests/contract tests/errors tests/compiler tests/end_to_end/test_image_table.py \
 	  tests/end_to_end/test_video_table.py
 
 editor: setup editors chromium ## Run the tests that drive the real editor headless (CHROMIUM= selects another browser).

@@ -1,8 +1,10 @@
-"""docs/architecture/README.md names every module and folder of the three packages, and nothing that does not exist."""
+"""docs/architecture/README.md names every module and folder of the three packages, in the order of their layers, and
+nothing that does not exist."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,23 @@ def test_every_page_is_linked_and_every_link_leads_to_a_file(page: Path) -> None
 
 def test_it_has_a_picture_of_the_flow_of_data() -> None:
     assert "```mermaid\nflowchart" in README
+
+
+@pytest.mark.parametrize(
+    ("folder", "container", "reverse"),
+    [
+        ("compiler/comfy2runpod/", "comfy2runpod", False),
+        ("stages/", "comfy2runpod.stages", True),
+        ("runtime/comfy2runpod_runtime/", "comfy2runpod_runtime", False),
+    ],
+)
+def test_the_rows_have_the_order_of_the_import_contracts(folder: str, container: str, *, reverse: bool) -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (layers,) = [one["layers"] for one in contracts if one.get("containers") == [container]]
+    level = {name: at for at, layer in enumerate(layers) for name in re.findall(r"\w+", layer)}
+    rows = re.findall(r"^\| `([^`]+)` \|", table(folder), re.MULTILINE)[1:]
+    # What is no Python package is in no contract.
+    order = [level[name] for row in rows if (name := row.removesuffix("/").removesuffix(".py")) in level]
+    assert len(order) >= len(level) - 1
+    assert order == sorted(order, reverse=reverse)
