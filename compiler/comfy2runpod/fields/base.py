@@ -69,8 +69,6 @@ class FieldBase(ForPeople, ABC):
     has_mask: ClassVar[bool] = False
     # Whether an example of a request has it though it may be omitted.
     in_examples: ClassVar[bool] = True
-    # Whether patch code takes its value from what the worker made of the request, rather than from the request.
-    from_run: ClassVar[bool] = False
     # Whether the answer tells of it, under its own name.
     in_answer: ClassVar[bool] = False
     # What the clients take for it, in the place of the text that the endpoint takes.
@@ -149,6 +147,11 @@ class FieldBase(ForPeople, ABC):
     def patch_value(self) -> Python:
         """Where patch code finds its value."""
         return python_source("request.{}", name(self.name))
+
+    @property
+    def from_run(self) -> bool:
+        """Whether patch code finds its value in what the worker made of the request, rather than in the request."""
+        return self.patch_value().startswith("run.")
 
     def json_schema(self) -> JsonObject:
         """Its JSON Schema."""

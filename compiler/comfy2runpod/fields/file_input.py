@@ -61,7 +61,6 @@ class FileField(FieldBase):
 
     is_file: ClassVar[bool] = True
     in_examples: ClassVar[bool] = False
-    from_run: ClassVar[bool] = True
 
     # The runtime's class that holds a value to the limits.
     runtime_class: ClassVar[Word]

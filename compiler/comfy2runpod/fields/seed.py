@@ -20,7 +20,6 @@ class SeedField(FieldBase):
     kind: ClassVar[str] = "seed"
     note_keys: ClassVar = (MINIMUM, MAXIMUM)
     in_examples: ClassVar[bool] = False
-    from_run: ClassVar[bool] = True
     in_answer: ClassVar[bool] = True
 
     minimum: int
