@@ -121,54 +121,35 @@ def media_facts(kind: MediaKind) -> MediaFacts:
             return MediaFacts(output_class="Text", media_type="text/plain")
 
 
-# What an image of an input may be, and what an image of an answer is encoded as on request.
+# What an image of an answer is encoded as on request.
 ImageFormat: TypeAlias = Literal["png", "jpeg", "webp"]
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFormatFacts:
-    """A format of images: its name in requests and notes, in sentences, and as a media type."""
+class FileFormat:
+    """A format of files of an input: its name in requests and notes, in sentences, and as a media type."""
 
-    name: ImageFormat
+    name: str
     label: str
     media_type: str
 
 
-IMAGE_FORMATS: Mapping[str, ImageFormatFacts] = {
-    facts.name: facts
-    for facts in (
-        ImageFormatFacts("png", "PNG", "image/png"),
-        ImageFormatFacts("jpeg", "JPEG", "image/jpeg"),
-        ImageFormatFacts("webp", "WebP", "image/webp"),
-    )
-}
+def _by_name(*formats: FileFormat) -> Mapping[str, FileFormat]:
+    return {one.name: one for one in formats}
 
 
+# What an image of an input may be.
+IMAGE_FORMATS = _by_name(
+    FileFormat("png", "PNG", "image/png"),
+    FileFormat("jpeg", "JPEG", "image/jpeg"),
+    FileFormat("webp", "WebP", "image/webp"),
+)
 # What a video of an input may be: the container, told by its content.
-VideoFormat: TypeAlias = Literal["mp4", "mov", "webm", "mkv"]
-
-
-@dataclass(frozen=True, slots=True)
-class VideoFormatFacts:
-    """A container of videos: its name in notes, in sentences, and as a media type."""
-
-    name: VideoFormat
-    label: str
-    media_type: str
-
-
-VIDEO_FORMATS: Mapping[str, VideoFormatFacts] = {
-    facts.name: facts
-    for facts in (
-        VideoFormatFacts("mp4", "MP4", "video/mp4"),
-        VideoFormatFacts("mov", "QuickTime", "video/quicktime"),
-        VideoFormatFacts("webm", "WebM", "video/webm"),
-        VideoFormatFacts("mkv", "Matroska", "video/x-matroska"),
-    )
-}
-
+VIDEO_FORMATS = _by_name(
+    FileFormat("mp4", "MP4", "video/mp4"),
+    FileFormat("mov", "QuickTime", "video/quicktime"),
+    FileFormat("webm", "WebM", "video/webm"),
+    FileFormat("mkv", "Matroska", "video/x-matroska"),
+)
 # The formats of every kind of file that an input may be, by the kind's name.
-FILE_FORMATS: Mapping[str, Mapping[str, ImageFormatFacts | VideoFormatFacts]] = {
-    "image": IMAGE_FORMATS,
-    "video": VIDEO_FORMATS,
-}
+FILE_FORMATS: Mapping[str, Mapping[str, FileFormat]] = {"image": IMAGE_FORMATS, "video": VIDEO_FORMATS}

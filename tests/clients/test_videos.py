@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
 from types import ModuleType
@@ -47,6 +47,14 @@ def video(form: str, codec: str) -> bytes:
 
 
 WEBM = video("webm", "libvpx")
+TEXTS: dict[str, Callable[[bytes], str]] = {
+    "base64": lambda data: base64.b64encode(data).decode(),
+    "lines": lambda data: base64.encodebytes(data).decode(),
+    "unpadded": lambda data: base64.b64encode(data).decode().rstrip("="),
+    "url-safe": lambda data: base64.urlsafe_b64encode(data).decode(),
+    "data": lambda data: "data:video/mp4;base64," + base64.b64encode(data).decode(),
+    "recording": lambda data: "data:video/webm;codecs=vp8,opus;base64," + base64.b64encode(data).decode(),
+}
 ACCEPTED = "it must be an MP4 or WebM video"
 REFUSED: list[tuple[bytes | str | Path, str, str]] = [
     (b"GIF89a" + bytes(20), "InvalidInput", f"is not a video of a known container; {ACCEPTED}"),
@@ -59,6 +67,7 @@ REFUSED: list[tuple[bytes | str | Path, str, str]] = [
     (MP4 + bytes(100_000), "InvalidInput", "has 102,431 bytes; at most 100,000 bytes are allowed"),
     (base64.b64encode(MP4 + bytes(200_000)).decode(), "InvalidInput", "has more than 100,000 bytes, the largest size"),
     ("clip.mp4", "InvalidInput", "is neither base64 nor a URL"),
+    ("-+" * 40, "InvalidInput", "is neither base64 nor a URL"),
     ("ftp://example.com/clip.mp4", "InvalidInput", "is a URL with an unsupported scheme"),
     ("data:video/mp4;codecs=avc1,mp4a,abc", "InvalidInput", "is a data URL that is not in base64"),
     ("data:video/mp4,abc", "InvalidInput", "is a data URL that is not in base64 (data:video/mp4;base64,…)"),
@@ -111,19 +120,18 @@ def test_a_batch_has_a_video_in_each_line(endpoint: str, tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("data", [MP4, WEBM], ids=["mp4", "webm"])
-@pytest.mark.parametrize("given", ["path", "open", "bytes", "base64", "data", "url"])
+@pytest.mark.parametrize("given", ["path", "open", "bytes", "url", *TEXTS])
 def test_a_video_is_taken_in_every_form(
     client: ModuleType, server: RunPodQueue, tmp_path: Path, data: bytes, given: str
 ) -> None:
     (tmp_path / "clip").write_bytes(data)
-    text = base64.b64encode(data).decode()
-    forms = {"bytes": data, "base64": text, "data": f"data:video/mp4;base64,{text}", "url": "https://example.com/a.mp4"}
+    forms = {"bytes": data, "url": "https://example.com/a.mp4"}
     server.answers(run=[QUEUED], status=[DONE])
     with (tmp_path / "clip").open("rb") as file, client.Client(server.url, "key") as caller:
-        value = {"path": tmp_path / "clip", "open": file}.get(given, forms.get(given))
+        value = TEXTS[given](data) if given in TEXTS else {"path": tmp_path / "clip", "open": file, **forms}[given]
         caller.submit({"clip": value})
     sent = json.loads(server.seen[0].body)["input"]["clip"]
-    assert sent == value if given == "url" else base64.b64decode(sent.rpartition(",")[2]) == data
+    assert sent == (value if isinstance(value, str) else base64.b64encode(data).decode())
 
 
 @pytest.mark.parametrize(("value", "kind", "reason"), REFUSED, ids=range(len(REFUSED)))
@@ -181,6 +189,16 @@ def test_the_typescript_client_takes_a_video_in_every_form(
     server.answers(run=[QUEUED])
     typescript.call(clips, "submit", server.url, request={"clip": value})
     assert base64.b64decode(json.loads(server.seen[0].body)["input"]["clip"]) == data
+
+
+def test_the_typescript_client_takes_every_form_of_base64(
+    typescript: TypeScript, clips: Path, server: RunPodQueue
+) -> None:
+    server.answers(run=[QUEUED])
+    for made in TEXTS.values():
+        for data in (MP4, WEBM):
+            typescript.call(clips, "submit", server.url, request={"clip": made(data)})
+            assert json.loads(server.seen[-1].body)["input"]["clip"] == made(data)
 
 
 def test_the_typescript_client_sends_no_video_that_the_endpoint_would_not_take(

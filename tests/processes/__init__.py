@@ -36,6 +36,19 @@ def below(pid: int) -> set[Seen]:
     return found
 
 
+def started(pid: int, command: str) -> Seen:
+    """The one process with a command below a process; waits, since a program's command line is empty as it starts.
+
+    Raises:
+        AssertionError: there is none within GONE_SECONDS, or more than one.
+    """
+    until = time.monotonic() + GONE_SECONDS
+    while not (found := [one for one in below(pid) if command in one.command]) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert len(found) == 1, found
+    return found[0]
+
+
 def marked(mark: str) -> set[Seen]:
     """All processes that have a mark in their environment."""
     found = set()

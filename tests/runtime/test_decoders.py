@@ -28,7 +28,7 @@ from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.kinds import IMAGE
 from comfy2runpod_runtime.inputs.limits import ImageLimits
 from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_media
-from tests.processes import below, left_of
+from tests.processes import below, left_of, started
 
 pytestmark = pytest.mark.slow
 
@@ -76,9 +76,9 @@ async def test_a_process_decodes_one_image_and_the_next_one_waits() -> None:
     decoders = DecoderPool(IMAGE, RULES)
     await decoders.prepare()
     ours = os.getpid()
-    (first,) = [one for one in below(ours) if "decoder_process.py" in one.command]
+    first = started(ours, "decoder_process.py")
     assert isinstance((await decoders.decode(image(), LIMITS, 20)).written, bytes)
-    (second,) = [one for one in below(ours) if "decoder_process.py" in one.command]
+    second = started(ours, "decoder_process.py")
     assert first != second
     assert not first.alive
     decoders.close()
@@ -88,7 +88,7 @@ async def test_a_process_decodes_one_image_and_the_next_one_waits() -> None:
 async def test_one_that_ended_while_it_waited_is_no_images_fault() -> None:
     decoders = DecoderPool(IMAGE, RULES)
     await decoders.prepare()
-    (waiting,) = [one for one in below(os.getpid()) if "decoder_process.py" in one.command]
+    waiting = started(os.getpid(), "decoder_process.py")
     os.kill(waiting.pid, 9)
     assert isinstance((await decoders.decode(image(), LIMITS, 20)).written, bytes)
     decoders.close()
@@ -98,7 +98,7 @@ async def test_one_that_ended_while_it_waited_is_no_images_fault() -> None:
 async def test_one_that_was_killed_when_it_was_ready_is_no_images_fault(number: int) -> None:
     decoders = DecoderPool(IMAGE, RULES)
     await decoders.prepare()
-    (waiting,) = [one for one in below(os.getpid()) if "decoder_process.py" in one.command]
+    waiting = started(os.getpid(), "decoder_process.py")
     spare = decoders._spare
     assert spare is not None
     # It has reported that it is ready, and the report was not read.

@@ -26,7 +26,7 @@ from comfy2runpod_runtime.inputs.kinds import IMAGE, VIDEO
 from comfy2runpod_runtime.inputs.limits import VideoLimits
 from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_media
 from comfy2runpod_runtime.inputs.videos import video_mp4
-from tests.processes import below
+from tests.processes import started
 from tests.video_files import MARKED, TAKEN, Clip, brightest, made, psnr, read, text_of
 
 LIMITS = VideoLimits(2_000_000, 1_000_000, 60, 10, ("mp4", "mov", "webm", "mkv"))
@@ -97,7 +97,7 @@ def test_sound_that_is_longer_or_shorter_than_the_frames_keeps_its_length() -> N
 async def test_a_video_is_decoded_in_a_process_of_its_own_without_threads() -> None:
     pool = DecoderPool(VIDEO, RULES)
     await pool.prepare()
-    (process,) = [one for one in below(os.getpid()) if "decoder_process.py" in one.command]
+    process = started(os.getpid(), "decoder_process.py")
     assert " video " in process.command
     data = made(Clip(size=(320, 240), frames=60, codec="libx265", options={"x265-params": "log-level=none"}))
     task = asyncio.create_task(pool.decode(data, LIMITS, 60))

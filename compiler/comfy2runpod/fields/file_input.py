@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from comfy2runpod import note_forms
 from comfy2runpod.catalog.folders import INPUT_FOLDER
@@ -17,6 +17,7 @@ from comfy2runpod.fields.note import BYPASS, NoteKey
 from comfy2runpod.quoting import Python, Word, python_source
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.limits import LEAST_INPUT_BYTES, MOST_INPUT_BYTES
+from comfy2runpod_contract.media import FileFormat
 from comfy2runpod_contract.wording import megabytes
 
 MAX_BYTES = NoteKey("max_bytes", note_forms.size)
@@ -29,18 +30,6 @@ FILE_KEYS = (MAX_BYTES, FORMATS, BYPASS)
 _LONGEST_MARKER = 110
 
 _GIVEN = "Base64, a data URL, or an https URL at a public address."
-
-
-class Format(Protocol):
-    """A format of files: its name in notes and schemas, in sentences, and as a media type."""
-
-    @property
-    def name(self) -> str:
-        """Its name in notes."""
-
-    @property
-    def label(self) -> str:
-        """Its name in sentences."""
 
 
 class FileCommon(Common):
@@ -64,7 +53,7 @@ class FileField(FieldBase):
 
     # The runtime's class that holds a value to the limits.
     runtime_class: ClassVar[Word]
-    known_formats: ClassVar[Mapping[str, Format]]
+    known_formats: ClassVar[Mapping[str, FileFormat]]
     # The value in calls that people copy.
     example_url: ClassVar[str]
 

@@ -11,7 +11,7 @@ from comfy2runpod.errors import interface as errors
 from comfy2runpod.fields.base import ClientClass
 from comfy2runpod.fields.draft import AspectLimit, Draft
 from comfy2runpod.fields.example_image import example_image
-from comfy2runpod.fields.file_input import FILE_KEYS, MAX_PIXELS, FileField, Format
+from comfy2runpod.fields.file_input import FILE_KEYS, MAX_PIXELS, FileField
 from comfy2runpod.fields.note import NoteKey
 from comfy2runpod.quoting import Word
 from comfy2runpod_contract.json_types import Json
@@ -21,7 +21,7 @@ from comfy2runpod_contract.limits import (
     LEAST_INPUT_PIXELS,
     MOST_IMAGE_PIXELS,
 )
-from comfy2runpod_contract.media import IMAGE_FORMATS
+from comfy2runpod_contract.media import IMAGE_FORMATS, FileFormat
 
 _MAX_ASPECT = NoteKey("max_aspect", note_forms.aspect)
 
@@ -41,7 +41,7 @@ class ImageField(FileField):
     client_class: ClassVar[ClientClass | None] = ClientClass(Word("Image"), Word("images"))
     document: ClassVar[str | None] = "field-image"
     runtime_class: ClassVar[Word] = Word("ImageInput")
-    known_formats: ClassVar[Mapping[str, Format]] = IMAGE_FORMATS
+    known_formats: ClassVar[Mapping[str, FileFormat]] = IMAGE_FORMATS
     example_url: ClassVar[str] = "https://example.com/image.png"
 
     max_pixels: int

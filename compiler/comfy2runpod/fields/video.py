@@ -10,7 +10,7 @@ from comfy2runpod import note_forms
 from comfy2runpod.fields.base import ClientClass
 from comfy2runpod.fields.draft import Draft
 from comfy2runpod.fields.example_video import example_video
-from comfy2runpod.fields.file_input import FILE_KEYS, MAX_PIXELS, FileField, Format
+from comfy2runpod.fields.file_input import FILE_KEYS, MAX_PIXELS, FileField
 from comfy2runpod.fields.note import NoteKey
 from comfy2runpod.quoting import Word
 from comfy2runpod_contract.json_types import Json
@@ -24,7 +24,7 @@ from comfy2runpod_contract.limits import (
     MOST_VIDEO_PIXELS,
     MOST_VIDEO_SECONDS,
 )
-from comfy2runpod_contract.media import VIDEO_FORMATS
+from comfy2runpod_contract.media import VIDEO_FORMATS, FileFormat
 
 _MAX_FRAMES = NoteKey("max_frames", note_forms.count)
 _MAX_SECONDS = NoteKey("max_seconds", note_forms.duration)
@@ -39,7 +39,7 @@ class VideoField(FileField):
     client_class: ClassVar[ClientClass | None] = ClientClass(Word("Video"), Word("videos"))
     document: ClassVar[str | None] = "field-video"
     runtime_class: ClassVar[Word] = Word("VideoInput")
-    known_formats: ClassVar[Mapping[str, Format]] = VIDEO_FORMATS
+    known_formats: ClassVar[Mapping[str, FileFormat]] = VIDEO_FORMATS
     example_url: ClassVar[str] = "https://example.com/video.mp4"
 
     max_pixels: int

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from comfy2runpod_contract.wording import megabytes
+from comfy2runpod_contract.file_texts import FileTextError, base64_in, decode_base64
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
 from comfy2runpod_runtime.inputs.decoder_pool import DecoderPool
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy, fetch
@@ -19,14 +16,8 @@ from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, MediaR
 from comfy2runpod_runtime.inputs.kinds import InputKind
 from comfy2runpod_runtime.inputs.limits import ImageLimits, MediaLimits, VideoLimits
 
-_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
-_DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)
 # Files of one kind and one request that are decoded at the same time.
 _CONCURRENT_FILES = 2
-_WHITESPACE = str.maketrans("", "", " \t\r\n")
-# In characters. The smallest PNG, of one pixel, has 67 bytes.
-_MIN_BASE64_LENGTH = 64
-_URL_SAFE = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,50 +148,10 @@ async def _load_file(
 
 async def _read_bytes(text: str, max_bytes: int, kind: InputKind, policy: FetchPolicy) -> bytes:
     """Decodes base64 or a data URL, or fetches a URL."""
-    scheme = _SCHEME.match(text[:100])
-    match scheme[1].lower() if scheme else None:
-        case None:
-            return await asyncio.to_thread(_decode_base64, text, max_bytes)
-        case "http" | "https":
-            return await fetch(text.strip(), max_bytes, policy, kind.accept)
-        case "data":
-            prefix = _DATA_URL.match(text[:4096])
-            if prefix is None or prefix[1] is None:
-                raise MediaRefused(f"is a data URL that is not in base64 ({kind.data_url})")
-            return await asyncio.to_thread(_decode_base64, text[prefix.end() :], max_bytes)
-        case _:
-            raise MediaRefused("is a URL with an unsupported scheme; send base64, a data URL or an https URL")
-
-
-def _decode_base64(text: str, max_bytes: int) -> bytes:
-    """Decodes base64 of the standard or the URL-safe alphabet, with or without line breaks and padding."""
-    # Three bytes are four characters, and line breaks add a little. A longer text is refused before it is decoded.
-    if len(text) > max_bytes // 3 * 4 * 1.1 + 100:
-        raise MediaRefused(f"has more than {megabytes(max_bytes)}, the largest size that is allowed")
     try:
-        data = base64.b64decode(_normalize_base64(text.translate(_WHITESPACE)), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise MediaRefused("is neither base64 nor a URL; send base64, a data URL or an https URL") from error
-    if len(data) > max_bytes:
-        raise MediaRefused(f"has {len(data):,} bytes; at most {megabytes(max_bytes)} are allowed")
-    return data
-
-
-def _normalize_base64(text: str) -> str:
-    """Converts base64 to the standard alphabet, and adds missing padding.
-
-    Raises:
-        ValueError: the padding is wrong, or both alphabets are mixed.
-    """
-    if len(text) < _MIN_BASE64_LENGTH:
-        # Too short for an image: probably a name or a path, many of which are valid base64 by chance without padding.
-        return text
-    body = text.rstrip("=")
-    padding, needed = len(text) - len(body), -len(body) % 4
-    if padding not in (0, needed):
-        raise ValueError("wrong padding")
-    if "-" in body or "_" in body:
-        if "+" in body or "/" in body:
-            raise ValueError("mixed alphabets")
-        body = body.translate(_URL_SAFE)
-    return body + "=" * needed
+        encoded = base64_in(text, kind.data_url)
+        if encoded is not None:
+            return await asyncio.to_thread(decode_base64, encoded, max_bytes)
+    except FileTextError as error:
+        raise MediaRefused(str(error)) from error
+    return await fetch(text.strip(), max_bytes, policy, kind.accept)

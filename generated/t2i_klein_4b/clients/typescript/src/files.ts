@@ -41,6 +41,9 @@ export class FileFault {
   }
 }
 
+// In characters. The smallest PNG, of one pixel, has 67 bytes.
+const MIN_BASE64_LENGTH = 64;
+// A parameter may have commas: browsers write `codecs=vp8,opus` for what they record.
 const DATA_URL = /^\s*data:[^,;]{0,200}(?:;[^;]{1,200}){0,10}?(;base64)?,/i;
 
 /**
@@ -118,15 +121,21 @@ function checkText(kind: FileKind, text: string, property: Schema, most: number)
   if (content.length > Math.floor(most / 3) * 4 * 1.1 + 100) {
     throw new FileFault(`has more than ${megabytes(most)}, the largest size that is allowed`);
   }
-  const bare = content.replaceAll(/\s+/g, "");
-  // The padding may be missing.
-  const bytes = fromBase64(bare.endsWith("=") ? bare : bare + "=".repeat((4 - (bare.length % 4)) % 4));
+  const bytes = fromBase64(normalized(content.replaceAll(/[ \t\r\n]+/g, "")));
   if (bytes === undefined) {
     throw new FileFault(
       "is neither base64 nor a URL; send base64, a data URL or an https URL, or a file as its bytes or as a Blob",
     );
   }
   checkBytes(kind, bytes, property, most);
+}
+
+/** Base64 in the standard alphabet, with missing padding added; what is none stays none. */
+function normalized(text: string): string {
+  // Too short for a file: probably a name or a path, many of which are valid base64 by chance without padding.
+  if (text.length < MIN_BASE64_LENGTH || /[-_]/.test(text) && /[+/]/.test(text)) return text;
+  const padded = text.endsWith("=") ? text : text + "=".repeat((4 - (text.length % 4)) % 4);
+  return padded.replaceAll("-", "+").replaceAll("_", "/");
 }
 
 function checkBytes(kind: FileKind, bytes: Uint8Array, property: Schema, most: number): void {

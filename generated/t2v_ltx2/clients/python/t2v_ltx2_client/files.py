@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
 from .errors import InputRefused
-from .wording import megabytes
+from .file_texts import FileTextError, NotBase64, base64_in, check_size, decode_base64, too_large
 
 
 class Readable(Protocol):
@@ -30,9 +29,7 @@ File: TypeAlias = str | bytes | os.PathLike[str] | Readable
 
 # The limit for a file that is not checked: larger than any request.
 _MAX_BYTES = 100_000_000
-_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
-_DATA_URL = re.compile(r"\s*data:[^,;]{0,200}(?:;[^;]{1,200}){0,10}?(;base64)?,", re.IGNORECASE)
-_NOT_BASE64 = "is neither base64 nor a URL; send base64, a data URL or an https URL, or a file as a pathlib.Path"
+_OR_A_PATH = ", or a file as a pathlib.Path"
 
 
 @dataclass(frozen=True)
@@ -89,8 +86,7 @@ def _read(name: str, given: os.PathLike[str] | Readable, most: int) -> bytes:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise InputRefused(f"{name}: {path} is not a regular file")
-        if status.st_size > most:
-            raise _too_large(status.st_size, most)
+        _check_size(status.st_size, most)
         with path.open("rb") as file:
             return file.read(most + 1)
     except OSError as error:
@@ -111,46 +107,30 @@ def _read_open(name: str, file: Readable, most: int) -> bytes:
     if not isinstance(data, bytes):
         raise InputRefused(f"{name}: the file is not open in binary mode")
     if len(data) > most:
-        raise FileFault(f"has more than {megabytes(most)}, the largest size that is allowed")
+        raise FileFault(str(too_large(most)))
     return data
 
 
 def _check_text(kind: FileKind, text: str, limits: Mapping[str, Any]) -> None:
-    scheme = _SCHEME.match(text[:100])
-    named = scheme[1].lower() if scheme else ""
-    if named in {"http", "https"}:
-        return
-    if named == "data":
-        head = _DATA_URL.match(text[:4096])
-        if head is None or head[1] is None:
-            raise FileFault(f"is a data URL that is not in base64 (data:{kind.media_type};base64,…)")
-        text = text[head.end() :]
-    elif named:
-        raise FileFault("is a URL with an unsupported scheme; send base64, a data URL or an https URL")
-    most = limits["x-max-bytes"]
-    # Three bytes are four characters, and line breaks add a little. A longer text is refused before it is decoded.
-    if len(text) > most // 3 * 4 * 1.1 + 100:
-        raise FileFault(f"has more than {megabytes(most)}, the largest size that is allowed")
-    _check(kind, _decoded(text), limits)
-
-
-def _decoded(text: str) -> bytes:
-    bare = "".join(text.split())
-    # The padding may be missing.
-    bare += "=" * (-len(bare) % 4 if not bare.endswith("=") else 0)
     try:
-        return base64.b64decode(bare, validate=True)
-    except ValueError:
-        raise FileFault(_NOT_BASE64) from None
+        encoded = base64_in(text, f"data:{kind.media_type};base64,…")
+        if encoded is not None:
+            _check(kind, decode_base64(encoded, limits["x-max-bytes"]), limits)
+    except NotBase64 as error:
+        raise FileFault(f"{error}{_OR_A_PATH}") from None
+    except FileTextError as error:
+        raise FileFault(str(error)) from None
 
 
 def _check(kind: FileKind, data: bytes, limits: Mapping[str, Any]) -> None:
-    if len(data) > limits["x-max-bytes"]:
-        raise _too_large(len(data), limits["x-max-bytes"])
+    _check_size(len(data), limits["x-max-bytes"])
     problem = kind.problem(data, limits)
     if problem is not None:
         raise FileFault(problem)
 
 
-def _too_large(size: int, most: int) -> FileFault:
-    return FileFault(f"has {size:,} bytes; at most {megabytes(most)} are allowed")
+def _check_size(size: int, most: int) -> None:
+    try:
+        check_size(size, most)
+    except FileTextError as error:
+        raise FileFault(str(error)) from None
