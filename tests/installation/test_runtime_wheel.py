@@ -46,7 +46,7 @@ def written(folder: Path, wheel: Wheel) -> Path:
 
 def test_it_holds_the_two_packages_and_no_other_file(archive: zipfile.ZipFile) -> None:
     ours = {path.partition("/")[2] for path in tracked("contract", "runtime")}
-    info = {f"{INFO}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "licenses/LICENSE")}
+    info = {f"{INFO}/{name}" for name in ("METADATA", "WHEEL", "entry_points.txt", "RECORD", "licenses/LICENSE")}
     assert set(archive.namelist()) == ours | info
     assert {name.partition("/")[0] for name in ours} == set(PACKAGES)
 

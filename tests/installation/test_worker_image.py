@@ -76,6 +76,8 @@ def test_the_dockerfiles_worker_steps_make_a_worker_that_answers(package: Path, 
         log = ran([worker, "-u", app / "handler.py"], app, {**env, "COMFYUI_URL": simulator.url})
     assert "media_type" in log
     assert "image/png" in log
+    usage = ran([root / "opt" / "worker" / "bin" / "comfy2runpod-runtime", "start", "--help"], app, env)
+    assert "--package" in usage
 
 
 # As templates of .gitignore for Python and Node name them.

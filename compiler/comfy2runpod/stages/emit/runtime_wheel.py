@@ -48,6 +48,10 @@ Generator: comfy2runpod {version}
 Root-Is-Purelib: true
 Tag: py3-none-any
 """
+_ENTRY_POINTS = """\
+[console_scripts]
+comfy2runpod-runtime = comfy2runpod_runtime.start.command:main
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ def runtime_wheel() -> Wheel:
     files |= {
         f"{info}/METADATA": (metadata.format(version=__version__) + _DESCRIPTION).encode(),
         f"{info}/WHEEL": _WHEEL.format(version=__version__).encode(),
+        f"{info}/entry_points.txt": _ENTRY_POINTS.encode(),
         f"{info}/licenses/LICENSE": template_text("LICENSE").encode(),
     }
     record = "".join(f"{name},{_digest(data)},{len(data)}\n" for name, data in files.items())

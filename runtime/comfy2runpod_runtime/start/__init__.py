@@ -1,0 +1,1 @@
+"""How a worker starts in its image: `comfy2runpod-runtime start`."""
