@@ -40,7 +40,7 @@ def main() -> int:
     os.environ["MODELS_DIR"] = models_dir
     arguments = f"{os.environ.get('COMFYUI_ARGS', '')} --extra-model-paths-config {_MODEL_PATHS}"
     os.environ["COMFYUI_ARGS"] = arguments.strip()
-    _become(package / "handler.py", for_sdk)
+    return _become(package / "handler.py", for_sdk)
 
 
 def _become(handler: Path, arguments: list[str]) -> NoReturn:
