@@ -169,11 +169,14 @@ soak: setup ## Run 10,000 jobs with random faults: none is lost or run twice, an
 bench: setup ## Benchmark against other converters, with RIVAL=CHECKOUT also handlers; ratios in benchmarks/results.md.
 	WORKER_COMFYUI=$(RIVAL) $(BIN)/python benchmarks/run.py
 
-lock: ## Update every lock: of the developers, the demo, the worker and the editors (needs uv).
+lock: setup ## Update every lock: of the developers, the demo, the image and the editors (needs uv).
 	$(LOCK) --universal --python-version 3.11 --group dev --group build pyproject.toml --output-file requirements/dev.lock
 	$(LOCK) --universal --python-version 3.11 --group build pyproject.toml --output-file requirements/demo.lock
 	$(LOCK) --universal --python-version 3.11 --group release --output-file requirements/release.lock
 	$(LOCK) --python-version 3.12 --python-platform linux $(TEMPLATES)/worker.in --output-file $(TEMPLATES)/worker.lock
+	$(BIN)/python scripts/image_requirements.py | $(LOCK) --python-version 3.12 --python-platform linux - \
+	  $$($(BIN)/python scripts/image_requirements.py --omitted) --output-file \
+	  $(TEMPLATES)/comfyui-$$($(BIN)/python scripts/image_requirements.py --version).lock
 	for editor in 1.43 1.58; do $(LOCK) --universal --python-version 3.11 \
 	  --group editor-$$(echo $$editor | tr . -) --output-file requirements/editor-$$editor.lock || exit 1; done
 

@@ -1,7 +1,8 @@
 """Takes the steps of a package's Dockerfile that make the worker, in a folder in the place of an image's root.
 
-What docker would do with COPY, RUN, ENV and ENTRYPOINT, as far as these steps use them; the steps of ComfyUI itself,
-which bring torch and its sources, are omitted.
+What docker would do with COPY, RUN, ENV and ENTRYPOINT, as far as these steps use them: the stages share one folder, so
+that nothing needs to be mounted. The steps of ComfyUI itself, which bring torch and its sources, are omitted. Where an
+engine is at hand, tests/image builds the image as it is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from .environments import environment, ran
 
 _ROOTS = r"(?<![\w./-])/(opt|app)(?=/|\b)"
+_MOUNTS = re.compile(r"--mount=\S+\s+")
 
 
 def context(package: Path, target: Path) -> Path:
@@ -49,17 +51,22 @@ def build_worker(built_from: Path, root: Path, python: str) -> tuple[Path, list[
     entry: list[str] = []
     env = environment(root.parent / "home", Path(python).parent)
     for word, rest in instructions((built_from / "Dockerfile").read_text()):
-        placed = re.sub(_ROOTS, lambda found: f"{root}/{found[1]}", rest)
+        placed = re.sub(_ROOTS, lambda found: f"{root}/{found[1]}", _MOUNTS.sub("", rest))
         if word == "ENV":
             variables |= dict(part.split("=", 1) for part in shlex.split(rest))
         elif word == "ENTRYPOINT":
             entry = json.loads(placed)
-        elif word in ("COPY", "RUN") and "comfyui" not in rest.replace("models.lock.json", ""):
+        elif word in ("COPY", "RUN") and not _is_of_comfyui(rest):
             if word == "COPY":
                 copy(built_from, placed)
             else:
                 ran(["bash", "-o", "pipefail", "-c", placed], built_from.parent, {**env, **variables})
     return root, entry
+
+
+def _is_of_comfyui(arguments: str) -> bool:
+    locks = re.findall(r"image/(\w+)\.lock", arguments)
+    return "/opt/comfyui " in f"{arguments} " or bool(set(locks) - {"worker"})
 
 
 def copy(built_from: Path, arguments: str) -> None:
@@ -70,6 +77,6 @@ def copy(built_from: Path, arguments: str) -> None:
         if from_path.is_dir():
             shutil.copytree(from_path, place)
         else:
-            place = place / source if target.endswith("/") else place
+            place = place / from_path.name if target.endswith("/") else place
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(from_path, place)

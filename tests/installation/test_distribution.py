@@ -32,7 +32,7 @@ def test_the_wheel_holds_every_file_of_the_three_packages_and_no_other(built: Bu
     kinds = {
         "catalog/data/*.json", "client/*.py", "client_ts/*.ts", "docs_site/assets/*.js", "docs_site/redoc/*.js",
         "page/*.css", "page/*.js", "page/*.ts", "templates/*.j2", "templates/Dockerfile.j2", "templates/*.lock",
-        "templates/worker.in", "py.typed",
+        "templates/worker.in", "templates/install.sh", "py.typed",
     }  # fmt: skip
     lacking = {kind for kind in kinds if not any(Path(name).match(f"comfy2runpod/{kind}") for name in there)}
     assert not lacking

@@ -64,10 +64,11 @@ def test_the_dockerfiles_worker_steps_make_a_worker_that_answers(package: Path, 
     assert entry == [str(app / "entrypoint.sh")]
     assert (app / "entrypoint.sh").stat().st_mode & 0o111
     env = environment(tmp_path / "home")
-    ran([worker, "-m", "pip", "check"], app, env)
+    pip = [interpreter, "-m", "pip", "--python", worker]
+    ran([*pip, "check"], app, env)
     count, ours = json.loads(ran([worker, "-c", IMPORT_ALL], app, env).splitlines()[-1])
     assert (count > 50, ours) == (True, list(PACKAGES))
-    lists = ran([worker, "-m", "pip", "list", "--format", "json"], app, env)
+    lists = ran([*pip, "list", "--format", "json"], app, env)
     names = {one["name"].lower() for one in json.loads(lists[lists.index("[") :].splitlines()[0])}
     assert {"comfy2runpod-runtime", "runpod"} <= names
     assert not names & {"comfy2runpod", "torch", "networkx", "numpy", "huggingface-hub"}

@@ -223,11 +223,17 @@ def test_no_text_ends_the_code_in_the_page_of_calls() -> None:
 
 
 def test_what_is_pinned_is_pinned_by_hash(package: Path) -> None:
-    for name in ("requirements.txt", "comfyui.lock"):
-        text = (package / name).read_text()
-        assert text.count("==") <= text.count("--hash=sha256:")
+    locks = sorted((package / "image").glob("*.lock"))
+    assert {"worker.lock", "comfyui.lock", "torch.lock"} <= {lock.name for lock in locks}
+    for lock in (package / "requirements.txt", *locks):
+        text = lock.read_text()
+        assert 1 <= text.count("==") <= text.count("--hash=sha256:"), lock
         assert "index-url" not in text
-    assert "torch" not in (package / "requirements.txt").read_text()
+    assert "torch" not in (package / "image" / "worker.lock").read_text()
+
+
+def test_what_installs_packages_lints_clean(package: Path) -> None:
+    tool("shellcheck", "install.sh", folder=package / "image")
 
 
 SCRIPT = """

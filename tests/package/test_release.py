@@ -15,8 +15,9 @@ from packaging.requirements import Requirement
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.catalog.object_info import class_entry
-from comfy2runpod.catalog.release import RELEASE
+from comfy2runpod.catalog.release import NOT_IN_IMAGE, RELEASE
 from comfy2runpod.editor import profile_of_version
+from comfy2runpod.stages.emit.image import layer_locks
 from comfy2runpod_contract.json_types import Json
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,27 @@ def test_the_images_lock_has_what_the_release_requires() -> None:
     assert wrong == []
 
 
+def test_torch_is_of_the_cuda_line_that_packages_say() -> None:
+    locked = pins(image_lock())
+    assert locked["torch"] == RELEASE.torch
+    assert locked["nvidia-cuda-runtime"].startswith(f"{RELEASE.cuda}.")
+    assert RELEASE.host_cuda[0] == RELEASE.cuda
+    for package in PACKAGES:
+        for name, key in (("hub", "config"), ("tests", "config")):
+            config = json.loads((package / ".runpod" / f"{name}.json").read_text("utf-8"))[key]
+            assert config["allowedCudaVersions"] == [*RELEASE.host_cuda]
+
+
+def test_a_layer_has_its_part_of_the_lock_and_none_is_empty() -> None:
+    parts = {name: pins(text) for name, text in layer_locks(RELEASE.version).items()}
+    assert {name: list(part) for name, part in parts.items() if len(part) < 3} == {
+        "cudnn.lock": ["nvidia-cudnn-cu13", "nvidia-nccl-cu13"], "triton.lock": ["triton"], "torch.lock": ["torch"],
+    }  # fmt: skip
+    assert all(name.startswith(("cuda-", "nvidia-")) for name in parts["cuda.lock"])
+    assert not any(name.startswith("nvidia-") for name in parts["comfyui.lock"])
+    assert not set(NOT_IN_IMAGE) & pins(image_lock()).keys()
+
+
 def test_the_tests_drive_the_releases_editor() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     group = f"editor-{load_catalog().editor.replace('.', '-')}"
@@ -83,7 +105,10 @@ def test_the_tests_drive_the_releases_editor() -> None:
 def test_packages_build_the_release(package: Path) -> None:
     commits = re.findall(r"ComfyUI\.git#(\S+)", (package / "Dockerfile").read_text("utf-8"))
     assert commits == [RELEASE.commit]
-    assert (package / "comfyui.lock").read_text("utf-8") == image_lock()
+    # A lock a layer, which together are the release's.
+    locks = {name: (package / "image" / name).read_text("utf-8") for name in layer_locks(RELEASE.version)}
+    assert locks == layer_locks(RELEASE.version)
+    assert sorted("".join(locks.values()).splitlines()) == sorted(image_lock().splitlines())
 
 
 def test_no_sentence_speaks_of_another_release() -> None:

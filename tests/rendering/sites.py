@@ -179,7 +179,7 @@ def contexts(template: str) -> tuple[Mapping[str, object], ...]:
         return ({"packages": shown, "version": __version__}, {"packages": shown[:1], "version": __version__})
     if template == "site-reference.html.j2":
         return ({"package": shown[0], "document": _harmless(shown[0].openapi)},)
-    found = [package._context(interface, variants_of(interface)) for interface in interfaces()]
+    found = [package._context(interface, variants_of(interface), "{}\n") for interface in interfaces()]
     for context in found:
         # Our own files, as they are: long, and without a value in them.
         context["page"] = replace(context["page"], style=Markup("a {}"), script=Markup("a()"))  # type: ignore[type-var]

@@ -116,7 +116,8 @@ def _dockerfile(text: str) -> object:
         instruction, _, rest = whole.partition(" ")
         if instruction == "LABEL":
             key, _, value = rest.partition("=")
-            docker_word(value)
+            if re.fullmatch(r'"\$\{[A-Z]+\}"', value) is None:
+                docker_word(value)
             rest = key
         found.append((instruction, rest))
     return found

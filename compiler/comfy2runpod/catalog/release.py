@@ -17,12 +17,25 @@ class Release:
 
     `editor` is the version of comfyui-frontend-package that it pins. `requirements` are the versions that its
     requirements.txt allows, by package; an empty text allows all.
+
+    `torch` is the version that the image has, and `cuda` the CUDA that torch's wheels on PyPI bring: the line on which
+    ComfyUI's own kernels for fp8 and fp4 work (comfy/quant_ops.py). `host_cuda` are the CUDA versions, as RunPod names
+    them, of the drivers on which it runs.
     """
 
     version: str
     commit: str
     editor: str
     requirements: Mapping[str, str]
+    torch: str
+    cuda: str
+    host_cuda: tuple[str, ...]
+
+    @property
+    def of_image(self) -> tuple[str, ...]:
+        """What the image's lock is made of: the requirements, with torch's version."""
+        pinned = {**self.requirements, "torch": f"=={self.torch}"}
+        return tuple(name + allowed for name, allowed in pinned.items())
 
 
 RELEASE = Release(
@@ -68,4 +81,9 @@ RELEASE = Release(
             "yarl": ">=1.18.0",
         }
     ),
+    torch="2.11.0",
+    cuda="13.0",
+    host_cuda=("13.0",),
 )
+# Pictures and videos of ComfyUI's template browser, 0.35 GB: its server starts without them, and no worker shows them.
+NOT_IN_IMAGE = tuple(f"comfyui-workflow-templates-media-{kind}" for kind in ("api", "image", "other", "video"))

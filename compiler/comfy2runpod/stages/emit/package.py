@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from types import MappingProxyType
 
 from comfy2runpod import __version__
 from comfy2runpod.catalog.carried import CATALOG_FOLDER
+from comfy2runpod.catalog.release import RELEASE
 from comfy2runpod.fields import Field
 from comfy2runpod.ir.interface import Interface, Model, Variant
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
@@ -17,7 +19,8 @@ from comfy2runpod.json_text import json_document
 from comfy2runpod.quoting import Word, python_text
 from comfy2runpod.stages.emit.answer_models import AnswerModel, answer_models
 from comfy2runpod.stages.emit.client_types import exact_names, file_members, has_literal, python_types, shapes
-from comfy2runpod.stages.emit.environment import client_modules, environment, template_text
+from comfy2runpod.stages.emit.environment import client_modules, environment
+from comfy2runpod.stages.emit.image import IMAGE_FOLDER, build_files, layer_locks
 from comfy2runpod.stages.emit.openapi import REFUSALS, openapi
 from comfy2runpod.stages.emit.page import page
 from comfy2runpod.stages.emit.python_types import builtins_of, file_classes
@@ -97,7 +100,8 @@ def emit(
     Returns:
         Paths in the package, with their texts or bytes.
     """
-    context = _context(interface, variants)
+    workflow = _json(prompt_to_json(prompt))
+    context = _context(interface, variants, workflow)
     wheel = runtime_wheel()
     files: dict[str, str | bytes] = {
         path.format(name=interface.name): environment().get_template(name).render(context)
@@ -108,11 +112,10 @@ def emit(
     files |= {f"clients/typescript/src/{name}": text for name, text in client_modules("client_ts").items()}
     files |= {
         f"clients/python/{interface.name}_client/input.schema.json": _json(input_schema(interface)),
-        "workflow_api.json": _json(prompt_to_json(prompt)),
+        "workflow_api.json": workflow,
         "models.lock.json": _json(lock_json(interface.models)),
         "requirements.txt": pinned(),
         f"{WHEELS}/{wheel.name}": wheel.data,
-        "comfyui.lock": template_text(f"comfyui-{interface.comfyui_version}.lock"),
         "test_input.json": _json({"input": example_input(interface)}),
         ".runpod/hub.json": _json(_hub(interface)),
         ".runpod/tests.json": _json(_hub_tests(interface)),
@@ -120,6 +123,7 @@ def emit(
         "docs/output.schema.json": _json(output_schema(interface)),
         "docs/openapi.json": _json(openapi(interface, example_input(interface))),
     }
+    files |= {f"{IMAGE_FOLDER}/{name}": text for name, text in build_files(interface.comfyui_version).items()}
     files |= {f"{CATALOG_FOLDER}/{name}": _json(content) for name, content in catalogs.items()}
     return dict(sorted(files.items()))
 
@@ -219,7 +223,7 @@ _LIMITS = {
 }
 
 
-def _context(interface: Interface, variants: Sequence[Variant]) -> dict[str, object]:
+def _context(interface: Interface, variants: Sequence[Variant], workflow: str) -> dict[str, object]:
     fields = [field_view(field) for field in interface.fields]
     outputs = [output_view(output) for output in interface.outputs]
     seeds = seed_names(interface)
@@ -234,6 +238,10 @@ def _context(interface: Interface, variants: Sequence[Variant]) -> dict[str, obj
         "limits": _LIMITS,
         "live_statuses": tuple(status.value for status in LIVE_STATUSES),
         "app": _APP,
+        "comfyui_locks": tuple(layer_locks(interface.comfyui_version)),
+        "cuda": RELEASE.cuda,
+        "graph_sha256": hashlib.sha256(workflow.encode()).hexdigest(),
+        "model_licences": ", ".join(sorted({model.licence for model in interface.models if model.licence})),
         "interface": interface,
         "fields": fields,
         "outputs": outputs,
@@ -327,7 +335,7 @@ def _hub(interface: Interface) -> JsonObject:
             "containerDiskInGb": container_disk_gb(interface),
             "gpuCount": 1,
             "gpuIds": ",".join(interface.runpod.gpu),
-            "allowedCudaVersions": ["12.8", "12.9", "13.0"],
+            "allowedCudaVersions": [*RELEASE.host_cuda],
         },
     }
 
@@ -345,7 +353,7 @@ def _hub_tests(interface: Interface) -> JsonObject:
             "gpuTypeId": "NVIDIA H100 80GB HBM3",
             "gpuCount": 1,
             "env": [],
-            "allowedCudaVersions": ["12.8", "12.9", "13.0"],
+            "allowedCudaVersions": [*RELEASE.host_cuda],
         },
     }
 

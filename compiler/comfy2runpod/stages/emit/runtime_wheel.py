@@ -19,6 +19,7 @@ from pathlib import Path
 
 from comfy2runpod import __version__
 from comfy2runpod.stages.emit.environment import template_text
+from comfy2runpod.stages.emit.image import WORKER_LOCK
 
 DISTRIBUTION = "comfy2runpod_runtime"
 # A package's folder for it. Not `wheels`, `lib` or `dist`: what git is often told to ignore would not reach the build.
@@ -98,8 +99,8 @@ def pinned() -> str:
     """The worker's requirements.txt: everything by version and hash, and the wheel beside it, which no index has."""
     wheel = runtime_wheel()
     return (
-        f"--find-links {WHEELS}\n{DISTRIBUTION.replace('_', '-')}=={__version__} \\\n"
-        f"    --hash=sha256:{wheel.sha256}\n{template_text('worker.lock')}"
+        f"--find-links {WHEELS}\n-r {WORKER_LOCK}\n"
+        f"{DISTRIBUTION.replace('_', '-')}=={__version__} \\\n    --hash=sha256:{wheel.sha256}\n"
     )
 
 
