@@ -10,8 +10,8 @@ from comfy2runpod.stages.emit.environment import template_text
 
 # A package's folder for it.
 IMAGE_FOLDER = "image"
-# The layers of ComfyUI's packages, in order: whose names begin so; what no layer takes is in the last. Hosts pull layers
-# side by side, so that one of 8 GB would take as long as eight of 1 GB each; and a change of one leaves the others.
+# The layers of ComfyUI's packages, in order: names, or how they begin; what no layer takes is in the last. Hosts pull
+# layers side by side, one of 8 GB as slowly as it is; and a change of one leaves the others.
 _LAYERS: Mapping[str, tuple[str, ...]] = {
     "cudnn": ("nvidia-cudnn-", "nvidia-nccl-"),
     "cuda": ("cuda-", "nvidia-"),
