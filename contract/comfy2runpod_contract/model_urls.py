@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import pairwise
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
+from comfy2runpod_contract.secret_texts import SECRET_VALUE, is_secret_parameter
 from comfy2runpod_contract.texts import is_plain
 
 _MOST_CHARACTERS = 2048
@@ -18,33 +18,6 @@ _PORT = 65_535
 _PATH_SAFE = "/%:@!$&'*+,;=~-._"
 _QUERY_SAFE = "/?%:@!$'*+,;=~-._&"
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-
-# Query keys that carry a secret, or a permission for a limited time: the whole key...
-_SECRET_KEYS = frozenset(
-    {
-        "auth", "authkey", "awsaccesskeyid", "googleaccessid", "key", "keypairid", "pass", "pat", "policy", "session",
-        "sessionid", "sign", "ticket", "user", "username",
-    }
-)  # fmt: skip
-# ... one of its words, or its end if the words are not separated...
-_SECRET_WORDS = frozenset(
-    {
-        "accesskey", "apikey", "authorization", "bearer", "cookie", "credential", "credentials", "jwt", "passphrase",
-        "passwd", "password", "privatekey", "pwd", "secret", "secretkey", "sig", "signature", "token",
-    }
-)  # fmt: skip
-_SECRET_ENDS = tuple(sorted(_SECRET_WORDS - {"sig", "pwd", "cookie"}))
-# ... except with one of these words, as in `max_tokens` or `token_type`.
-_OF_TOKENS = frozenset({"count", "limit", "max", "min", "length", "size", "type"})
-_SIGNED_KEYS = ("x-amz-", "x-goog-", "x-oss-", "x-cos-", "q-sign", "q-signature")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-# Values whose form shows that they are secrets, in the path or the query.
-_SECRET_VALUE = re.compile(
-    r"(?<![A-Za-z0-9])(?:hf_[A-Za-z0-9]{16,}|gh[opsur]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|gl[a-z]{2,6}-[\w.-]{16,}"
-    r"|sk[-_][A-Za-z0-9_-]{16,}|rpa_[A-Za-z0-9]{16,}|xox[a-z]-[A-Za-z0-9-]{10,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}"
-    r"|(?:npm|glc|dop_v1|dckr_pat|r8|nvapi)[_-][A-Za-z0-9_-]{20,}|pypi-[\w-]{30,}|A[KS]IA[A-Z0-9]{12,}"
-    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})"
-)
 
 _HUB = frozenset({"huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co"})
 # Mirrors of the hub, which have the same paths.
@@ -198,29 +171,15 @@ def _dropbox_query(path: str, query: str) -> str:
 
 
 def _refuse_secrets(path: str, query: str) -> None:
-    if _SECRET_VALUE.search(unquote(f"{path}?{query}")):
+    if SECRET_VALUE.search(unquote(f"{path}?{query}")):
         raise ModelUrlRefused("It contains a token.", _TOKENS)
     # Some servers separate parameters by semicolons, also in the path.
     parameters = "&".join(
         (*(part.replace(";", "&") for part in path.split("/") if ";" in part), query.replace(";", "&"))
     )
     for key, _ in parse_qsl(parameters, keep_blank_values=True):
-        if _is_secret(key.strip()):
+        if is_secret_parameter(key.strip()):
             raise ModelUrlRefused(f"It contains credentials, in `{key[:40]}`.", _TOKENS)
-
-
-def _is_secret(key: str) -> bool:
-    """Whether a query key carries a secret: `token`, `X-Api-Token`, `civitaiToken`; not `tokenizer`."""
-    if key.casefold().startswith(_SIGNED_KEYS):
-        return True
-    squashed = re.sub(r"[^a-z0-9]", "", key.casefold())
-    if squashed in _SECRET_KEYS:
-        return True
-    words = [word.lower() for word in _WORD.findall(key)]
-    if not _OF_TOKENS.isdisjoint(words):
-        return False
-    pairs = {first + second for first, second in pairwise(words)}
-    return not _SECRET_WORDS.isdisjoint(pairs.union(words)) or squashed.rstrip("0123456789").endswith(_SECRET_ENDS)
 
 
 def _refuse_pages(host: str, path: str) -> None:

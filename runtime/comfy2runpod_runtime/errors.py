@@ -28,14 +28,13 @@ Outside a job, and never seen by a caller:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from comfy2runpod_contract.faults import Fault
-from comfy2runpod_contract.json_types import Json, JsonObject
+from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.wording import shorten
 
 # An absolute path: `/a/b` or `C:\\a\\b`; a URL, or a path that begins with a name, is none. The last part says enough.
@@ -84,11 +83,6 @@ class JobFailed(Exception):
                 for fault in self.details
             ]
         return answer
-
-    def to_answer(self) -> JsonObject:
-        """The answer of a failed job: RunPod wants a text under `error`, so the text is JSON."""
-        text: Json = json.dumps(self.to_json(), ensure_ascii=False)
-        return {"error": text}
 
 
 class InvalidInput(JobFailed):

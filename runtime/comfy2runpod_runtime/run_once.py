@@ -25,6 +25,7 @@ from pydantic import BaseModel
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_runtime.endpoint import Endpoint
 from comfy2runpod_runtime.errors import PackageError, SettingsError
+from comfy2runpod_runtime.operations.redaction import Redactor
 
 _INTERRUPTED = 130
 # The fields of an update that are written; `files` is not.
@@ -46,7 +47,7 @@ def main() -> int:
         job_input = json.loads(options.input.read_text("utf-8"))
         endpoint = load_endpoint(options.package)
     except (PackageError, SettingsError, OSError, ValueError) as error:
-        sys.stderr.write(f"The package cannot be run: {error}\n")
+        sys.stderr.write(Redactor(os.environ)(f"The package cannot be run: {error}\n"))
         return 1
     endpoint.configure_logging(brief=options.brief)
     if options.progress is not None:

@@ -69,6 +69,7 @@ class Behaviour:
         slow_seconds: how long what is slow takes, and of a slow file each 2,000 bytes; none for each one's own.
         busy_seconds: another prompt runs before ours, as long as this.
         system: what `/system_stats` adds to `system`.
+        message: what a node that fails with `error` says; empty for its usual message.
     """
 
     websocket: str = "whole"
@@ -88,6 +89,7 @@ class Behaviour:
     slow_seconds: float | None = None
     busy_seconds: float = 0.0
     system: Mapping[str, str] = field(default_factory=dict)
+    message: str = ""
 
 
 class State:
@@ -417,6 +419,7 @@ class ComfyUI:
                 raise _Failed
             case _:
                 kind, text = texts[how]
+                text = self.state.behaviour.message or text
                 detail = {
                     "prompt_id": prompt_id,
                     "node_id": node,

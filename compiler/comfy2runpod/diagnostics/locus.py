@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from comfy2runpod.diagnostics.wording import shorten
 from comfy2runpod_contract.json_types import JsonObject
+from comfy2runpod_contract.secret_texts import masked
 from comfy2runpod_contract.texts import visible
 
 
@@ -51,7 +52,7 @@ class Locus:
             "input": self.input,
             "json_path": self.json_path,
         }
-        return {key: visible(value) for key, value in parts.items() if value is not None}
+        return {key: visible(masked(value)) for key, value in parts.items() if value is not None}
 
     def _parts(self) -> list[str]:
         parts = []

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from comfy2runpod.json_text import glimpse
 from comfy2runpod_contract.json_types import Json
+from comfy2runpod_contract.secret_texts import masked
 from comfy2runpod_contract.texts import visible
 
 # Comparisons of names in one `Suggestions`: about a second's worth.
@@ -92,5 +93,6 @@ def show(value: Json) -> str:
 
 
 def displayed(text: str) -> str:
-    """A text of a diagnostic as it may be shown: no raw control characters, and bounded in length."""
-    return visible(text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text):,} characters)")
+    """A text of a diagnostic as it may be shown: no secrets, no raw control characters, and bounded in length."""
+    shown = masked(text[:_LONGEST_TEXT])
+    return visible(shown if len(text) <= _LONGEST_TEXT else f"{shown}… ({len(text):,} characters)")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -32,6 +34,7 @@ from comfy2runpod_runtime.job.retries import execute_with_retry
 from comfy2runpod_runtime.job_states import JobLifecycle, JobState
 from comfy2runpod_runtime.operations.failure_reports import Diagnostics, FailureReports
 from comfy2runpod_runtime.operations.logs import job_logging, log_fields
+from comfy2runpod_runtime.operations.redaction import Redactor
 from comfy2runpod_runtime.package import Package
 from comfy2runpod_runtime.prompt import Run
 from comfy2runpod_runtime.settings import Settings
@@ -82,6 +85,7 @@ class JobRunner(Generic[Request]):
             if settings.report_dir is None
             else FailureReports(settings.report_dir, settings.report_files, settings.report_bytes)
         )
+        self._redact = Redactor(os.environ)
         self._active: list[JobLifecycle] = []
         self.on_progress: Callable[[JsonObject], None] | None = None
         # ComfyUI runs one prompt at a time on the GPU.
@@ -154,6 +158,8 @@ class JobRunner(Generic[Request]):
                 await progress.drain()
                 raise
             await progress.drain()
+            if "failed" in answer:
+                answer["failed"] = self._redact.json(answer["failed"])
             if options.timings:
                 answer["timings"] = {**lifecycle.timings}
             return self._package.validate_answer(answer)
@@ -215,7 +221,8 @@ class JobRunner(Generic[Request]):
                 comfyui_log=() if process is None else process.last_lines,
             )
             await self._failure_reports.write(lifecycle, error, diagnostics)
-        return error.to_answer()
+        # What ComfyUI and libraries said may hold a secret. RunPod wants a text under `error`, so the text is JSON.
+        return {"error": json.dumps(self._redact.json(error.to_json()), ensure_ascii=False)}
 
     def _remove_files(self, folder: str) -> None:
         """Removes the job's folder from ComfyUI's input and output folders, as far as the file system reaches them."""

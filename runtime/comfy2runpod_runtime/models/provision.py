@@ -29,6 +29,7 @@ from comfy2runpod_runtime.models.local_files import (
 )
 from comfy2runpod_runtime.models.lock import LockedModel, ModelLock, read_lock
 from comfy2runpod_runtime.operations.logs import configure_logging
+from comfy2runpod_runtime.operations.redaction import Redactor
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -172,10 +173,10 @@ def main() -> int:
         if options.model_paths is not None:
             _write_model_paths(lock.extra_model_paths(models_dir), options.model_paths)
     except ModelUnavailable as error:
-        sys.stderr.write(f"{error.code}: {error.message}\n")
+        sys.stderr.write(Redactor(os.environ)(f"{error.code}: {error.message}\n"))
         return 1
     except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(Redactor(os.environ)(f"{error}\n"))
         return 1
     return 0
 

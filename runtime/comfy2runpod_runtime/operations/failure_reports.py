@@ -75,7 +75,8 @@ class FailureReports:
             error: why it failed.
             diagnostics: what else is known.
         """
-        text = self._redact(json.dumps(_report(job, error, diagnostics), indent=1, ensure_ascii=False))
+        report = self._redact.json(_report(job, error, diagnostics))
+        text = json.dumps(report, indent=1, ensure_ascii=False)
         at = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         name = f"{at}-{error.code}-{job.prompt_id}.json"
         try:

@@ -96,7 +96,8 @@ class _JsonFormatter(logging.Formatter):
         line.update(fields)
         if record.exc_info:
             line["exception"] = _traceback(record)
-        return self._redact(json.dumps(line, ensure_ascii=False, default=str))
+        # Before it is encoded: a secret may have a character that JSON escapes.
+        return json.dumps(self._redact.json(line), ensure_ascii=False)
 
 
 class _TextFormatter(logging.Formatter):
@@ -108,9 +109,9 @@ class _TextFormatter(logging.Formatter):
         job, fields = _job_and_fields(record)
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         level = "" if record.levelno == logging.INFO else f"{record.levelname}: "
-        text = f"{at} {level}{record.getMessage()}"
+        text = f"{at} {level}{self._redact(record.getMessage())}"
         if job is not None:
             text += f" [{job.job_id or 'a job'} {job.state} {job.seconds:.1f} s]"
         if fields:
-            text += f" {json.dumps(fields, ensure_ascii=False, default=str)}"
-        return self._redact("\n".join(part.rstrip() for part in (text, _traceback(record)) if part))
+            text += f" {json.dumps(self._redact.json(fields), ensure_ascii=False)}"
+        return "\n".join(part.rstrip() for part in (text, self._redact(_traceback(record))) if part)

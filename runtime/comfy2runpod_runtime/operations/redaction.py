@@ -1,36 +1,45 @@
-"""Removes secrets from logs and reports: values of environment variables, and text in the form of a token."""
+"""Removes secrets from logs, reports and errors: the environment's, in whatever form, and texts in the form of one.
+
+A value of the environment that is short, a plain word or a number is no secret wherever it stands, only where it is
+named as one: `HF_TOKEN=default` is hidden, and "default" elsewhere is not.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-_SECRET_NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
-# Shorter values may be ordinary words, which would be replaced everywhere.
-_MIN_LENGTH = 6
-_MASK = "***"
-_SECRET_PATTERN = re.compile(
-    r"(?P<keep>(?:Bearer|Basic)\s+|[?&]X-Amz-(?:Signature|Credential|Security-Token)=|://[^\s/:@]*:)"
-    r"[^\s&@\"']+|\b(?:hf|rpa|sk)_[A-Za-z0-9]{8,}"
-)
+from comfy2runpod_contract.json_types import Json
+from comfy2runpod_contract.secret_texts import MASK, is_secret_member, masked
+from comfy2runpod_runtime.operations.known_secrets import KnownSecrets
 
 
 class Redactor:
-    """Replaces secrets in a text.
+    """Replaces secrets in texts by `***`.
 
     Args:
-        environment: the values of variables whose names contain KEY, TOKEN and the like are secrets.
+        environment: the values of variables with names such as HF_TOKEN are secrets, and the passwords in their URLs.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        values = {
-            value for name, value in environment.items() if _SECRET_NAMES.search(name) and len(value) >= _MIN_LENGTH
-        }
-        # The longest first, since one may contain another.
-        self._values = sorted(values, key=len, reverse=True)
+        self._known = KnownSecrets(environment)
 
     def __call__(self, text: str) -> str:
         """Returns the text with `***` in place of secrets."""
-        for value in self._values:
-            text = text.replace(value, _MASK)
-        return _SECRET_PATTERN.sub(lambda match: (match["keep"] or "") + _MASK, text)
+        return masked(self._known.hidden(text, MASK))
+
+    def json(self, value: object) -> Json:
+        """Returns a copy of a JSON value in which each text is redacted; what JSON has no form for becomes a text."""
+        match value:
+            case None | bool() | int() | float():
+                return value
+            case str():
+                return self(value)
+            case Mapping():
+                return {self(str(name)): self._member(str(name), member) for name, member in value.items()}
+            case list() | tuple():
+                return [self.json(item) for item in value]
+            case _:
+                return self(str(value))
+
+    def _member(self, name: str, value: object) -> Json:
+        return MASK if isinstance(value, str) and is_secret_member(name, value) else self.json(value)

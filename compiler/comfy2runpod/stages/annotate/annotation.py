@@ -12,12 +12,14 @@ from typing import TypeVar
 from comfy2runpod import note_forms as forms
 from comfy2runpod.diagnostics import Collector, Locus, nearest
 from comfy2runpod.errors import annotation as errors
+from comfy2runpod.errors.secrets import SecretInGraph
 from comfy2runpod.fields import note_keys
 from comfy2runpod.fields.note import InputAnnotation, Source
 from comfy2runpod.ir.annotation import Annotation, ModelAnnotation, OutputAnnotation
 from comfy2runpod.ir.document import Document, GraphNode
 from comfy2runpod.note_forms import Wrong
 from comfy2runpod.stages.annotate.note_yaml import NoteError, Yaml, read_yaml, yaml_span
+from comfy2runpod_contract.secret_texts import holds_secret
 
 TITLE = "comfy2runpod"
 _NOTES = ("Note", "MarkdownNote")
@@ -177,7 +179,12 @@ class _Reader:
     def _optional(
         self, fields: Mapping[str, Yaml], name: str, prefix: str, read: Callable[[object, Wrong], T]
     ) -> T | None:
-        return read(fields[name], partial(self._wrong, f"{prefix}{name}")) if name in fields else None
+        if name not in fields:
+            return None
+        # The URL of a model has a check of its own.
+        if name != "url" and isinstance(text := fields[name], str) and holds_secret(text):
+            self.found.add(SecretInGraph(at=self.at(f"{prefix}{name}"), where="The text"))
+        return read(fields[name], partial(self._wrong, f"{prefix}{name}"))
 
     def _wrong(self, key: str, expected: str, found: object) -> None:
         shown = found if isinstance(found, str) else ("a list" if isinstance(found, list) else "a mapping")

@@ -39,6 +39,7 @@ from comfy2runpod.stages.interface.input_files import check_files
 from comfy2runpod.stages.interface.models import find_models
 from comfy2runpod.stages.interface.names import good_name, slug
 from comfy2runpod.stages.interface.paths import Paths
+from comfy2runpod.stages.interface.secrets import refuse_secrets
 from comfy2runpod.stages.interface.surprises import look_for_surprises, separators
 from comfy2runpod_contract.json_types import Json, json_type
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
@@ -72,6 +73,7 @@ def make_interface(
     check_fed_once(fields, maker.names, maker.at_field, maker.found)
     if not maker.found.has_errors:
         check_batches(graph, fields, outputs, catalog, maker.found)
+    refuse_secrets(graph, fields, maker.found)
     before = len(maker.found.all)
     separators(graph, maker.found)
     # A name that no worker lists is told once.
