@@ -114,7 +114,7 @@ SECRET: dict[str, tuple[str, str]] = {
     "a member of JSON in a text of JSON": ('"{\\"password\\": \\"opensesame\\"}"', "opensesame"),
     "a password in prose": ("password: hunter2!", "hunter2!"),
     "a cookie": ("Set-Cookie: session=abcdef; Path=/", "abcdef"),
-    "a private key": (f"-----BEGIN RSA PRIVATE KEY-----\nAAAABBBB\nCCCC\n-----END RSA PRIVATE KEY-----", "AAAABBBB"),
+    "a private key": ("-----BEGIN RSA PRIVATE KEY-----\nAAAABBBB\nCCCC\n-----END RSA PRIVATE KEY-----", "AAAABBBB"),
     "another's token of the hub": ("hf_aBcDeFgHiJkLmNoPqRsTuVwXyZ", "aBcDeFgHiJkLmNoPqRsTuVwXyZ"),
     "a token of RunPod": ("key rpa_ABCDEFGHIJKLMNOP1234", "ABCDEFGHIJKLMNOP1234"),
     "a JWT": ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln", "eyJzdWIiOiIxMjM0In0"),
@@ -154,8 +154,8 @@ PLAIN = (
 
 # Of such a piece a text is made on which an expression that looks too far would run for minutes.
 PIECES = (
-    *("a" * 7, "token", "://", "a:", "x=", '"', "\\", "?a=", "aa://b:", "Bearer a1", "Basic ", "cookie: ", "authorization: ", "--token "),
-    *("-----BEGIN PRIVATE KEY-----", HUB[:11], "1", "token=a1", "?token=x ", "'a': 'b"),
+    *("a" * 7, "token", "://", "a:", "x=", '"', "\\", "?a=", "aa://b:", "Bearer a1", "Basic ", "cookie: "),
+    *("authorization: ", "--token ", "-----BEGIN PRIVATE KEY-----", HUB[:11], "1", "token=a1", "?token=x ", "'a': 'b"),
 )
 
 

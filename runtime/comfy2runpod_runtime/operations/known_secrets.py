@@ -54,8 +54,10 @@ class KnownSecrets:
             text = self._pattern.sub(mask, text)
         if self._parts:
             text = self._without_parts(text, mask)
+            # A line, an end, a line...
             pieces = _LINE.split(text)
-            text = "".join(self._without_edges(piece, mask) if index % 2 == 0 else piece for index, piece in enumerate(pieces))
+            pieces[::2] = [self._without_edges(line, mask) for line in pieces[::2]]
+            text = "".join(pieces)
         return text
 
     def _without_parts(self, text: str, mask: str) -> str:
