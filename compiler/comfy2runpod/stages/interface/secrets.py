@@ -34,10 +34,10 @@ def _texts(value: Json) -> Iterator[str]:
     """The texts in a value; of an object, its keys too."""
     waiting = [value]
     while waiting:
-        match waiting.pop():
-            case str() as text:
-                yield text
-            case list() as items:
-                waiting += items
-            case dict() as members:
-                waiting += [*members, *members.values()]
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, dict):
+            waiting += [*item, *item.values()]
