@@ -197,7 +197,8 @@ def test_a_line_has_its_job_and_no_secrets(lines: io.StringIO, monkeypatch: pyte
     monkeypatch.setenv("RUNPOD_POD_ID", "pod")
     configure_logging("auto", lines)
     log, job = logging.getLogger("comfy2runpod.test"), JobLifecycle("job-1", "prompt-1")
-    log.info("not-to-be-read, hf_abcdefghij0123456789, https://me:word@host/?X-Amz-Signature=abc&b=1, Bearer abc.def01g23h45")
+    url = "https://me:word@host/?X-Amz-Signature=abc&b=1"
+    log.info("not-to-be-read, hf_abcdefghij0123456789, %s, Bearer abc.def01g23h45", url)
     with job_logging(job):
         log.warning("two\nlines", extra=log_fields(what=1))
     log.info("from elsewhere", extra=log_fields(job))
