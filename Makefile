@@ -12,7 +12,7 @@ LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annota
 # Folders of fast tests, without browsers, Node, and servers that take a second to start. Other tests in them are marked `slow`.
 FAST := $(addprefix tests/,architecture cli compiler contract errors mutants package parity rendering runtime write)
 # A test of the whole suite fails after ten minutes; one that is asked for more than CI's slice has two hours.
-LONG := --timeout 7200
+LONG := --timeout 7200 -o faulthandler_timeout=7500
 SEED ?= 1
 COUNT ?= 100
 

@@ -153,12 +153,17 @@ _number_words = st.builds(
     document=st.sampled_from(('{"a": @}', "[@]", "[\n@\n]", "@", '{"a1e345-1E999": [1, @]}', '["\\" 1e345", @]')),
 )
 @example(number="1" * 250 + "e99", document="[@]")
+@example(number="-0", document="[@]")
 def test_a_number_is_refused_exactly_if_a_double_does_not_hold_it(number: str, document: str) -> None:
     refused = False
+    text = document.replace("@", number)
     try:
-        strict_json(document.replace("@", number))
+        read = strict_json(text)
     except StrictJsonError:
         refused = True
+    else:
+        # As Python reads it, to the type and the last bit.
+        assert repr(read) == repr(json.loads(text))
     # Python rounds an integer of 309 digits that is just below the limit to a double; it is refused all the same.
     assert refused == (math.isinf(float(number)) or (number.lstrip("-").isdigit() and len(number.lstrip("-")) >= 309))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -109,6 +110,13 @@ def save_video(clip: Clip, mark: bytes, path: Path, codec: str = "libx264") -> N
     Raises:
         NodeError: the encoder refuses the size or the rate, as it would on the real server.
     """
+    # SVT-AV1, run by root, gives the thread that calls it the highest real-time priority (SCHED_FIFO) for good, and so
+    # every process that it starts: a thread of its own ends with it.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(_write_video, clip, mark, path, codec).result()
+
+
+def _write_video(clip: Clip, mark: bytes, path: Path, codec: str) -> None:
     rate = Fraction(round(clip.fps * 1000), 1000)
     options = {"preset": "ultrafast", "tune": "zerolatency"} if codec == "libx264" else {"cpu-used": "8"}
     try:
