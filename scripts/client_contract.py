@@ -12,11 +12,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from comfy2runpod.fields import KINDS
+from comfy2runpod.fields.file_input import FileField
 from comfy2runpod_contract import limits, wording
 from comfy2runpod_contract.faults import FAULTS, FaultFacts
 from comfy2runpod_contract.job_status import FAILED_STATUSES, LIVE_STATUSES, STATUS_FAULTS
 from comfy2runpod_contract.json_types import JSON_WORDS
-from comfy2runpod_contract.media import FILE_ENDINGS, FILE_FORMATS, OTHER_ENDING
+from comfy2runpod_contract.media import FILE_ENDINGS, OTHER_ENDING
 
 ROOT = Path(__file__).parent.parent
 CLIENT, CLIENT_TS = Path("compiler/comfy2runpod/client"), Path("compiler/comfy2runpod/client_ts")
@@ -48,10 +50,25 @@ _BOUNDS = {
         "After how long a job may be dropped, counted from its sending, in milliseconds.",
     ),
 }
+
+
+def _format_labels() -> Mapping[str, str]:
+    """What each format is called, of every kind of file that an input may be.
+
+    Raises:
+        AssertionError: two kinds call a format of one name differently.
+    """
+    labels: dict[str, str] = {}
+    for one in (form for kind in KINDS if issubclass(kind, FileField) for form in kind.known_formats.values()):
+        if labels.setdefault(one.name, one.label) != one.label:
+            raise AssertionError(f"the format {one.name} is called {labels[one.name]} and {one.label}")
+    return labels
+
+
 _TABLES = {
     "FILE_ENDINGS": (FILE_ENDINGS, "What a file's name ends in, by its media type."),
     "FORMAT_LABELS": (
-        {name: facts.label for formats in FILE_FORMATS.values() for name, facts in formats.items()},
+        _format_labels(),
         "What a format of files is called in sentences.",
     ),
     "STATUS_CODES": (

@@ -69,9 +69,23 @@ TARGETS = (
     ),
     Target(
         "kinds",
-        ("compiler/comfy2runpod/fields/*.py", "compiler/comfy2runpod/outputs/*.py"),
+        (
+            "compiler/comfy2runpod/fields/*.py",
+            "compiler/comfy2runpod/fields/*/*.py",
+            "compiler/comfy2runpod/outputs/*.py",
+        ),
         ("members", "methods", "cases"),
         ("tests/package", "tests/errors/test_errors.py", "tests/compiler", "tests/rendering/test_packages.py"),
+    ),
+    Target(
+        "worker's kinds of files",
+        (
+            "runtime/comfy2runpod_runtime/inputs/file_input.py",
+            "runtime/comfy2runpod_runtime/inputs/kinds/__init__.py",
+            "runtime/comfy2runpod_runtime/inputs/kinds/*/__init__.py",
+        ),
+        ("members", "methods", "entries"),
+        ("tests/compiler/test_kinds.py", "tests/runtime/test_public.py", "tests/package"),
     ),
     Target(
         "worker's kinds",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
-from comfy2runpod_runtime.settings import Settings
+from comfy2runpod_runtime.settings import with_kinds
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 def table() -> str:
     """Returns the page."""
     rows = []
-    for name, field in Settings.model_fields.items():
+    for name, field in with_kinds().model_fields.items():
         default = field.default
         shown = (
             ""

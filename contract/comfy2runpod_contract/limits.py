@@ -36,23 +36,8 @@ MOST_INPUT_BYTES = 50_000_000
 LEAST_INPUT_BYTES = 10_000
 LEAST_INPUT_PIXELS = 1_024
 
-# Of an image of an input: what a note that says nothing means (a photograph of a telephone, with room), and the most
-# that it may say: ComfyUI holds an image as 12 or 16 bytes a pixel, which is 1.6 GB.
-DEFAULT_IMAGE_BYTES = 20_000_000
-DEFAULT_IMAGE_PIXELS = 32_000_000
-MOST_IMAGE_PIXELS = 100_000_000
 # What ComfyUI's nodes take as a width or height at most (MAX_RESOLUTION).
 LONGEST_IMAGE_SIDE = 16_384
-
-# Of a video of an input: what a note that says nothing means, and the most that it may say. Pixels are of one frame
-# (1920 x 1088, and twice 4096 x 2160). ComfyUI holds a frame as 12 bytes a pixel: 500 of 1920 x 1088 are 12.5 GB.
-DEFAULT_VIDEO_BYTES = 20_000_000
-DEFAULT_VIDEO_PIXELS = 2_088_960
-MOST_VIDEO_PIXELS = 17_694_720
-DEFAULT_VIDEO_FRAMES = 500
-MOST_VIDEO_FRAMES = 10_000
-DEFAULT_VIDEO_SECONDS = 30
-MOST_VIDEO_SECONDS = 600
 
 # Of a file that a lock lists: a petabyte.
 LARGEST_FILE_BYTES = 10**15

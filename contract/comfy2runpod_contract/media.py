@@ -134,22 +134,14 @@ class FileFormat:
     media_type: str
 
 
-def _by_name(*formats: FileFormat) -> Mapping[str, FileFormat]:
+def by_name(*formats: FileFormat) -> Mapping[str, FileFormat]:
+    """A table of formats by their names."""
     return {one.name: one for one in formats}
 
 
-# What an image of an input may be.
-IMAGE_FORMATS = _by_name(
+# What an image of an input may be, and what one of an answer can be encoded as.
+IMAGE_FORMATS = by_name(
     FileFormat("png", "PNG", "image/png"),
     FileFormat("jpeg", "JPEG", "image/jpeg"),
     FileFormat("webp", "WebP", "image/webp"),
 )
-# What a video of an input may be: the container, told by its content.
-VIDEO_FORMATS = _by_name(
-    FileFormat("mp4", "MP4", "video/mp4"),
-    FileFormat("mov", "QuickTime", "video/quicktime"),
-    FileFormat("webm", "WebM", "video/webm"),
-    FileFormat("mkv", "Matroska", "video/x-matroska"),
-)
-# The formats of every kind of file that an input may be, by the kind's name.
-FILE_FORMATS: Mapping[str, Mapping[str, FileFormat]] = {"image": IMAGE_FORMATS, "video": VIDEO_FORMATS}

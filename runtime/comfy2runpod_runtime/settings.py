@@ -1,15 +1,18 @@
 """The worker's settings. Each is an environment variable with the same name in upper case.
 
+Those of decoding are there for each kind of file (`DECODE_IMAGE_CPU_SECONDS`), with the kind's own defaults.
 HF_TOKEN and HF_ENDPOINT, variables of Hugging Face, are read where they are used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from comfy2runpod_contract.limits import DEFAULT_INLINE_BYTES, MOST_INPUT_BYTES, RUN_BYTES
@@ -17,6 +20,8 @@ from comfy2runpod_contract.media import ImageFormat
 from comfy2runpod_contract.messages import Delivery
 from comfy2runpod_contract.wording import shorten
 from comfy2runpod_runtime.errors import SettingsError
+from comfy2runpod_runtime.inputs.file_input import DecodeLimits, InputKind
+from comfy2runpod_runtime.inputs.kinds import KINDS
 from comfy2runpod_runtime.operations.logs import LogFormat
 
 # The longest validity of a presigned URL (SigV4).
@@ -136,41 +141,6 @@ class Settings(BaseSettings):
         description="The largest input file, sent or fetched. A smaller limit of the field applies.",
         gt=0,
     )
-    decode_cpu_seconds: float = Field(
-        30,
-        description="The CPU time limit for decoding one input image, in a process of its own. The images of a "
-        "request share twice that. The largest image that a field can allow, 100 megapixels, takes half.",
-        ge=1,
-    )
-    decode_timeout_seconds: float = Field(
-        120,
-        description="The wall-clock time limit for decoding one image. Only a decoder that hangs should reach it, "
-        "also on a busy machine.",
-        gt=0,
-    )
-    decode_memory_bytes: int = Field(
-        2_500_000_000,
-        description="The memory limit for decoding one image. The largest image that a field can allow takes 2 GB.",
-        ge=200_000_000,
-    )
-    decode_video_cpu_seconds: float = Field(
-        300,
-        description="The CPU time limit for decoding one input video and writing it anew, in a process of its own. The "
-        "videos of a request share twice that. 500 frames of 1920 x 1088 take half a minute.",
-        ge=1,
-    )
-    decode_video_timeout_seconds: float = Field(
-        600,
-        description="The wall-clock time limit for decoding one video. Only a decoder that hangs should reach it, also "
-        "on a busy machine.",
-        gt=0,
-    )
-    decode_video_memory_bytes: int = Field(
-        4_000_000_000,
-        description="The memory limit for decoding one video. The largest frames that a field can allow, twice "
-        "4096 x 2160, take less.",
-        ge=200_000_000,
-    )
     fetch_timeout_seconds: float = Field(
         30, description="The time limit for fetching an input from a URL, including redirects.", gt=0
     )
@@ -233,6 +203,11 @@ class Settings(BaseSettings):
             raise ValueError(f"OUTPUT_DELIVERY=url needs a bucket: {', '.join(missing)}")
         return self
 
+    def decode_limits(self, kind: InputKind) -> DecodeLimits:
+        """What decoding one file of a kind may take."""
+        cpu, wall, memory = _decode_names(kind)
+        return DecodeLimits(getattr(self, cpu), getattr(self, wall), getattr(self, memory))
+
     @classmethod
     def read(cls) -> Settings:
         """Reads the settings from the environment.
@@ -241,10 +216,62 @@ class Settings(BaseSettings):
             SettingsError: variables are invalid; the message names each.
         """
         try:
-            return cls()
+            return with_kinds()()
         except ValidationError as error:
             faults = "; ".join(
                 ": ".join([*(str(place).upper() for place in fault["loc"][:1]), shorten(fault["msg"], 200)])
                 for fault in error.errors(include_url=False, include_input=False)
             )
         raise SettingsError(f"Invalid environment variables: {faults}.")
+
+
+@cache
+def with_kinds() -> type[Settings]:
+    """The settings, with those of decoding for each kind of file."""
+    decoding: dict[str, Any] = {}
+    for one in KINDS:
+        decoding |= _decode_settings(one.kind)
+    return create_model("Settings", __base__=Settings, **decoding)
+
+
+def _decode_names(kind: InputKind) -> tuple[str, str, str]:
+    """The settings of decoding a kind of file: CPU time, wall-clock time, memory."""
+    return (
+        f"decode_{kind.name}_cpu_seconds",
+        f"decode_{kind.name}_timeout_seconds",
+        f"decode_{kind.name}_memory_bytes",
+    )
+
+
+def _decode_settings(kind: InputKind) -> Mapping[str, tuple[type[float], Any]]:
+    """The fields of these settings: the type and what pydantic is to know of each."""
+    cpu, wall, memory = _decode_names(kind)
+    limits = kind.decode_limits
+    return {
+        cpu: (
+            float,
+            Field(
+                limits.cpu_seconds,
+                description=f"The CPU time limit for decoding one input {kind.name} and writing it anew, in a process "
+                f"of its own. The {kind.plural} of a request share twice that. {kind.cpu_use}",
+                ge=1,
+            ),
+        ),
+        wall: (
+            float,
+            Field(
+                limits.seconds,
+                description=f"The wall-clock time limit for decoding one {kind.name}. Only a decoder that hangs should "
+                "reach it, also on a busy machine.",
+                gt=0,
+            ),
+        ),
+        memory: (
+            int,
+            Field(
+                limits.memory_bytes,
+                description=f"The memory limit for decoding one {kind.name}. {kind.memory_use}",
+                ge=200_000_000,
+            ),
+        ),
+    }

@@ -16,7 +16,7 @@ import av
 import pytest
 from av.video.stream import VideoStream
 
-from comfy2runpod.fields.example_video import example_video
+from comfy2runpod.fields.video.example import example_video
 from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
 from tests.batch.conftest import Place
 from tests.standins.runpod_queue import Answer, RunPodQueue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.fields import VideoField
 from comfy2runpod.ir.prompt import prompt_to_json
 from comfy2runpod.pipeline import CompileResult, Options, convert
-from comfy2runpod_contract import limits
+from comfy2runpod_contract.limits import LEAST_INPUT_BYTES, LEAST_INPUT_PIXELS
+from comfy2runpod_contract.video_inputs import (
+    DEFAULT_VIDEO_BYTES,
+    DEFAULT_VIDEO_FRAMES,
+    DEFAULT_VIDEO_PIXELS,
+    DEFAULT_VIDEO_SECONDS,
+    VIDEO_FORMATS,
+)
+from tests.markers import written_anew
 from tests.optional_images import bypassed, compared, compiled, patched
 
 
@@ -58,8 +67,24 @@ def test_without_a_note_each_video_is_a_field_with_the_limits_of_the_contract() 
     for field in fields:
         assert isinstance(field, VideoField)
         assert field.formats == ("mp4", "mov", "webm", "mkv")
-        assert (field.max_bytes, field.max_pixels) == (limits.DEFAULT_VIDEO_BYTES, limits.DEFAULT_VIDEO_PIXELS)
-        assert (field.max_frames, field.max_seconds) == (limits.DEFAULT_VIDEO_FRAMES, limits.DEFAULT_VIDEO_SECONDS)
+        assert (field.max_bytes, field.max_pixels) == (
+            DEFAULT_VIDEO_BYTES,
+            DEFAULT_VIDEO_PIXELS,
+        )
+        assert (field.max_frames, field.max_seconds) == (
+            DEFAULT_VIDEO_FRAMES,
+            DEFAULT_VIDEO_SECONDS,
+        )
+
+
+@pytest.mark.parametrize("name", VIDEO_FORMATS)
+@pytest.mark.parametrize(("frames", "seconds"), [(1, 600), (9, 1), (500, 30)])
+def test_the_example_of_a_video_is_accepted_by_the_narrowest_field(name: str, frames: int, seconds: int) -> None:
+    field = VideoField(
+        name="clip", title="Clip", description="", required=True, targets=(), max_bytes=LEAST_INPUT_BYTES,
+        max_pixels=LEAST_INPUT_PIXELS, max_frames=frames, max_seconds=seconds, formats=(name,),
+    )  # fmt: skip
+    assert written_anew(field, b64decode(str(field.example())))[4:8] == b"ftyp"
 
 
 def test_the_note_narrows_what_is_accepted(package: CompileResult) -> None:

@@ -10,9 +10,9 @@ import av
 import pytest
 from av.video.stream import VideoStream
 
-from comfy2runpod.fields.example_video import example_video
-from comfy2runpod_contract.media import VIDEO_FORMATS
+from comfy2runpod.fields.video.example import example_video
 from comfy2runpod_contract.video_files import video_format, video_format_problem
+from comfy2runpod_contract.video_inputs import VIDEO_FORMATS
 
 MUXERS = {"mp4": "mp4", "mov": "mov", "webm": "webm", "mkv": "matroska"}
 MP4 = base64.b64decode(example_video(["mp4"], 16, 2))

@@ -330,11 +330,11 @@ async def test_any_other_file_is_refused_with_the_reason(
 
 async def test_no_broken_file_is_more_than_refused(handler: ModuleType, simulator: Simulator) -> None:
     # Bytes changed at random in images of every format: each is taken or refused, none is an error of ours.
-    from comfy2runpod_runtime.inputs.field_types import ImageInput  # noqa: PLC0415
-    from comfy2runpod_runtime.inputs.images import image_png  # noqa: PLC0415
     from comfy2runpod_runtime.inputs.input_errors import MediaRefused  # noqa: PLC0415
+    from comfy2runpod_runtime.inputs.kinds.image import ImageInput  # noqa: PLC0415
+    from comfy2runpod_runtime.inputs.kinds.image.decode import image_png  # noqa: PLC0415
 
-    limits = ImageInput(2_000_000, 4_000_000, 1000, ("png", "jpeg", "webp"))
+    limits = ImageInput(max_bytes=2_000_000, max_pixels=4_000_000, max_aspect=1000, formats=("png", "jpeg", "webp"))
     chance = random.Random(5)
     sound = [
         saved(drawn("RGBA")),

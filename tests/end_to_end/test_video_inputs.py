@@ -21,8 +21,8 @@ from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.simulator import Simulator
 from comfy2runpod.write import write_package
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
-from comfy2runpod_runtime.inputs.limits import VideoLimits
-from comfy2runpod_runtime.inputs.videos import video_mp4
+from comfy2runpod_runtime.inputs.kinds.video import VideoInput
+from comfy2runpod_runtime.inputs.kinds.video.decode import video_mp4
 from tests.bad_videos import external, values
 from tests.handlers import Handlers
 from tests.video_files import MARKED, Clip, brightest, made, psnr, read, text_of
@@ -33,7 +33,9 @@ from .test_image_inputs import left
 from .test_image_urls import Server, public, server  # noqa: F401 - fixtures
 
 GRAPH = Path(__file__).parent / "copy_video.json"
-LIMITS = VideoLimits(2_000_000, 1_000_000, 60, 10, ("mp4", "mov", "webm", "mkv"))
+LIMITS = VideoInput(
+    max_bytes=2_000_000, max_pixels=1_000_000, max_frames=60, max_seconds=10, formats=("mp4", "mov", "webm", "mkv")
+)
 REFUSED = values()
 CLIP = Clip(size=(160, 96), frames=20, sound=("aac", 48000))
 

@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 MARK = b"STAND-IN:"
@@ -105,12 +104,11 @@ def marked(data: bytes, way: str) -> bytes:
 def main() -> None:
     sys.path += sys.argv[3:]
     from comfy2runpod_runtime.inputs import decoder_process  # noqa: PLC0415 - found only now
+    from comfy2runpod_runtime.inputs.kinds import KINDS  # noqa: PLC0415 - found only now
 
     # Of the kind that it is started for: its process has no other's library.
-    of_images = sys.argv[2] == "image"
-    decoder: Any = import_module(f"comfy2runpod_runtime.inputs.{'images' if of_images else 'videos'}")
-    name = "image_png" if of_images else "video_mp4"
-    real, write = getattr(decoder, name), decoder_process._write
+    kind: Any = next(one for one in KINDS if one.kind.name == sys.argv[2])
+    real, write = kind.decoder(), decoder_process._write
 
     def decode(data: bytes, limits: Any) -> Any:
         _, mark, way = data.rpartition(MARK)
@@ -122,7 +120,7 @@ def main() -> None:
         _to[0] = to
         write(to, *parts)
 
-    setattr(decoder, name, decode)
+    kind.decoder = lambda: decode
     decoder_process._write = noted
     decoder_process.main()
 

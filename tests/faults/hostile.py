@@ -33,7 +33,7 @@ from .table import SUCCESS, WELL, Fault
 
 # On top of the limit: the rest of a job, and the queue's own turns.
 LATE_SECONDS = 5.0
-# DECODE_MEMORY_BYTES, as it is by default.
+# DECODE_IMAGE_MEMORY_BYTES, as it is by default.
 MEMORY_BYTES = 2_500_000_000
 _SETTLE_SECONDS = 15.0
 
@@ -116,7 +116,7 @@ def session_of(
     folder: Path, cpu_seconds: float, wall_seconds: float, memory_bytes: int, package: Path | None = None
 ) -> Session:
     """A worker whose decoder goes wrong where a file says so; of another package than that for images, if given."""
-    kind = "DECODE_VIDEO" if package is not None else "DECODE"
+    kind = "DECODE_IMAGE" if package is None else "DECODE_VIDEO"
     settings = {
         f"{kind}_CPU_SECONDS": str(cpu_seconds),
         f"{kind}_TIMEOUT_SECONDS": str(wall_seconds),
@@ -177,8 +177,8 @@ def main() -> int:
     parser.add_argument("--media", type=int, default=20, help="hostile media from the generator")
     parser.add_argument("--good", type=int, default=100, help="good jobs")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--cpu", type=float, default=30, help="DECODE_CPU_SECONDS")
-    parser.add_argument("--wall", type=float, default=120, help="DECODE_TIMEOUT_SECONDS")
+    parser.add_argument("--cpu", type=float, default=30, help="DECODE_IMAGE_CPU_SECONDS")
+    parser.add_argument("--wall", type=float, default=120, help="DECODE_IMAGE_TIMEOUT_SECONDS")
     parser.add_argument("--kind", choices=("image", "video"), default="image")
     parser.add_argument("--folder", type=Path, help="keep what the worker wrote here")
     options = parser.parse_args()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields as members
+
 from comfy2runpod.docs_site.package import Models, PackageDocs
 from comfy2runpod.docs_site.package import Output as ShownOutput
 from comfy2runpod.fields import (
+    KINDS,
     BooleanField,
     ChoiceField,
     ImageField,
@@ -13,8 +16,9 @@ from comfy2runpod.fields import (
     SeedField,
     Target,
     TextField,
-    VideoField,
 )
+from comfy2runpod.fields.base import FieldBase
+from comfy2runpod.fields.file_input import FileField
 from comfy2runpod.ir.interface import Interface, Model, Removal, Rewrite, RunpodSettings, Variant
 from comfy2runpod.ir.prompt import PromptNode
 from comfy2runpod.outputs import AudioOutput, ImageOutput, TextOutput, output_class
@@ -41,10 +45,20 @@ def _model(file: str, directory: str, url: str, licence: str | None) -> Model:
     )  # fmt: skip
 
 
+def _file(kind: type[FileField], number: int) -> FileField:
+    """A required file of a kind, of two formats, with the same number for each of the kind's own limits."""
+    base = {one.name for one in members(FileField)}
+    limits = dict.fromkeys((one.name for one in members(kind) if one.name not in base), 1_000_000)
+    return kind(
+        **_common(f"a_{kind.kind}", Target(str(number), "LoadFile", "Load", "file"), required=True),
+        **limits, max_bytes=5_000_000, formats=tuple(kind.known_formats)[:2],
+    )  # fmt: skip
+
+
 def several() -> Interface:
     """Fields of every kind, images that may be omitted, and outputs of every kind, one with many files."""
     images = {"max_bytes": 5_000_000, "max_pixels": 2_500_000, "max_aspect": 12.5}
-    fields = (
+    fields: tuple[FieldBase, ...] = (
         TextField(
             **_common("text", Target("1", "Text", "Words", "text"), required=True),
             default="a cat", min_length=1, max_length=9999, multiline=True,
@@ -80,11 +94,12 @@ def several() -> Interface:
         ImageField(
             **_common("second", Target("8", "LoadImage", "Second", "image")), **images, formats=("png", "webp")
         ),
-        VideoField(
-            **_common("clip", Target("11", "LoadVideo", "Clip", "file"), required=True),
-            max_bytes=5_000_000, max_pixels=2_500_000, max_frames=100, max_seconds=9, formats=("mp4", "webm"),
-        ),
     )  # fmt: skip
+    fields += tuple(
+        _file(kind, number)
+        for number, kind in enumerate(KINDS, start=11)
+        if issubclass(kind, FileField) and kind is not ImageField
+    )
     outputs = (
         ImageOutput(
             name="view", title="View", description="A view.", media_type="image/png", node_id="5",

@@ -18,21 +18,20 @@ import pytest
 from PIL import Image
 from pydantic import BaseModel
 
-from comfy2runpod_runtime import ImageInput
 from comfy2runpod_runtime.errors import InvalidInput
 from comfy2runpod_runtime.inputs import decoder_pool as module
 from comfy2runpod_runtime.inputs import oom_kills
-from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimitExceeded, DecodeLimits, DecoderPool, DecoderUnavailable
+from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimitExceeded, DecoderPool, DecoderUnavailable
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy
+from comfy2runpod_runtime.inputs.file_input import DecodeLimits
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
-from comfy2runpod_runtime.inputs.kinds import IMAGE
-from comfy2runpod_runtime.inputs.limits import ImageLimits
+from comfy2runpod_runtime.inputs.kinds.image import ImageInput
 from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_media
 from tests.processes import below, left_of, started
 
 pytestmark = pytest.mark.slow
 
-LIMITS = ImageLimits(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))
+LIMITS = ImageInput(max_bytes=20_000_000, max_pixels=4_000_000, max_aspect=50, formats=("png", "jpeg", "webp"))
 RULES = DecodeLimits(cpu_seconds=20, seconds=120, memory_bytes=1_000_000_000)
 
 
@@ -55,7 +54,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 
 async def of(data: bytes, rules: DecodeLimits = RULES) -> bytes | MediaRefused:
-    found = await DecoderPool(IMAGE, rules).decode(data, LIMITS, rules.cpu_seconds)
+    found = await DecoderPool(ImageInput.kind, rules).decode(data, LIMITS, rules.cpu_seconds)
     return found.written
 
 
@@ -73,7 +72,7 @@ async def test_a_refusal_comes_back_in_words() -> None:
 
 
 async def test_a_process_decodes_one_image_and_the_next_one_waits() -> None:
-    decoders = DecoderPool(IMAGE, RULES)
+    decoders = DecoderPool(ImageInput.kind, RULES)
     await decoders.prepare()
     ours = os.getpid()
     first = started(ours, "decoder_process.py")
@@ -86,7 +85,7 @@ async def test_a_process_decodes_one_image_and_the_next_one_waits() -> None:
 
 
 async def test_one_that_ended_while_it_waited_is_no_images_fault() -> None:
-    decoders = DecoderPool(IMAGE, RULES)
+    decoders = DecoderPool(ImageInput.kind, RULES)
     await decoders.prepare()
     waiting = started(os.getpid(), "decoder_process.py")
     os.kill(waiting.pid, 9)
@@ -96,7 +95,7 @@ async def test_one_that_ended_while_it_waited_is_no_images_fault() -> None:
 
 @pytest.mark.parametrize("number", [9, 15])
 async def test_one_that_was_killed_when_it_was_ready_is_no_images_fault(number: int) -> None:
-    decoders = DecoderPool(IMAGE, RULES)
+    decoders = DecoderPool(ImageInput.kind, RULES)
     await decoders.prepare()
     waiting = started(os.getpid(), "decoder_process.py")
     spare = decoders._spare
@@ -244,8 +243,8 @@ async def test_computing_and_memory_are_bounded_by_the_kernel() -> None:
     from tests.faults.media import scans  # noqa: PLC0415 - with numpy
 
     began = time.process_time()
-    large = ImageLimits(20_000_000, 32_000_000, 50, ("jpeg",))
-    found = await DecoderPool(IMAGE, RULES).decode(scans(5600, 5600, 490), large, 1)
+    large = ImageInput(max_bytes=20_000_000, max_pixels=32_000_000, max_aspect=50, formats=("jpeg",))
+    found = await DecoderPool(ImageInput.kind, RULES).decode(scans(5600, 5600, 490), large, 1)
     assert str(found.written).startswith("takes more than 1 s of CPU time")
     assert found.cpu_seconds < 4
     # Nothing of it is ours.
@@ -269,7 +268,7 @@ async def test_a_job_that_is_stopped_stops_its_decoder(program: Callable[[str], 
 
 
 async def test_many_images_at_once_are_decoded_by_few_processes() -> None:
-    decoders, most = DecoderPool(IMAGE, RULES), 0
+    decoders, most = DecoderPool(ImageInput.kind, RULES), 0
     tasks = [asyncio.create_task(decoders.decode(image((900, 900)), LIMITS, 20)) for _ in range(12)]
     while not all(task.done() for task in tasks):
         most = max(most, sum("decoder_process.py" in one.command for one in below(os.getpid())))
@@ -283,10 +282,10 @@ async def test_many_images_at_once_are_decoded_by_few_processes() -> None:
 class Many(BaseModel):
     """A request of several images."""
 
-    a: Annotated[str, ImageInput(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))]
-    b: Annotated[str, ImageInput(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))]
-    c: Annotated[str, ImageInput(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))]
-    d: Annotated[str, ImageInput(20_000_000, 4_000_000, 50, ("png", "jpeg", "webp"))]
+    a: Annotated[str, LIMITS]
+    b: Annotated[str, LIMITS]
+    c: Annotated[str, LIMITS]
+    d: Annotated[str, LIMITS]
 
 
 def many(*images: bytes) -> Many:
@@ -297,7 +296,7 @@ TAKE = MediaInputLimits(20_000_000, FetchPolicy(5))
 
 
 async def test_all_images_of_a_request_are_decoded_and_all_faults_reported() -> None:
-    decoders = DecoderPool(IMAGE, RULES)
+    decoders = DecoderPool(ImageInput.kind, RULES)
     taken = await load_media(many(*[image()] * 4), TAKE, [decoders])
     assert list(taken) == ["a", "b", "c", "d"]
     with pytest.raises(InvalidInput) as refused:
@@ -311,7 +310,7 @@ async def test_a_request_whose_image_costs_too_much_costs_no_more(program: Calla
     program("os.write(1, b'+')\nwhile True: pass")
     began = time.monotonic()
     with pytest.raises(InvalidInput) as refused:
-        await load_media(many(*[image()] * 4), TAKE, [DecoderPool(IMAGE, DecodeLimits(60, 3, 1_000_000_000))])
+        await load_media(many(*[image()] * 4), TAKE, [DecoderPool(ImageInput.kind, DecodeLimits(60, 3, 1_000_000_000))])
     assert 1 <= len(refused.value.details) <= 2
     assert "takes longer than 3 s" in str(refused.value)
     assert time.monotonic() - began < 3 * 2 + 20
@@ -325,5 +324,7 @@ async def test_images_of_a_request_share_their_computing_time(program: Callable[
         "os.write(1, b'Ris not taken, in the end')\nos._exit(0)"
     )
     with pytest.raises(InvalidInput) as refused:
-        await load_media(many(*[image()] * 4), TAKE, [DecoderPool(IMAGE, DecodeLimits(2, 120, 1_000_000_000))])
+        await load_media(
+            many(*[image()] * 4), TAKE, [DecoderPool(ImageInput.kind, DecodeLimits(2, 120, 1_000_000_000))]
+        )
     assert "more than 4 s of CPU time to decode, together" in str(refused.value)

@@ -17,7 +17,9 @@ import pytest
 from PIL import Image as Images
 from pydantic import BaseModel
 
-from comfy2runpod_runtime import CONTRACT, Endpoint, Image, PackageError, Video
+from comfy2runpod_runtime import CONTRACT, Endpoint, PackageError
+from comfy2runpod_runtime.outputs.image import Image
+from comfy2runpod_runtime.outputs.video import Video
 from tests.standins.comfyui import ComfyUI, State, video
 
 from .conftest import PACKAGE, Handle, Load, error_of

@@ -9,11 +9,11 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from comfy2runpod_runtime.inputs.images import image_png
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
-from comfy2runpod_runtime.inputs.limits import ImageLimits
+from comfy2runpod_runtime.inputs.kinds.image import ImageInput
+from comfy2runpod_runtime.inputs.kinds.image.decode import image_png
 
-LIMITS = ImageLimits(1_000_000, 1_000_000, 50, ("png",))
+LIMITS = ImageInput(max_bytes=1_000_000, max_pixels=1_000_000, max_aspect=50, formats=("png",))
 
 
 def _png(width: int, depth: int, colours: int, row: bytes, key: bytes) -> bytes:

@@ -6,30 +6,33 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import av
 import pytest
 from PIL import Image
 from pydantic import BaseModel
 
-from comfy2runpod_runtime import ImageInput, VideoInput
 from comfy2runpod_runtime.errors import InvalidInput
 from comfy2runpod_runtime.inputs import decoder_pool
-from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimits, DecoderPool
+from comfy2runpod_runtime.inputs.decoder_pool import DecoderPool
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy
+from comfy2runpod_runtime.inputs.file_input import DecodeLimits
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
-from comfy2runpod_runtime.inputs.kinds import IMAGE, VIDEO
-from comfy2runpod_runtime.inputs.limits import VideoLimits
+from comfy2runpod_runtime.inputs.kinds.image import ImageInput
+from comfy2runpod_runtime.inputs.kinds.video import VideoInput
+from comfy2runpod_runtime.inputs.kinds.video.decode import video_mp4
 from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_media
-from comfy2runpod_runtime.inputs.videos import video_mp4
 from tests.processes import started
 from tests.video_files import MARKED, TAKEN, Clip, brightest, made, psnr, read, text_of
 
-LIMITS = VideoLimits(2_000_000, 1_000_000, 60, 10, ("mp4", "mov", "webm", "mkv"))
+LIMITS = VideoInput(
+    max_bytes=2_000_000, max_pixels=1_000_000, max_frames=60, max_seconds=10, formats=("mp4", "mov", "webm", "mkv")
+)
 RULES = DecodeLimits(cpu_seconds=60, seconds=240, memory_bytes=1_500_000_000)
 
 
@@ -95,7 +98,7 @@ def test_sound_that_is_longer_or_shorter_than_the_frames_keeps_its_length() -> N
 
 
 async def test_a_video_is_decoded_in_a_process_of_its_own_without_threads() -> None:
-    pool = DecoderPool(VIDEO, RULES)
+    pool = DecoderPool(VideoInput.kind, RULES)
     await pool.prepare()
     process = started(os.getpid(), "decoder_process.py")
     assert " video " in process.command
@@ -128,7 +131,7 @@ async def test_its_process_brings_pyav_alone(tmp_path: Path, monkeypatch: pytest
         "decoder_process._apply_limits = noted\ndecoder_process.main()\n"
     )
     monkeypatch.setattr(decoder_pool, "PROGRAM", program)
-    pool = DecoderPool(VIDEO, RULES)
+    pool = DecoderPool(VideoInput.kind, RULES)
     assert isinstance((await pool.decode(made(Clip()), LIMITS, 60)).written, bytes)
     pool.close()
     brought = set(json.loads(told.read_text())) - set(sys.stdlib_module_names)
@@ -142,14 +145,17 @@ async def test_it_works_where_no_process_or_thread_may_be_started() -> None:
     # The limit holds for root alone if root gives itself up.
     code = (
         "import os, resource, sys\n"
-        "from comfy2runpod_runtime.inputs.limits import VideoLimits\n"
-        "from comfy2runpod_runtime.inputs.videos import video_mp4\n"
+        "from comfy2runpod_runtime.inputs.kinds.video import VideoInput\n"
+        "from comfy2runpod_runtime.inputs.kinds.video.decode import video_mp4\n"
         "data = sys.stdin.buffer.read()\n"
         "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
         "if os.getuid() == 0:\n    os.setgid(65534)\n    os.setuid(65534)\n"
         "try:\n    import threading\n    threading.Thread(target=print).start()\n"
         "except RuntimeError:\n    pass\nelse:\n    raise SystemExit('a thread was started')\n"
-        "limits = VideoLimits(2_000_000, 1_000_000, 60, 10, ('mp4', 'mov', 'webm', 'mkv'))\n"
+        "formats = ('mp4', 'mov', 'webm', 'mkv')\n"
+        "limits = VideoInput(\n"
+        "    max_bytes=2_000_000, max_pixels=1_000_000, max_frames=60, max_seconds=10, formats=formats\n"
+        ")\n"
         "sys.stdout.buffer.write(video_mp4(data, limits))\n"
     )
     # Sound that is resampled, and colour that is converted: both would use threads.
@@ -163,10 +169,10 @@ async def test_it_works_where_no_process_or_thread_may_be_started() -> None:
     assert (got.size, len(got.pictures), got.sound_rate) == ((321, 241), 8, 48000)
 
 
-class Little(VideoLimits):
+class Little(VideoInput):
     """Limits with a smaller file to write."""
 
-    most = 0
+    most: ClassVar[int] = 0
 
     @property
     def max_written_bytes(self) -> int:
@@ -175,7 +181,7 @@ class Little(VideoLimits):
 
 def test_what_is_hard_to_compress_becomes_coarser_and_what_is_too_large_is_refused() -> None:
     data = made(Clip(size=(320, 240), frames=48, options={"crf": "1"}))
-    limits = Little(2_000_000, 1_000_000, 60, 10, ("mp4",))
+    limits = Little(max_bytes=2_000_000, max_pixels=1_000_000, max_frames=60, max_seconds=10, formats=("mp4",))
     whole = len(video_mp4(data, LIMITS))
     Little.most = whole // 2
     coarser = video_mp4(data, limits)
@@ -189,16 +195,16 @@ def test_what_is_hard_to_compress_becomes_coarser_and_what_is_too_large_is_refus
 class Both(BaseModel):
     """A request with media of both kinds."""
 
-    image: Annotated[str, ImageInput(2_000_000, 1_000_000, 40, ("png",))]
-    video: Annotated[str, VideoInput(2_000_000, 1_000_000, 60, 10, ("mp4", "webm"))]
-    other: Annotated[str | None, VideoInput(2_000_000, 1_000_000, 60, 10, ("webm",))] = None
+    image: Annotated[str, ImageInput(max_bytes=2_000_000, max_pixels=1_000_000, max_aspect=40, formats=("png",))]
+    video: Annotated[str, replace(LIMITS, formats=("mp4", "webm"))]
+    other: Annotated[str | None, replace(LIMITS, formats=("webm",))] = None
 
 
 async def test_images_and_videos_of_a_request_are_loaded_together() -> None:
     out = BytesIO()
     Image.new("RGB", (40, 30), "red").save(out, "PNG")
     image, video = text_of(out.getvalue()), text_of(made(Clip()))
-    pools = [DecoderPool(IMAGE, RULES), DecoderPool(VIDEO, RULES)]
+    pools = [DecoderPool(ImageInput.kind, RULES), DecoderPool(VideoInput.kind, RULES)]
     policy = MediaInputLimits(20_000_000, FetchPolicy(5))
     loaded = await load_media(Both(image=image, video=video), policy, pools)
     assert {name: file.ending for name, file in loaded.items()} == {"image": ".png", "video": ".mp4"}
@@ -214,7 +220,7 @@ async def test_images_and_videos_of_a_request_are_loaded_together() -> None:
 
 
 async def test_a_refusal_comes_back_in_words() -> None:
-    pool = DecoderPool(VIDEO, RULES)
+    pool = DecoderPool(VideoInput.kind, RULES)
     written = (await pool.decode(b"\x89PNG\r\n\x1a\n", LIMITS, 60)).written
     pool.close()
     assert isinstance(written, MediaRefused)

@@ -1,7 +1,7 @@
 """What a request may hold: one module a kind of field, with all that the kind is.
 
-A new kind is a module here and a name in `KINDS`; the runtime's own type for it, if pydantic has none
-(`inputs/field_types.py`); and what compiler and worker agree on about it, in the contract.
+A new kind is a module here and a name in `KINDS`; the runtime's own type for it, if pydantic has none (of a file, in
+`inputs/kinds/`); and what compiler and worker agree on about it, in the contract.
 """
 
 from __future__ import annotations

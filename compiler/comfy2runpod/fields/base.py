@@ -32,6 +32,7 @@ _TYPES: Mapping[str, str] = {"integer": "Int", "number": "Float", "string": "Str
 class Marker:
     """What annotates a field in schema.py for a rule that pydantic has no word for: a class of the runtime."""
 
+    runtime_module: Word
     runtime_class: Word
     source: Python
 
@@ -143,6 +144,10 @@ class FieldBase(ForPeople, ABC):
     def texts(self) -> tuple[str, ...] | None:
         """The texts that it writes; None if it can write any."""
         return ()
+
+    def most_frames(self) -> int | None:
+        """How many images what it brings holds at most: 1 for an image; None if it brings none."""
+        return None
 
     def patch_value(self) -> Python:
         """Where patch code finds its value."""

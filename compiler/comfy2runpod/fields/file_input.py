@@ -51,7 +51,7 @@ class FileField(FieldBase):
     is_file: ClassVar[bool] = True
     in_examples: ClassVar[bool] = False
 
-    # The runtime's class that holds a value to the limits.
+    # The runtime's class that holds a value to the limits, in a module of the kind's name.
     runtime_class: ClassVar[Word]
     known_formats: ClassVar[Mapping[str, FileFormat]]
     # The value in calls that people copy.
@@ -121,7 +121,8 @@ class FileField(FieldBase):
         if len(source) > _LONGEST_MARKER:
             lines = "".join(f"            {argument},\n" for argument in arguments)
             source = f"{self.runtime_class}(\n{lines}        )"
-        return (Marker(self.runtime_class, Python(source)),)
+        module = Word(f"comfy2runpod_runtime.inputs.kinds.{self.kind}")
+        return (Marker(module, self.runtime_class, Python(source)),)
 
     def omittable(self) -> bool:
         """If it is not required."""

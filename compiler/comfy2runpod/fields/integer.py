@@ -87,7 +87,7 @@ class IntegerField(FieldBase):
         if self.multiple_of == 1 or not self.offset:
             return ()
         source = python_source("Stepped(multiple_of={}, offset={})", self.multiple_of, self.offset)
-        return (Marker(Word("Stepped"), source),)
+        return (Marker(Word("comfy2runpod_runtime"), Word("Stepped"), source),)
 
     def default_value(self) -> Json:
         """The graph's value or the note's."""

@@ -1,8 +1,8 @@
 """What an answer may hold: one module a kind of output, with all that the kind is.
 
-A new kind is a module here and a case below; a module of the runtime's `outputs/`, which measures its files, and its
-name in the runtime's public API; and what compiler and worker agree on about it, in the contract (`media.py`). Which
-nodes save it is a fact of each node.
+A new kind is a module here and a case below; a module of the same name in the runtime's `outputs/`, which measures its
+files; and what compiler and worker agree on about it, in the contract (`media.py`). Which nodes save it is a fact of
+each node.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from comfy2runpod.for_people import ForPeople
-from comfy2runpod.quoting import Python, media_type, python_list, python_source
+from comfy2runpod.quoting import Python, Word, media_type, python_list, python_source
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.media import ADDRESS_KEYS, FILE_MEASURES, Measure, MediaKind, media_facts
 
@@ -86,6 +86,11 @@ class OutputBase(ForPeople, ABC):
             "additionalProperties": False,
         }
         return {"type": "array", "items": one, "minItems": 1} if self.many else one
+
+    @classmethod
+    def runtime_module(cls) -> Word:
+        """The module of the runtime that has the kind's class: it is called as the kind is."""
+        return Word(f"comfy2runpod_runtime.outputs.{cls.kind.value}")
 
     def runtime_arguments(self) -> Python:
         """The arguments of its runtime class, in handler.py."""

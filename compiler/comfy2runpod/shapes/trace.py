@@ -8,7 +8,7 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.ir.prompt import Prompt, as_link
 from comfy2runpod.shapes.evaluate import EvaluatedValue, evaluate
 from comfy2runpod.shapes.rules import rule_of
-from comfy2runpod.shapes.values import Constant, Value
+from comfy2runpod.shapes.values import Clip, Constant, Images, InputImage, Sound, Value
 
 # Of all texts that nodes make, together; those beyond are not kept.
 _MOST_CHARACTERS = 20_000_000
@@ -52,6 +52,25 @@ def trace(
         if left < 0:
             made[node_id] = tuple(map(_without_text, made[node_id]))
     return given
+
+
+def stands_for_file(upload: str, frames: int) -> Value | None:
+    """What stands for a file of images whose size is not known: no node makes more images of one that is larger.
+
+    Args:
+        upload: the kind of upload of the input that names the file, as ComfyUI calls it.
+        frames: how many images it holds.
+
+    Returns:
+        None if what ComfyUI loads of this kind holds no images.
+    """
+    match upload:
+        case "image":
+            return InputImage(1024, 1024, frames, has_alpha=False)
+        case "video":
+            return Clip(Images(1024, 1024, frames), 24, Sound(1, 44100))
+        case _:
+            return None
 
 
 def _characters(told: EvaluatedValue) -> int:

@@ -39,7 +39,7 @@ class InputFiles:
             value
             for node in prompt.values()
             for name, value in node.inputs.items()
-            if isinstance(value, str) and reads_kind(node.class_type, name, catalog) in ("video", "audio", "file")
+            if isinstance(value, str) and reads_kind(node.class_type, name, catalog) not in (None, "image")
         }
 
         def names(folder: str) -> Iterator[str] | None:
@@ -123,7 +123,7 @@ class InputFiles:
         }
 
     def _content(self, class_type: str, name: str, value: Json, catalog: Catalog) -> Json:
-        if not isinstance(value, str) or reads_kind(class_type, name, catalog) not in ("image", "video"):
+        if not isinstance(value, str) or reads_kind(class_type, name, catalog) is None:
             return value
         path = self.folder / value
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else value

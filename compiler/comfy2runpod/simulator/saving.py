@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 from comfy2runpod.catalog.node_class import NodeClass
 from comfy2runpod.shapes.rules import UNKNOWN_TEXT, shown_text
@@ -25,6 +25,14 @@ _ENDINGS: Mapping[str, str] = {
     "video/mp4": "mp4",
     "video/webm": "webm",
 }
+# What a node that saves a kind must be given. Of other kinds nothing is drawn, but texts.
+_DRAWN: Mapping[MediaKind, type[Value]] = {
+    MediaKind.VIDEO: Images,
+    MediaKind.IMAGE: Images,
+    MediaKind.ANIMATION: Images,
+    MediaKind.AUDIO: Sound,
+    MediaKind.MODEL3D: Shape,
+}
 _WEBM = "video/webm"
 _WEBM_ENCODERS = {"vp9": "libvpx-vp9", "av1": "libsvtav1"}
 
@@ -32,20 +40,9 @@ _WEBM_ENCODERS = {"vp9": "libvpx-vp9", "av1": "libsvtav1"}
 def saved_kind(node_class: NodeClass) -> tuple[str, type[Value]] | None:
     """The input that a class saves, and what it must be given there; None if nothing of it is drawn."""
     saves, spec = node_class.saves, node_class.saved_input
-    if saves is None or spec is None or saves.media_type not in _ENDINGS:
+    if saves is None or spec is None or saves.media_type not in _ENDINGS or saves.kind not in _DRAWN:
         return None
-    match saves.kind:
-        case MediaKind.VIDEO:
-            return spec.name, Clip if spec.type == "VIDEO" else Images
-        case MediaKind.IMAGE | MediaKind.ANIMATION:
-            return spec.name, Images
-        case MediaKind.AUDIO:
-            return spec.name, Sound
-        case MediaKind.MODEL3D:
-            return spec.name, Shape
-        case MediaKind.DRAWING | MediaKind.TEXT:
-            return None
-    assert_never(saves.kind)
+    return spec.name, Clip if spec.type == "VIDEO" else _DRAWN[saves.kind]
 
 
 def saved(node_class: NodeClass, given: Mapping[str, Value], mark: bytes, place: Place) -> JsonObject | None:

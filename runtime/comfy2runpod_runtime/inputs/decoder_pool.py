@@ -23,9 +23,8 @@ from pathlib import Path
 
 from comfy2runpod_contract.wording import megabytes
 from comfy2runpod_runtime.inputs.decoder_process import FILE, LENGTH, OUT_OF_MEMORY, READY, REFUSED, DecodeRequest
+from comfy2runpod_runtime.inputs.file_input import DecodeLimits, FileInput, InputKind
 from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, MediaRefused
-from comfy2runpod_runtime.inputs.kinds import InputKind
-from comfy2runpod_runtime.inputs.limits import MediaLimits
 from comfy2runpod_runtime.inputs.oom_kills import oom_kill_count
 
 log = logging.getLogger(__name__)
@@ -41,21 +40,6 @@ _MAX_REASON_BYTES = 400
 _ENVIRONMENT = ("LD_LIBRARY_PATH",)
 # Signals that come from the kernel's out-of-memory killer or an operator, rather than from a codec that crashes.
 _EXTERNAL_SIGNALS = frozenset(-number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeLimits:
-    """The limits for decoding one file.
-
-    Attributes:
-        cpu_seconds: CPU time.
-        seconds: wall-clock time.
-        memory_bytes: address space.
-    """
-
-    cpu_seconds: float
-    seconds: float
-    memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +99,8 @@ class DecoderPool:
         if self._spare is None:
             self._spare = _Process(self.kind)
 
-    async def decode(self, data: bytes, limits: MediaLimits, cpu_seconds: float) -> DecodeResult:
-        """Decodes a file in a new process, and writes it anew, as `image_png` and `video_mp4` do.
+    async def decode(self, data: bytes, limits: FileInput, cpu_seconds: float) -> DecodeResult:
+        """Decodes a file in a new process, and writes it anew, as the decoder of its kind does.
 
         Args:
             data: the file.

@@ -2,10 +2,10 @@
 
     python -I -S -B decoder_process.py PARENT_PID KIND FOLDER…
 
-It imports only the standard library and the library of the KIND (`image`: Pillow; `video`: PyAV), from the FOLDERs. It
-writes READY, reads one request and one file from standard input, writes the result to standard output, and exits. A
-process decodes one file only, so a malicious file cannot affect another caller's. It is killed when the worker,
-PARENT_PID, ends. The kernel enforces the limits.
+It imports only the standard library and the library of the KIND, from the FOLDERs. It writes READY, reads one request
+and one file from standard input, writes the result to standard output, and exits. A process decodes one file only, so a
+malicious file cannot affect another caller's. It is killed when the worker, PARENT_PID, ends. The kernel enforces the
+limits.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from comfy2runpod_runtime.inputs.limits import MediaLimits
+    from comfy2runpod_runtime.inputs.file_input import FileInput
 
 READY = b"+"
 # The first byte of a result. FILE: its length and the file follow. REFUSED: the reason follows. OUT_OF_MEMORY: nothing.
@@ -53,18 +52,18 @@ class DecodeRequest:
     cpu_seconds: float
     seconds: float
     memory_bytes: int
-    limits: MediaLimits
+    limits: FileInput
 
     def to_line(self) -> bytes:
         """Serializes the request."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
-    def from_line(cls, line: bytes, limits: type[MediaLimits]) -> DecodeRequest:
-        """Parses a serialized request, whose limits are of the given type."""
+    def from_line(cls, line: bytes, kind: type[FileInput]) -> DecodeRequest:
+        """Parses a serialized request, whose limits are of the given kind."""
         read = json.loads(line)
         field = read["limits"]
-        return cls(**{**read, "limits": limits(**{**field, "formats": tuple(field["formats"])})})
+        return cls(**{**read, "limits": kind(**{**field, "formats": tuple(field["formats"])})})
 
 
 def main() -> NoReturn:
@@ -80,11 +79,13 @@ def main() -> NoReturn:
     output, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
-    limits, decode = _decoder(sys.argv[2])
     from comfy2runpod_runtime.inputs.input_errors import MediaRefused  # noqa: PLC0415 - as above
+    from comfy2runpod_runtime.inputs.kinds import KINDS  # noqa: PLC0415
 
+    (kind,) = (one for one in KINDS if one.kind.name == sys.argv[2])
+    decode = kind.decoder()
     _write(output, READY)
-    request = DecodeRequest.from_line(sys.stdin.buffer.readline(_MAX_REQUEST_BYTES), limits)
+    request = DecodeRequest.from_line(sys.stdin.buffer.readline(_MAX_REQUEST_BYTES), kind)
     _apply_limits(request)
     data = sys.stdin.buffer.read(request.size)
     try:
@@ -96,19 +97,6 @@ def main() -> NoReturn:
     else:
         _write(output, FILE, LENGTH.pack(len(written)), written)
     os._exit(0)
-
-
-def _decoder(kind: str) -> tuple[type[MediaLimits], Callable[[bytes, MediaLimits], bytes]]:
-    """Imports what decodes a kind of media, and nothing that decodes another."""
-    from comfy2runpod_runtime.inputs.limits import ImageLimits, VideoLimits  # noqa: PLC0415 - as in main()
-
-    if kind == ImageLimits.kind.name:
-        from comfy2runpod_runtime.inputs.images import image_png  # noqa: PLC0415
-
-        return ImageLimits, cast("Callable[[bytes, MediaLimits], bytes]", image_png)
-    from comfy2runpod_runtime.inputs.videos import video_mp4  # noqa: PLC0415
-
-    return VideoLimits, cast("Callable[[bytes, MediaLimits], bytes]", video_mp4)
 
 
 def _apply_limits(request: DecodeRequest) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import ClassVar
+from dataclasses import dataclass
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
-
-from comfy2runpod_runtime.inputs.kinds import InputKind
-from comfy2runpod_runtime.inputs.limits import ImageLimits, VideoLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +33,6 @@ class Stepped:
                 {"multiple_of": self.multiple_of, "offset": self.offset},
             )
         return value
-
-
-@dataclass(frozen=True, slots=True)
-class _FileInput:
-    """What the markers of all kinds of files share: they are checked when the job begins (`inputs.media_inputs`).
-
-    Only then, because a URL must be fetched for it.
-    """
-
-    kind: ClassVar[InputKind]
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """JSON Schema has no word for a text that may be base64 or a URL: each limit is a word of our own."""
-        limits = {one.name: getattr(self, one.name) for one in fields(self)}
-        words = {
-            f"x-{name.replace('_', '-')}": [*limit] if isinstance(limit, tuple) else limit
-            for name, limit in limits.items()
-        }
-        return {**handler(schema), "x-media": self.kind.name, **words}
-
-
-@dataclass(frozen=True, slots=True)
-class ImageInput(ImageLimits, _FileInput):
-    """Marks a text that is an image: base64, a data URL, or an https URL, within limits."""
-
-
-@dataclass(frozen=True, slots=True)
-class VideoInput(VideoLimits, _FileInput):
-    """Marks a text that is a video: base64, a data URL, or an https URL, within limits."""
 
 
 def nearest_steps(value: int, multiple_of: int, offset: int, low: int | None, high: int | None) -> tuple[int, ...]:

@@ -12,9 +12,8 @@ from comfy2runpod_contract.file_texts import FileTextError, base64_in, decode_ba
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
 from comfy2runpod_runtime.inputs.decoder_pool import DecoderPool
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy, fetch
+from comfy2runpod_runtime.inputs.file_input import FileInput, InputKind
 from comfy2runpod_runtime.inputs.input_errors import DecodeLimitExceeded, MediaRefused
-from comfy2runpod_runtime.inputs.kinds import InputKind
-from comfy2runpod_runtime.inputs.limits import ImageLimits, MediaLimits, VideoLimits
 
 # Files of one kind and one request that are decoded at the same time.
 _CONCURRENT_FILES = 2
@@ -46,20 +45,20 @@ class LoadedFile:
     ending: str
 
 
-def media_fields(model: type[BaseModel]) -> Mapping[str, MediaLimits]:
+def media_fields(model: type[BaseModel]) -> Mapping[str, FileInput]:
     """Returns the media fields of a request model, with their limits."""
     return {
         name: annotation
         for name, field in model.model_fields.items()
         for annotation in field.metadata
-        if isinstance(annotation, ImageLimits | VideoLimits)
+        if isinstance(annotation, FileInput)
     }
 
 
 async def load_media(
     request: BaseModel, limits: MediaInputLimits, decoders: Iterable[DecoderPool]
 ) -> dict[str, LoadedFile]:
-    """Loads every image and video of a request.
+    """Loads every file of a request.
 
     Args:
         request: the validated request.
@@ -119,7 +118,7 @@ class _DecodeBudget:
         self._slots = asyncio.Semaphore(_CONCURRENT_FILES)
         self._cpu_seconds_left = _CONCURRENT_FILES * decoders.limits.cpu_seconds
 
-    async def decode(self, data: bytes, field: MediaLimits) -> bytes | MediaRefused:
+    async def decode(self, data: bytes, field: FileInput) -> bytes | MediaRefused:
         async with self._slots:
             allowed = min(self._cpu_seconds_left, self._decoders.limits.cpu_seconds)
             if allowed < 1:
@@ -134,7 +133,7 @@ class _DecodeBudget:
 
 
 async def _load_file(
-    name: str, text: str, field: MediaLimits, limits: MediaInputLimits, budget: _DecodeBudget
+    name: str, text: str, field: FileInput, limits: MediaInputLimits, budget: _DecodeBudget
 ) -> bytes | MediaRefused:
     try:
         data = await _read_bytes(text, min(field.max_bytes, limits.max_bytes), field.kind, limits.fetch)

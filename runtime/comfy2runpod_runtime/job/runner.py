@@ -19,9 +19,9 @@ from comfy2runpod_runtime.comfyui.failures import disk_full
 from comfy2runpod_runtime.comfyui.supervisor import ComfyUISupervisor
 from comfy2runpod_runtime.delivery.job_delivery import DeliveryFactory, JobDelivery
 from comfy2runpod_runtime.errors import ComfyUIBusy, InternalError, InvalidInput, JobCancelled, JobFailed
-from comfy2runpod_runtime.inputs.decoder_pool import DecodeLimits, DecoderPool
+from comfy2runpod_runtime.inputs.decoder_pool import DecoderPool
 from comfy2runpod_runtime.inputs.fetch import FetchPolicy
-from comfy2runpod_runtime.inputs.kinds import IMAGE, VIDEO
+from comfy2runpod_runtime.inputs.kinds import KINDS
 from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_media
 from comfy2runpod_runtime.inputs.request_options import ImageOptions, RequestOptions, resolve_options
 from comfy2runpod_runtime.inputs.validate import validate_request
@@ -72,14 +72,8 @@ class JobRunner(Generic[Request]):
                 settings.fetch_timeout_seconds, settings.fetch_allow_http, settings.fetch_allow_private_addresses
             ),
         )
-        of_images = DecodeLimits(
-            settings.decode_cpu_seconds, settings.decode_timeout_seconds, settings.decode_memory_bytes
-        )
-        of_videos = DecodeLimits(
-            settings.decode_video_cpu_seconds, settings.decode_video_timeout_seconds, settings.decode_video_memory_bytes
-        )
-        # A pool starts no process before the first request with media of its kind.
-        self._decoders = (DecoderPool(IMAGE, of_images), DecoderPool(VIDEO, of_videos))
+        # A pool starts no process before the first request with a file of its kind.
+        self._decoders = tuple(DecoderPool(one.kind, settings.decode_limits(one.kind)) for one in KINDS)
         self._failure_reports = (
             None
             if settings.report_dir is None

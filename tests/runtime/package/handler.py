@@ -5,7 +5,8 @@ from pathlib import Path
 from patch import patch
 from schema import Input, Output
 
-from comfy2runpod_runtime import Endpoint, Video
+from comfy2runpod_runtime import Endpoint
+from comfy2runpod_runtime.outputs.video import Video
 
 endpoint = Endpoint(
     package=Path(__file__).parent,

@@ -33,10 +33,11 @@ from comfy2runpod.stages.emit.template_models import (
     file_facts,
     gives_files,
     gives_many_images,
-    imported,
+    handler_imports,
     is_flat,
     output_view,
     patch_imports,
+    schema_imports,
     seed_names,
     takes_choice,
     takes_image_options,
@@ -275,14 +276,9 @@ def _context(interface: Interface, variants: Sequence[Variant], workflow: str) -
         "variants": variant_blocks(variants),
         "prefixes": [output for output in interface.outputs if output.prefix_input is not None],
         "patch_imports": patch_imports(interface),
-        "handler_classes": imported({"Endpoint", *(output.handler_class for output in outputs)}),
+        "handler_imports": handler_imports(outputs),
         "has_literal": any("Literal[" in one for one in _schema_types(interface, models)) or takes_choice(interface),
-        "schema_imports": imported(
-            {marker.runtime_class for view in fields for marker in view.markers}
-            | ({"ImageOptions"} if takes_image_options(interface) else set())
-            | ({"OutputOptions"} if gives_files(interface) and not takes_image_options(interface) else set())
-            | ({"inline_or_url" if is_flat(interface) else "AnswerFile"} if gives_files(interface) else set())
-        ),
+        "schema_imports": schema_imports(interface),
         "file_fields": [field for field in interface.fields if field.is_file],
         "field_documents": _field_documents(interface),
         "client_classes": sorted(

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import itemgetter
 
 from comfy2runpod.expressions.expression import python_over, read_again, rounding_of
 from comfy2runpod.fields import Field, Target
 from comfy2runpod.fields.base import Marker
 from comfy2runpod.ir.interface import Interface, Removal, Rewrite, Variant
 from comfy2runpod.outputs import Output
-from comfy2runpod.quoting import Python, media_type, name, python_list, python_source, python_text
+from comfy2runpod.quoting import Python, Word, media_type, name, python_list, python_source, python_text
 from comfy2runpod_contract import messages
 from comfy2runpod_contract.media import media_facts
 
+_RUNTIME = Word("comfy2runpod_runtime")
 # What schema.py calls the type of a measure.
 _MEASURED = {"integer": "Int", "number": "Float", "string": "Str"}
 
@@ -52,7 +54,8 @@ class OutputView:
     name: str
     title: str
     description: str
-    handler_class: str
+    runtime_module: Word
+    runtime_class: Word
     arguments: Python
     media_type: str
     kind: str
@@ -131,7 +134,8 @@ def output_view(output: Output) -> OutputView:
         name=output.name,
         title=output.title,
         description=output.description,
-        handler_class=media_facts(output.kind).output_class,
+        runtime_module=output.runtime_module(),
+        runtime_class=Word(media_facts(output.kind).output_class),
         arguments=output.runtime_arguments(),
         # A text again: each template quotes it in its own language.
         media_type=str(media_type(output.media_type)),
@@ -189,8 +193,26 @@ def _rewriting(rewrite: Rewrite) -> Python:
     return python_source(form, rewrite.node_id, rewrite.input, *(() if rewrite.gone else (rewrite.value,)))
 
 
-def patch_imports(interface: Interface) -> Python:
-    """What patch code needs of the runtime."""
+def handler_imports(outputs: Iterable[OutputView]) -> tuple[Python, ...]:
+    """Lines that import what the handler needs of the runtime."""
+    return _import_lines(
+        {(_RUNTIME, Word("Endpoint")), *((output.runtime_module, output.runtime_class) for output in outputs)}
+    )
+
+
+def schema_imports(interface: Interface) -> tuple[Python, ...]:
+    """Lines that import what the models need of the runtime."""
+    imports = {
+        (marker.runtime_module, marker.runtime_class) for field in interface.fields for marker in field.markers()
+    }
+    if gives_files(interface):
+        imports.add((_RUNTIME, Word("ImageOptions" if takes_image_options(interface) else "OutputOptions")))
+        imports.add((_RUNTIME, Word("inline_or_url" if is_flat(interface) else "AnswerFile")))
+    return _import_lines(imports)
+
+
+def patch_imports(interface: Interface) -> tuple[Python, ...]:
+    """Lines that import what patch code needs of the runtime."""
     imports = {"Prompt", "Run"}
     for field in interface.fields:
         for target in field.targets:
@@ -198,9 +220,12 @@ def patch_imports(interface: Interface) -> Python:
                 imports.add("set_member")
             if target.expression is not None:
                 imports |= rounding_of(target.expression)
-    return imported(imports)
+    return _import_lines((_RUNTIME, Word(one)) for one in imports)
 
 
-def imported(names: Iterable[str]) -> Python:
-    """What is imported of a module, in order."""
-    return python_list(map(name, sorted(names)))
+def _import_lines(imports: Iterable[tuple[Word, Word]]) -> tuple[Python, ...]:
+    """A line for each module, with the names that are imported of it; both in order."""
+    return tuple(
+        python_source("from {} import {}", Python(module), python_list(name(one) for _, one in names))
+        for module, names in groupby(sorted(imports), key=itemgetter(0))
+    )

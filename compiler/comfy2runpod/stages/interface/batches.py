@@ -12,13 +12,13 @@ from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors.surprises import SeveralImages
 from comfy2runpod.expressions.expression import Expression, read_again
 from comfy2runpod.expressions.intervals import TooLarge
-from comfy2runpod.fields import Field, ImageField, Target, VideoField
+from comfy2runpod.fields import Field, Target
 from comfy2runpod.ir.bound import BoundGraph
 from comfy2runpod.ir.prompt import Prompt, as_link
 from comfy2runpod.outputs import Output
 from comfy2runpod.shapes.evaluate import EvaluatedValue
-from comfy2runpod.shapes.trace import in_order, trace
-from comfy2runpod.shapes.values import Clip, Images, InputImage, Latent, NodeError, Sound, Value
+from comfy2runpod.shapes.trace import in_order, stands_for_file, trace
+from comfy2runpod.shapes.values import Images, Latent, NodeError, Value
 
 # A graph is gone through once, and some times more for the fields; of larger ones nothing is said.
 _MOST_STEPS = 200_000
@@ -47,7 +47,7 @@ def check_batches(
     brought = {
         (target.node_id, target.input): stands
         for field in fields
-        if (stands := _stands_for(field)) is not None
+        if (frames := field.most_frames()) is not None and (stands := stands_for_file(field.kind, frames)) is not None
         for target in field.targets
     }
     reported: set[str] = set()
@@ -61,17 +61,6 @@ def check_batches(
             if output.name not in reported and (count is None or count > 1):
                 reported.add(output.name)
                 _report(graph, output, count, values, found)
-
-
-def _stands_for(field: Field) -> Value | None:
-    """What a caller's file is at most, for a field that takes one; no node makes more images of one that is larger."""
-    match field:
-        case ImageField():
-            return InputImage(1024, 1024, 1, has_alpha=False)
-        case VideoField():
-            return Clip(Images(1024, 1024, field.max_frames), 24, Sound(1, 44100))
-        case _:
-            return None
 
 
 @dataclass(frozen=True, slots=True)

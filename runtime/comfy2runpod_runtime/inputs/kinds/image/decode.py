@@ -21,7 +21,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from comfy2runpod_contract.limits import LONGEST_IMAGE_SIDE
 from comfy2runpod_contract.wording import image_size_problem, megabytes
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
-from comfy2runpod_runtime.inputs.limits import ImageLimits
+from comfy2runpod_runtime.inputs.kinds.image import ImageInput
 from comfy2runpod_runtime.inputs.signatures import file_description
 
 _ORIENTATION = 0x0112
@@ -65,7 +65,7 @@ _DECODE_ERRORS = (
 )
 
 
-def image_png(data: bytes, limits: ImageLimits) -> bytes:
+def image_png(data: bytes, limits: ImageInput) -> bytes:
     """Checks an image and re-encodes it as a PNG.
 
     Args:
@@ -165,7 +165,7 @@ def _segment_length(data: bytes, at: int) -> int | None:
     return int.from_bytes(data[at + 2 : at + 4], "big")
 
 
-def _check_size(width: int, height: int, limits: ImageLimits) -> None:
+def _check_size(width: int, height: int, limits: ImageInput) -> None:
     """Checks the size before decoding, against decompression bombs."""
     problem = image_size_problem(width, height, limits.max_pixels, limits.max_aspect, LONGEST_IMAGE_SIDE)
     if problem is not None:

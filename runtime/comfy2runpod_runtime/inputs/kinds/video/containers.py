@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from comfy2runpod_contract.media import VIDEO_FORMATS
 from comfy2runpod_contract.video_files import video_format, video_format_problem, with_article
+from comfy2runpod_contract.video_inputs import VIDEO_FORMATS
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.signatures import file_description
 

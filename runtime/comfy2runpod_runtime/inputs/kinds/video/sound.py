@@ -11,7 +11,7 @@ import av
 from av.audio.stream import AudioStream
 
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
-from comfy2runpod_runtime.inputs.video_timing import fraction
+from comfy2runpod_runtime.inputs.kinds.video.timing import fraction
 
 # FFmpeg's decoders of the audio codecs in these containers; `mp3` and `mp3float` are the same codec.
 SOUND_DECODERS = frozenset(

@@ -24,11 +24,11 @@ from comfy2runpod_contract.limits import LONGEST_IMAGE_SIDE
 from comfy2runpod_contract.video_files import video_length_problem
 from comfy2runpod_contract.wording import image_size_problem, megabytes
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
-from comfy2runpod_runtime.inputs.limits import VideoLimits
-from comfy2runpod_runtime.inputs.video_containers import Container, incomplete, video_container
-from comfy2runpod_runtime.inputs.video_sound import SOUND_DECODERS, SoundEncoder, sound_form
-from comfy2runpod_runtime.inputs.video_timing import PacketTimes, fraction, timing
-from comfy2runpod_runtime.inputs.video_writer import VideoWriter
+from comfy2runpod_runtime.inputs.kinds.video import VideoInput
+from comfy2runpod_runtime.inputs.kinds.video.containers import Container, incomplete, video_container
+from comfy2runpod_runtime.inputs.kinds.video.sound import SOUND_DECODERS, SoundEncoder, sound_form
+from comfy2runpod_runtime.inputs.kinds.video.timing import PacketTimes, fraction, timing
+from comfy2runpod_runtime.inputs.kinds.video.writer import VideoWriter
 
 # FFmpeg's decoders of what cameras, telephones, browsers, editors and models write. Each is well tried against hostile
 # files; of its some hundred others none is ever opened. `libdav1d` and `av1` are the same codec.
@@ -65,7 +65,7 @@ _DECODE_ERRORS = (
 )
 
 
-def video_mp4(data: bytes, limits: VideoLimits) -> bytes:
+def video_mp4(data: bytes, limits: VideoInput) -> bytes:
     """Checks a video and re-encodes it as an MP4.
 
     Args:
@@ -96,7 +96,7 @@ class _Source:
 
     data: bytes
     container: Container
-    limits: VideoLimits
+    limits: VideoInput
 
     def open(self) -> InputContainer:
         """Opens the file with one demuxer and the listed decoders, without access to other files."""
@@ -222,7 +222,7 @@ def _unit(video: VideoStream) -> Fraction:
     return unit
 
 
-def _check_size(width: int, height: int, limits: VideoLimits) -> None:
+def _check_size(width: int, height: int, limits: VideoInput) -> None:
     problem = image_size_problem(width, height, limits.max_pixels, _MAX_ASPECT, LONGEST_IMAGE_SIDE)
     if problem is None and min(width, height) < _LEAST_SIDE:
         problem = f"{width}x{height} is too small; a side must have at least {_LEAST_SIDE} pixels"
@@ -252,7 +252,7 @@ def _packets(container: InputContainer, source: _Source, video: VideoStream, sou
     return found[video.index]
 
 
-def _too_many_frames(limits: VideoLimits) -> MediaRefused:
+def _too_many_frames(limits: VideoInput) -> MediaRefused:
     return MediaRefused(f"has more than {limits.max_frames:,} frames, the most that are allowed")
 
 
@@ -262,7 +262,7 @@ def _convert(
     packets: _Packets,
     writer: VideoWriter,
     sound: SoundEncoder | None,
-    limits: VideoLimits,
+    limits: VideoInput,
 ) -> None:
     """Checks and writes every frame and sample."""
     count, first, fields = 0, None, 1

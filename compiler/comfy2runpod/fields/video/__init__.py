@@ -9,22 +9,23 @@ from typing import ClassVar, Self
 from comfy2runpod import note_forms
 from comfy2runpod.fields.base import ClientClass
 from comfy2runpod.fields.draft import Draft
-from comfy2runpod.fields.example_video import example_video
 from comfy2runpod.fields.file_input import FILE_KEYS, MAX_PIXELS, FileField
 from comfy2runpod.fields.note import NoteKey
+from comfy2runpod.fields.video.example import example_video
 from comfy2runpod.quoting import Word
 from comfy2runpod_contract.json_types import Json
-from comfy2runpod_contract.limits import (
+from comfy2runpod_contract.limits import LEAST_INPUT_PIXELS
+from comfy2runpod_contract.media import FileFormat
+from comfy2runpod_contract.video_inputs import (
     DEFAULT_VIDEO_BYTES,
     DEFAULT_VIDEO_FRAMES,
     DEFAULT_VIDEO_PIXELS,
     DEFAULT_VIDEO_SECONDS,
-    LEAST_INPUT_PIXELS,
     MOST_VIDEO_FRAMES,
     MOST_VIDEO_PIXELS,
     MOST_VIDEO_SECONDS,
+    VIDEO_FORMATS,
 )
-from comfy2runpod_contract.media import VIDEO_FORMATS, FileFormat
 
 _MAX_FRAMES = NoteKey("max_frames", note_forms.count)
 _MAX_SECONDS = NoteKey("max_seconds", note_forms.duration)
@@ -60,6 +61,10 @@ class VideoField(FileField):
     def limits(self) -> Mapping[str, float]:
         """Of its size and length."""
         return {"max_pixels": self.max_pixels, "max_frames": self.max_frames, "max_seconds": self.max_seconds}
+
+    def most_frames(self) -> int:
+        """Its limit."""
+        return self.max_frames
 
     def allowed(self) -> str:
         """`MP4, QuickTime, WebM or Matroska, at most 20 MB, 2.08896 megapixels a frame, 500 frames and 30 seconds`."""

@@ -15,9 +15,9 @@ from av.video.stream import VideoStream
 
 from comfy2runpod_contract.wording import megabytes
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
-from comfy2runpod_runtime.inputs.video_frames import FrameForm, frame_form
-from comfy2runpod_runtime.inputs.video_sound import SoundForm
-from comfy2runpod_runtime.inputs.video_timing import Timing
+from comfy2runpod_runtime.inputs.kinds.video.frames import FrameForm, frame_form
+from comfy2runpod_runtime.inputs.kinds.video.sound import SoundForm
+from comfy2runpod_runtime.inputs.kinds.video.timing import Timing
 
 # Some 45 dB, colour included, which is visually lossless, at two to four times the size of the caller's file.
 _QUALITY = {"preset": "veryfast", "crf": "8", "tune": "psnr", "x264-params": "chroma-qp-offset=-6"}

@@ -10,17 +10,13 @@ from comfy2runpod import note_forms
 from comfy2runpod.errors import interface as errors
 from comfy2runpod.fields.base import ClientClass
 from comfy2runpod.fields.draft import AspectLimit, Draft
-from comfy2runpod.fields.example_image import example_image
 from comfy2runpod.fields.file_input import FILE_KEYS, MAX_PIXELS, FileField
+from comfy2runpod.fields.image.example import example_image
 from comfy2runpod.fields.note import NoteKey
 from comfy2runpod.quoting import Word
+from comfy2runpod_contract.image_inputs import DEFAULT_IMAGE_BYTES, DEFAULT_IMAGE_PIXELS, MOST_IMAGE_PIXELS
 from comfy2runpod_contract.json_types import Json
-from comfy2runpod_contract.limits import (
-    DEFAULT_IMAGE_BYTES,
-    DEFAULT_IMAGE_PIXELS,
-    LEAST_INPUT_PIXELS,
-    MOST_IMAGE_PIXELS,
-)
+from comfy2runpod_contract.limits import LEAST_INPUT_PIXELS
 from comfy2runpod_contract.media import IMAGE_FORMATS, FileFormat
 
 _MAX_ASPECT = NoteKey("max_aspect", note_forms.aspect)
@@ -59,6 +55,10 @@ class ImageField(FileField):
     def limits(self) -> Mapping[str, float]:
         """Of its size."""
         return {"max_pixels": self.max_pixels, "max_aspect": self.max_aspect}
+
+    def most_frames(self) -> int:
+        """One: an animated one is refused."""
+        return 1
 
     def allowed(self) -> str:
         """`PNG, JPEG or WebP, at most 20 MB, 32 megapixels and sides of 50:1`."""
