@@ -50,7 +50,16 @@ def _complete(*kinds: type[FieldBase]) -> tuple[type[FieldBase], ...]:
 
 
 # Where two can feed an input, the narrower stands later: a seed is a whole number too.
-KINDS = _complete(IntegerField, NumberField, TextField, ChoiceField, BooleanField, SeedField, ImageField, VideoField)
+KINDS = _complete(
+    IntegerField,
+    NumberField,
+    TextField,
+    ChoiceField,
+    BooleanField,
+    SeedField,
+    ImageField,
+    VideoField,
+)
 
 
 def kind_of(*specs: InputSpec) -> type[Field] | None:
