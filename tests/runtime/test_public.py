@@ -12,7 +12,9 @@ import pytest
 
 import comfy2runpod_runtime
 from comfy2runpod_runtime import JobFailed, errors, round_down, round_up, set_member
-from comfy2runpod_runtime.errors import caller_safe
+from comfy2runpod_runtime.errors import SettingsError, caller_safe
+from comfy2runpod_runtime.inputs.file_input import DecodeLimits, InputKind
+from comfy2runpod_runtime.inputs.kinds import KINDS
 from comfy2runpod_runtime.settings import Settings, with_kinds
 
 
@@ -43,6 +45,20 @@ def test_a_setting_that_is_empty_counts_as_unset(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("COMFYUI_URL", "")
     monkeypatch.setenv("COMFYUI_PORT", "")
     assert (Settings.read().comfyui_url, Settings.read().comfyui_port) == (None, 8188)
+
+
+@pytest.mark.parametrize("kind", [one.kind for one in KINDS], ids=lambda kind: kind.name)
+def test_each_kind_of_file_has_its_own_limits_of_decoding(kind: InputKind, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [one.kind for one in KINDS if one.kind is not kind]
+    assert Settings.read().decode_limits(kind) == kind.decode_limits
+    for name, value in {"CPU_SECONDS": 7, "TIMEOUT_SECONDS": 8.5, "MEMORY_BYTES": 300_000_000}.items():
+        monkeypatch.setenv(f"DECODE_{kind.name.upper()}_{name}", str(value))
+    settings = Settings.read()
+    assert settings.decode_limits(kind) == DecodeLimits(cpu_seconds=7, seconds=8.5, memory_bytes=300_000_000)
+    assert [settings.decode_limits(one) for one in others] == [one.decode_limits for one in others]
+    monkeypatch.setenv(f"DECODE_{kind.name.upper()}_MEMORY_BYTES", "1000")
+    with pytest.raises(SettingsError, match=rf": DECODE_{kind.name.upper()}_MEMORY_BYTES: .* 200000000\.$"):
+        Settings.read()
 
 
 def test_the_page_of_the_settings_is_what_they_are() -> None:
