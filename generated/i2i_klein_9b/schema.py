@@ -10,7 +10,8 @@ from builtins import int as Int
 from builtins import str as Str
 from typing import Annotated, Literal, Self
 
-from comfy2runpod_runtime import ImageInput, ImageOptions, inline_or_url
+from comfy2runpod_runtime import ImageOptions, inline_or_url
+from comfy2runpod_runtime.inputs.kinds.image import ImageInput
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic import model_validator as ModelValidator
 

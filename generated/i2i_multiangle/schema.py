@@ -11,7 +11,8 @@ from builtins import list as List
 from builtins import str as Str
 from typing import Annotated, Literal
 
-from comfy2runpod_runtime import AnswerFile, ImageInput, ImageOptions
+from comfy2runpod_runtime import AnswerFile, ImageOptions
+from comfy2runpod_runtime.inputs.kinds.image import ImageInput
 from pydantic import BaseModel, ConfigDict, Field
 
 
