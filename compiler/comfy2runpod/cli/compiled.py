@@ -56,9 +56,9 @@ def next_steps(compiled: Sequence[tuple[Path, CompileResult]], output: Path) -> 
     run = ["run", str(first), "--input", f"@{first / 'test_input.json'}", "-o", str(Path("output") / first.name)]
     steps.append(("try it here", run))
     steps.append(("as an endpoint", ["serve", str(first if len(compiled) == 1 else output)]))
+    steps.append(("its image", ["build", str(first)]))
     called = how_called()
     lines = [f"  {what:16}{called} {' '.join(map(_quoted, words))}" for what, words in steps]
-    lines.append(f"  {'its image':16}docker build -t {_quoted(first.name)} {_quoted(str(first))}")
     return "\n".join(["Next:", *lines])
 
 

@@ -49,6 +49,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     "Make": (
         Entry("compile", "compile", "Compile graphs into RunPod endpoint packages."),
         Entry("lock", "compile", "Pin every model file: commit, size and sha256."),
+        Entry("build", "build", "Build a package's image by docker, podman or buildah."),
         Entry("docs", "docs", "Make one static site of packages' API documents."),
         Entry("catalog", "catalog", "Look up node classes, or learn those of a ComfyUI."),
     ),

@@ -1,0 +1,135 @@
+"""What can be wrong with the build of an image."""
+
+from __future__ import annotations
+
+from comfy2runpod.diagnostics import Diagnostic, Severity, Text, shorten
+
+_MOST_NAMED = 5
+# What engines print, and what to do then; the first that is found counts.
+_REMEDIES = (
+    ("no space left on device", "Free space where the engine keeps images, such as by `docker system prune`."),
+    ("permission denied", "Let your user use the engine, or run it with another one (--engine)."),
+    ("toomanyrequests", "Log in to the registry, or wait: it has answered too many requests."),
+    ("unauthorized", "Log in to the registry first, such as by `docker login`."),
+    (
+        "denied: ",
+        "Log in to the registry first, such as by `docker login`; check that the tag (--tag) is yours to push.",
+    ),
+    ("no such host", "Check the network: a host's name is not known."),
+    ("certificate", "Have the build trust your network's certificates, such as by --engine-arg=--volume=…."),
+    (
+        "do not match the hashes",
+        "Something on the way gave another file than the lock names: check your package index.",
+    ),
+    ("failed to solve", "Read what the engine says above; -v prints all of it."),
+)
+
+
+class NoEngine(Diagnostic):
+    """No container engine that can build."""
+
+    code = "no-container-engine"
+    wanted: tuple[str, ...]
+    # Those that are installed, and whose daemon does not answer.
+    silent: tuple[str, ...] = ()
+
+    @Text
+    def reason(self) -> str:
+        names = " or ".join(self.wanted)
+        if self.silent:
+            return f"No image can be built: {' and '.join(self.silent)} is installed, but does not answer."
+        return f"No image can be built: {names} is not installed here."
+
+    @Text
+    def remedy(self) -> str:
+        if "docker" in self.silent:
+            return "Start Docker, or install podman or buildah, which need no daemon."
+        return "Install docker, podman or buildah; or push the package to GitHub, whose workflow builds it."
+
+
+class EngineFailed(Diagnostic):
+    """A build or a push that the engine ended with an error."""
+
+    code = "build-failed"
+    engine: str
+    status: int
+    doing: str = "build"
+    last: tuple[str, ...] = ()
+
+    @Text
+    def reason(self) -> str:
+        said = "".join(f"\n{shorten(line, 200)}" for line in self.last)
+        return f"{self.engine} {self.doing} failed with exit code {self.status}. It last said:{said or ' nothing'}"
+
+    @Text
+    def remedy(self) -> str:
+        text = "\n".join(self.last).casefold()
+        return next((remedy for words, remedy in _REMEDIES if words in text), "Run it again with -v: it prints all.")
+
+
+class NoPackageToBuild(Diagnostic):
+    """A folder that is no package of ours."""
+
+    code = "no-package-to-build"
+    problem: str
+
+    reason = Text("There is no package to build: {problem}.")
+    remedy = Text("Name the folder of one package, as `comfy2runpod compile` wrote it.")
+
+
+class PackageIncomplete(Diagnostic):
+    """A package that lacks files that were written into it, such as the wheel that git ignored."""
+
+    code = "package-incomplete"
+    missing: tuple[str, ...]
+
+    @Text
+    def reason(self) -> str:
+        return f"The package lacks files that it was written with: {_named(self.missing)}. Nothing was built."
+
+    remedy = Text("Compile its graph again; if the package came by git, commit these files too (`git add -f`).")
+
+
+class PackageIsOlder(Diagnostic):
+    """A package that its graph would not be compiled to any more."""
+
+    code = "package-is-older"
+    graph: str
+    files: tuple[str, ...]
+
+    @Text
+    def reason(self) -> str:
+        return f"The package is not what {self.graph} compiles to now: {_named(self.files)}. Nothing was built."
+
+    remedy = Text("Compile the graph again; or build the package as it is with --force.")
+
+
+class BuiltAsChanged(Diagnostic):
+    """Files of a package that were changed by hand, and are built as they are."""
+
+    severity = Severity.WARNING
+    code = "built-as-changed"
+    files: tuple[str, ...]
+
+    @Text
+    def reason(self) -> str:
+        return f"Files were changed since the package was written, and are built as they are: {_named(self.files)}."
+
+    remedy = Text("Compile the graph again with --force to have what it says.")
+
+
+class BaseByTag(Diagnostic):
+    """A base that is named by its tag, because its digest is not known."""
+
+    severity = Severity.WARNING
+    code = "base-by-tag"
+    base: str
+    problem: str
+
+    reason = Text("The base {base} is taken by its tag, which may mean another image tomorrow: {problem}.")
+    remedy = Text("Nothing has to be done; with a registry in reach, `build` names the base by its digest.")
+
+
+def _named(files: tuple[str, ...]) -> str:
+    more = len(files) - _MOST_NAMED
+    return ", ".join(files[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,58 @@
+"""What of a package is not as its graph would be compiled now, and what of it is not as it was written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from comfy2runpod.diagnostics import CompileError, Locus
+from comfy2runpod.errors.build import NoPackageToBuild
+from comfy2runpod.read_files import read_file, shown
+from comfy2runpod.write import MANIFEST
+from comfy2runpod.write.manifest import Manifest, read_manifest, sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A package's files: their digests as they were written, those that are missing, and those changed since."""
+
+    written: Manifest
+    missing: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def look(folder: Path) -> Looked:
+    """A package's folder, beside what was written into it.
+
+    Raises:
+        CompileError: it is no package that `compile` wrote.
+        UnreachableError: a file in it cannot be read.
+    """
+    place = folder / MANIFEST
+    if not os.path.lexists(place):
+        raise CompileError([NoPackageToBuild(at=Locus(shown(folder)), problem=f"it has no {MANIFEST}")])
+    try:
+        manifest = read_manifest(read_file(place))
+    except ValueError as error:
+        raise CompileError([NoPackageToBuild(at=Locus(shown(place)), problem=str(error))]) from None
+    missing = tuple(name for name in sorted(manifest.files) if not (folder / name).is_file())
+    changed = tuple(
+        name
+        for name, digest in sorted(manifest.files.items())
+        if name not in missing and sha256(read_file(folder / name)) != digest
+    )
+    return Looked(manifest, missing, changed)
+
+
+def drifted(written: Manifest, compiled: Iterable[tuple[str, bytes]]) -> tuple[str, ...]:
+    """The files that compiling the graph now would make otherwise."""
+    now = {name: sha256(data) for name, data in compiled if name != MANIFEST}
+    return tuple(sorted(name for name in {*now, *written.files} if now.get(name) != written.files.get(name)))
+
+
+def graph_of(folder: Path, named: str, exists: Callable[[Path], bool] = Path.is_file) -> Path | None:
+    """Where a package's graph lies: beside the package, or in `graphs/` of its repository; None where it does not."""
+    around = (folder, *list(folder.resolve().parents)[:3])
+    return next((place for one in around for place in (one / named, one / "graphs" / named) if exists(place)), None)
