@@ -16,7 +16,7 @@ LONG := --timeout 7200 -o faulthandler_timeout=7500
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc page test check fast mutants lint types imports unit install-test dist drift generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real hostile-media images soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc page test check fast mutants lint types imports unit install-test dist drift generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real start-test hostile-media images soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -149,6 +149,9 @@ faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui also i
 
 faults-real: setup ## The same on a real ComfyUI: COMFYUI_DIR and COMFYUI_PYTHON (COMFYUI_ARGS=--cpu), or COMFYUI_URL.
 	$(BIN)/python -m tests.faults.real $(if $(REPORT),--report $(REPORT))
+
+start-test: setup ## Start workers in Linux namespaces, with every signal, disk and broken ComfyUI; half an hour.
+	START_CASES=all $(BIN)/pytest -q -n 2 $(LONG) tests/start
 
 hostile-media: setup ## Send hostile media, and break decoders, between good jobs in the real worker loop (SEED=, KIND=video).
 	$(BIN)/python -m tests.faults.hostile --seed $(SEED) --kind $(or $(KIND),image)

@@ -30,7 +30,7 @@ _SET_CHILD_SUBREAPER = 36
 _LOOK_SECONDS = 1.0
 _KILL_SECONDS = 0.02
 _NOT_STARTED = 127
-_HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # To the tether: end everything now.
 END_ALL = signal.SIGQUIT
 
@@ -54,12 +54,8 @@ def end_with(parent: int) -> None:
 def main() -> NoReturn:
     """The program."""
     parent, command = int(sys.argv[1]), sys.argv[2:]
-    # A byte a signal, so that waiting for one and for time is one wait.
-    signals, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else _pipe()
-    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-    for number in (*_HANDED_ON, END_ALL, signal.SIGCHLD):
-        signal.signal(number, lambda *_: None)
-    _prctl(_SET_CHILD_SUBREAPER, 1)
+    signals, told = hear_signals()
+    adopt_orphans()
     # When a thread of the parent's ends, as all do with it: only a reason to look who the parent is.
     _prctl(_SET_PDEATHSIG, signal.SIGCHLD)
     if os.getppid() != parent:
@@ -67,26 +63,49 @@ def main() -> NoReturn:
     ours = os.getpid()
     child = os.fork()
     if child == 0:
-        _become(command, ours)
+        become(command, ours)
     _let_go(signals, told)
     status = _watched(child, parent, signals)
     if status is None or sys.platform != "linux":
         # Its group first, which is all that can be found where orphans are not ours.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child, signal.SIGKILL)
-    _kill_all()
+    kill_descendants()
     _end_as(status)
 
 
-def _become(command: list[str], tether: int) -> NoReturn:
-    """The child: the command, with signals as a program expects to find them."""
+def hear_signals() -> tuple[int, int]:
+    """Has each signal that a tether heeds written to a pipe as a byte: waiting for one and for time is one wait.
+
+    Returns:
+        The descriptor to read from, and the other end, which is to stay open.
+    """
+    signals, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else _pipe()
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    for number in (*HANDED_ON, END_ALL, signal.SIGCHLD):
+        signal.signal(number, lambda *_: None)
+    return signals, told
+
+
+def adopt_orphans() -> None:
+    """Makes each descendant that loses its parent a child of this process. Only Linux can."""
+    _prctl(_SET_CHILD_SUBREAPER, 1)
+
+
+def become(command: Sequence[str], parent: int) -> NoReturn:
+    """The child after a fork: the command, in a session of its own, with signals as a program expects to find them.
+
+    Args:
+        command: the program and its arguments.
+        parent: the process that forked; the child is killed when that ends.
+    """
     signal.set_wakeup_fd(-1)
-    for number in (*_HANDED_ON, END_ALL, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
+    for number in (*HANDED_ON, END_ALL, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     try:
         os.setsid()
-        end_with(tether)
-        os.execvp(command[0], command)  # noqa: S606 - our own command
+        end_with(parent)
+        os.execvp(command[0], [*command])  # noqa: S606 - our own command
     except OSError as error:
         os.write(2, f"{command[0]} cannot be started: {error.strerror}\n".encode(errors="replace"))
     os._exit(_NOT_STARTED)
@@ -95,7 +114,7 @@ def _become(command: list[str], tether: int) -> NoReturn:
 def _watched(child: int, parent: int, signals: int) -> int | None:
     """The status with which the child ended; None if it has to end now."""
     while True:
-        for pid, status in _reaped():
+        for pid, status in reaped():
             if pid == child:
                 return status
         if os.getppid() != parent:
@@ -105,18 +124,18 @@ def _watched(child: int, parent: int, signals: int) -> int | None:
             for number in os.read(signals, 1024):
                 if number == END_ALL:
                     return None
-                if number in _HANDED_ON:
+                if number in HANDED_ON:
                     # It is not reaped yet, so its number is its own.
                     os.kill(child, number)
 
 
-def _kill_all() -> None:
+def kill_descendants() -> None:
     """Kills until no descendant is left: a process that loses its parent becomes our child."""
     while True:
         for pid in _children():
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        for _ in _reaped():
+        for _ in reaped():
             pass
         try:
             os.waitpid(-1, os.WNOHANG)
@@ -125,7 +144,8 @@ def _kill_all() -> None:
         time.sleep(_KILL_SECONDS)
 
 
-def _reaped() -> Iterator[tuple[int, int]]:
+def reaped() -> Iterator[tuple[int, int]]:
+    """The children that have ended, with the status of each."""
     with suppress(ChildProcessError):
         while True:
             pid, status = os.waitpid(-1, os.WNOHANG)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
 
@@ -13,19 +16,37 @@ from pydantic import BaseModel
 
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.version import CONTRACT
+from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
 from comfy2runpod_runtime.comfyui.supervisor import ComfyUISupervisor
-from comfy2runpod_runtime.errors import PackageError
+from comfy2runpod_runtime.errors import ComfyUINotStarted, ComfyUIUnavailable, ModelUnavailable, PackageError
+from comfy2runpod_runtime.exit_codes import ExitCode
 from comfy2runpod_runtime.job.redelivery import RawJob, RedeliveryCache
 from comfy2runpod_runtime.job.runner import JobRunner
 from comfy2runpod_runtime.operations.child_processes import kill_forks_with_parent
 from comfy2runpod_runtime.operations.logs import configure_logging
-from comfy2runpod_runtime.operations.shutdown_log import ShutdownLogger
+from comfy2runpod_runtime.operations.sdk_loop import SdkLoop
+from comfy2runpod_runtime.operations.worker_status import WorkerState, WorkerStatus
 from comfy2runpod_runtime.outputs.base import Output
 from comfy2runpod_runtime.package import Package, Patch, Request
 from comfy2runpod_runtime.prompt import PromptTemplate
 from comfy2runpod_runtime.settings import Settings
 
 log = logging.getLogger("comfy2runpod")
+
+
+@dataclass(frozen=True, slots=True)
+class Startup:
+    """What was begun before the package was imported.
+
+    Attributes:
+        comfyui: the worker's own ComfyUI, which may still be starting; None with COMFYUI_URL.
+        wait: waits until the worker may take jobs; raises ModelUnavailable or ComfyUIUnavailable if it never can.
+        status: tells process 1 what the worker does.
+    """
+
+    comfyui: ComfyUIProcess | None
+    wait: Callable[[], None]
+    status: WorkerStatus
 
 
 class Endpoint(Generic[Request]):
@@ -67,7 +88,9 @@ class Endpoint(Generic[Request]):
         self._comfyui = ComfyUISupervisor(self._settings, patient=_under_runpod_queue())
         self._runner = JobRunner(self._package, self._settings, self._comfyui)
         self._redelivery = RedeliveryCache()
-        self._shutdown_logger = ShutdownLogger(self.active_jobs)
+        self._startup: Startup | None = None
+        self._status = WorkerStatus()
+        self._sdk_loop = SdkLoop(self.active_jobs, lambda: self._status.change(WorkerState.IDLE))
 
     async def handle(self, job: RawJob) -> JsonObject:
         """Runs one job. It is idempotent under RunPod's queue: a job that is delivered twice runs once.
@@ -83,7 +106,7 @@ class Endpoint(Generic[Request]):
         """
         if not _under_runpod_queue():
             return await self._runner.run(job)
-        self._shutdown_logger.install()
+        self._status.change(WorkerState.BUSY)
         try:
             answer = await self._redelivery.run_once(job, self._runner.run)
         finally:
@@ -100,6 +123,7 @@ class Endpoint(Generic[Request]):
         No job is lost: the SDK takes none while one is running.
         """
         log.error("this worker can run no further job and shuts down: %s", reason)
+        self._status.failed(ExitCode.COMFYUI_LOST)
         os.kill(os.getpid(), signal.SIGTERM)
 
     def active_jobs(self) -> list[JsonObject]:
@@ -110,9 +134,18 @@ class Endpoint(Generic[Request]):
         """Sets a callback for `{"state": …}` at each state that a job reaches, and for each progress update."""
         self._runner.on_progress = callback
 
-    def serve(self) -> None:
-        """Starts the RunPod SDK, which decides by its command line arguments how to run the handler."""
+    def serve(self, startup: Startup | None = None) -> None:
+        """Starts the RunPod SDK, which decides by its command line arguments how to run the handler.
+
+        Args:
+            startup: what `comfy2runpod-runtime start` has begun; None if the package's handler.py was run by itself.
+
+        Raises:
+            ModelUnavailable, ComfyUIUnavailable: without RunPod's queue, what was begun has failed. Under the queue,
+                RunPod is told so, and the SDK ends the process.
+        """
         self.configure_logging()
+        self._take_over(startup)
         import runpod  # noqa: PLC0415 - a heavy import, and only a worker needs it
         from runpod.serverless.modules.rp_logger import RunPodLogger  # noqa: PLC0415
 
@@ -122,9 +155,36 @@ class Endpoint(Generic[Request]):
         kill_forks_with_parent()
         runpod.serverless.register_fitness_check(self.check_fitness)
         try:
-            runpod.serverless.start({"handler": self.handle, "return_aggregate_stream": False})
+            if startup is not None and not _under_runpod_queue():
+                startup.wait()
+            runpod.serverless.start(
+                {
+                    "handler": self.handle,
+                    "return_aggregate_stream": False,
+                    "concurrency_modifier": self._sdk_loop.before_poll,
+                }
+            )
+        except asyncio.CancelledError:
+            if not self._sdk_loop.cut_off:
+                raise
         finally:
             self.close()
+
+    def _take_over(self, startup: Startup | None) -> None:
+        """Has ComfyUI start before the SDK is imported, which takes seconds."""
+        if startup is not None:
+            self._startup, self._status = startup, startup.status
+            if startup.comfyui is not None:
+                self._comfyui.take_over(startup.comfyui)
+        if self._comfyui.process is not None:
+            self._comfyui.process.on_give_up = self._give_up
+            # Who waits for it reports it.
+            with suppress(ComfyUINotStarted):
+                self._comfyui.process.start()
+
+    def _give_up(self, reason: str) -> None:
+        self._comfyui.fatal_error = reason
+        self._shut_down(reason)
 
     def configure_logging(self, *, brief: bool = False) -> None:
         """Sends the process's log to standard error, in the format of LOG_FORMAT.
@@ -135,13 +195,20 @@ class Endpoint(Generic[Request]):
         configure_logging(self._settings.log_format, brief=brief)
 
     async def check_fitness(self) -> None:
-        """Checks that ComfyUI answers, and runs the warm-up job, before the worker takes its first job.
+        """Checks that the models are there and ComfyUI answers, and runs the warm-up job, before the first job.
 
         Raises:
-            ComfyUIUnavailable: ComfyUI does not answer; the SDK then ends the worker.
+            ModelUnavailable: not all model files are there; the SDK then tells RunPod, and ends the worker.
+            ComfyUIUnavailable: ComfyUI does not answer; the same.
         """
-        await self._comfyui.connect()
-        await self._comfyui.wait_until_ready(self._settings.comfyui_start_timeout_seconds)
+        try:
+            if self._startup is not None:
+                await asyncio.to_thread(self._startup.wait)
+            await self._comfyui.connect()
+            await self._comfyui.wait_until_ready(self._settings.comfyui_start_timeout_seconds)
+        except (ModelUnavailable, ComfyUIUnavailable) as error:
+            self._status.failed(error.exit_code)
+            raise
         if self._settings.warmup != "off":
             await self._warm_up()
 

@@ -9,7 +9,9 @@
     ├── ComfyUIUnavailable   ComfyUI cannot be reached, or does not start
     │   ├── ComfyUIBusy      another job has the GPU, and CONCURRENT_JOBS is refuse
     │   ├── ComfyUISilent    a request was not answered in time: it may still arrive
-    │   └── ComfyUILost      ComfyUI ended, or forgot the job: another run may succeed
+    │   ├── ComfyUILost      ComfyUI ended, or forgot the job: another run may succeed
+    │   ├── ComfyUINotOurs   another program answers in the place of the worker's own ComfyUI
+    │   └── ComfyUINotStarted  the worker's own ComfyUI did not start
     ├── OutputMissing        the job ended without the file that it is to give
     ├── OutputInvalid        a file that is not whole, or not of its kind
     ├── OutputTooLarge       a result that RunPod would not carry
@@ -17,6 +19,7 @@
     ├── JobTimeout           the job took longer than it may
     ├── JobCancelled         ComfyUI was interrupted from elsewhere
     ├── ModelUnavailable     a model file cannot be had, or is not what the lock says
+    │   └── VolumeFault      the disk of the models: not mounted, not writable, or full
     └── InternalError        a bug of ours; the worker's log has more
 
 Messages hold no host paths, no tracebacks and no secrets. What ComfyUI or a library said goes through `caller_safe`.
@@ -24,6 +27,8 @@ Outside a job, and never seen by a caller:
 
     PackageError             the package cannot be run by this runtime
     SettingsError            the worker's environment variables; all faults together
+
+An error that can keep a worker from starting has the worker's `exit_code`.
 """
 
 from __future__ import annotations
@@ -36,6 +41,7 @@ from typing import ClassVar
 from comfy2runpod_contract.faults import Fault
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.wording import shorten
+from comfy2runpod_runtime.exit_codes import ExitCode
 
 # An absolute path: `/a/b` or `C:\\a\\b`; a URL, or a path that begins with a name, is none. The last part says enough.
 _ABSOLUTE_PATH = re.compile(r"""(?<![\w.:/])/(?:[^\s/'"`:;,()\[\]{}<>]+/)+|\b[A-Za-z]:\\(?:[^\s\\'"]+\\)*""")
@@ -125,6 +131,7 @@ class ComfyUIUnavailable(JobFailed):
     """ComfyUI cannot be reached, or does not start."""
 
     fault = Fault.COMFYUI_UNAVAILABLE
+    exit_code = ExitCode.COMFYUI_LOST
 
 
 class ComfyUIBusy(ComfyUIUnavailable):
@@ -137,6 +144,18 @@ class ComfyUISilent(ComfyUIUnavailable):
 
 class ComfyUILost(ComfyUIUnavailable):
     """ComfyUI ended while the job ran, or no longer knows it. Nothing was delivered."""
+
+
+class ComfyUINotOurs(ComfyUIUnavailable):
+    """Another program answers on the port of the worker's own ComfyUI. Nothing of it is used."""
+
+
+class ComfyUINotStarted(ComfyUIUnavailable):
+    """The worker's own ComfyUI did not start; `exit_code` says why."""
+
+    def __init__(self, message: str, exit_code: ExitCode) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class OutputMissing(JobFailed):
@@ -179,6 +198,15 @@ class ModelUnavailable(JobFailed):
     """A model file cannot be had, or is not what the lock says."""
 
     fault = Fault.MODEL_UNAVAILABLE
+    exit_code = ExitCode.MODELS_UNAVAILABLE
+
+
+class VolumeFault(ModelUnavailable):
+    """The disk of the models is not mounted, cannot be written, or is full; `exit_code` says which."""
+
+    def __init__(self, message: str, exit_code: ExitCode) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class InternalError(JobFailed):
@@ -190,9 +218,13 @@ class InternalError(JobFailed):
 class PackageError(Exception):
     """A package that this runtime cannot run: another contract, or files that do not belong together."""
 
+    exit_code = ExitCode.PACKAGE
+
 
 class SettingsError(Exception):
     """Environment variables that the worker cannot start with."""
+
+    exit_code = ExitCode.SETTINGS
 
 
 def caller_safe(text: str, limit: int = 200) -> str:

@@ -170,7 +170,13 @@ class Settings(BaseSettings):
     report_bytes: int = Field(
         20_000_000, description="The total size of the reports to keep; the oldest are deleted.", gt=0
     )
-    models_dir: Path = Field(Path("/opt/comfyui/models"), description="The folder of the model files.")
+    models_dir: Path | None = Field(
+        None,
+        description="The folder of the model files. Unset: `models` on the volume if one is mounted at VOLUME_DIR, "
+        "else ComfyUI's own. A folder below VOLUME_DIR is an error if no volume is mounted there: nothing is "
+        "downloaded into the container instead.",
+    )
+    volume_dir: Path = Field(Path("/runpod-volume"), description="Where a network volume is mounted.")
     model_wait_seconds: float = Field(
         7200, description="How long to wait while another worker downloads the same file to the same volume.", gt=0
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
 from comfy2runpod_runtime.errors import ComfyUIUnavailable
+from tests.patience import HANG_SECONDS
 from tests.standins.comfyui import PROGRAM, Behaviour, State
 from tests.standins.serving import free_port
 
@@ -75,8 +77,12 @@ async def test_comfyui_is_told_to_listen_here_and_to_write_no_metadata(
 async def test_a_comfyui_that_died_between_jobs_is_started_again(own: Callable[..., Any]) -> None:
     endpoint = own()
     assert "video" in await endpoint.handle(ASK)
-    endpoint._comfyui.process._process.send_signal(signal.SIGKILL)
-    endpoint._comfyui.process._process.wait()
+    first = endpoint._comfyui.process.pid
+    os.kill(first, signal.SIGKILL)
+    async with asyncio.timeout(HANG_SECONDS):
+        # No job waits for it.
+        while endpoint._comfyui.process.pid == first or not endpoint._comfyui.process.running:
+            await asyncio.sleep(0.02)
     assert "video" in await endpoint.handle(ASK)
 
 
@@ -108,7 +114,7 @@ async def test_a_comfyui_that_is_not_installed_is_reported_without_its_path(own:
     error = error_of(await own(python="/nowhere/python").handle(ASK))
     assert error == {
         "code": "comfyui_unavailable",
-        "message": "ComfyUI cannot be started (No such file or directory).",
+        "message": "ComfyUI cannot be started (No such file or directory): check COMFYUI_DIR and COMFYUI_PYTHON.",
     }
 
 

@@ -310,17 +310,10 @@ def test_a_model_lies_in_a_folder_below_its_model_folder(
     assert (tmp_path / place).read_bytes() == CONTENT
 
 
-def test_comfyui_is_told_of_the_folders_when_all_files_are_complete(hub: HubStandIn, tmp_path: Path) -> None:
-    told, models = tmp_path / "paths.yaml", tmp_path / "models $HOME"
-    entries = (entry(directory="loras/ink"), entry(file=f"SDXL/{NAME}"), entry("gone.safetensors"))
-    (tmp_path / "models.lock.json").write_text(json.dumps({"version": 1, "models": entries}))
-    command = [*_command(models, tmp_path, *entries), "--model-paths", str(told)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1, done.stderr
-    assert not told.exists()
-    hub.files["gone.safetensors"] = CONTENT
-    subprocess.run(command, check=True)
-    (volume,) = yaml.safe_load(told.read_text()).values()
+def test_comfyui_is_told_of_the_folders(tmp_path: Path) -> None:
+    models = tmp_path / "models $HOME"
+    told = lock(entry(directory="loras/ink"), entry(file=f"SDXL/{NAME}")).extra_model_paths(models)
+    (volume,) = yaml.safe_load(told).values()
     assert volume.pop("base_path") == str(models)
     assert volume["checkpoints"].split("\n") == ["checkpoints"]
     assert volume["loras"].split("\n") == ["loras", "loras/ink"]
@@ -459,7 +452,7 @@ def test_a_file_without_an_end_does_not_fill_the_disk(tmp_path: Path, monkeypatc
 def test_the_command_tells_what_is_missing_and_fails(hub: HubStandIn, tmp_path: Path) -> None:
     command = _command(tmp_path / "models", tmp_path, entry("gone.safetensors"))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 12
     assert done.stderr.startswith("model_unavailable: gone.safetensors is not at its URL (HTTP 404)")
     assert "Traceback" not in done.stderr
 

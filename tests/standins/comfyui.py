@@ -58,7 +58,7 @@ class Behaviour:
         file: png or mp4, by the node; huge; large; empty; half; text; video; none; two; gone; temp; other_key; reset,
             500, slow, short (while it is fetched).
         upload: taken; slow; 500; reset.
-        start: well; slow; exits; deaf.
+        start: well; slow; exits; deaf; gated (it waits until `State.open_gate`).
         stats: well; 500; slow.
         times: how many of the faulty acts happen before it behaves well again; 0 for all of them.
         seconds: how long a prompt runs.
@@ -117,6 +117,15 @@ class State:
         except FileNotFoundError:
             return Behaviour()
         return Behaviour(**self._behaviour)
+
+    @property
+    def gate(self) -> Path:
+        """The file for which a gated start waits."""
+        return self.folder / "gate"
+
+    def open_gate(self) -> None:
+        """Lets starts that wait go on."""
+        self.gate.touch()
 
     def note(self, what: str, **more: Any) -> None:
         with (self.folder / LOG).open("a") as log:
@@ -725,6 +734,8 @@ async def _main() -> None:
     if how != "well" and state.faulty("start"):
         if how == "slow":
             await asyncio.sleep(2)
+        while how == "gated" and not state.gate.exists():
+            await asyncio.sleep(0.05)
         if how == "exits":
             print("RuntimeError: no CUDA GPUs are available in /opt/comfyui", flush=True)
             sys.exit(1)

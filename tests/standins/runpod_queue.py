@@ -35,7 +35,6 @@ from .serving import serving
 
 KINDS = frozenset({"run", "runsync", "status", "cancel", "health"})
 _POLL_SECONDS = 0.01
-_LONG_POLL_SECONDS = 1.0
 
 
 @dataclass
@@ -92,12 +91,14 @@ class RunPodQueue:
         answered: called with "run" or "status" and a number before a job's id or end is told.
         to_stop: ids of jobs that the worker is to stop.
         progress_seconds: how long it takes to record a job's progress, as with a slow RunPod.
+        long_poll_seconds: how long a worker's poll stays open; RunPod's are open for 90 seconds.
     Tests read:
         seen, asked: the callers' requests; how many of each kind were authorized.
         inputs, submitted, statuses, most_unended: inputs in order, by job; status requests by job; most jobs at once.
         taken, results, progress: jobs that a worker has and since when; what it posted, in order.
         late: jobs whose progress came after their result.
         pings, unhealthy: the worker's pings; the reasons for which it says that it cannot serve.
+        polls: how often workers have asked for a job.
     """
 
     url: str = ""
@@ -112,6 +113,7 @@ class RunPodQueue:
     files: dict[str, bytes] = field(default_factory=dict)
     file_status: int = 200
     progress_seconds: float = 0.0
+    long_poll_seconds: float = 1.0
     seen: list[Seen] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
     inputs: list[dict[str, Any]] = field(default_factory=list)
@@ -125,6 +127,7 @@ class RunPodQueue:
     progress: list[tuple[str, Any]] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     pings: list[dict[str, str]] = field(default_factory=list)
+    polls: int = 0
     _cancelled: set[str] = field(default_factory=set)
     _news: threading.Condition = field(default_factory=threading.Condition)
 
@@ -312,9 +315,10 @@ class RunPodQueue:
 
     # -- workers -------------------------------------------------------------------------------------------------------
 
-    async def _take(self, _request: web.Request) -> web.Response:
-        until = time.monotonic() + _LONG_POLL_SECONDS
-        while time.monotonic() < until:
+    async def _take(self, request: web.Request) -> web.Response:
+        self.polls += 1
+        until = time.monotonic() + self.long_poll_seconds
+        while time.monotonic() < until and _is_open(request):
             if self.waiting:
                 job = self.waiting.pop(0)
                 self.taken[job["id"]] = time.monotonic()
@@ -322,9 +326,9 @@ class RunPodQueue:
             await asyncio.sleep(_POLL_SECONDS)
         return web.Response(status=204)
 
-    async def _stop(self, _request: web.Request) -> web.Response:
-        until = time.monotonic() + _LONG_POLL_SECONDS
-        while time.monotonic() < until:
+    async def _stop(self, request: web.Request) -> web.Response:
+        until = time.monotonic() + self.long_poll_seconds
+        while time.monotonic() < until and _is_open(request):
             if self.to_stop:
                 stop, self.to_stop = self.to_stop, []
                 return web.json_response({"jobsToStop": stop})
@@ -354,6 +358,11 @@ def running_queue(queue: RunPodQueue | None = None) -> Iterator[RunPodQueue]:
     with serving(queue.app()) as url:
         queue.url = url
         yield queue
+
+
+def _is_open(request: web.Request) -> bool:
+    """Whether who asks is still there: a worker that has ended takes no job."""
+    return request.transport is not None and not request.transport.is_closing()
 
 
 def _faulty(fault: Fault) -> Answer:

@@ -15,6 +15,7 @@ from comfy2runpod_runtime.comfyui.events import EventStream
 from comfy2runpod_runtime.comfyui.failures import refusal_message
 from comfy2runpod_runtime.comfyui.history import History, SavedFile, parse_history
 from comfy2runpod_runtime.comfyui.http import OK, HttpConnection, Response, raise_server_error, retry
+from comfy2runpod_runtime.comfyui.peers import PeerCheck
 from comfy2runpod_runtime.errors import ComfyUIError, ComfyUIUnavailable, OutputMissing
 from comfy2runpod_runtime.prompt import Prompt
 
@@ -38,13 +39,15 @@ class ComfyUIClient:
     Args:
         url: the server's base URL.
         timeout_seconds: see `HttpConnection`.
+        is_ours: see `HttpConnection`.
     """
 
-    def __init__(self, url: str, timeout_seconds: float) -> None:
+    def __init__(self, url: str, timeout_seconds: float, is_ours: PeerCheck | None = None) -> None:
         self.url = url.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._events: EventStream | None = None
-        self._http = HttpConnection(self.url, timeout_seconds)
+        self._is_ours = is_ours
+        self._http = HttpConnection(self.url, timeout_seconds, is_ours)
 
     async def __aenter__(self) -> ComfyUIClient:
         """Returns the client. Connections are opened on first use."""
@@ -68,7 +71,7 @@ class ComfyUIClient:
         if not self.has_live_events:
             await self._close_events()
         # A new connection has a new client id: ComfyUI forgets an id when an old connection with it ends.
-        stream = self._events = self._events or EventStream(self.url)
+        stream = self._events = self._events or EventStream(self.url, self._is_ours)
         try:
             await stream.start()
             yield stream

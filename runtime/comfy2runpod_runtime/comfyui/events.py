@@ -18,6 +18,7 @@ from typing import TypeAlias
 import websocket
 
 from comfy2runpod_contract.json_types import Json, JsonObject
+from comfy2runpod_runtime.comfyui.peers import Address, PeerCheck
 
 _CONNECT_SECONDS = 5.0
 # How long the first job waits for the connection. Earlier events are not repeated, but no result depends on them.
@@ -88,9 +89,11 @@ class EventStream:
 
     Args:
         url: ComfyUI's base URL.
+        is_ours: whether a new connection is to the worker's own ComfyUI; None for one elsewhere.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, is_ours: PeerCheck | None = None) -> None:
+        self._is_ours = is_ours
         self.client_id = uuid.uuid4().hex
         scheme, _, rest = url.partition("://")
         self._url = f"{'wss' if scheme == 'https' else 'ws'}://{rest}/ws?clientId={self.client_id}"
@@ -154,6 +157,8 @@ class EventStream:
             self._connection = connection = websocket.WebSocket(skip_utf8_validation=True)
             try:
                 connection.connect(self._url, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+                if self._is_ours is not None and not self._is_ours(*_ends_of(connection)):
+                    raise websocket.WebSocketException("another program has ComfyUI's port")
                 connection.settimeout(_CONNECT_SECONDS)
                 self._last_received = time.monotonic()
                 self._connected.set()
@@ -202,6 +207,18 @@ class EventStream:
             if self._queue.full():
                 self._queue.get_nowait()
             self._queue.put_nowait(event)
+
+
+def _ends_of(connection: websocket.WebSocket) -> tuple[Address, Address]:
+    """The addresses of both ends of a connection over IPv4 or IPv6.
+
+    Raises:
+        OSError: the connection has ended.
+    """
+    if connection.sock is None:
+        raise ConnectionError("the connection has ended")
+    (local, local_port, *_), (remote, remote_port, *_) = connection.sock.getsockname(), connection.sock.getpeername()
+    return (local, local_port), (remote, remote_port)
 
 
 def parse_event(data: bytes | str) -> Event | None:

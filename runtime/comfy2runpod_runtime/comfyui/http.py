@@ -7,14 +7,20 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp import ClientResponse
 
 from comfy2runpod_contract.json_types import Json, JsonObject
-from comfy2runpod_runtime.errors import ComfyUISilent, ComfyUIUnavailable
+from comfy2runpod_runtime.comfyui.peers import PeerCheck
+from comfy2runpod_runtime.errors import ComfyUINotOurs, ComfyUISilent, ComfyUIUnavailable
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
 OK = 200
 _SERVER_ERROR = 500
@@ -61,11 +67,13 @@ class HttpConnection:
     Args:
         url: the base URL, without a slash at its end.
         timeout_seconds: to connect, and between two chunks. It does not bound a whole download, which may take long.
+        is_ours: whether a new connection is to the worker's own ComfyUI; None for one elsewhere.
     """
 
-    def __init__(self, url: str, timeout_seconds: float) -> None:
+    def __init__(self, url: str, timeout_seconds: float, is_ours: PeerCheck | None) -> None:
         self._url = url
         self._session = aiohttp.ClientSession(
+            connector=None if is_ours is None else _OwnConnector(is_ours),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeout_seconds, sock_read=timeout_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
             # A proxy from the environment cannot reach a ComfyUI on this machine.
@@ -84,6 +92,7 @@ class HttpConnection:
 
         Raises:
             ComfyUISilent: no answer within the timeout.
+            ComfyUINotOurs: another program has taken the connection; nothing was sent to it.
             ComfyUIUnavailable: the connection failed.
         """
         try:
@@ -91,6 +100,11 @@ class HttpConnection:
                 yield response
         except TimeoutError as error:
             raise ComfyUISilent("ComfyUI does not answer in time.") from error
+        except _ForeignPeerError as error:
+            raise ComfyUINotOurs(
+                "Another program answers on the port of this worker's ComfyUI. End it, or set COMFYUI_PORT to a port "
+                "that nothing else uses."
+            ) from error
         except aiohttp.ClientError as error:
             refused = isinstance(error, aiohttp.ClientConnectorError)
             reason = "there is no connection" if refused else "the connection broke"
@@ -108,6 +122,42 @@ class HttpConnection:
             response = Response(answer.status, await answer.read())
         raise_server_error(response.status)
         return response
+
+
+class _ForeignPeerError(aiohttp.ClientConnectionError):
+    """The connection is not to the worker's own ComfyUI."""
+
+
+class _OwnConnector(aiohttp.TCPConnector):
+    """Gives out connections to the worker's own ComfyUI alone: each is checked before anything is sent over it."""
+
+    def __init__(self, is_ours: PeerCheck) -> None:
+        super().__init__()
+        self._is_ours = is_ours
+        self._checked: WeakSet[asyncio.BaseTransport] = WeakSet()
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
+    ) -> Connection:
+        """Returns a connection, as its base does.
+
+        Raises:
+            _ForeignPeerError: another program is at its other end.
+        """
+        connection = await super().connect(req, traces, timeout)
+        transport = connection.transport
+        if transport is not None and transport not in self._checked:
+            local, remote = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+            # None of a connection that has ended already, which fails as such.
+            if local is not None and remote is not None:
+                if not self._is_ours(local[:2], remote[:2]):
+                    connection.close()
+                    raise _ForeignPeerError
+                self._checked.add(transport)
+        return connection
 
 
 async def retry(action: Callable[[], Awaitable[Result]], failures: list[Exception] | None = None) -> Result:

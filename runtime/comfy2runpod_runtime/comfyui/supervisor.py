@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from comfy2runpod_contract.scratch import scratch_folder
 from comfy2runpod_runtime.comfyui.client import ComfyUIClient, SystemStats
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
-from comfy2runpod_runtime.errors import ComfyUIUnavailable
+from comfy2runpod_runtime.errors import ComfyUILost, ComfyUIUnavailable
 from comfy2runpod_runtime.job_states import JobLifecycle
 from comfy2runpod_runtime.settings import Settings
 
@@ -49,10 +50,17 @@ class ComfyUISupervisor:
         self._patience_seconds = settings.comfyui_silence_seconds if patient else _SHORT_PATIENCE_SECONDS
         self._settings = settings
         self.current_job: JobLifecycle | None = None
-        self.process = None if settings.comfyui_url else ComfyUIProcess(settings, lambda: self.current_job)
+        self.process: ComfyUIProcess | None = None
+        if not settings.comfyui_url:
+            self.take_over(ComfyUIProcess(settings))
         self.fatal_error: str | None = None
         self.stats: SystemStats | None = None
         self._connection: _Connection | None = None
+
+    def take_over(self, process: ComfyUIProcess) -> None:
+        """Uses a process that was made of the same settings, and may run already, in the place of the own one."""
+        process.current_job = lambda: self.current_job
+        self.process = process
 
     async def connect(self) -> ComfyUIClient:
         """Returns the client of the running event loop. It is kept until the loop ends."""
@@ -79,15 +87,48 @@ class ComfyUISupervisor:
 
     async def _open(self) -> AsyncGenerator[tuple[ComfyUIClient, Path], None]:
         """Closes the connections when the event loop shuts down its asynchronous generators."""
-        url = self._settings.comfyui_url or (self.process.url if self.process is not None else "")
+        if self.process is None:
+            url, is_ours = self._settings.comfyui_url or "", None
+        else:
+            url, is_ours = self.process.url, await asyncio.to_thread(lambda process: process.peer_check, self.process)
         with scratch_folder("worker") as folder:
-            async with ComfyUIClient(url, self._settings.request_timeout_seconds) as client:
+            async with ComfyUIClient(url, self._settings.request_timeout_seconds, is_ours) as client:
                 yield client, folder
 
     @property
     def alive(self) -> bool:
         """False if the worker's own ComfyUI has ended; True for a ComfyUI elsewhere, whose process is not known."""
         return self.process is None or self.process.running
+
+    @asynccontextmanager
+    async def lost_when_it_ends(self) -> AsyncGenerator[None]:
+        """Ends what is done in this context as soon as the worker's own ComfyUI ends.
+
+        Raises:
+            ComfyUILost: it ended.
+        """
+        if self.process is None:
+            yield
+            return
+        loop, life = asyncio.get_running_loop(), asyncio.timeout(None)
+        try:
+            async with life:
+
+                def expire() -> None:
+                    # The context may have ended meanwhile.
+                    with suppress(RuntimeError):
+                        life.reschedule(loop.time())
+
+                def ended() -> None:
+                    with suppress(RuntimeError):
+                        loop.call_soon_threadsafe(expire)
+
+                with self.process.on_end(ended):
+                    yield
+        except TimeoutError:
+            if life.expired():
+                raise ComfyUILost("ComfyUI ended while the job ran.") from None
+            raise
 
     async def wait_until_ready(self, patience_seconds: float | None = None) -> str | None:
         """Starts ComfyUI if it is the worker's own, and waits until it answers.

@@ -93,7 +93,8 @@ class _Execution:
 
     async def run(self) -> JsonObject:
         job, lifecycle = self._job, self._context.lifecycle
-        async with self._client.events() as events:
+        # Once its files are here, ComfyUI's end is no loss.
+        async with self._context.comfyui.lost_when_it_ends(), self._client.events() as events:
             while remaining := [
                 output for output in job.requested_outputs if output.name not in {*self._fetched, *self._failed}
             ]:

@@ -1,11 +1,10 @@
 """Downloads the model files of a lock before ComfyUI starts. Each is complete and verified, or absent.
 
-    python -m comfy2runpod_runtime.models.provision models.lock.json --models-dir DIR [--model-paths FILE]
+    python -m comfy2runpod_runtime.models.provision models.lock.json [--models-dir DIR]
 
 A file is downloaded to `<name>.part`, resumed after an interruption, also by another process, verified by size and
 sha256, and renamed atomically. `.<name>.checked` records the verification, so that a later start need not read 27 GB
-again. If the lock has no size or hash (`comfy2runpod lock` was not run), those that the hub states are used. FILE is
-written when all files are complete: it lists their folders for ComfyUI (`--extra-model-paths-config`).
+again. If the lock has no size or hash (`comfy2runpod lock` was not run), those that the hub states are used.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from comfy2runpod_runtime.errors import ModelUnavailable, SettingsError
+from comfy2runpod_runtime.errors import ModelUnavailable, SettingsError, VolumeFault
+from comfy2runpod_runtime.exit_codes import ExitCode
 from comfy2runpod_runtime.models.hub import ExpectedFile, Hub
 from comfy2runpod_runtime.models.local_files import (
     file_lock,
@@ -28,6 +28,8 @@ from comfy2runpod_runtime.models.local_files import (
     verify,
 )
 from comfy2runpod_runtime.models.lock import LockedModel, ModelLock, read_lock
+from comfy2runpod_runtime.models.mounts import read_mounts
+from comfy2runpod_runtime.models.volume import check_mounted, models_dir, write_fault
 from comfy2runpod_runtime.operations.logs import configure_logging
 from comfy2runpod_runtime.operations.redaction import Redactor
 from comfy2runpod_runtime.settings import Settings
@@ -35,14 +37,14 @@ from comfy2runpod_runtime.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def provision(lock: ModelLock, models_dir: Path, hf_cache: Path | None = None, wait_seconds: float = 7200) -> None:
-    """Makes every file of the lock available as `models_dir/<directory>/<file>`.
+def provision(lock: ModelLock, folder: Path, hf_cache: Path | None = None, wait_seconds: float = 7200) -> None:
+    """Makes every file of the lock available as `folder/<directory>/<file>`.
 
     All checks that need no download are made for all files first.
 
     Args:
         lock: the lock.
-        models_dir: the models directory.
+        folder: the models directory.
         hf_cache: RunPod's cache of Hugging Face repositories.
         wait_seconds: how long to wait for another worker that downloads the same file.
 
@@ -50,23 +52,20 @@ def provision(lock: ModelLock, models_dir: Path, hf_cache: Path | None = None, w
         ModelUnavailable: files cannot be downloaded, or do not match the lock.
     """
     models = [model.with_canonical_url() for model in lock.models]
-    targets = {model: models_dir / lock.place(model).path for model in models}
+    targets = {model: folder / lock.place(model).path for model in models}
     missing = [model for model, target in targets.items() if not is_recorded(target, model)]
     if not missing:
         return
     try:
         with Hub() as hub:
             expected_files = _expected_files(hub, missing)
-            _check_space(models_dir, [(targets[model], expected) for model, expected in expected_files])
+            _check_space(folder, [(targets[model], expected) for model, expected in expected_files])
             for model, expected in expected_files:
                 target = targets[model]
                 with file_lock(target, wait_seconds):
                     _provide(hub, target, model, expected, hf_cache)
     except OSError as error:
-        path = Path(error.filename).name if isinstance(error.filename, str) else "the models folder"
-        raise ModelUnavailable(
-            f"{path} cannot be written ({error.strerror}): check the volume and its space."
-        ) from error
+        raise write_fault(error, folder) from error
 
 
 def _expected_files(hub: Hub, models: list[LockedModel]) -> list[tuple[LockedModel, ExpectedFile]]:
@@ -95,18 +94,19 @@ def _expected_files(hub: Hub, models: list[LockedModel]) -> list[tuple[LockedMod
     return expected_files
 
 
-def _check_space(models_dir: Path, expected_files: list[tuple[Path, ExpectedFile]]) -> None:
+def _check_space(folder: Path, expected_files: list[tuple[Path, ExpectedFile]]) -> None:
     needed = 0
     for target, expected in expected_files:
         present = max((path.stat().st_size for path in (target, part_path(target)) if path.exists()), default=0)
         needed += max(0, (expected.size or 0) - present)
-    models_dir.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(models_dir).free
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
     if free < needed:
         names = ", ".join(target.name for target, _ in expected_files)
-        raise ModelUnavailable(
-            f"{needed:,} more bytes are needed for {names}; the disk has {free:,} free. "
-            "Use a larger volume or container disk."
+        raise VolumeFault(
+            f"{needed:,} more bytes are needed for {names} in {folder}; the disk has {free:,} free. "
+            "Use a larger volume or container disk.",
+            ExitCode.VOLUME_FULL,
         )
 
 
@@ -148,37 +148,40 @@ def _download(hub: Hub, part: Path, model: LockedModel, expected: ExpectedFile) 
     return None
 
 
-def _write_model_paths(text: str, file: Path) -> None:
-    try:
-        part = part_path(file)
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
-    except OSError as error:
-        raise ModelUnavailable(f"{file} cannot be written ({error.strerror}).") from error
+def provision_worker(lock: ModelLock, folder: Path, settings: Settings) -> None:
+    """Makes every file of the lock available to a worker.
+
+    Args:
+        lock: the lock.
+        folder: the models directory.
+        settings: the worker's settings.
+
+    Raises:
+        VolumeFault: the folder's disk is not mounted, not writable, or full.
+        ModelUnavailable: files cannot be downloaded, or do not match the lock.
+    """
+    check_mounted(folder, settings, read_mounts())
+    provision(lock, folder, settings.hf_cache_dir, settings.model_wait_seconds)
 
 
 def main() -> int:
-    """Runs the command; returns 0 if every file is complete, 1 if one is not. Exits with 2 for wrong usage."""
+    """Runs the command; returns the worker's exit code. Exits with 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m comfy2runpod_runtime.models.provision")
     parser.add_argument("lock", type=Path)
     parser.add_argument("--models-dir", type=Path, help="by default MODELS_DIR")
-    parser.add_argument("--model-paths", type=Path, help="written when all is complete: the folders, for ComfyUI")
     options = parser.parse_args()
     configure_logging("auto")
     try:
         settings = Settings.read()
-        models_dir = options.models_dir or settings.models_dir
-        lock = read_lock(options.lock)
-        provision(lock, models_dir, settings.hf_cache_dir, settings.model_wait_seconds)
-        if options.model_paths is not None:
-            _write_model_paths(lock.extra_model_paths(models_dir), options.model_paths)
+        folder = options.models_dir or models_dir(settings, read_mounts())
+        provision_worker(read_lock(options.lock), folder, settings)
     except ModelUnavailable as error:
         sys.stderr.write(Redactor(os.environ)(f"{error.code}: {error.message}\n"))
-        return 1
+        return error.exit_code
     except SettingsError as error:
         sys.stderr.write(Redactor(os.environ)(f"{error}\n"))
-        return 1
-    return 0
+        return error.exit_code
+    return ExitCode.ENDED
 
 
 if __name__ == "__main__":

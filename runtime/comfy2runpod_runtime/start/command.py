@@ -2,21 +2,18 @@
 
     comfy2runpod-runtime start [--package DIR] [OPTION OF THE RUNPOD SDK]…
 
-DIR is the package's folder; by default the current folder. Exit codes: 0 if the worker was told to end; 1 if the model
-files cannot be brought; 2 for wrong usage.
+DIR is the package's folder; by default the current folder. The exit codes are those of `exit_codes.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
-_VOLUME = Path("/runpod-volume")
-_MODEL_PATHS = Path("/tmp/extra_model_paths.yaml")  # noqa: S108 - the image's own; ComfyUI reads it
+from comfy2runpod_runtime.operations.logs import configure_logging
+from comfy2runpod_runtime.start.process_one import supervise
 
 
 def main() -> int:
@@ -26,22 +23,8 @@ def main() -> int:
     start = commands.add_parser("start", help="start the worker of a package", allow_abbrev=False)
     start.add_argument("--package", type=Path, default=Path(), help="its folder; by default the current one")
     options, for_sdk = parser.parse_known_args()
-    package = options.package.absolute()
-    models_dir = os.environ.get("MODELS_DIR") or str(
-        _VOLUME / "models" if _VOLUME.is_dir() else Path("/opt/comfyui/models")
-    )
-    provision = [sys.executable, "-m", "comfy2runpod_runtime.models.provision", str(package / "models.lock.json")]
-    provisioned = subprocess.run(  # noqa: S603 - our own command
-        [*provision, "--models-dir", models_dir, "--model-paths", str(_MODEL_PATHS)], check=False
-    )
-    if provisioned.returncode != 0:
-        sys.stderr.write("the model files could not be brought, for the reason above; the worker does not start\n")
-        return 1
-    os.environ["MODELS_DIR"] = models_dir
-    arguments = f"{os.environ.get('COMFYUI_ARGS', '')} --extra-model-paths-config {_MODEL_PATHS}"
-    os.environ["COMFYUI_ARGS"] = arguments.strip()
-    return _become(package / "handler.py", for_sdk)
-
-
-def _become(handler: Path, arguments: list[str]) -> NoReturn:
-    os.execv(sys.executable, [sys.executable, "-u", str(handler), *arguments])  # noqa: S606 - our own command
+    # A wrong value of LOG_FORMAT is reported by the worker, with all other wrong variables.
+    log_format = os.environ.get("LOG_FORMAT")
+    configure_logging("json" if log_format == "json" else "text" if log_format == "text" else "auto")
+    worker = [sys.executable, "-u", "-m", "comfy2runpod_runtime.start.worker"]
+    return supervise([*worker, "--package", str(options.package.absolute()), *for_sdk])
