@@ -114,6 +114,12 @@ class Settings(BaseSettings):
         description="How files are returned if a request does not say: `inline` (base64) or `url` (from the bucket). "
         "Unset: inline if they fit, else by URL if there is a bucket.",
     )
+    output_metadata: Literal["strip", "keep"] = Field(
+        "strip",
+        description="Whether files keep the prompt that ComfyUI writes into them. `strip`: no file tells how the "
+        "endpoint works, and the same request with the same seed gives the same bytes. `keep`: as ComfyUI saved "
+        "them, also if an image is encoded in another format.",
+    )
     bucket_endpoint_url: str | None = Field(
         None,
         description="S3-compatible storage for results, without the bucket's name, such as "

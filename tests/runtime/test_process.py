@@ -74,6 +74,19 @@ async def test_comfyui_is_told_to_listen_here_and_to_write_no_metadata(
     assert '"--disable-metadata", "--extra", "a value"' in caplog.text
 
 
+async def test_comfyui_writes_metadata_if_it_is_kept(
+    own: Callable[..., Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setenv("OUTPUT_METADATA", "keep")
+    await own("--extra").check_fitness()
+    async with asyncio.timeout(HANG_SECONDS):
+        while "stand-in started" not in caplog.text:
+            await asyncio.sleep(0.02)
+    assert '"--disable-auto-launch", "--extra"' in caplog.text
+    assert "--disable-metadata" not in caplog.text
+
+
 async def test_a_comfyui_that_died_between_jobs_is_started_again(own: Callable[..., Any]) -> None:
     endpoint = own()
     assert "video" in await endpoint.handle(ASK)

@@ -13,9 +13,12 @@ from comfy2runpod.simulator.server import running_simulator
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8188, show_default=True, help="0 takes any free one.")
 @click.option("--seconds-per-step", type=click.FloatRange(0), default=0.0, help="How long a sampling step takes.")
-def main(port: int, seconds_per_step: float) -> None:
+@click.option("--metadata", is_flag=True, help="Files tell the prompt, as those of ComfyUI do by default.")
+def main(port: int, seconds_per_step: float, *, metadata: bool) -> None:
     """Simulate a ComfyUI: prompts are checked and answered with placeholder media."""
-    with running_simulator(load_catalog(), port=port, seconds_per_step=seconds_per_step) as simulator:
+    with running_simulator(
+        load_catalog(), port=port, seconds_per_step=seconds_per_step, metadata=metadata
+    ) as simulator:
         click.echo(f"Simulated ComfyUI on {simulator.url}; no model is run. Ctrl+C ends it.")
         try:
             while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from comfy2runpod.shapes.rules import rule_of
 from comfy2runpod.shapes.trace import in_order
 from comfy2runpod.shapes.values import Clip, Constant, Images, NodeError, Sigmas, Value
 from comfy2runpod.simulator.input_files import InputFiles, reads_kind
-from comfy2runpod.simulator.media import fingerprint
+from comfy2runpod.simulator.media import Notes, fingerprint
 from comfy2runpod.simulator.saving import saved, saved_kind
 from comfy2runpod_contract.json_types import Json, JsonObject
 
@@ -56,6 +57,7 @@ class Engine:
         inputs: the files that were uploaded.
         send: hands an event to a client (None: to all).
         seconds_per_step: how long a sampling step takes; 0 for tests and benchmarks.
+        metadata: whether files tell the prompt, as those of a ComfyUI without --disable-metadata do.
     """
 
     catalog: Catalog
@@ -63,6 +65,7 @@ class Engine:
     inputs: InputFiles
     send: Send
     seconds_per_step: float = 0.0
+    metadata: bool = False
     pending: deque[Submission] = field(default_factory=deque)
     running: Submission | None = None
     history: dict[str, JsonObject] = field(default_factory=dict)
@@ -189,7 +192,7 @@ class Engine:
             if node_class.output_node:
                 # What a node saves depends only on the nodes that it depends on, not on other outputs.
                 mark = fingerprint({needed: content[needed] for needed in in_order(work.prompt, (node_id,))})
-                saved = await asyncio.to_thread(self._save, node_class, given, mark)
+                saved = await asyncio.to_thread(self._save, node_class, given, mark, self._notes(work))
                 if saved is not None and doubt is not None:
                     self.unknown[node_id] = UnknownSize(node_id, node.class_type, doubt)
         except Exception as error:
@@ -228,14 +231,17 @@ class Engine:
             data: JsonObject = {"value": step, "max": count, "prompt_id": work.prompt_id, "node": node_id}
             self.send("progress", data, work.client_id)
 
-    def _save(self, node_class: NodeClass, given: Mapping[str, Value], mark: bytes) -> JsonObject | None:
+    def _notes(self, work: Submission) -> Notes:
+        return {"prompt": json.dumps(prompt_to_json(work.prompt))} if self.metadata else {}
+
+    def _save(self, node_class: NodeClass, given: Mapping[str, Value], mark: bytes, notes: Notes) -> JsonObject | None:
         prefix = given.get(_prefix_input(node_class))
         name = str(prefix.value) if isinstance(prefix, Constant) else "ComfyUI"
 
         def place(suffix: str) -> tuple[Path, JsonObject]:
             return self._place(name, suffix)
 
-        return saved(node_class, given, mark, place)
+        return saved(node_class, given, mark, place, notes)
 
     def _prefix(self, node: PromptNode) -> Json:
         """Returns the file name prefix of an output."""

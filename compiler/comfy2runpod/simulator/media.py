@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeAlias, cast
 
 import av
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from comfy2runpod.ir.prompt import Prompt
 from comfy2runpod.shapes.values import Clip, Images, NodeError, Sound
+
+# What a file tells beside its media, by key.
+Notes: TypeAlias = Mapping[str, str]
 
 # By a file's ending: encoder, layout and sample format.
 _SOUNDS = {
@@ -24,6 +29,7 @@ _SOUNDS = {
     "mp3": ("libmp3lame", "stereo", "fltp"),
     "opus": ("libopus", "stereo", "flt"),
 }
+_EXIF_MODEL = 0x0110
 _BAR = 8
 _SAMPLES = 1024
 
@@ -37,13 +43,18 @@ def fingerprint(prompt: Prompt) -> bytes:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
 
 
-def save_image(images: Images, index: int, mark: bytes, path: Path) -> None:
-    """Writes one PNG of a batch."""
-    _image(images.width, images.height, hashlib.sha256(mark + bytes([index % 256])).digest()).save(path)
+def save_image(images: Images, index: int, mark: bytes, path: Path, notes: Notes) -> None:
+    """Writes one PNG of a batch, with the notes as texts."""
+    info = PngInfo()
+    for key, text in notes.items():
+        info.add_text(key, text)
+    _image(images.width, images.height, hashlib.sha256(mark + bytes([index % 256])).digest()).save(path, pnginfo=info)
 
 
-def save_animation(images: Images, fps: float, mark: bytes, path: Path) -> None:
+def save_animation(images: Images, fps: float, mark: bytes, path: Path, notes: Notes) -> None:
     """Writes an animated PNG or WebP, by the file name extension, with a moving bar.
+
+    A PNG has the notes in a chunk of ComfyUI's own, a WebP in EXIF, as the camera's model.
 
     Raises:
         NodeError: the rate is none.
@@ -51,11 +62,16 @@ def save_animation(images: Images, fps: float, mark: bytes, path: Path) -> None:
     if fps <= 0:
         raise NodeError("ZeroDivisionError", "float division by zero")
     frames = [Image.fromarray(frame.to_ndarray(format="rgb24")) for frame in _frames(images, mark)]
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=int(1000 / fps), lossless=True)
+    info, exif = PngInfo(), Image.Exif()
+    for key, text in notes.items():
+        info.add(b"comf", f"{key}\0{text}".encode("latin-1"), after_idat=True)
+        exif[_EXIF_MODEL] = f"{key}:{text}"
+    told: dict[str, Any] = {"pnginfo": info} if path.suffix == ".png" else {"exif": exif} if notes else {}
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=int(1000 / fps), lossless=True, **told)
 
 
-def save_sound(sound: Sound, mark: bytes, path: Path) -> None:
-    """Writes a tone as a flac, mp3 or ogg (Opus) file, by the file name extension.
+def save_sound(sound: Sound, mark: bytes, path: Path, notes: Notes) -> None:
+    """Writes a tone as a flac, mp3 or ogg (Opus) file, by the file name extension, with the notes as comments.
 
     Raises:
         NodeError: the encoder refuses the rate or the length, as it would on the real server.
@@ -65,6 +81,7 @@ def save_sound(sound: Sound, mark: bytes, path: Path) -> None:
     rate = 48000 if codec == "libopus" else sound.rate
     try:
         with av.open(path, "w") as container:
+            container.metadata.update(notes)
             stream = cast(av.AudioStream, container.add_stream(codec, rate=rate))
             stream.layout = "stereo"
             resampler = av.AudioResampler(format=kind, layout=layout, rate=rate)
@@ -76,12 +93,16 @@ def save_sound(sound: Sound, mark: bytes, path: Path) -> None:
         raise NodeError(f"{type(error).__module__}.{type(error).__name__}", str(error)) from error
 
 
-def save_shape(mark: bytes, path: Path) -> None:
-    """Writes a GLB of one triangle, named as simulated."""
+def save_shape(mark: bytes, path: Path, notes: Notes) -> None:
+    """Writes a GLB of one triangle, named as simulated, with the notes as extras."""
     corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, mark[0] / 255]], np.float32)
     binary = corners.tobytes()
     scene = {
-        "asset": {"version": "2.0", "generator": "comfy2runpod simulator"},
+        "asset": {
+            "version": "2.0",
+            "generator": "comfy2runpod simulator",
+            **({"extras": dict(notes)} if notes else {}),
+        },
         "scenes": [{"nodes": [0]}],
         "nodes": [{"name": "SIMULATED: no model was run", "mesh": 0}],
         "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
@@ -104,8 +125,10 @@ def save_shape(mark: bytes, path: Path) -> None:
     path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
 
 
-def save_video(clip: Clip, mark: bytes, path: Path, codec: str = "libx264") -> None:
+def save_video(clip: Clip, mark: bytes, path: Path, notes: Notes, codec: str = "libx264") -> None:
     """Writes an mp4 or webm, by the file name extension, with audio if there is any: an image with a moving bar.
+
+    The notes are tags of the container.
 
     Raises:
         NodeError: the encoder refuses the size or the rate, as it would on the real server.
@@ -113,14 +136,17 @@ def save_video(clip: Clip, mark: bytes, path: Path, codec: str = "libx264") -> N
     # SVT-AV1, run by root, gives the thread that calls it the highest real-time priority (SCHED_FIFO) for good, and so
     # every process that it starts: a thread of its own ends with it.
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(_write_video, clip, mark, path, codec).result()
+        thread.submit(_write_video, clip, mark, path, notes, codec).result()
 
 
-def _write_video(clip: Clip, mark: bytes, path: Path, codec: str) -> None:
+def _write_video(clip: Clip, mark: bytes, path: Path, notes: Notes, codec: str) -> None:
     rate = Fraction(round(clip.fps * 1000), 1000)
     options = {"preset": "ultrafast", "tune": "zerolatency"} if codec == "libx264" else {"cpu-used": "8"}
     try:
-        with av.open(path, "w") as container:
+        # Without the flag, an MP4 would have only tags that its format names.
+        tags = {"movflags": "use_metadata_tags"} if notes and path.suffix == ".mp4" else {}
+        with av.open(path, "w", options=tags) as container:
+            container.metadata.update(notes)
             video = cast(av.VideoStream, container.add_stream(codec, rate=rate, options=options))
             video.width, video.height = clip.images.width, clip.images.height
             video.pix_fmt = "yuv420p"

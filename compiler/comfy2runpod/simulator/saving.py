@@ -9,7 +9,7 @@ from typing import TypeAlias
 from comfy2runpod.catalog.node_class import NodeClass
 from comfy2runpod.shapes.rules import UNKNOWN_TEXT, shown_text
 from comfy2runpod.shapes.values import Clip, Constant, Images, Shape, Sound, Value
-from comfy2runpod.simulator.media import save_animation, save_image, save_shape, save_sound, save_video
+from comfy2runpod.simulator.media import Notes, save_animation, save_image, save_shape, save_sound, save_video
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import MediaKind
 
@@ -45,7 +45,9 @@ def saved_kind(node_class: NodeClass) -> tuple[str, type[Value]] | None:
     return spec.name, Clip if spec.type == "VIDEO" else _DRAWN[saves.kind]
 
 
-def saved(node_class: NodeClass, given: Mapping[str, Value], mark: bytes, place: Place) -> JsonObject | None:
+def saved(
+    node_class: NodeClass, given: Mapping[str, Value], mark: bytes, place: Place, notes: Notes
+) -> JsonObject | None:
     """Saves what a node is given.
 
     Args:
@@ -53,6 +55,7 @@ def saved(node_class: NodeClass, given: Mapping[str, Value], mark: bytes, place:
         given: its inputs.
         mark: what the media are drawn from.
         place: gives the next free path for a file's ending, and what the history says of it.
+        notes: what the files tell of the prompt.
 
     Returns:
         What the history says of the node; None if it saves nothing.
@@ -73,28 +76,28 @@ def saved(node_class: NodeClass, given: Mapping[str, Value], mark: bytes, place:
             clip = value if isinstance(value, Clip) else Clip(value, _fps(given), None)
             path, entry = place(_ENDINGS[saves.media_type])
             if saves.media_type == _WEBM:
-                save_video(clip, mark, path, _WEBM_ENCODERS[str(_constant(given, "codec", "vp9"))])
+                save_video(clip, mark, path, notes, _WEBM_ENCODERS[str(_constant(given, "codec", "vp9"))])
             else:
-                save_video(clip, mark, path)
+                save_video(clip, mark, path, notes)
             return {"images": [entry], "animated": [True]}
         case MediaKind.IMAGE, Images() as images:
             entries: list[Json] = []
             for index in range(images.frames):
                 path, entry = place(_ENDINGS[saves.media_type])
-                save_image(images, index, mark, path)
+                save_image(images, index, mark, path, notes)
                 entries.append(entry)
             return {"images": entries}
         case MediaKind.ANIMATION, Images() as images:
             path, entry = place(_ENDINGS[saves.media_type])
-            save_animation(images, _fps(given), mark, path)
+            save_animation(images, _fps(given), mark, path, notes)
             return {"images": [entry], "animated": [True]}
         case MediaKind.AUDIO, Sound() as sound:
             path, entry = place(_ENDINGS[saves.media_type])
-            save_sound(sound, mark, path)
+            save_sound(sound, mark, path, notes)
             return {"audio": [entry]}
         case MediaKind.MODEL3D, Shape():
             path, entry = place(_ENDINGS[saves.media_type])
-            save_shape(mark, path)
+            save_shape(mark, path, notes)
             return {"3d": [entry]}
         case _:
             return None

@@ -37,6 +37,7 @@ class Simulator:
     catalog: Catalog
     port: int = 0
     seconds_per_step: float = 0.0
+    metadata: bool = False
     url: str = ""
     prompts_received: int = 0
     _engine: Engine = field(init=False)
@@ -54,7 +55,9 @@ class Simulator:
         root = self._folder.__enter__()
         self._inputs = InputFiles(root / "input")
         self._inputs.folder.mkdir()
-        self._engine = Engine(self.catalog, root / "output", self._inputs, self._send, self.seconds_per_step)
+        self._engine = Engine(
+            self.catalog, root / "output", self._inputs, self._send, self.seconds_per_step, self.metadata
+        )
         app = web.Application(client_max_size=_MAX_BODY)
         app.add_routes(
             [
@@ -239,9 +242,11 @@ def _queue_entry(submission: Submission) -> list[Json]:
 
 
 @contextmanager
-def running_simulator(catalog: Catalog, *, port: int = 0, seconds_per_step: float = 0.0) -> Iterator[Simulator]:
+def running_simulator(
+    catalog: Catalog, *, port: int = 0, seconds_per_step: float = 0.0, metadata: bool = False
+) -> Iterator[Simulator]:
     """Runs a simulator on a thread, for callers that are not async."""
-    simulator = Simulator(catalog, port=port, seconds_per_step=seconds_per_step)
+    simulator = Simulator(catalog, port=port, seconds_per_step=seconds_per_step, metadata=metadata)
     ready, stop = threading.Event(), threading.Event()
     failed: list[OSError] = []
 

@@ -254,7 +254,8 @@ class ComfyUIProcess:
             # In MB: enough for any image, since images are uploaded as PNG. Fields have their own limits.
             *("--max-upload-size", "1000"),
             # Metadata contains the whole prompt, which would disclose to callers how the endpoint works.
-            *("--preview-method", "none", "--disable-auto-launch", "--disable-metadata"),
+            *("--preview-method", "none", "--disable-auto-launch"),
+            *(("--disable-metadata",) if settings.output_metadata == "strip" else ()),
             *self._options.arguments,
             *shlex.split(settings.comfyui_args),
         ]

@@ -43,6 +43,7 @@ class RequestOptions:
         format: the image format to encode to; None keeps the saved file's.
         quality: JPEG and WebP quality, 1 to 100.
         delivery: how files are returned, if the request says.
+        keep_metadata: whether files keep what ComfyUI writes into them of itself; the endpoint decides.
     """
 
     outputs: tuple[str, ...]
@@ -51,15 +52,19 @@ class RequestOptions:
     format: ImageFormat | None
     quality: int | None
     delivery: Delivery | None
+    keep_metadata: bool
 
 
-def resolve_options(request: BaseModel, outputs: Sequence[str], defaults: ImageOptions) -> RequestOptions:
+def resolve_options(
+    request: BaseModel, outputs: Sequence[str], defaults: ImageOptions, *, keep_metadata: bool = False
+) -> RequestOptions:
     """Reads the reserved keys of a request.
 
     Args:
         request: the validated request.
         outputs: names of all outputs of the package.
         defaults: the endpoint's settings for what the request omits.
+        keep_metadata: whether the endpoint keeps ComfyUI's metadata.
 
     Raises:
         InvalidInput: the request names an output twice.
@@ -77,4 +82,5 @@ def resolve_options(request: BaseModel, outputs: Sequence[str], defaults: ImageO
         format=getattr(options, "format", None) or defaults.format,
         quality=getattr(options, "quality", None) or defaults.quality,
         delivery=options.delivery,
+        keep_metadata=keep_metadata,
     )

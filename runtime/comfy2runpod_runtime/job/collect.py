@@ -1,4 +1,4 @@
-"""Downloads the outputs of a finished prompt, measures them, removes metadata, and encodes images as requested."""
+"""Downloads the outputs of a finished prompt, measures them, and gives them the form that is asked for."""
 
 from __future__ import annotations
 

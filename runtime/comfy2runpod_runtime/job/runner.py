@@ -141,7 +141,8 @@ class JobRunner(Generic[Request]):
         context = JobContext(lifecycle, settings, self._comfyui, progress.send, deadline)
         request = validate_request(self._package.request, raw.get("input"))
         defaults = ImageOptions(format=settings.output_format, quality=settings.output_quality)
-        options = resolve_options(request, [output.name for output in self._package.outputs], defaults)
+        names, keep = [output.name for output in self._package.outputs], settings.output_metadata == "keep"
+        options = resolve_options(request, names, defaults, keep_metadata=keep)
         async with context.time_limit():
             delivery = await self._deliveries.for_job(raw, "inline" if internal else options.delivery)
         async with delivery:

@@ -47,7 +47,7 @@ class Output(ABC):
 
     @abstractmethod
     def prepared(self, path: Path, options: RequestOptions) -> tuple[Path, Measures]:
-        """Measures a downloaded file, removes ComfyUI's metadata, and encodes it as requested.
+        """Measures a downloaded file, removes ComfyUI's metadata if it is not kept, and encodes it as requested.
 
         Returns:
             The file to return, and its measures.
@@ -107,8 +107,9 @@ class FileOutput(Output):
         return self._one_or_many(history.files.get(self.node, ()), title, "file")
 
     def prepared(self, path: Path, options: RequestOptions) -> tuple[Path, Measures]:
-        """Returns the file without ComfyUI's metadata, and its measures."""
-        del options
+        """Returns the file without ComfyUI's metadata, unless the worker keeps it, and its measures."""
         measures = self.measure(path)
+        if options.keep_metadata:
+            return path, measures
         clean = stripped(path, measures.media_type)
         return (path, measures) if clean == path else (clean, self.measure(clean))
