@@ -22,7 +22,7 @@ from PIL import Image, ImageSequence
 from PIL.PngImagePlugin import PngInfo
 
 from comfy2runpod_runtime.errors import OutputInvalid
-from comfy2runpod_runtime.outputs.strip_metadata import stripped
+from comfy2runpod_runtime.metadata.strip import stripped
 
 Write = Callable[[Path, str], None]
 

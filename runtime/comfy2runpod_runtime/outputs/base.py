@@ -10,8 +10,8 @@ from typing import ClassVar, TypeVar
 from comfy2runpod_runtime.comfyui.history import History, SavedFile
 from comfy2runpod_runtime.errors import OutputInvalid, OutputMissing
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
+from comfy2runpod_runtime.metadata.strip import stripped
 from comfy2runpod_runtime.outputs.measures import Measures
-from comfy2runpod_runtime.outputs.strip_metadata import stripped
 
 Thing = TypeVar("Thing")
 MeasuresT = TypeVar("MeasuresT", bound=Measures)

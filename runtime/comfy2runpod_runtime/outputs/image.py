@@ -12,8 +12,8 @@ from comfy2runpod_contract.media import IMAGE_FORMATS, OTHER_TYPE, MediaKind, me
 from comfy2runpod_contract.messages import DEFAULT_QUALITY
 from comfy2runpod_runtime.errors import OutputInvalid
 from comfy2runpod_runtime.inputs.request_options import RequestOptions
+from comfy2runpod_runtime.metadata.kept import notes_of, saved_with
 from comfy2runpod_runtime.outputs.base import FileOutput
-from comfy2runpod_runtime.outputs.kept_notes import notes_of, saved_with
 from comfy2runpod_runtime.outputs.measures import ImageMeasures, Measures
 
 

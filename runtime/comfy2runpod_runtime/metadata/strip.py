@@ -14,10 +14,10 @@ from pathlib import Path
 import av
 
 from comfy2runpod_runtime.errors import OutputInvalid
-from comfy2runpod_runtime.outputs.strip_documents import glb, svg
-from comfy2runpod_runtime.outputs.strip_images import gif, jpeg, png, webp
-from comfy2runpod_runtime.outputs.strip_sounds import flac, mp3, wav
-from comfy2runpod_runtime.outputs.strip_streams import remuxed
+from comfy2runpod_runtime.metadata.documents import glb, svg
+from comfy2runpod_runtime.metadata.images import gif, jpeg, png, webp
+from comfy2runpod_runtime.metadata.sounds import flac, mp3, wav
+from comfy2runpod_runtime.metadata.streams import remuxed
 
 _REWRITTEN: Mapping[str, Callable[[bytes], bytes | None]] = {
     "image/png": png,

@@ -15,7 +15,7 @@ import av
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 
-from comfy2runpod_runtime.outputs.strip_sounds import tells_nothing
+from comfy2runpod_runtime.metadata.sounds import tells_nothing
 
 # What FFmpeg tells of each container and stream, and a program that writes by it does not choose.
 _HARMLESS_KEYS = frozenset(
