@@ -16,7 +16,7 @@ LONG := --timeout 7200 -o faulthandler_timeout=7500
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc page test check fast mutants lint types imports unit install-test dist drift generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real start-test hostile-media images soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc page test check fast mutants lint types imports unit install-test dist drift package generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real start-test hostile-media images soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -96,10 +96,15 @@ install-test: setup ## Install by pip, uv and pipx with each Python on this mach
 
 drift: setup ## Check that the committed scripts of the pages and the packages are what their sources give.
 	PYTHONPATH=. $(BIN)/python scripts/bundle_page.py --check
-	$(BIN)/python scripts/check_drift.py $(GRAPHS)
+	$(BIN)/comfy2runpod compile --check $(GRAPHS)
 
-generate: setup ## Generate the clients' contract modules, the scripts of the pages and the packages in generated/.
+package: .venv-demo/.ready ## Compile graphs/NAME.json with the base installation alone; fails if that changes generated/NAME.
+	.venv-demo/bin/comfy2runpod compile "graphs/$(NAME).json"
+	git diff --exit-code --stat -- "generated/$(NAME)"
+
+generate: setup ## Generate the clients' contract modules, the scripts of the pages, the settings and the packages in generated/.
 	$(BIN)/python scripts/client_contract.py
+	$(BIN)/python scripts/settings_table.py
 	PYTHONPATH=. $(BIN)/python scripts/bundle_page.py
 	$(BIN)/comfy2runpod compile --force $(GRAPHS)
 
@@ -159,7 +164,7 @@ hostile-media: setup ## Send hostile media, and break decoders, between good job
 fuzz-input: setup ## Send COUNT random inputs of SEED to the handler: each gets a result or an error code.
 	$(BIN)/python -m tests.faults.fuzz --count $(COUNT) --seed $(SEED)
 
-settings: setup ## Generate docs/settings.md from the worker's settings.
+settings: setup ## Generate docs/settings.md, and what packages say of settings, from the worker's settings.
 	$(BIN)/python scripts/settings_table.py
 
 images: setup chromium ## Draw docs/terminal.svg and docs/page.svg again.

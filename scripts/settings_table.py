@@ -1,27 +1,28 @@
-"""Writes docs/settings.md from the worker's settings: every variable, its default and its description."""
+"""Writes what others say of the worker's settings: docs/settings.md for people, and the same as data for packages.
+
+The compiler knows nothing of the runtime: what a package's .env.example and .runpod/hub.json name, it reads there.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-
-from pydantic_core import PydanticUndefined
+from typing import Any
 
 from comfy2runpod_runtime.settings import with_kinds
 
-PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "settings.md"
+DATA = ROOT / "compiler" / "comfy2runpod" / "templates" / "worker-settings.json"
+_KINDS = {"boolean": "boolean", "integer": "number", "number": "number", "string": "text"}
 
 
 def table() -> str:
     """Returns the page."""
     rows = []
-    for name, field in with_kinds().model_fields.items():
-        default = field.default
-        shown = (
-            ""
-            if default in (None, "", PydanticUndefined)
-            else f"`{str(default).lower() if isinstance(default, bool) else default}`"
-        )
-        rows.append(f"| `{name.upper()}` | {shown} | {field.description} |")
+    for setting in settings():
+        default = setting["default"]
+        rows.append(f"| `{setting['name']}` | {f'`{default}`' if default else ''} | {setting['description']} |")
     return "\n".join(
         [
             "# Settings of a worker",
@@ -39,5 +40,31 @@ def table() -> str:
     )
 
 
+def data() -> str:
+    """Returns the same for the compiler."""
+    return json.dumps(settings(), indent=1, ensure_ascii=False) + "\n"
+
+
+def settings() -> list[dict[str, Any]]:
+    """Returns each setting: its name, what kind of value it takes, which ones, its default, and what it is for."""
+    described = with_kinds().model_json_schema()
+    return [_setting(name, schema, described.get("$defs", {})) for name, schema in described["properties"].items()]
+
+
+def _setting(name: str, schema: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    forms = [form for form in schema.get("anyOf", [schema]) if form.get("type") != "null"]
+    (form,) = [shared[form["$ref"].rpartition("/")[2]] if "$ref" in form else form for form in forms]
+    default = schema.get("default")
+    return {
+        "name": name.upper(),
+        "kind": _KINDS[form["type"]],
+        "choices": [str(choice) for choice in form.get("enum", ())],
+        "secret": form.get("format") == "password",
+        "default": "" if default is None else json.dumps(default) if isinstance(default, bool) else str(default),
+        "description": schema["description"],
+    }
+
+
 if __name__ == "__main__":
     PAGE.write_text(table(), encoding="utf-8")
+    DATA.write_text(data(), encoding="utf-8")

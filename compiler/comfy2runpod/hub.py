@@ -10,14 +10,17 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote, urlsplit
 
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError, nearest
 from comfy2runpod.errors import model_lock as errors
 from comfy2runpod.ir.interface import Model
-from comfy2runpod.model_lock import LockedFile, is_commit
+from comfy2runpod.model_lock import LockedFile, is_commit, is_licence
+from comfy2runpod.strict_json import strict_json
 from comfy2runpod_contract.hashes import sha256_hex
+from comfy2runpod_contract.json_types import Json
 from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
 
 if TYPE_CHECKING:
@@ -29,6 +32,18 @@ SECONDS_FOR_A_FILE = 60.0
 # The longest list of a repository's files has some MB.
 _MOST_BYTES = 16 * 1024 * 1024
 _SIZE = re.compile(r"[0-9]{1,16}")
+# What a model card says where the licence is none of the hub's own list; its name then stands beside it.
+_OTHER_LICENCE = "other"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a hub says of a repository's use: its licence, and whether it is gated. None: it does not say."""
+
+    licence: str | None = None
+    gated: bool | None = None
 
 
 def lock_models(
@@ -38,7 +53,9 @@ def lock_models(
     *,
     tell: Callable[[Model], None] = lambda _model: None,
 ) -> tuple[LockedFile, ...]:
-    """Asks the hub for the commit, size and sha256 of every model that has a Hugging Face URL.
+    """Asks the hub for the commit, size and sha256 of every model that has a Hugging Face URL, and for its terms.
+
+    A hub that says nothing of a repository's terms is no error: they are then not known.
 
     Args:
         models: the models of an interface.
@@ -57,31 +74,39 @@ def lock_models(
     api = HfApi(endpoint=endpoint)
     locked: list[LockedFile] = []
     faults: list[Diagnostic] = []
+    terms = dict[tuple[str, str | None], Terms]()
     for model in models:
         if model.repo is None or model.path is None:
             continue
         tell(model)
-        found = _in_time(seconds_for_a_file, model, api)
-        if isinstance(found, LockedFile):
-            locked.append(found)
-        else:
+        try:
+            found = _in_time(seconds_for_a_file, lambda model=model: _ask(model, api))  # type: ignore[misc]
+        except TimeoutError:
+            raise _unreachable(model, api, f"it has not said all within {seconds_for_a_file:g} seconds") from None
+        if not isinstance(found, LockedFile):
             faults.append(found)
+            continue
+        place = (model.repo, found.revision)
+        if place not in terms:
+            terms[place] = _terms(api, *place, seconds_for_a_file)
+        locked.append(replace(found, licence=terms[place].licence, gated=terms[place].gated))
     if faults:
         raise CompileError(faults)
     return tuple(locked)
 
 
-def _in_time(seconds: float, model: Model, api: HfApi) -> LockedFile | Diagnostic:
-    """What `_ask` finds, waited for no longer than so many seconds, whatever trickles in.
+def _in_time(seconds: float, ask: Callable[[], T]) -> T:
+    """What a question comes to, waited for no longer than so many seconds, whatever trickles in.
 
     Raises:
-        UnreachableError: the hub cannot be reached, or has not said all by then.
+        TimeoutError: the hub has not said all by then.
+        Exception: what the question raised.
     """
-    answers: queue.SimpleQueue[LockedFile | Diagnostic | Exception] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[tuple[T] | Exception] = queue.SimpleQueue()
 
     def work() -> None:
         try:
-            answers.put(_ask(model, api))
+            answers.put((ask(),))
         except Exception as error:  # noqa: BLE001 - raised again where it is waited for
             answers.put(error)
 
@@ -90,10 +115,10 @@ def _in_time(seconds: float, model: Model, api: HfApi) -> LockedFile | Diagnosti
     try:
         answer = answers.get(timeout=seconds)
     except queue.Empty:
-        raise _unreachable(model, api, f"it has not said all within {seconds:g} seconds") from None
+        raise TimeoutError from None
     if isinstance(answer, Exception):
         raise answer
-    return answer
+    return answer[0]
 
 
 def _ask(model: Model, api: HfApi) -> LockedFile | Diagnostic:
@@ -140,6 +165,39 @@ def _ask(model: Model, api: HfApi) -> LockedFile | Diagnostic:
         # A branch would be of other bytes tomorrow. Every hub does; a log-in page has a size too.
         return errors.BadHubAnswer(at=at, hub=_host(api), problem="it names no commit")
     return LockedFile(model.url, told.commit_hash, told.size, sha256_hex(told.etag or ""))
+
+
+def _terms(api: HfApi, repo: str, revision: str | None, seconds: float) -> Terms:
+    """What the hub says of a repository's terms at a commit; nothing where it gives no answer of its form."""
+    import httpx2  # noqa: PLC0415 - huggingface_hub's own
+    from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415
+    from huggingface_hub.utils._headers import build_hf_headers  # noqa: PLC0415
+    from huggingface_hub.utils._http import get_session, hf_raise_for_status  # noqa: PLC0415
+
+    def ask() -> Terms:
+        url = f"{api.endpoint}/api/models/{quote(repo)}/revision/{quote(revision or 'main', safe='')}"
+        answer = get_session().get(url, params={"expand": ["cardData", "gated"]}, headers=build_hf_headers())
+        hf_raise_for_status(answer)
+        return terms_of(strict_json(answer.text))
+
+    try:
+        return _in_time(seconds, ask)
+    except (HfHubHTTPError, httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError):
+        return Terms()
+
+
+def terms_of(told: Json) -> Terms:
+    """The terms in a hub's answer about a repository; each is None unless it has the form that hubs give it."""
+    if not isinstance(told, dict):
+        return Terms()
+    card = told.get("cardData")
+    names = [card.get("license"), card.get("license_name")] if isinstance(card, dict) else []
+    licence = next((name for name in names if isinstance(name, str) and name != _OTHER_LICENCE), None)
+    gated = told.get("gated")
+    return Terms(
+        licence=licence if licence is not None and is_licence(licence) else None,
+        gated=gated if isinstance(gated, bool) else True if gated in ("auto", "manual") else None,
+    )
 
 
 def _reason(error: Exception) -> str:

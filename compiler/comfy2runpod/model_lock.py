@@ -1,5 +1,7 @@
 """The model lock: the commit, size and hash of each model file at the hub, so that all workers get the same bytes.
 
+Beside them stands what the hub says of the file's repository: its licence, and whether it is gated.
+
 The lock is stored beside the graph (`graphs/x.lock.json`) and committed with it.
 """
 
@@ -12,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from comfy2runpod.diagnostics import CompileError, Locus, shorten, show
 from comfy2runpod.errors import model_lock as errors
-from comfy2runpod.ir.interface import Interface
+from comfy2runpod.ir.interface import Interface, Model
 from comfy2runpod.strict_json import strict_json
 from comfy2runpod_contract.hashes import sha256_hex
 from comfy2runpod_contract.json_types import Json, json_type
@@ -22,23 +24,39 @@ from comfy2runpod_contract.texts import is_plain
 VERSION = 1
 _MOST_FILES = 10_000
 _LONGEST_URL = 8192
+LONGEST_LICENCE = 200
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
 class LockedFile:
-    """The facts of one file at the hub: the commit, its size in bytes, and its sha256."""
+    """The facts of one file at the hub.
+
+    Attributes:
+        revision: the commit.
+        size: in bytes.
+        licence: its repository's, one line; None if the hub names none.
+        gated: whether its repository wants a token of somebody who accepted its terms; None if the hub does not say.
+    """
 
     url: str
     revision: str | None
     size: int
     sha256: str | None
+    licence: str | None = None
+    gated: bool | None = None
 
 
 def lock_text(locked: Sequence[LockedFile]) -> str:
     """The lock file's text."""
     files = {
-        item.url: {"revision": item.revision, "size": item.size, "sha256": item.sha256}
+        item.url: {
+            "revision": item.revision,
+            "size": item.size,
+            "sha256": item.sha256,
+            "licence": item.licence,
+            "gated": item.gated,
+        }
         for item in sorted(locked, key=lambda item: item.url)
     }
     return json.dumps({"version": VERSION, "files": files}, indent=2) + "\n"
@@ -59,6 +77,11 @@ def read_lock(data: bytes, file: str) -> tuple[LockedFile, ...]:
 def is_commit(text: str) -> bool:
     """Whether it is a commit as the hub writes it: 40 hex digits."""
     return _COMMIT.fullmatch(text) is not None
+
+
+def is_licence(text: str) -> bool:
+    """Whether it is a licence's name as a lock holds it: one line, not empty, that can be seen."""
+    return 0 < len(text) <= LONGEST_LICENCE and is_plain(text) and text == " ".join(text.split())
 
 
 def _files(raw: Json) -> Iterator[LockedFile]:
@@ -88,16 +111,32 @@ def _file(url: str, entry: Json) -> LockedFile:
     digest = sha256_hex(sha256) if isinstance(sha256, str) else None
     if digest is None and sha256 is not None:
         raise ValueError(f"{at}: sha256 is {show(sha256)}; expected 64 hex digits, or null")
-    return LockedFile(url, revision, size, digest)
+    licence, gated = entry.get("licence"), entry.get("gated")
+    if licence is not None and not (isinstance(licence, str) and is_licence(licence)):
+        raise ValueError(
+            f"{at}: licence is {shorten(show(licence), 200)}; expected a text on one line, "
+            f"{LONGEST_LICENCE} characters at most, or null"
+        )
+    if gated is not None and not isinstance(gated, bool):
+        raise ValueError(f"{at}: gated is {show(gated)}; expected true, false or null")
+    return LockedFile(url, revision, size, digest, licence, gated)
 
 
 def merge_lock(interface: Interface, locked: Sequence[LockedFile]) -> Interface:
-    """The interface, with the lock's facts about its models."""
+    """The interface, with the lock's facts about its models; the author's word on a licence is above the hub's."""
     by_url = {item.url: item for item in locked}
-    models = tuple(
-        replace(model, revision=known.revision, size=known.size, sha256=known.sha256)
-        if (known := by_url.get(model.url)) is not None
-        else model
-        for model in interface.models
-    )
+    models = tuple(_merged(model, by_url.get(model.url)) for model in interface.models)
     return replace(interface, models=models)
+
+
+def _merged(model: Model, known: LockedFile | None) -> Model:
+    if known is None:
+        return model
+    return replace(
+        model,
+        revision=known.revision,
+        size=known.size,
+        sha256=known.sha256,
+        licence=model.licence or known.licence,
+        gated=model.gated if known.gated is None else known.gated,
+    )

@@ -15,6 +15,8 @@ from comfy2runpod.amounts import number_of_pixels, seconds_of, size_in_bytes, ti
 Wrong: TypeAlias = Callable[[str, object], None]
 
 _GIGABYTE = 10**9
+# An address in a form that every reader takes: percent-encoded, without a user, a port or a fragment, not too long.
+_WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.-]{1,253}/[A-Za-z0-9._~%!$&'()*+,;=:@/?-]{0,1700}")
 _ASPECT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -76,6 +78,14 @@ def line(raw: object, wrong: Wrong) -> str:
     if isinstance(raw, str) and not found:
         wrong("a text", "an empty one")
     return found
+
+
+def web_address(raw: object, wrong: Wrong) -> str:
+    """An https address."""
+    if isinstance(raw, str) and _WEB_ADDRESS.fullmatch(raw.strip()):
+        return raw.strip()
+    wrong("an address such as https://example.com/icon.png", raw)
+    return ""
 
 
 def gigabytes(raw: object, wrong: Wrong) -> int:

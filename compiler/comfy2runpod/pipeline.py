@@ -5,6 +5,7 @@ load -> normalize -> flatten -> bind -> check -> annotate -> interface -> varian
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus, show
 from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.errors.bind import EditorsDisagree
+from comfy2runpod.errors.files import PictureLeftOut
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.flat import Exposed, FlatGraph
@@ -29,6 +31,7 @@ from comfy2runpod.stages.api_prompt import ApiPrompt, as_api_prompt, bind_prompt
 from comfy2runpod.stages.bind import bind, bound_otherwise
 from comfy2runpod.stages.check import check, check_as_server
 from comfy2runpod.stages.emit import emit
+from comfy2runpod.stages.emit.picture import Picture, PictureRefused, readme_picture
 from comfy2runpod.stages.emit.verify import verify
 from comfy2runpod.stages.flatten.stage import flatten
 from comfy2runpod.stages.interface.packs import warn_of_packs
@@ -257,7 +260,13 @@ def _quoted(inputs: Mapping[str, Json], name: str) -> str:
 
 
 def compile_graph(
-    data: FileBytes, file: str, catalog: Catalog, options: Options = _DEFAULTS, lock: tuple[LockedFile, ...] = ()
+    data: FileBytes,
+    file: str,
+    catalog: Catalog,
+    options: Options = _DEFAULTS,
+    lock: tuple[LockedFile, ...] = (),
+    *,
+    picture: bytes | None = None,
 ) -> CompileResult:
     """A saved graph's bytes -> a complete endpoint package.
 
@@ -267,15 +276,23 @@ def compile_graph(
         catalog: the node classes of the ComfyUI to compile for.
         options: what the caller decides.
         lock: what `comfy2runpod lock` found out about the model files.
+        picture: a PNG or JPEG file for the package's README; what a README cannot show is left out, with a warning.
 
     Raises:
         CompileError: the first stage that found errors, with all that it found.
         TypeError: `data` is not bytes.
     """
-    return _compile(load(data, file), catalog, options, lock)
+    return _compile(load(data, file), catalog, options, lock, picture, hashlib.sha256(data).hexdigest())
 
 
-def _compile(document: Document, catalog: Catalog, options: Options, lock: tuple[LockedFile, ...]) -> CompileResult:
+def _compile(
+    document: Document,
+    catalog: Catalog,
+    options: Options,
+    lock: tuple[LockedFile, ...],
+    picture: bytes | None = None,
+    sha256: str | None = None,
+) -> CompileResult:
     converted = _convert(document, catalog, options)
     annotation = read_annotation(document)
     interface, of_interface = make_interface(converted.graph, converted.exposed, annotation, catalog)
@@ -283,13 +300,21 @@ def _compile(document: Document, catalog: Catalog, options: Options, lock: tuple
     profile = candidates(document, catalog, options)[0]
     without = [_without(item, converted.normal, catalog, profile, options) for item in omissions]
     variants = make_variants(converted.graph, interface, annotation, without)
-    interface = merge_lock(interface, lock)
+    interface = replace(merge_lock(interface, lock), source_sha256=sha256)
     prompt = converted.graph.prompt()
     used = carried_catalogs(catalog, (node.class_type for node in prompt.values()))
-    files = emit(interface, prompt, variants, used)
+    shown, of_picture = _picture(picture, document.file)
+    files = emit(interface, prompt, variants, used, shown)
     verify(files)
     of_packs = warn_of_packs(document, converted.graph, catalog)
-    return CompileResult(interface, variants, files, (*converted.warnings, *of_interface, *of_packs))
+    return CompileResult(interface, variants, files, (*converted.warnings, *of_interface, *of_packs, *of_picture))
+
+
+def _picture(data: bytes | None, file: str) -> tuple[Picture | None, tuple[Diagnostic, ...]]:
+    try:
+        return (None if data is None else readme_picture(data)), ()
+    except PictureRefused as refused:
+        return None, (PictureLeftOut(at=Locus(file), problem=str(refused)),)
 
 
 def _without(

@@ -113,6 +113,12 @@ GOOD = {"revision": "c0ffee" + "0" * 34, "size": 10, "sha256": "0" * 64}
         ({"version": 1, "files": {"https://a/b": {**GOOD, "sha256": 7}}}, "https://a/b: sha256 is 7"),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "revision": "$(id)"}}}, 'https://a/b: revision is "$(id)"'),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "revision": "main"}}}, 'https://a/b: revision is "main"'),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "licence": 7}}}, "https://a/b: licence is 7"),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "licence": "a\nb"}}}, "https://a/b: licence is"),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "licence": ""}}}, "https://a/b: licence is"),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "licence": "x" * 201}}}, "https://a/b: licence is"),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "gated": "yes"}}}, 'https://a/b: gated is "yes"'),
+        ({"version": 1, "files": {"https://a/b": {**GOOD, "gated": 1}}}, "https://a/b: gated is 1"),
         ({"version": 1, "files": {f"https://a/{i}": GOOD for i in range(10_001)}}, "10,001 files; 10,000 are read"),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else None,
@@ -171,3 +177,131 @@ def test_a_file_without_a_sha256_is_locked_and_named(graph: Path, etag: str | No
         assert f"{name}: the hub tells no sha256" in done.stdout
     files = json.loads(graph.with_suffix(".lock.json").read_text())["files"]
     assert {entry["sha256"] for entry in files.values()} == {None}
+
+
+# What the hub says of the repositories.
+
+KLEIN = Path(__file__).parents[2] / "graphs" / "i2i_klein_9b.json"
+UNSAID = """```yaml
+name: unsaid
+outputs:
+  image: {from: 3}
+```"""
+
+
+def unsaid(folder: Path) -> Path:
+    """A graph whose author said nothing of its model's licence."""
+
+    def node(number: int, kind: str, values: list[object], **more: object) -> dict[str, object]:
+        head = {"id": number, "type": kind, "pos": [0, 0], "mode": 0, "inputs": [], "outputs": [], "properties": {}}
+        return {**head, "widgets_values": values, **more}
+
+    url = "https://huggingface.co/org/name/resolve/main/a.safetensors"
+    told = {"models": [{"name": "a.safetensors", "directory": "vae", "url": url}]}
+    graph = {
+        "last_node_id": 9,
+        "last_link_id": 3,
+        "nodes": [
+            node(
+                1, "VAELoader", ["a.safetensors"], properties=told,
+                outputs=[{"name": "VAE", "type": "VAE", "links": [1]}],
+            ),
+            node(4, "EmptyLatentImage", [64, 64, 1], outputs=[{"name": "LATENT", "type": "LATENT", "links": [2]}]),
+            node(
+                2, "VAEDecode", [],
+                inputs=[
+                    {"name": "samples", "type": "LATENT", "link": 2},
+                    {"name": "vae", "type": "VAE", "link": 1},
+                ],
+                outputs=[{"name": "IMAGE", "type": "IMAGE", "links": [3]}],
+            ),
+            node(3, "SaveImage", ["x"], inputs=[{"name": "images", "type": "IMAGE", "link": 3}]),
+            node(9, "MarkdownNote", [UNSAID], title="comfy2runpod"),
+        ],
+        "links": [[1, 1, 0, 2, 1, "VAE"], [2, 4, 0, 2, 0, "LATENT"], [3, 2, 0, 3, 0, "IMAGE"]],
+        "extra": {"frontendVersion": "1.43.18"},
+        "version": 0.4,
+    }  # fmt: skip
+    place = folder / "unsaid.json"
+    place.write_text(json.dumps(graph))
+    return place
+
+
+def terms(tmp_path: Path, said: bytes | None) -> tuple[dict[str, object], dict[str, object], str]:
+    """What the lock and the package say of a model of whose repository the hub says this, and what is printed."""
+    place = unsaid(tmp_path)
+    told = {} if said is None else {"org/name": said}
+    with serving(HubStandIn(files={"a.safetensors": b"a" * 10}, terms=told)) as hub:
+        done = comfy2runpod(hub, "lock", place)
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(place.with_suffix(".lock.json").read_text("utf-8"))["files"].values()
+    made = in_process("compile", place, "-o", tmp_path / "out")
+    assert made.returncode == 0, made.stderr
+    (model,) = json.loads((tmp_path / "out" / "unsaid" / "models.lock.json").read_text("utf-8"))["models"]
+    return entry, model, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("said", "licence", "gated"),
+    [
+        ({"cardData": {"license": "apache-2.0"}, "gated": False}, "apache-2.0", False),
+        ({"cardData": {"license": "other", "license_name": "flux-non-commercial"}, "gated": "auto"},
+         "flux-non-commercial", True),
+        ({"cardData": {"license": "mit"}, "gated": "manual"}, "mit", True),
+        ({"cardData": {"license": "other"}, "gated": True}, None, True),
+        ({"cardData": None, "gated": False}, None, False),
+        ({}, None, None),
+        ([], None, None),
+        ({"cardData": ["mit"], "gated": "maybe"}, None, None),
+        ({"cardData": {"license": ["mit"], "license_name": {}}, "gated": 1}, None, None),
+        ({"cardData": {"license": "a\nb"}, "gated": None}, None, None),
+        ({"cardData": {"license": "\u001b[2J"}, "gated": []}, None, None),
+        ({"cardData": {"license": "\u202emit"}, "gated": {}}, None, None),
+        ({"cardData": {"license": "x" * 201}}, None, None),
+        ({"cardData": {"license": ""}}, None, None),
+    ],
+)  # fmt: skip
+def test_the_lock_holds_the_licence_and_whether_a_repository_is_gated(
+    tmp_path: Path, said: object, licence: str | None, gated: bool | None
+) -> None:
+    entry, model, printed = terms(tmp_path, json.dumps(said).encode())
+    assert (entry["licence"], entry["gated"]) == (model["licence"], model["gated"]) == (licence, gated)
+    assert ("org/name is gated; a worker needs HF_TOKEN" in printed) is bool(gated)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [None, b"", b"<html>", b"[" * 100_000, b'{"gated": NaN}', b"\xff", b'{"gated": "\\ud800"}', b" " * 17_000_000],
+)
+def test_a_hub_that_says_nothing_of_terms_is_no_error(tmp_path: Path, said: bytes | None) -> None:
+    entry, model, _ = terms(tmp_path, said)
+    assert (entry["licence"], entry["gated"]) == (model["licence"], model["gated"]) == (None, None)
+    assert entry["size"] == 10
+
+
+def test_a_repository_is_asked_once_and_the_authors_word_is_above_the_hubs(tmp_path: Path) -> None:
+    graph = tmp_path / "t2i_klein_4b.json"
+    graph.write_bytes((Path(__file__).parents[2] / "graphs" / "t2i_klein_4b.json").read_bytes())
+    names = ("flux-2-klein-4b.safetensors", "qwen_3_4b.safetensors", "flux2-vae.safetensors")
+    told = {"Comfy-Org/flux2-klein": b'{"cardData": {"license": "mit"}, "gated": "auto"}'}
+    with serving(HubStandIn(files=dict.fromkeys(names, b"a"), terms=told)) as hub:
+        assert comfy2runpod(hub, "lock", graph).returncode == 0
+    assert [method for method, *_ in hub.asked].count("GET") == 2
+    assert in_process("compile", graph, "-o", tmp_path / "out").returncode == 0
+    lock = json.loads((tmp_path / "out" / "t2i_klein_4b" / "models.lock.json").read_text("utf-8"))
+    assert [(one["licence"].partition(" ")[0], one["gated"]) for one in lock["models"]] == [
+        ("Apache-2.0", True), ("Apache-2.0", True), ("Apache-2.0", None),
+    ]  # fmt: skip
+    hub_json = json.loads((tmp_path / "out" / "t2i_klein_4b" / ".runpod" / "hub.json").read_text("utf-8"))
+    (token,) = [one["input"] for one in hub_json["config"]["env"] if one["key"] == "HF_TOKEN"]
+    assert token["required"]
+
+
+def test_an_author_may_say_that_a_repository_is_gated(tmp_path: Path) -> None:
+    assert in_process("compile", KLEIN, "-o", tmp_path / "out").returncode == 0
+    lock = json.loads((tmp_path / "out" / "i2i_klein_9b" / "models.lock.json").read_text("utf-8"))
+    assert {one["file"]: one["gated"] for one in lock["models"]} == {
+        "flux-2-klein-9b-fp8.safetensors": True,
+        "qwen_3_8b_fp8mixed.safetensors": None,
+        "full_encoder_small_decoder.safetensors": None,
+    }

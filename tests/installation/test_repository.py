@@ -29,25 +29,21 @@ def steps(workflow: Path) -> Iterator[tuple[str, dict[str, object]]]:
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
-def test_a_workflow_is_safe_and_pinned(workflow: Path, tmp_path: Path) -> None:
-    env = environment(tmp_path, Path(sys.executable).parent)
-    rules = "{extends: default, rules: {line-length: {max: 120}}}"
-    ran([tool("yamllint"), "--strict", "-d", rules, workflow], tmp_path, env)
-    ran([tool("zizmor"), "--offline", "--no-progress", workflow], tmp_path, env)
-    ran([tool("actionlint"), workflow], tmp_path, env)
+def test_a_workflow_is_pinned_and_may_do_little(workflow: Path) -> None:
     for use in re.findall(r"uses: (.+)", workflow.read_text()):
-        assert re.fullmatch(r"(actions|pypa)/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", use)
+        assert re.fullmatch(r"(actions|docker|pypa)/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", use)
     parsed = yaml.safe_load(workflow.read_text())
     assert parsed["permissions"] == {}
     for job in parsed["jobs"].values():
-        assert job["timeout-minutes"] <= 90
+        assert job["timeout-minutes"] <= 120
         for step in job["steps"]:
             assert "setup-python" not in step.get("uses", "") or step["with"]["python-version"]
 
 
 def test_an_action_has_one_version_everywhere() -> None:
     pins: dict[str, set[str]] = {}
-    for workflow in WORKFLOWS:
+    generated = ROOT.glob("generated/*/.github/workflows/*.yml")
+    for workflow in (*WORKFLOWS, *generated):
         for name, pin in re.findall(r"uses: ([\w/-]+)@(.+)", workflow.read_text()):
             pins.setdefault(name, set()).add(pin)
     assert {name: len(found) for name, found in pins.items() if len(found) > 1} == {}
@@ -56,8 +52,10 @@ def test_an_action_has_one_version_everywhere() -> None:
 def test_what_is_tried_is_what_the_project_says_that_it_is_for() -> None:
     classified = {name.rpartition(" ")[2] for name in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", name)}
     assert classified == set(VERSIONS)
-    for job in yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values():
-        assert job["strategy"]["matrix"]["python"] == list(VERSIONS)
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    for name in ("test", "install"):
+        assert jobs[name]["strategy"]["matrix"]["python"] == list(VERSIONS)
+    assert jobs["whole"]["steps"][-1]["run"].endswith(" .ci/run")
     assert PROJECT["requires-python"] == f">={VERSIONS[0]}"
     assert PROJECT["version"] == __version__
 

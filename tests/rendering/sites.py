@@ -17,6 +17,7 @@ from comfy2runpod.docs_site.reference import _harmless
 from comfy2runpod.quoting import FILTERS, NotQuotable, Word
 from comfy2runpod.stages.emit import package
 from comfy2runpod.stages.emit.environment import NotWritten, environment, only_written
+from comfy2runpod.stages.emit.picture import Picture
 
 from .interfaces import interfaces, shown_packages, variants_of
 from .structure import structure
@@ -25,6 +26,7 @@ TEMPLATES = Path(package.__file__).parents[2] / "templates"
 # Those that others include, by the template that does.
 INCLUDED = {
     "API-calls.md.j2": "API.md.j2",
+    "models.md.j2": "API.md.j2",
     "page-try.html.j2": "index.html.j2",
     "page-reference.html.j2": "index.html.j2",
     **dict.fromkeys(("field-forms.md.j2", "field-image.md.j2", "field-video.md.j2"), "API.md.j2"),
@@ -179,7 +181,8 @@ def contexts(template: str) -> tuple[Mapping[str, object], ...]:
         return ({"packages": shown, "version": __version__}, {"packages": shown[:1], "version": __version__})
     if template == "site-reference.html.j2":
         return ({"package": shown[0], "document": _harmless(shown[0].openapi)},)
-    found = [package._context(interface, variants_of(interface), "{}\n") for interface in interfaces()]
+    picture = Picture("docs/picture.png", b"")
+    found = [package._context(interface, variants_of(interface), "{}\n", picture) for interface in interfaces()]
     for context in found:
         # Our own files, as they are: long, and without a value in them.
         context["page"] = replace(context["page"], style=Markup("a {}"), script=Markup("a()"))  # type: ignore[type-var]

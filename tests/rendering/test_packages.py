@@ -113,7 +113,7 @@ def _is_said_otherwise(place: str, path: str) -> bool:
     # Few or short choices stand in the line, others in a type of their own; a usual media type is not said.
     if place == "[0].models[1].url":
         # It has none: with one, it is in the lock, and a link.
-        return path in ("docs/API.md", "models.lock.json")
+        return path in ("README.md", "docs/API.md", "models.lock.json", ".runpod/hub.json")
     return (".choices" in place and "/client." in path) or (place.endswith(".media_type") and path == "handler.py")
 
 

@@ -49,6 +49,7 @@ def test_the_places_are_all_that_templates_print() -> None:
         "field-image.html.j2",
         "field-video.html.j2",
         "field-video.md.j2",
+        "gitignore.j2",
     }
 
 

@@ -26,6 +26,7 @@ class HubStandIn:
     linked: bool = True  # LFS: redirect, with size and sha256 in the hub's own answer
     seconds_per_megabyte: float = 0.0
     asked: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)  # method, host, range, token
+    terms: dict[str, bytes] = field(default_factory=dict)  # what it says of a repository; 404 of the others
     bytes_sent: int = 0
     url: str = ""
 
@@ -48,7 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers["Host"].partition(":")[0]
         self.hub.asked.append((self.command, host, self.headers.get("Range"), self.headers.get("Authorization")))
         name = self.path.rpartition("/")[2]
-        if name in self.hub.refused:
+        if self.path.startswith("/api/models/"):
+            self._terms(self.path.removeprefix("/api/models/").partition("/revision/")[0])
+        elif name in self.hub.refused:
             status, code = self.hub.refused[name]
             self._empty(status, {"X-Error-Code": code})
         elif self.hub.status.get(name):
@@ -69,6 +72,17 @@ class _Handler(BaseHTTPRequestHandler):
                     "Location": f"http://localhost:{port}/bytes/{name}",
                 },
             )
+
+    def _terms(self, repo: str) -> None:
+        content = self.hub.terms.get(repo)
+        if content is None:
+            self._empty(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def _empty(self, status: int, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

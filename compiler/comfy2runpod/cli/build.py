@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.cli.graphs import lock_of
+from comfy2runpod.cli.graphs import lock_of, picture_of
 from comfy2runpod.cli.progress import progress
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import Terminal, terminal
@@ -119,7 +119,7 @@ def _check_graph(package: Path, written: Manifest, graph: Path | None, dockerfil
         )
         return
     catalog = layered_catalog(catalogs_in(place.parent))
-    result = compile_graph(read_file(place), shown(place), catalog, lock=lock_of(place))
+    result = compile_graph(read_file(place), shown(place), catalog, lock=lock_of(place), picture=picture_of(place))
     differing = drifted(written, package_files(result.files).items())
     if differing:
         raise CompileError([PackageIsOlder(at=Locus(shown(package)), graph=shown(place), files=differing)])

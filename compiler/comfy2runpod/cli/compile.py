@@ -8,19 +8,28 @@ from pathlib import Path
 import click
 
 from comfy2runpod.cli.compiled import next_steps, size_warnings, summary
-from comfy2runpod.cli.graphs import Settings, graph_files, graph_options, graphs_argument, lock_of, read_graph
-from comfy2runpod.cli.ignored import ignored_note
+from comfy2runpod.cli.graphs import (
+    Settings,
+    graph_files,
+    graph_options,
+    graphs_argument,
+    lock_of,
+    picture_of,
+    read_graph,
+)
+from comfy2runpod.cli.ignored import ignored_by_git, ignored_note
 from comfy2runpod.cli.report import Reporter, format_option, reporting
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.writing import LOCKS, PROMPTS, REFUSALS, force_option, told_of
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
-from comfy2runpod.errors.files import SameName
+from comfy2runpod.errors.files import PackageDrifted, SameName
 from comfy2runpod.hub import lock_models
 from comfy2runpod.json_text import json_document
 from comfy2runpod.model_lock import lock_text
 from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, lock_path, prompt_of_file
 from comfy2runpod.read_files import shown
-from comfy2runpod.write import write_package, write_text
+from comfy2runpod.write import Source, drift, package_files, write_package, write_text
+from comfy2runpod_contract.texts import visible
 
 
 @click.command("compile")
@@ -30,14 +39,18 @@ from comfy2runpod.write import write_package, write_text
     help="The folder for the packages, one for each graph.",
 )  # fmt: skip
 @force_option
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit with 1 if a package is not up to date.")
 @graph_options
 @format_option
-def compile_command(graphs: tuple[Path, ...], output: Path, settings: Settings, form: str, *, force: bool) -> None:
+def compile_command(
+    graphs: tuple[Path, ...], output: Path, settings: Settings, form: str, *, force: bool, only_check: bool
+) -> None:
     """Compile GRAPHS into endpoint packages: graphs as ComfyUI saves them, or folders of them.
 
     \b
     comfy2runpod compile graphs/t2v_ltx2.json
     comfy2runpod compile graphs/ -o packages
+    comfy2runpod compile --check graphs/
 
     Each package goes to DIRECTORY/<name>, whole or not at all; files of your own in it stay. A graph that is refused
     leaves its old package as it was, and the others are written. If two have one name, nothing is.
@@ -51,6 +64,10 @@ def compile_command(graphs: tuple[Path, ...], output: Path, settings: Settings, 
                 if (result := _compiled(graph, settings, reporter)) is not None
             ]
             _check_names(compiled)
+            if only_check:
+                _check_packages(compiled, output, reporter)
+                reporter.finish()
+                return
             written = [one for one in compiled if _write(one[1], output, reporter, force=force)]
         if written:
             reporter.say(next_steps(written, output))
@@ -166,6 +183,9 @@ def lock_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> Non
                     unhashed = {item.url for item in locked if item.sha256 is None}
                     for model in (model for model in models if model.url in unhashed):
                         reporter.say(f"  {model.file}: the hub tells no sha256; a worker can check its size alone")
+                    gated = {item.url for item in locked if item.gated}
+                    for model in (model for model in models if model.url in gated):
+                        reporter.say(f"  {model.file}: {model.repo} is gated; a worker needs HF_TOKEN")
         reporter.finish()
 
 
@@ -191,17 +211,47 @@ def _write(result: CompileResult, output: Path, reporter: Reporter, *, force: bo
     """Writes a package and reports it; returns whether that was possible."""
     folder = output / result.interface.name
     with reporter.attempt():
-        reporter.add(told_of(write_package(result.files, folder, force=force), folder))
+        written = write_package(result.files, folder, graph=_source(result), force=force)
+        reporter.add(told_of(written, folder))
         reporter.say(summary(result, folder, verbose=reporter.terminal.verbose))
         return True
     return False
+
+
+def _source(result: CompileResult) -> Source:
+    # A name that is no text has halves of characters.
+    return Source(visible(result.interface.source), result.interface.source_sha256 or "")
+
+
+def _check_packages(compiled: Sequence[tuple[Path, CompileResult]], output: Path, reporter: Reporter) -> None:
+    """Reports the packages that are not what their graphs give."""
+    for graph, result in compiled:
+        folder = output / result.interface.name
+        with reporter.attempt():
+            found = drift(package_files(result.files, _source(result)), folder)
+            if found.lacking and folder.is_dir():
+                # What git leaves out of a commit is lacking in every checkout.
+                found = found.without(frozenset(ignored_by_git(folder, found.lacking)))
+            if not found.is_none:
+                only_graph = found.is_of_manifest_alone
+                raise CompileError(
+                    [
+                        PackageDrifted(
+                            at=Locus(shown(folder)), graph=shown(graph), lacking=found.lacking, changed=found.changed,
+                            obsolete=found.obsolete, only_graph=only_graph,
+                        )
+                    ]
+                )  # fmt: skip
+            reporter.say(f"{shown(folder)}: is what {shown(graph)} gives")
 
 
 def _compiled(graph: Path, settings: Settings, reporter: Reporter) -> CompileResult | None:
     """A graph's package, or None if it is refused; the reporter gets the diagnostics in both cases."""
     with reporter.attempt():
         data = read_graph(graph, reporter)
-        result = compile_graph(data, shown(graph), settings.catalog(graph), settings.options, lock_of(graph))
+        result = compile_graph(
+            data, shown(graph), settings.catalog(graph), settings.options, lock_of(graph), picture=picture_of(graph)
+        )
         reporter.add((*result.diagnostics, *size_warnings(result, shown(graph))))
         return result
     return None

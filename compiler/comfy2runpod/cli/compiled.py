@@ -14,7 +14,7 @@ from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.errors.models import ModelSizeUnknown
 from comfy2runpod.ir.interface import Interface, Model
 from comfy2runpod.pipeline import CompileResult
-from comfy2runpod.stages.emit.package import container_disk_gb
+from comfy2runpod.stages.emit.needs import container_disk_gb, fetched, model_bytes
 
 _GIGABYTE, _MEGABYTE = 1e9, 1e6
 _MOST_NAMES = 3
@@ -41,7 +41,7 @@ def summary(result: CompileResult, folder: Path, *, verbose: bool) -> str:
 
 def size_warnings(result: CompileResult, graph: str) -> list[Diagnostic]:
     """A warning that the disk has no room for models of unknown size."""
-    unknown = tuple(model.file for model in _fetched(result.interface.models) if _size(model) is None)
+    unknown = tuple(model.file for model in fetched(result.interface.models) if model_bytes(model) is None)
     disk = container_disk_gb(result.interface)
     return [ModelSizeUnknown(at=Locus(graph), files=unknown, disk_gb=disk)] if unknown else []
 
@@ -79,14 +79,14 @@ def _quoted(word: str) -> str:
 def _models(models: Sequence[Model]) -> str:
     if not models:
         return "none"
-    sizes = [_size(model) for model in models]
+    sizes = [model_bytes(model) for model in models]
     count = f"{len(models)} file{'' if len(models) == 1 else 's'}"
     known = sum(size for size in sizes if size is not None)
     about = "" if all(model.size for model in models) else "about "
     text = f"{count}, size not known" if not known else f"{count}, {about}{_bytes(known)}"
     if known and None in sizes:
         text += f" and {sizes.count(None)} of unknown size"
-    return text if _unlocked(models) or not _fetched(models) else f"{text}; all locked"
+    return text if _unlocked(models) or not fetched(models) else f"{text}; all locked"
 
 
 def _unlocked_lines(models: Sequence[Model]) -> list[str]:
@@ -100,23 +100,13 @@ def _unlocked_lines(models: Sequence[Model]) -> list[str]:
 def _disk(interface: Interface) -> str:
     own = interface.runpod.container_disk_gb
     whole = container_disk_gb(interface)
-    fetched = _fetched(interface.models)
-    unknown = sum(_size(model) is None for model in fetched)
+    unknown = sum(model_bytes(model) is None for model in fetched(interface.models))
     text = f"{whole} GB a worker" + (f": {own} GB and the models" if whole > own else "")
     return text + (f", but {unknown} of them not counted: size not known" if unknown else "")
 
 
-def _fetched(models: Sequence[Model]) -> list[Model]:
-    """The models that a worker downloads."""
-    return [model for model in models if model.url]
-
-
 def _unlocked(models: Sequence[Model]) -> list[str]:
-    return [model.file for model in _fetched(models) if model.size is None or model.sha256 is None]
-
-
-def _size(model: Model) -> int | None:
-    return model.size or model.approximate_size
+    return [model.file for model in fetched(models) if model.size is None or model.sha256 is None]
 
 
 def _bytes(count: int) -> str:

@@ -119,6 +119,16 @@ def read_graph(path: Path, reporter: Reporter) -> bytes:
     return data
 
 
+def picture_of(graph: Path) -> bytes | None:
+    """The picture beside a graph, for its package's README: `x.png` or `x.jpg` beside `x.json`."""
+    for ending in (".png", ".jpg", ".jpeg"):
+        path = graph.with_suffix(ending)
+        if os.path.lexists(path):
+            # Too large a one is told as a warning of the package.
+            return read_file(path)
+    return None
+
+
 def lock_of(graph: Path) -> tuple[LockedFile, ...]:
     """The lock of a graph, if `lock` has been run for it."""
     path = lock_path(graph)

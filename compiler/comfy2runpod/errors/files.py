@@ -29,6 +29,17 @@ class CannotRead(Diagnostic):
         return "Name a file." if self.is_folder else "Check the path and the file's permissions."
 
 
+class PictureLeftOut(Diagnostic):
+    """A picture beside a graph that its package's README cannot show."""
+
+    code = "picture-left-out"
+    severity = Severity.WARNING
+    problem: str
+
+    reason = Text("The picture beside the graph is not in the package's README: {problem}.")
+    remedy = Text("Put a PNG or JPEG file of at most 2 MB in its place, or move it away.")
+
+
 class CannotUse(Diagnostic):
     """A path that the system does not accept: a name that is too long, a cycle of links, a folder without access."""
 
@@ -95,6 +106,29 @@ class ChangedByHand(Diagnostic):
     remedy = Text(
         "Move what you want to keep to files with other names, which are never replaced; then --force replaces these."
     )
+
+
+class PackageDrifted(Diagnostic):
+    """A package that is not what its graph gives."""
+
+    code = "package-drifted"
+    graph: str
+    lacking: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    obsolete: tuple[str, ...] = ()
+    # Every file is the same, and the manifest is of another graph.
+    only_graph: bool = False
+
+    @Text
+    def reason(self) -> str:
+        if self.only_graph:
+            return f"Its files are those that {self.graph} gives, but its manifest names another state of the graph."
+        parts = [f"other files: {_named(self.changed)}"] if self.changed else []
+        parts += [f"lacking: {_named(self.lacking)}"] if self.lacking else []
+        parts += [f"generated no longer: {_named(self.obsolete)}"] if self.obsolete else []
+        return f"The package is not what {self.graph} gives: {'; '.join(parts)}."
+
+    remedy = Text("Compile the graph again without --check, and commit the result.")
 
 
 class NotCleared(Diagnostic):

@@ -22,13 +22,17 @@ class OutputAnnotation:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnnotation:
-    """What the author knows of a model file: its size in bytes, approximately, where it comes from, and its licence."""
+    """What the author knows of a model file.
+
+    Its size in bytes, approximately, where it comes from, its licence, and whether its repository is gated.
+    """
 
     file: str
     size: int | None
     url: str | None
     directory: str | None
     licence: str | None = None
+    gated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,7 @@ class Annotation:
     gpu: tuple[str, ...] | None = None
     container_disk_gb: int | None = None
     execution_timeout_seconds: int | None = None
+    icon: str | None = None
     app_inputs: tuple[tuple[str, str], ...] = ()
 
     def at(self, file: str, key: str) -> Locus:

@@ -53,7 +53,8 @@ class Model:
 
     `directory` is the folder under ComfyUI's `models`. `size` (bytes), `sha256` and a commit as `revision` come from
     the lock; until it is made, `revision` is the branch of the URL and `approximate_size` what the author wrote.
-    `licence` is the author's word on it, one line; None if there is none.
+    `licence` is the author's word on it, else the hub's, one line; `gated` says whether its repository wants a token of
+    somebody who accepted its terms. None: not known.
     """
 
     file: str
@@ -67,6 +68,7 @@ class Model:
     sha256: str | None
     node_ids: tuple[str, ...]
     licence: str | None = None
+    gated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +76,21 @@ class RunpodSettings:
     """Where the endpoint is to run.
 
     `gpu` are RunPod pool ids in order of preference; `container_disk_gb` is what a worker needs beside the models;
-    sizes in GB, time in seconds.
+    sizes in GB, time in seconds. `icon` is the https address of a picture for RunPod's Hub.
     """
 
     gpu: tuple[str, ...]
     container_disk_gb: int
     execution_timeout_seconds: int
+    icon: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Interface(ForPeople):
-    """The whole contract of one endpoint."""
+    """The whole contract of one endpoint.
+
+    `source` is the graph file's name, `source_sha256` its hash, in hexadecimal; None where it was never a file's bytes.
+    """
 
     name: str
     title: str
@@ -96,3 +102,4 @@ class Interface(ForPeople):
     outputs: tuple[Output, ...]
     models: tuple[Model, ...]
     runpod: RunpodSettings
+    source_sha256: str | None = None

@@ -69,6 +69,31 @@ def look(folder: Path, files: Mapping[str, bytes], kind: str, *, force: bool) ->
     )
 
 
+def differing(folder: Path, files: Mapping[str, bytes]) -> tuple[list[str], list[str], list[str]]:
+    """Compares a folder with the files to write, whosever it is.
+
+    Returns:
+        The paths of files that are not there, that have another content, and that the manifest lists beside them.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    digests = {path: _digest_or_none(folder, path) for path in files}
+    lacking = [path for path, digest in digests.items() if digest is None]
+    changed = [path for path, digest in digests.items() if digest is not None and digest != sha256(files[path])]
+    listed = _listed(folder / MANIFEST) or Manifest("", {})
+    obsolete = [path for path in listed.files if path not in files and _digest_or_none(folder, path) is not None]
+    return lacking, changed, obsolete
+
+
+def _digest_or_none(folder: Path, path: str) -> str | None:
+    """The digest of what has a path; None if it is nothing, or no file in a folder."""
+    try:
+        return _digest_inside(folder, path)
+    except Refusal:
+        return None
+
+
 class Refusal(Exception):
     """Nothing is written; the diagnostic says why."""
 
@@ -176,18 +201,27 @@ def _manifest(folder: Path, kind: str, *, force: bool) -> Manifest:
 
 def written_by_us(folder: Path) -> frozenset[str]:
     """Returns the files that the manifest lists and that are unchanged; none if there is no manifest."""
-    place = folder / MANIFEST
+    listed = _listed(folder / MANIFEST)
+    if listed is None:
+        return frozenset()
     try:
-        if place.is_symlink() or not place.is_file() or place.stat().st_size > MAX_BYTES:
-            return frozenset()
-        listed = read_manifest(place.read_bytes()).files
         return frozenset(
             name
-            for name, digest in listed.items()
+            for name, digest in listed.files.items()
             if "/" not in name and mode_of(folder / name) is not None and digest_of(folder / name) == digest
         )
-    except (OSError, ValueError):
+    except OSError:
         return frozenset()
+
+
+def _listed(place: Path) -> Manifest | None:
+    """A manifest, where it is one that can be read."""
+    try:
+        if place.is_symlink() or not place.is_file() or place.stat().st_size > MAX_BYTES:
+            return None
+        return read_manifest(place.read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def is_older_package(folder: Path) -> bool:

@@ -20,11 +20,26 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The file that a folder was made of: its name, and its sha256 in hexadecimal."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """The content of a manifest: the kind of folder (`package`, `site`, `results`), and the sha256 of files by path."""
+    """The content of a manifest.
+
+    Attributes:
+        kind: the kind of folder: `package`, `site` or `results`.
+        files: the sha256 of files by path.
+        graph: what a package was compiled from, for whoever looks whether it has changed since.
+    """
 
     kind: str
     files: Mapping[str, str]
+    graph: Source | None = None
 
     def to_bytes(self) -> bytes:
         """Serializes the manifest deterministically."""
@@ -32,14 +47,15 @@ class Manifest:
             "version": _VERSION,
             "generator": f"{_GENERATOR} {__version__}",
             "kind": self.kind,
+            **({} if self.graph is None else {"graph": {"name": self.graph.name, "sha256": self.graph.sha256}}),
             "files": dict(sorted(self.files.items())),
         }
         return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def manifest_of(files: Mapping[str, bytes], kind: str) -> Manifest:
+def manifest_of(files: Mapping[str, bytes], kind: str, graph: Source | None = None) -> Manifest:
     """Returns the manifest of files, which are given as content by path."""
-    return Manifest(kind, {path: sha256(data) for path, data in files.items()})
+    return Manifest(kind, {path: sha256(data) for path, data in files.items()}, graph)
 
 
 def read_manifest(data: bytes) -> Manifest:

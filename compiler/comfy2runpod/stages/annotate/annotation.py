@@ -31,8 +31,8 @@ T = TypeVar("T")
 TOP_KEYS = ("name", "title", "description", "inputs", "outputs", "models", "runpod")
 INPUT_KEYS = ("from", "title", "description", "required", *(key.name for key in note_keys()))
 OUTPUT_KEYS = ("from", "title", "description", "many")
-MODEL_KEYS = ("size", "url", "directory", "licence")
-_RUNPOD = ("gpu", "container_disk", "execution_timeout")
+MODEL_KEYS = ("size", "url", "directory", "licence", "gated")
+_RUNPOD = ("gpu", "container_disk", "execution_timeout", "icon")
 
 
 def read_annotation(document: Document) -> Annotation:
@@ -96,6 +96,7 @@ class _Reader:
             gpu=self._optional(runpod, "gpu", "runpod.", forms.texts),
             container_disk_gb=self._optional(runpod, "container_disk", "runpod.", forms.gigabytes),
             execution_timeout_seconds=self._optional(runpod, "execution_timeout", "runpod.", forms.seconds),
+            icon=self._optional(runpod, "icon", "runpod.", forms.web_address),
         )
 
     def _inputs(self, raw: Yaml) -> Iterator[InputAnnotation]:
@@ -157,6 +158,7 @@ class _Reader:
                 url=self._optional(fields, "url", f"{key}.", forms.text),
                 directory=self._optional(fields, "directory", f"{key}.", forms.text),
                 licence=self._optional(fields, "licence", f"{key}.", forms.line),
+                gated=self._optional(fields, "gated", f"{key}.", forms.boolean),
             )
 
     def _mapping(self, raw: Yaml, key: str, allowed: tuple[str, ...] | None) -> Mapping[str, Yaml]:

@@ -36,6 +36,8 @@ _TOP_LEVEL = ("Dockerfile.j2", "LICENSE")
 LANGUAGES: Mapping[str, tuple[type[Written], ...]] = {
     "Dockerfile.j2": (Comment, Label),
     "dockerignore.j2": (Comment,),
+    "env.example.j2": (Comment,),
+    "gitignore.j2": (),
     ".json.j2": (Script,),
     ".md.j2": (Markdown, Call, Python, Script),
     ".py.j2": (Python, Docstring, Comment),

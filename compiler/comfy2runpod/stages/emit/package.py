@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from types import MappingProxyType
@@ -20,10 +19,13 @@ from comfy2runpod.quoting import Word, python_text
 from comfy2runpod.stages.emit.answer_models import AnswerModel, answer_models
 from comfy2runpod.stages.emit.client_types import exact_names, file_members, has_literal, python_types, shapes
 from comfy2runpod.stages.emit.environment import client_modules, environment
+from comfy2runpod.stages.emit.hub_listing import hub_json, hub_tests_json
 from comfy2runpod.stages.emit.image import IMAGE_FOLDER, build_files, layer_locks
 from comfy2runpod.stages.emit.openapi import REFUSALS, openapi
 from comfy2runpod.stages.emit.page import page
+from comfy2runpod.stages.emit.picture import Picture
 from comfy2runpod.stages.emit.python_types import builtins_of, file_classes
+from comfy2runpod.stages.emit.repository import repository_views
 from comfy2runpod.stages.emit.runtime_wheel import WHEELS, pinned, runtime_wheel
 from comfy2runpod.stages.emit.schemas import input_schema, output_schema, reserved_keys
 from comfy2runpod.stages.emit.template_models import (
@@ -52,7 +54,6 @@ from comfy2runpod_contract.model_files import MODEL_FOLDERS
 from comfy2runpod_contract.version import CONTRACT
 
 LOCK_VERSION = 1
-_GIGABYTE = 1e9
 # In characters of a file's base64.
 _LONGEST_SHOWN = 1000
 
@@ -65,9 +66,12 @@ _TEMPLATES = {
     "schema.py": "schema.py.j2",
     "patch.py": "patch.py.j2",
     "handler.py": "handler.py.j2",
+    "README.md": "README.md.j2",
     "Dockerfile": "Dockerfile.j2",
     "entrypoint.sh": "entrypoint.sh.j2",
     ".dockerignore": "dockerignore.j2",
+    ".env.example": "env.example.j2",
+    ".gitignore": "gitignore.j2",
     ".github/workflows/docker-build.yml": "docker-build.yml.j2",
     "docs/API.md": "API.md.j2",
     "docs/index.html": "index.html.j2",
@@ -89,6 +93,7 @@ def emit(
     prompt: Prompt,
     variants: Sequence[Variant],
     catalogs: Mapping[str, JsonObject] = MappingProxyType({}),
+    picture: Picture | None = None,
 ) -> dict[str, str | bytes]:
     """The package's files. The same for the same arguments and installation.
 
@@ -97,12 +102,13 @@ def emit(
         prompt: the whole prompt.
         variants: what becomes of the prompt without optional images: fewer of them before more.
         catalogs: what is known of the prompt's nodes of packs, by file name.
+        picture: one for its README.
 
     Returns:
         Paths in the package, with their texts or bytes.
     """
     workflow = _json(prompt_to_json(prompt))
-    context = _context(interface, variants, workflow)
+    context = _context(interface, variants, workflow, picture)
     wheel = runtime_wheel()
     files: dict[str, str | bytes] = {
         path.format(name=interface.name): environment().get_template(name).render(context)
@@ -118,13 +124,14 @@ def emit(
         "requirements.txt": pinned(),
         f"{WHEELS}/{wheel.name}": wheel.data,
         "test_input.json": _json({"input": example_input(interface)}),
-        ".runpod/hub.json": _json(_hub(interface)),
-        ".runpod/tests.json": _json(_hub_tests(interface)),
+        ".runpod/hub.json": _json(hub_json(interface)),
+        ".runpod/tests.json": _json(hub_tests_json(interface, example_input(interface))),
         "docs/input.schema.json": _json(input_schema(interface)),
         "docs/output.schema.json": _json(output_schema(interface)),
         "docs/openapi.json": _json(openapi(interface, example_input(interface))),
     }
     files |= {f"{IMAGE_FOLDER}/{name}": text for name, text in build_files(interface.comfyui_version).items()}
+    files |= {picture.path: picture.data} if picture is not None else {}
     files |= {f"{CATALOG_FOLDER}/{name}": _json(content) for name, content in catalogs.items()}
     return dict(sorted(files.items()))
 
@@ -143,6 +150,7 @@ def lock_json(models: tuple[Model, ...]) -> JsonObject:
             "approximate_size": model.approximate_size,
             "sha256": model.sha256,
             "licence": model.licence,
+            "gated": model.gated,
         }
         for model in models
         if model.url
@@ -224,7 +232,9 @@ _LIMITS = {
 }
 
 
-def _context(interface: Interface, variants: Sequence[Variant], workflow: str) -> dict[str, object]:
+def _context(
+    interface: Interface, variants: Sequence[Variant], workflow: str, picture: Picture | None = None
+) -> dict[str, object]:
     fields = [field_view(field) for field in interface.fields]
     outputs = [output_view(output) for output in interface.outputs]
     seeds = seed_names(interface)
@@ -284,7 +294,7 @@ def _context(interface: Interface, variants: Sequence[Variant], workflow: str) -
         "client_classes": sorted(
             {one.client_class for one in interface.fields if one.client_class}, key=attrgetter("module")
         ),
-        "models": [(model, size_text(model)) for model in interface.models],
+        **repository_views(interface, picture),
         "faults": FAULTS,
         "refusals": REFUSALS,
         "call_input": _call_input(interface),
@@ -302,56 +312,6 @@ def _schema_types(interface: Interface, models: Iterable[AnswerModel]) -> list[s
     types: list[str] = [field.python_type() for field in interface.fields]
     types += [member.type for model in models for member in model.members]
     return [*types, "Bool", *(["List[Str]"] if takes_choice(interface) else [])]
-
-
-def size_text(model: Model) -> str:
-    """A model file's size in words: exact if the lock knows it, else about what the author wrote."""
-    size = model.size or model.approximate_size
-    if size is None:
-        return "not told"
-    text = f"{size / _GIGABYTE:.2f} GB" if size >= _GIGABYTE else f"{size / 1e6:.0f} MB"
-    return text if model.size else f"about {text}"
-
-
-def container_disk_gb(interface: Interface) -> int:
-    """GB of a worker's own disk: the note's, and room for every model, because without a volume they land there."""
-    models = sum(model.size or model.approximate_size or 0 for model in interface.models)
-    return interface.runpod.container_disk_gb + math.ceil(models / _GIGABYTE)
-
-
-def _hub(interface: Interface) -> JsonObject:
-    category = interface.outputs[0].kind.value
-    return {
-        "title": interface.title,
-        "description": interface.description or interface.title,
-        "type": "serverless",
-        "category": category,
-        "config": {
-            "runsOn": "GPU",
-            "containerDiskInGb": container_disk_gb(interface),
-            "gpuCount": 1,
-            "gpuIds": ",".join(interface.runpod.gpu),
-            "allowedCudaVersions": [*RELEASE.host_cuda],
-        },
-    }
-
-
-def _hub_tests(interface: Interface) -> JsonObject:
-    return {
-        "tests": [
-            {
-                "name": f"{interface.name}_example",
-                "input": example_input(interface),
-                "timeout": interface.runpod.execution_timeout_seconds * 1000,
-            }
-        ],
-        "config": {
-            "gpuTypeId": "NVIDIA H100 80GB HBM3",
-            "gpuCount": 1,
-            "env": [],
-            "allowedCudaVersions": [*RELEASE.host_cuda],
-        },
-    }
 
 
 def _json(value: JsonObject) -> str:

@@ -123,6 +123,7 @@ class _Finder:
             sha256=sha256,
             node_ids=(node.id,),
             licence=note.licence if note is not None else None,
+            gated=note.gated if note is not None else None,
         )
 
     def compare(self, node: BoundNode, name: str, model: Model, ref: ModelRef | None) -> None:

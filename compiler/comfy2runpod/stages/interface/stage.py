@@ -236,6 +236,7 @@ class _Maker:
             gpu=note.gpu or _DEFAULT_GPU,
             container_disk_gb=note.container_disk_gb or _DEFAULT_DISK_GB,
             execution_timeout_seconds=note.execution_timeout_seconds or DEFAULT_EXECUTION_MS // 1000,
+            icon=note.icon,
         )
 
     def _output(self, note: OutputAnnotation, node: BoundNode, saves: Saves) -> Output:
