@@ -18,7 +18,7 @@ from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.version import CONTRACT
 from comfy2runpod_runtime.comfyui.process import ComfyUIProcess
 from comfy2runpod_runtime.comfyui.supervisor import ComfyUISupervisor
-from comfy2runpod_runtime.errors import ComfyUINotStarted, ComfyUIUnavailable, ModelUnavailable, PackageError
+from comfy2runpod_runtime.errors import ComfyUINotStarted, PackageError, exit_code_of
 from comfy2runpod_runtime.exit_codes import ExitCode
 from comfy2runpod_runtime.job.redelivery import RawJob, RedeliveryCache
 from comfy2runpod_runtime.job.runner import JobRunner
@@ -206,8 +206,9 @@ class Endpoint(Generic[Request]):
                 await asyncio.to_thread(self._startup.wait)
             await self._comfyui.connect()
             await self._comfyui.wait_until_ready(self._settings.comfyui_start_timeout_seconds)
-        except (ModelUnavailable, ComfyUIUnavailable) as error:
-            self._status.failed(error.exit_code)
+        except Exception as error:
+            # The SDK ends the process, with an exit code of its own.
+            self._status.failed(exit_code_of(error))
             raise
         if self._settings.warmup != "off":
             await self._warm_up()

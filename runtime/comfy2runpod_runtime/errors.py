@@ -227,6 +227,12 @@ class SettingsError(Exception):
     exit_code = ExitCode.SETTINGS
 
 
+def exit_code_of(error: BaseException) -> ExitCode:
+    """Returns the exit code of a worker that an error keeps from starting."""
+    code = getattr(error, "exit_code", None)
+    return code if isinstance(code, ExitCode) else ExitCode.INTERNAL
+
+
 def caller_safe(text: str, limit: int = 200) -> str:
     """A foreign message as a caller may see it: short, on one line, and without the folders of absolute paths."""
     return shorten(_ABSOLUTE_PATH.sub("", text[: limit * 8]), limit)

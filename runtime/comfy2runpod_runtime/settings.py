@@ -6,6 +6,7 @@ HF_TOKEN and HF_ENDPOINT, variables of Hugging Face, are read where they are use
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -198,6 +199,15 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be a URL such as http://127.0.0.1:8188")
+        return value
+
+    @field_validator("comfyui_args")
+    @classmethod
+    def _is_split(cls, value: str) -> str:
+        try:
+            shlex.split(value)
+        except ValueError:
+            raise ValueError("must be arguments as a shell takes them: a quotation mark is left open") from None
         return value
 
     @model_validator(mode="after")

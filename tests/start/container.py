@@ -168,9 +168,12 @@ class Container:
 
     def __exit__(self, *_: object) -> None:
         assert self._unshare is not None
+        there = _below(self._unshare.pid)
         with suppress(ProcessLookupError):
             os.killpg(self._unshare.pid, signal.SIGKILL)
         self._unshare.wait(HANG_SECONDS)
+        # Its poll is open as long as it is there.
+        wait_for(lambda: not [one for one in there if one.there], "the container's end")
 
     def _environment(self) -> dict[str, str]:
         kept = {
@@ -235,10 +238,7 @@ class Container:
 
     def processes(self) -> list[Process]:
         """All below `start`, zombies among them."""
-        found, level = [], [self.one.pid]
-        while level:
-            level = [child.pid for pid in level for child in _children(pid) if not found.append(child)]  # type: ignore[func-returns-value]
-        return found
+        return _below(self.one.pid)
 
     def process(self, word: str) -> Process:
         """The one with a word in its command: `start.worker`, `main.py`, `tether.py`."""
@@ -296,6 +296,15 @@ class Container:
     def _reached(self, what: Callable[[], object], why: str) -> None:
         wait_for(lambda: what() or self.ended, why)
         assert what(), f"it ended before {why}:\n{self.log[-6000:]}"
+
+
+def _below(pid: int) -> list[Process]:
+    found, left = [], [pid]
+    while left:
+        children = _children(left.pop())
+        found += children
+        left += [child.pid for child in children]
+    return found
 
 
 def _children(pid: int) -> list[Process]:

@@ -69,6 +69,16 @@ def test_a_comfyui_that_keeps_ending_between_jobs_ends_the_worker(run: Run, queu
         assert "ended 4 times in a row while no job ran" in container.log
 
 
+def test_its_end_is_noticed_without_a_poll(run: Run, place: Place) -> None:
+    """With polls so rare that none comes: the job runs once more as soon as ComfyUI ended."""
+    place.behave(run="slow", slow_seconds=60.0)
+    with run(POLL_SECONDS="900") as container:
+        container.at_work()
+        place.behave()
+        container.process("main.py").send(signal.SIGKILL)
+        container.answers("first")
+
+
 @contextmanager
 def foreign(place: Place, port: int) -> Iterator[State]:
     """Another server on the port, which does all that ComfyUI does, and well."""

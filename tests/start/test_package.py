@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,7 +13,7 @@ from tests.standins.comfyui import ComfyUI, State
 from tests.standins.runpod_queue import RunPodQueue
 
 from .conftest import Run
-from .container import JOB, Place
+from .container import JOB, Place, wait_for
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ CASES = (
     Case("raises", 11, "ZeroDivisionError", handler=("handler = ", "handler = 1 / 0, ")),
     Case("import", 11, "no_such_module", handler=("from patch", "import no_such_module\nfrom patch")),
     Case("contract", 11, "compile the graph again", handler=("contract=3", "contract=2")),
-    Case("no-endpoint", 11, "has no endpoint", handler=("endpoint = ", "other = ")),
+    Case("no-endpoint", 11, "has no endpoint", handler=("handler = endpoint.handle", "del endpoint")),
+    Case("exits", 11, "SystemExit", handler=("handler = ", "raise SystemExit(0)\nhandler = ")),
     Case("settings", 10, "POLL_SECONDS", settings={"POLL_SECONDS": "soon"}),
+    Case("arguments", 10, "COMFYUI_ARGS", settings={"COMFYUI_ARGS": "--cpu 'open"}),
     Case("log-format", 10, "LOG_FORMAT", settings={"LOG_FORMAT": "xml"}),
 )
 
@@ -55,6 +58,26 @@ def test_a_package_that_cannot_be_loaded_ends_the_worker(
         assert container.left() == []
         assert case.says in container.log
     assert queue.taken == {}
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.usefixtures("locked")
+def test_comfyui_and_the_models_do_not_wait_for_the_handler(
+    ended: bool, run: Run, place: Place, queue: RunPodQueue
+) -> None:
+    gate, file = place.folder / "gate", place.package / "handler.py"
+    waits = f"import pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists():\n    time.sleep(0.05)\n"
+    file.write_text(file.read_text().replace("from pathlib", f"{waits}from pathlib", 1))
+    with run(below=True) as container:
+        wait_for(lambda: "start: link done" in container.log and "start: comfyui done" in container.log, "all but it")
+        assert queue.polls == 0
+        if not ended:
+            gate.touch()
+            container.answers("first")
+        container.one.send(signal.SIGTERM)
+        assert container.exit_code() == 0
+        assert container.left() == []
 
 
 def test_wrong_usage(run: Run, place: Place) -> None:

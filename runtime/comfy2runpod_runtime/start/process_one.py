@@ -141,8 +141,9 @@ class _Watch:
         return True
 
     def _set_deadline(self) -> None:
-        """A worker with a job has the job's own time limits; one without has to end soon."""
-        if not self._told_to_end or self._reader.state is WorkerState.BUSY:
+        """A worker with a job has the job's own time limits; one without has to end soon, also if it cannot go on."""
+        to_end = self._told_to_end or self._reader.exit_code is not None
+        if not to_end or self._reader.state is WorkerState.BUSY:
             self._deadline = None
         elif self._deadline is None:
             self._deadline = time.monotonic() + END_SECONDS

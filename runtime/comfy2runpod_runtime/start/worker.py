@@ -27,6 +27,7 @@ from comfy2runpod_runtime.errors import (
     ModelUnavailable,
     PackageError,
     SettingsError,
+    exit_code_of,
 )
 from comfy2runpod_runtime.exit_codes import ExitCode
 from comfy2runpod_runtime.models.lock import ModelLock, read_lock
@@ -56,10 +57,10 @@ def main() -> int:
         _start(options.package, status)
     except (PackageError, SettingsError, ModelUnavailable, ComfyUIUnavailable) as error:
         log.error("the worker does not start: %s", error)  # noqa: TRY400 - the message says it
-        code = error.exit_code
-    except Exception:
+        code = exit_code_of(error)
+    except Exception as error:
         log.exception("the worker does not start, because of a bug of ours")
-        code = ExitCode.INTERNAL
+        code = exit_code_of(error)
     else:
         return ExitCode.ENDED
     status.failed(code)
@@ -134,7 +135,7 @@ def _serve(
     except (PackageError, SettingsError) as error:
         loaded.set_exception(error)
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.exception("handler.py or the RunPod SDK cannot be imported")
         loaded.set_exception(error)
         raise PackageError(f"{package / 'handler.py'} cannot be imported: {type(error).__name__}: {error}") from error
