@@ -43,7 +43,8 @@ def _told(name: str, value: object) -> Iterator[str]:
     elif isinstance(value, (set, frozenset)):
         yield from (f"{name} has {one}" for one in sorted(map(repr, value)))
     elif isinstance(value, (tuple, list)) and not hasattr(value, "_fields"):
-        yield from (f"{name} has {one!r}" for one in value)
+        # A function in a table is told without its address.
+        yield from (re.sub(r" at 0x[0-9a-f]+", "", f"{name} has {one!r}") for one in value)
     elif isinstance(value, re.Pattern):
         yield f"{name} matches {value.pattern!r}, {int(value.flags)}"
     elif not isinstance(value, type) and not callable(value) and type(value).__module__ not in ("typing", "types"):
