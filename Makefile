@@ -16,7 +16,7 @@ LONG := --timeout 7200 -o faulthandler_timeout=7500
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc page test check fast mutants lint types imports unit install-test dist drift package generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real start-test hostile-media images soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc page test check fast mutants lint types imports unit install-test image-test image-test-real dist drift package generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real start-test hostile-media images soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -108,6 +108,12 @@ generate: setup ## Generate the clients' contract modules, the scripts of the pa
 	PYTHONPATH=. $(BIN)/python scripts/bundle_page.py
 	$(BIN)/comfy2runpod compile --force $(GRAPHS)
 
+image-test: setup ## Build the image of every package with buildah, torch and all, and run a job in it; root, an hour, 40 GB.
+	IMAGE_TESTS=all $(BIN)/pytest -q -n 0 $(LONG) -s tests/image
+
+image-test-real: setup ## The same with a real ComfyUI in it: COMFYUI_SOURCE, IMAGE_MODELS and IMAGE_NODES name folders.
+	IMAGE_TESTS=all $(BIN)/pytest -q -n 0 $(LONG) -s tests/image/test_real.py
+
 dist: .venv-release/.ready ## Build and check the wheel and the sdist, and their bill of materials (SBOM) in build/sbom/.
 	rm -rf dist
 	.venv-release/bin/python -m hatchling build --directory dist
@@ -185,6 +191,8 @@ lock: setup ## Update every lock: of the developers, the demo, the image and the
 	$(BIN)/python scripts/image_requirements.py | $(LOCK) --python-version 3.12 --python-platform linux - \
 	  $$($(BIN)/python scripts/image_requirements.py --omitted) --output-file \
 	  $(TEMPLATES)/comfyui-$$($(BIN)/python scripts/image_requirements.py --version).lock
+	for name in sage:sageattention xformers:xformers; do echo $${name#*:} | $(LOCK) --no-deps --python-version 3.12 \
+	  --python-platform linux - --output-file $(TEMPLATES)/attention-$${name%:*}.lock || exit 1; done
 	for editor in 1.43 1.58; do $(LOCK) --universal --python-version 3.11 \
 	  --group editor-$$(echo $$editor | tr . -) --output-file requirements/editor-$$editor.lock || exit 1; done
 

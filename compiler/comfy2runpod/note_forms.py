@@ -8,15 +8,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import Enum
 from typing import TypeAlias
 
 from comfy2runpod.amounts import number_of_pixels, seconds_of, size_in_bytes, time_in_seconds, whole_number
+from comfy2runpod_contract.texts import visible
 
 Wrong: TypeAlias = Callable[[str, object], None]
 
 _GIGABYTE = 10**9
 # An address in a form that every reader takes: percent-encoded, without a user, a port or a fragment, not too long.
 _WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.-]{1,253}/[A-Za-z0-9._~%!$&'()*+,;=:@/?-]{0,1700}")
+# As Debian's policy has it, with a bound of ours.
+DEBIAN_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,63}")
+_MOST_PACKAGES = 50
+VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+# Names, and how names begin, that are not an author's to set.
+NOT_OURS = ("RUNPOD_", "LD_", "PATH", "HOME", "PYTHONPATH", "PYTHONHOME")
+_LONGEST_VALUE = 1000
+
+
+class Attention(Enum):
+    """The libraries that compute attention in the place of torch's own."""
+
+    SAGE = "sage"
+    XFORMERS = "xformers"
+
+
 _ASPECT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -103,6 +121,37 @@ def duration(raw: object, wrong: Wrong) -> int:
     """How long something plays, in whole seconds."""
     found = seconds_of(raw) if isinstance(raw, str) else None
     return _known(found, "a length in whole seconds such as 30s or 2m", raw, wrong)
+
+
+def debian_packages(raw: object, wrong: Wrong) -> tuple[str, ...]:
+    """Names of Debian packages."""
+    found = texts(raw, wrong)
+    for name in found:
+        if DEBIAN_PACKAGE.fullmatch(name) is None:
+            wrong("names of Debian packages, such as libgl1", name)
+    if len(found) > _MOST_PACKAGES:
+        wrong(f"{_MOST_PACKAGES} packages at most", f"{len(found):,}")
+    return tuple(sorted({*found}))
+
+
+def value_of_variable(raw: object, wrong: Wrong) -> str:
+    """The value of a variable of the environment: a text on one line."""
+    found = text(raw, wrong)
+    if len(found) > _LONGEST_VALUE or visible(found) != found or "\n" in found:
+        wrong(f"a text on one line, of {_LONGEST_VALUE:,} characters at most", found)
+        return ""
+    return found
+
+
+def attention(raw: object, wrong: Wrong) -> Attention | None:
+    """The library that computes attention."""
+    found = text(raw, wrong)
+    named = next((one for one in Attention if one.value == found), None)
+    if found == "flash":
+        wrong("sage or xformers: FlashAttention has no wheels on PyPI, and would have to be compiled with CUDA", raw)
+    elif named is None:
+        wrong(" or ".join(one.value for one in Attention), raw)
+    return named
 
 
 def _known(number: int | None, expected: str, raw: object, wrong: Wrong) -> int:

@@ -114,7 +114,7 @@ def _dockerfile(text: str) -> object:
         while whole.endswith("\\") and not whole.startswith("LABEL"):
             whole = whole[:-1] + next(lines)
         instruction, _, rest = whole.partition(" ")
-        if instruction == "LABEL":
+        if instruction == "LABEL" or re.match(r'ENV \w+="', whole):
             key, _, value = rest.partition("=")
             if re.fullmatch(r'"\$\{[A-Z]+\}"', value) is None:
                 docker_word(value)

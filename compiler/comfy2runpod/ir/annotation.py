@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from comfy2runpod.diagnostics import Locus
 from comfy2runpod.fields.note import InputAnnotation
+from comfy2runpod.note_forms import Attention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,9 @@ class Annotation:
     container_disk_gb: int | None = None
     execution_timeout_seconds: int | None = None
     icon: str | None = None
+    apt: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    attention: Attention | None = None
     app_inputs: tuple[tuple[str, str], ...] = ()
 
     def at(self, file: str, key: str) -> Locus:

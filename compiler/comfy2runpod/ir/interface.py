@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from comfy2runpod.fields import Field
 from comfy2runpod.for_people import ForPeople
+from comfy2runpod.note_forms import Attention
 from comfy2runpod.outputs import Output
 from comfy2runpod_contract.json_types import Json
 
@@ -86,6 +87,19 @@ class RunpodSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageSettings:
+    """What the image has beside ComfyUI and the worker.
+
+    `apt` are Debian packages, by name; `environment` are variables and their values; `attention` is the library that
+    computes attention in the place of torch's own.
+    """
+
+    apt: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    attention: Attention | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Interface(ForPeople):
     """The whole contract of one endpoint.
 
@@ -103,3 +117,4 @@ class Interface(ForPeople):
     models: tuple[Model, ...]
     runpod: RunpodSettings
     source_sha256: str | None = None
+    image: ImageSettings = ImageSettings()

@@ -68,13 +68,15 @@ class MaskSource:
 class ImageLack:
     """What a class needs that the image does not have, and what to do instead.
 
-    `unless_input` is the input, if there is one, for whose values `unless_values` it is not needed.
+    `unless_input` is the input, if there is one, for whose values `unless_values` it is not needed. `apt` are the
+    Debian packages that bring it, which an image with such a node gets, so that it lacks nothing.
     """
 
     what: str
     instead: str
     unless_input: str | None = None
     unless_values: tuple[Json, ...] = ()
+    apt: tuple[str, ...] = ()
 
 
 # The type that stands where a link leads to a node that is in no prompt, so that the editor deletes the input with its

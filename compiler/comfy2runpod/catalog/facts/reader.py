@@ -15,6 +15,7 @@ from comfy2runpod.catalog.facts.releases import Releases
 from comfy2runpod.catalog.facts.sizes import SizeRule, Sizes
 from comfy2runpod.catalog.facts.values import BadFactsError, Fields, quoted
 from comfy2runpod.editor import PROFILES
+from comfy2runpod.note_forms import DEBIAN_PACKAGE
 from comfy2runpod_contract.json_types import Json, JsonObject, json_type
 from comfy2runpod_contract.media import MediaKind, media_facts
 
@@ -175,7 +176,10 @@ def _scale(row: Fields, _pack: str) -> Fact:
 def _image_lack(row: Fields, _pack: str) -> Fact:
     unless = row.optional_name("unless_input")
     values = row.values("unless_values") if unless is not None else ()
-    return kinds.ImageLack(row.text("what"), row.text("instead"), unless, values)
+    apt = row.names("apt")
+    if wrong := [name for name in apt if DEBIAN_PACKAGE.fullmatch(name) is None]:
+        raise BadFactsError(f"{wrong[0]!r} is no name of a Debian package")
+    return kinds.ImageLack(row.text("what"), row.text("instead"), unless, values, apt)
 
 
 def _virtual(row: Fields, _pack: str) -> Fact:

@@ -19,7 +19,7 @@ from comfy2runpod.ir.annotation import Annotation, ModelAnnotation, OutputAnnota
 from comfy2runpod.ir.document import Document, GraphNode
 from comfy2runpod.note_forms import Wrong
 from comfy2runpod.stages.annotate.note_yaml import NoteError, Yaml, read_yaml, yaml_span
-from comfy2runpod_contract.secret_texts import holds_secret
+from comfy2runpod_contract.secret_texts import holds_secret, is_secret_member
 
 TITLE = "comfy2runpod"
 _NOTES = ("Note", "MarkdownNote")
@@ -28,11 +28,12 @@ MOST_NAMES = 1000
 
 T = TypeVar("T")
 
-TOP_KEYS = ("name", "title", "description", "inputs", "outputs", "models", "runpod")
+TOP_KEYS = ("name", "title", "description", "inputs", "outputs", "models", "runpod", "image")
 INPUT_KEYS = ("from", "title", "description", "required", *(key.name for key in note_keys()))
 OUTPUT_KEYS = ("from", "title", "description", "many")
 MODEL_KEYS = ("size", "url", "directory", "licence", "gated")
 _RUNPOD = ("gpu", "container_disk", "execution_timeout", "icon")
+IMAGE_KEYS = ("apt", "environment", "attention")
 
 
 def read_annotation(document: Document) -> Annotation:
@@ -83,6 +84,7 @@ class _Reader:
             return Annotation()
         top = self._mapping(raw or {}, "", TOP_KEYS)
         runpod = self._mapping(top.get("runpod", {}), "runpod", _RUNPOD)
+        image = self._mapping(top.get("image", {}), "image", IMAGE_KEYS)
         inputs, outputs = top.get("inputs"), top.get("outputs")
         return Annotation(
             node_id=self._note.id,
@@ -97,6 +99,9 @@ class _Reader:
             container_disk_gb=self._optional(runpod, "container_disk", "runpod.", forms.gigabytes),
             execution_timeout_seconds=self._optional(runpod, "execution_timeout", "runpod.", forms.seconds),
             icon=self._optional(runpod, "icon", "runpod.", forms.web_address),
+            apt=self._optional(image, "apt", "image.", forms.debian_packages) or (),
+            environment=tuple(self._environment(image.get("environment", {}))),
+            attention=self._optional(image, "attention", "image.", forms.attention),
         )
 
     def _inputs(self, raw: Yaml) -> Iterator[InputAnnotation]:
@@ -160,6 +165,19 @@ class _Reader:
                 licence=self._optional(fields, "licence", f"{key}.", forms.line),
                 gated=self._optional(fields, "gated", f"{key}.", forms.boolean),
             )
+
+    def _environment(self, raw: Yaml) -> Iterator[tuple[str, str]]:
+        """Variables of the image: what is secret belongs to the endpoint, whose environment no registry keeps."""
+        for name, entry in sorted(self._mapping(raw, "image.environment", None).items()):
+            key = f"image.environment.{name}"
+            if forms.VARIABLE.fullmatch(name) is None or name.startswith(forms.NOT_OURS):
+                self._wrong(
+                    key, "a name of capitals, digits and underscores, and none of RunPod's or the system's", name
+                )
+            value = self._optional({name: entry}, name, "image.environment.", forms.value_of_variable)
+            if value and is_secret_member(name, value):
+                self.found.add(SecretInGraph(at=self.at(key), where="The value"))
+            yield name, value or ""
 
     def _mapping(self, raw: Yaml, key: str, allowed: tuple[str, ...] | None) -> Mapping[str, Yaml]:
         if raw == "":

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from comfy2runpod.ir.interface import ImageSettings
+from comfy2runpod.note_forms import Attention
 from comfy2runpod.stages.emit.environment import template_text
 
 # A package's folder for it.
@@ -23,9 +25,11 @@ _REST = "comfyui"
 WORKER_LOCK = f"{IMAGE_FOLDER}/worker.lock"
 
 
-def build_files(comfyui_version: str) -> dict[str, str]:
+def build_files(comfyui_version: str, attention: Attention | None = None) -> dict[str, str]:
     """The files of the folder, by name."""
     fixed = {name: template_text(name) for name in ("install.sh", "worker.lock")}
+    if attention is not None:
+        fixed["attention.lock"] = template_text(f"attention-{attention.value}.lock")
     return {**layer_locks(comfyui_version), **fixed}
 
 
@@ -37,6 +41,19 @@ def layer_locks(comfyui_version: str) -> Mapping[str, str]:
         name = entry.partition("==")[0]
         parts[next((layer for layer, starts in _LAYERS.items() if _is_of(name, starts)), _REST)].append(f"{entry}\n")
     return {f"{layer}.lock": "".join(entries) for layer, entries in parts.items() if entries}
+
+
+# What ComfyUI is told, to use it: it uses xformers by itself.
+_ATTENTION_ARGUMENTS = {Attention.SAGE: "--use-sage-attention"}
+
+
+def image_environment(image: ImageSettings) -> tuple[tuple[str, str], ...]:
+    """The variables that the image sets for this package."""
+    arguments = _ATTENTION_ARGUMENTS.get(image.attention) if image.attention else None
+    given = dict(image.environment)
+    if arguments:
+        given["COMFYUI_ARGS"] = f"{given.get('COMFYUI_ARGS', '')} {arguments}".strip()
+    return tuple(sorted(given.items()))
 
 
 def _is_of(name: str, starts: tuple[str, ...]) -> bool:

@@ -35,6 +35,7 @@ from comfy2runpod.stages.interface.derived import derived_inputs, derived_output
 from comfy2runpod.stages.interface.fed_once import FileNames, check_fed_once, each_once
 from comfy2runpod.stages.interface.fields import Planned, consumers_of, planned, reached_specs
 from comfy2runpod.stages.interface.gpu_pools import GPU_POOLS
+from comfy2runpod.stages.interface.image import make_image
 from comfy2runpod.stages.interface.input_files import check_files
 from comfy2runpod.stages.interface.models import find_models
 from comfy2runpod.stages.interface.names import good_name, slug
@@ -69,6 +70,7 @@ def make_interface(
         # A field that could not be made would have fed some of them.
         check_files(graph, fields, maker.found)
         look_for_surprises(graph, fields, maker.found)
+    image = make_image(graph, fields, annotation, maker.found)
     outputs = tuple(maker.outputs(fields, catalog.facts.save_classes))
     check_fed_once(fields, maker.names, maker.at_field, maker.found)
     if not maker.found.has_errors:
@@ -92,6 +94,7 @@ def make_interface(
         outputs=outputs,
         models=models,
         runpod=runpod,
+        image=image,
     )
     return interface, warnings
 

@@ -38,7 +38,6 @@ def look_for_surprises(graph: BoundGraph, fields: Iterable[Field], found: Collec
             _look_at(graph, node, fed, found)
     _masks(graph, needed, fields, found)
     _embeddings(graph, needed, found)
-    _lacking(graph, needed, fields, found)
 
 
 def separators(graph: BoundGraph, found: Collector) -> None:
@@ -111,25 +110,6 @@ def _embeddings_in(value: Json) -> tuple[str, ...]:
         return ()
     matches = (_WEIGHT.sub("", match[1]) for match in _EMBEDDING.finditer(value))
     return tuple(dict.fromkeys(name for name in matches if name))[:_MOST_EMBEDDINGS]
-
-
-def _lacking(graph: BoundGraph, needed: Collection[str], fields: Iterable[Field], found: Collector) -> None:
-    """Notes nodes that need what the image does not have."""
-    choices = {
-        (target.node_id, target.input): field.texts()
-        for field in fields
-        for target in field.targets
-        if field.texts() != ()
-    }
-    for node in graph.nodes.values():
-        lacks = node.node_class.facts.image_lack
-        if lacks is None or node.id not in needed:
-            continue
-        if lacks.unless_input is not None:
-            offered = choices.get((node.id, lacks.unless_input), (node.inputs.get(lacks.unless_input),))
-            if offered is not None and all(choice in lacks.unless_values for choice in offered):
-                continue
-        found.add(errors.ImageLacks(at=_at(graph, node), what=lacks.what, instead=lacks.instead))
 
 
 def _at(graph: BoundGraph, node: BoundNode, name: str | None = None) -> Locus:

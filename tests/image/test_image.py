@@ -1,0 +1,153 @@
+"""The image of a package, built by buildah as it is and run by podman with its own entry point.
+
+CI builds it without torch; `make image-test` with all of it. Without an engine these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from comfy2runpod.catalog.release import RELEASE
+from tests.cli.command import ROOT
+from tests.runtime.hub_standin import HubStandIn, serving
+from tests.standins.runpod_queue import RunPodQueue
+
+from .conftest import NAME, SECRET, WHOLE, BuiltImage, alone, built, lighten
+from .engine import BASE, Store, in_image, running, settings_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
+
+# Of the graph: what the prompt is if nothing else is said.
+DEFAULT = "A paper boat on a rain puddle"
+_SECONDS = 600
+_STOP_SECONDS = 60
+# No layer is larger: hosts pull them side by side.
+_LARGEST_LAYER = 2_500_000_000
+
+
+def test_what_was_built_is_the_emitted_dockerfile(image: BuiltImage, tmp_path: Path) -> None:
+    assert (image.package / "Dockerfile").read_bytes() == (alone(tmp_path) / "Dockerfile").read_bytes()
+    assert (image.package / "Dockerfile").read_bytes() == (ROOT / "generated" / NAME / "Dockerfile").read_bytes()
+
+
+def test_its_configuration_is_what_the_package_says(image: BuiltImage) -> None:
+    config = image.store.inspect(image.name)["config"]
+    assert config["Entrypoint"] == ["/app/entrypoint.sh"]
+    assert (config["StopSignal"], config["WorkingDir"]) == ("SIGTERM", "/app")
+    labels = config["Labels"]
+    assert labels["org.opencontainers.image.title"] == "Flux.2 Klein 4B text to image"
+    assert labels["io.github.comfy2runpod.comfyui"] == RELEASE.commit
+    assert labels["io.github.comfy2runpod.cuda"] == RELEASE.cuda
+    assert len(labels["io.github.comfy2runpod.graph.sha256"]) == 64
+
+
+def test_no_secret_of_the_folder_is_in_a_layer(image: BuiltImage, tmp_path: Path) -> None:
+    layers = tmp_path / "layers"
+    image.store.call("buildah", "push", "--quiet", "--disable-compression", image.name, f"dir:{layers}")
+    sizes = {}
+    for path in layers.iterdir():
+        sizes[path.name] = path.stat().st_size
+        assert not holds(path, SECRET.encode()), path
+    shutil.rmtree(layers)
+    assert len(sizes) > 10
+    assert max(sizes.values()) < _LARGEST_LAYER
+
+
+def holds(path: Path, marker: bytes) -> bool:
+    """Whether bytes stand in a file, read in parts."""
+    with path.open("rb") as file:
+        before = b""
+        while part := file.read(1 << 22):
+            if marker in before + part:
+                return True
+            before = part[-len(marker) :]
+    return False
+
+
+def test_only_what_a_worker_needs_is_in_it(image: BuiltImage) -> None:
+    tools = "for tool in gcc cc g++ make git curl; do command -v $tool; done"
+    libraries = "find /opt -name '*.a' -o -name pip -o -path '/opt/*/tests/*' -name 'test_*.py'"
+    comfyui = "ls -A /opt/comfyui | grep -E '^[.]|tests'"
+    assert in_image(image.store, image.name, f"{tools}; {libraries}; {comfyui}; true") == ""
+    # Neither caches nor lists of packages beside those of the base.
+    left = "find /root /tmp /var/tmp /var/cache /var/lib/apt -type f"
+    there, before = (set(in_image(image.store, name, left).splitlines()) for name in (image.name, BASE))
+    assert there - before == set()
+
+
+def test_all_of_its_python_is_compiled(image: BuiltImage) -> None:
+    script = (
+        "import pathlib, importlib.util as u\n"
+        "all = [p for p in pathlib.Path('/opt/comfyui').rglob('*.py')]\n"
+        "print(len(all), [str(p) for p in all if not pathlib.Path(u.cache_from_source(p)).exists()])\n"
+        "import comfy2runpod_runtime.endpoint as e, runpod\n"
+        "print([m.__name__ for m in (e, runpod) if not pathlib.Path(m.__cached__).exists()])"
+    )
+    first, second, *_ = in_image(
+        image.store, image.name, f'cd /app && /opt/worker/bin/python -c "{script}"'
+    ).splitlines()
+    count, _, missing = first.partition(" ")
+    assert int(count) > 20
+    assert (missing, second) == ("[]", "[]")
+
+
+async def test_a_job_is_done_by_the_worker_in_it(image: BuiltImage, tmp_path: Path) -> None:
+    """Its own entry point, RunPod's SDK and its queue's protocol; the models come from a stand-in of the hub."""
+    lock = json.loads((image.package / "models.lock.json").read_text())
+    files = {model["path"].rpartition("/")[2]: model["file"].encode() * 100 for model in lock["models"]}
+    with serving(HubStandIn(files=files)) as hub:
+        async with RunPodQueue() as queue:
+            queue.submit("job-1", json.loads((image.package / "test_input.json").read_text())["input"] | {"seed": 7})
+            settings = {**queue.environment(), **settings_of(), "HF_ENDPOINT": hub.url}
+            with running(image.store, image.name, settings, tmp_path / "log") as container:
+                try:
+                    posted = await queue.result_of("job-1", _SECONDS)
+                except TimeoutError:
+                    pytest.fail(f"no result:\n{container.said()[-4000:]}")
+                code = container.stop(_STOP_SECONDS)
+    assert posted["output"]["media_type"] == "image/png", posted
+    assert posted["output"]["seed"] == 7
+    assert len(hub.downloads()) == len(files)
+    # By SIGTERM, and not by what follows it.
+    assert code not in (137, 125), container.said()[-4000:]
+    assert SECRET not in container.said()
+
+
+def test_a_changed_default_makes_the_last_layers_anew_and_no_other(
+    image: BuiltImage, source: Path, tmp_path: Path
+) -> None:
+    text = (ROOT / "graphs" / f"{NAME}.json").read_text()
+    assert DEFAULT in text
+    (tmp_path / f"{NAME}.json").write_text(text.replace(DEFAULT, "A paper plane on a rain puddle"))
+    package = alone(tmp_path / "alone", graph=tmp_path / f"{NAME}.json")
+    if not WHOLE:
+        lighten(package)
+    second = built(image.store, package, source, "localhost/image-test:2")
+    before, after = (image.store.inspect(name)["rootfs"]["diff_ids"] for name in (image.name, second.name))
+    same = [one for one, other in zip(before, after, strict=True) if one == other]
+    assert before[: len(same)] == same
+    assert len(before) - len(same) <= 1, "the package's own files are one layer"
+    assert second.log.count("Using cache") > 20
+
+
+@pytest.mark.skipif(not WHOLE, reason="every package with torch: make image-test")
+@pytest.mark.parametrize("name", ["i2i_klein_9b", "i2i_multiangle", "t2v_ltx2"])
+def test_every_package_builds_on_the_same_base(name: str, image: BuiltImage, source: Path, tmp_path: Path) -> None:
+    other = built(image.store, alone(tmp_path, name), source, f"localhost/image-test-{name}:1")
+    ours, theirs = (image.store.inspect(one)["rootfs"]["diff_ids"] for one in (image.name, other.name))
+    assert ours[:-3] == theirs[: len(ours) - 3]
+
+
+@pytest.mark.skipif(WHOLE, reason="the same steps with all of it would only take longer")
+def test_a_base_that_was_built_alone_is_built_on(store: Store, image: BuiltImage, source: Path, tmp_path: Path) -> None:
+    package = alone(tmp_path)
+    lighten(package)
+    base = built(store, package, source, "localhost/image-test-base:1", "--only-base")
+    on_it = built(store, package, source, "localhost/image-test:3", "--base=localhost/image-test-base:1")
+    ours, theirs = (store.inspect(one)["rootfs"]["diff_ids"] for one in (base.name, on_it.name))
+    assert theirs[: len(ours)] == ours
+    assert len(theirs) > len(ours)
