@@ -25,8 +25,9 @@ REQUIRED = bool(os.environ.get("IMAGE_REQUIRED")) or WHOLE
 STORE = os.environ.get("IMAGE_STORE")
 # Of ComfyUI's packages, what the simulator imports and what those need.
 SMALL = frozenset(
-    ("aiohappyeyeballs", "aiohttp", "aiosignal", "attrs", "av", "frozenlist", "idna", "multidict", "numpy", "pillow",
-     "propcache", "typing-extensions", "yarl")
+    ("aiohappyeyeballs", "aiohttp", "aiosignal", "annotated-types", "attrs", "av", "frozenlist", "idna", "markupsafe",
+     "multidict", "networkx", "numpy", "pillow", "propcache", "pydantic", "pydantic-core", "typing-extensions",
+     "typing-inspection", "yarl")
 )  # fmt: skip
 NAME = "t2i_klein_4b"
 SECRET = "a-secret-of-the-person-who-builds"

@@ -7,6 +7,7 @@ replace; the Dockerfile is the package's own.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.installation.environments import python
+from tests.standins.runpod_queue import RunPodQueue
 from tests.standins.serving import free_port
 
 TOOLS = ("buildah", "podman", "runc", "mmdebstrap")
@@ -150,6 +152,17 @@ class Container:
     def said(self) -> str:
         """What it has printed so far."""
         return self.log.read_text("utf-8", "replace")
+
+    async def result_of(self, queue: RunPodQueue, job_id: str, seconds: float) -> dict[str, Any]:
+        """What it posts as the result of a job; its log where it ends before, or takes too long."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not (posted := queue.of(job_id)):
+                    assert self.process.poll() is None, f"it ended before:\n{self.said()[-6000:]}"
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"no result:\n{self.said()[-6000:]}") from None
+        return posted[0]
 
     def stop(self, seconds: int) -> int:
         """SIGTERM, and after so many seconds SIGKILL; its exit code."""

@@ -104,10 +104,7 @@ async def test_a_job_is_done_by_the_worker_in_it(image: BuiltImage, tmp_path: Pa
             queue.submit("job-1", json.loads((image.package / "test_input.json").read_text())["input"] | {"seed": 7})
             settings = {**queue.environment(), **settings_of(), "HF_ENDPOINT": hub.url}
             with running(image.store, image.name, settings, tmp_path / "log") as container:
-                try:
-                    posted = await queue.result_of("job-1", _SECONDS)
-                except TimeoutError:
-                    pytest.fail(f"no result:\n{container.said()[-4000:]}")
+                posted = await container.result_of(queue, "job-1", _SECONDS)
                 code = container.stop(_STOP_SECONDS)
     assert posted["output"]["media_type"] == "image/png", posted
     assert posted["output"]["seed"] == 7
