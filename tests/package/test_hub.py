@@ -11,8 +11,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from comfy2runpod.author.contract import contract_of
+from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.catalog.release import RELEASE
+from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.ir.interface import Interface
+from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.stages.emit.hub_listing import hub_json, hub_tests_json
 from comfy2runpod.stages.emit.needs import container_disk_gb, init_timeout_seconds, start_seconds
 from comfy2runpod.stages.emit.worker_settings import worker_settings
@@ -168,6 +171,52 @@ def test_the_icon_is_the_notes() -> None:
     icon = "https://example.com/icon.png"
     assert "iconUrl" not in hub_json(bare())
     assert hub_json(replace(bare(), runpod=replace(bare().runpod, icon=icon)))["iconUrl"] == icon
+
+
+def noted(*lines: str) -> bytes:
+    """A graph whose note says more of where it is to run."""
+    text = (ROOT / "graphs" / "t2i_klein_4b.json").read_text("utf-8")
+    graph = json.loads(text)
+    (note,) = [node for node in graph["nodes"] if node.get("title") == "comfy2runpod"]
+    before = note["widgets_values"][0]
+    note["widgets_values"][0] = before.replace("  execution_timeout: 5m", "\n".join(f"  {line}" for line in lines))
+    assert note["widgets_values"][0] != before
+    return json.dumps(graph).encode()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("icon: https://example.com/a/icon.png?v=1&x=%20",),
+        ("icon: https://example.com/",),
+        ("execution_timeout: 168h", "container_disk: 1GB"),
+        ("execution_timeout: 5s", "container_disk: 900TB"),
+    ],
+)
+def test_what_a_note_says_gives_a_listing_of_the_form(lines: tuple[str, ...]) -> None:
+    graph = noted(*[line for line in lines if not line.startswith("container_disk")])
+    for line in lines:
+        if line.startswith("container_disk"):
+            graph = graph.replace(b"container_disk: 10GB", line.encode())
+    files = compile_graph(graph, "graph.json", load_catalog()).files
+    told = {name: json.loads(files[f".runpod/{name}.json"]) for name in ("hub", "tests")}
+    assert faults(told) == []
+    assert told["hub"].get("iconUrl") == (lines[0].removeprefix("icon: ") if "icon" in lines[0] else None)
+
+
+@pytest.mark.parametrize(
+    "icon",
+    [
+        "http://example.com/a.png", "javascript:alert(1)", "https://user:pw@example.com/a.png", "https://example.com",
+        "https://example.com:8443/a.png", "https://example.com/a b.png", "//example.com/a.png", "icon.png", "[]",
+        "https://example.com/é.png", f"https://example.com/{'a' * 3000}", '"https://example.com/\\u202e.png"',
+    ],
+)  # fmt: skip
+def test_an_icon_is_an_address_that_every_reader_takes(icon: str) -> None:
+    with pytest.raises(CompileError) as refused:
+        compile_graph(noted(f"icon: {icon}"), "graph.json", load_catalog())
+    found = [(one.code, one.at.input) for one in refused.value.diagnostics]
+    assert ("annotation-value", "runpod.icon") in found
 
 
 @pytest.mark.parametrize("pool", GPU_POOLS)

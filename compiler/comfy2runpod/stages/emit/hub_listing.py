@@ -43,12 +43,13 @@ _ASKED = {
     "BUCKET_REGION": "Bucket: region",
     "OUTPUT_DELIVERY": "Delivery of files",
     "OUTPUT_FORMAT": "Format of images",
+    "OUTPUT_METADATA": "Metadata of files",
     "COMFYUI_ARGS": "Arguments of ComfyUI",
     "JOB_TIMEOUT_SECONDS": "Time limit of a job",
     "LOG_FORMAT": "Format of the log",
     "REPORT_DIR": "Folder of failure reports",
 }
-_OF_FILES = ("BUCKET_", "OUTPUT_DELIVERY")
+_OF_FILES = ("BUCKET_", "OUTPUT_DELIVERY", "OUTPUT_METADATA")
 _OF_IMAGES = ("OUTPUT_FORMAT",)
 _PLAIN = ("WARMUP",)
 # A path as well, for which there is no room in a list of choices.

@@ -34,7 +34,7 @@ def tokens(interface: Interface) -> Iterator[Token]:
     of_hub = [model for model in models if model.repo is not None]
     if of_hub:
         yield _hub_token(of_hub)
-    if any(_is_of(model, CIVITAI) for model in models):
+    if any(_is_of_civitai(model) for model in models):
         yield Token(
             "CIVITAI_TOKEN",
             "Civitai token",
@@ -62,6 +62,6 @@ def _hub_token(models: list[Model]) -> Token:
     )
 
 
-def _is_of(model: Model, site: str) -> bool:
-    host = urlsplit(model.url).hostname or ""
-    return host == site or host.endswith(f".{site}")
+def _is_of_civitai(model: Model) -> bool:
+    """Whether a worker sends Civitai's token along; not to its other domains."""
+    return (urlsplit(model.url).hostname or "").removeprefix("www.") == CIVITAI
