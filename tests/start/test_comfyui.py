@@ -71,7 +71,7 @@ def test_a_comfyui_that_keeps_ending_between_jobs_ends_the_worker(run: Run, queu
 
 def test_its_end_is_noticed_without_a_poll(run: Run, place: Place) -> None:
     """With polls so rare that none comes: the job runs once more as soon as ComfyUI ended."""
-    place.behave(run="slow", slow_seconds=60.0)
+    place.behave(run="hangs")
     with run(POLL_SECONDS="900") as container:
         container.at_work()
         place.behave()
@@ -112,7 +112,7 @@ def test_nothing_of_another_server_on_the_port_is_delivered(
     moment: str, run: Run, place: Place, queue: RunPodQueue
 ) -> None:
     """ComfyUI ends, and another server takes its port before the worker can start it again."""
-    place.behave(run="slow", slow_seconds=60.0)
+    place.behave(run="hangs")
     container = run()
     # Stopped, so that the port is taken while the worker cannot do anything about it.
     with container:
@@ -130,6 +130,45 @@ def test_nothing_of_another_server_on_the_port_is_delivered(
         (posted,) = queue.of("first")
         assert json.loads(posted["error"])["code"] == "comfyui_unavailable"
         assert posted["stopPod"] is True
+
+
+@pytest.mark.slice
+def test_nothing_is_sent_to_another_server_while_comfyuis_end_is_not_known(
+    run: Run, place: Place, queue: RunPodQueue
+) -> None:
+    """The tether is stopped: the worker cannot know that ComfyUI ended, and only looks at who answers."""
+    place.behave(run="hangs")
+    container = run(COMFYUI_SILENCE_SECONDS="3", COMFYUI_INTERRUPT_SECONDS="1")
+    with container:
+        container.at_work()
+        tether, comfyui = container.process("tether.py"), container.process("main.py")
+        worker = container.process("start.worker")
+        for process in (worker, tether):
+            process.send(signal.SIGSTOP)
+        comfyui.send(signal.SIGKILL)
+        with foreign(place, container.port) as state:
+            listens(state)
+            worker.send(signal.SIGCONT)
+            assert container.exit_code() == 20, container.log[-4000:]
+            # Neither the prompt nor a word about it.
+            assert [event["what"] for event in state.events()] == ["process", "started"]
+    assert "Another program answers on the port of this worker's ComfyUI" in container.log
+    assert list(queue.of("first")[0]) == ["error", "stopPod"]
+
+
+def test_another_server_that_is_faster_than_comfyui_ends_the_worker(run: Run, place: Place, queue: RunPodQueue) -> None:
+    place.behave(start="gated")
+    container = run(below=True)
+    queue.submit("first", {"prompt": "a cat"})
+    with container:
+        container.booting()
+        with foreign(place, container.port) as state:
+            listens(state)
+            place.open_gate()
+            assert container.exit_code() == 19, container.log[-4000:]
+            assert container.left() == []
+            assert state.seen("prompt") == []
+    assert queue.taken == {}
 
 
 def reach(container: Container, moment: str) -> None:

@@ -86,7 +86,7 @@ def marked(names: set[str], cases: tuple[Case, ...]) -> list[object]:
 def slow(hub: HubStandIn, place: Place) -> Callable[[Phase], None]:
     def made(phase: Phase) -> None:
         hub.seconds_per_megabyte = 20.0 if phase is PROVISIONING else 0.0
-        place.behave(start=phase.comfyui, run="slow" if phase.has_job else "well", slow_seconds=4.0)
+        place.behave(start=phase.comfyui, seconds=4.0 if phase.has_job else 0.05)
 
     return made
 
@@ -187,7 +187,7 @@ def test_a_worker_that_hears_nothing_is_killed(to: str, run: Run) -> None:
 @pytest.mark.slice
 @pytest.mark.usefixtures("locked")
 def test_a_busy_worker_takes_no_further_job_after_sigterm(run: Run, place: Place, queue: RunPodQueue) -> None:
-    place.behave(run="slow", slow_seconds=4.0)
+    place.behave(seconds=4.0)
     with run() as container:
         container.at_work()
         container.one.send(TERM)

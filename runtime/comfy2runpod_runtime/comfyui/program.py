@@ -111,7 +111,10 @@ class Program:
     def kill(self) -> None:
         """Kills it and all that it started."""
         self._process.send_signal(END_ALL)
-        self._ended.wait()
+        if not self._ended.wait(_STOP_SECONDS):
+            # The tether hears nothing, stopped by somebody: the kernel then kills ComfyUI, and process 1 what is left.
+            self._process.kill()
+            self._ended.wait()
         self._reader.join(_LOG_END_SECONDS)
 
     def _watch(self) -> None:
