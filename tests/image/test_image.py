@@ -95,6 +95,16 @@ def test_all_of_its_python_is_compiled(image: BuiltImage) -> None:
     assert (missing, second) == ("[]", "[]")
 
 
+@pytest.mark.skipif(not WHOLE, reason="torch is left out: make image-test")
+def test_torch_and_what_is_compiled_for_it_load(image: BuiltImage) -> None:
+    script = (
+        "import torch, torchaudio, torchvision, comfy_kitchen, av, scipy, transformers, numpy.testing, torch.testing;"
+        "print(torch.__version__.partition('+')[0], torch.version.cuda)"
+    )
+    said = in_image(image.store, image.name, f'HOME=/tmp /opt/comfyui-venv/bin/python -c "{script}"')
+    assert said.splitlines()[-1] == f"{RELEASE.torch} {RELEASE.cuda}", said
+
+
 async def test_a_job_is_done_by_the_worker_in_it(image: BuiltImage, tmp_path: Path) -> None:
     """Its own entry point, RunPod's SDK and its queue's protocol; the models come from a stand-in of the hub."""
     lock = json.loads((image.package / "models.lock.json").read_text())

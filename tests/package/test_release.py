@@ -74,7 +74,7 @@ def test_the_images_lock_has_what_the_release_requires() -> None:
 
 def test_torch_is_of_the_cuda_line_that_packages_say() -> None:
     locked = pins(image_lock())
-    assert locked["torch"] == RELEASE.torch
+    assert locked["torch"] == locked["torchaudio"] == RELEASE.torch
     assert locked["nvidia-cuda-runtime"].startswith(f"{RELEASE.cuda}.")
     assert RELEASE.host_cuda[0] == RELEASE.cuda
     for package in PACKAGES:

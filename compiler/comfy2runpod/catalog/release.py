@@ -33,8 +33,11 @@ class Release:
 
     @property
     def of_image(self) -> tuple[str, ...]:
-        """What the image's lock is made of: the requirements, with torch's version."""
-        pinned = {**self.requirements, "torch": f"=={self.torch}"}
+        """What the image's lock is made of: the requirements, with torch's version.
+
+        torchaudio has the number of its torch and says of none that it needs it: beside another it does not load.
+        """
+        pinned = {**self.requirements, "torch": f"=={self.torch}", "torchaudio": f"=={self.torch}"}
         return tuple(name + allowed for name, allowed in pinned.items())
 
 
