@@ -14,7 +14,7 @@ from pathlib import Path
 
 from comfy2runpod.fields import KINDS
 from comfy2runpod.fields.file_input import FileField
-from comfy2runpod_contract import limits, wording
+from comfy2runpod_contract import limits, messages, wording
 from comfy2runpod_contract.faults import FAULTS, FaultFacts
 from comfy2runpod_contract.job_status import FAILED_STATUSES, LIVE_STATUSES, STATUS_FAULTS
 from comfy2runpod_contract.json_types import JSON_WORDS
@@ -31,6 +31,7 @@ _ABOUT = "What endpoints and clients agree on: limits of requests, states of job
 _NUMBERS = {
     "RUN_BYTES": (limits.RUN_BYTES, "The largest request to /run, in bytes."),
     "RUNSYNC_BYTES": (limits.RUNSYNC_BYTES, "The largest request to /runsync, and the largest answer, in bytes."),
+    "PREVIEW_BYTES": (messages.PREVIEW_BYTES, "The largest preview in a progress update, in bytes."),
     "LONGEST_IMAGE_SIDE": (limits.LONGEST_IMAGE_SIDE, "What ComfyUI's nodes take as a width or height at most."),
 }
 # Constants that the Python client has in a copied module.

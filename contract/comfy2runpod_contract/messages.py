@@ -42,7 +42,9 @@ S3_CONFIG = "s3Config"
 S3_CONFIG_KEYS = ("accessId", "accessSecret", "bucketName", "endpointUrl")
 
 # What an update of a running job's progress holds.
-PROGRESS_KEYS = ("node", "percent", "step", "of", "outputs", "files")
+PROGRESS_KEYS = ("node", "percent", "step", "of", "outputs", "files", "preview")
+# A preview is a JPEG of so many pixels a side and so many bytes at most; in an update it is base64.
+PREVIEW_SIDE, PREVIEW_BYTES = 256, 30_000
 
 # Where the file itself stands in an answer, as base64, and where a text does.
 DATA, TEXT = "data", "text"

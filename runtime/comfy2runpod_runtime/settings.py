@@ -97,6 +97,12 @@ class Settings(BaseSettings):
     progress_seconds: float = Field(
         1, description="The minimum time between two progress updates, each of which is an HTTP request.", ge=0
     )
+    preview_seconds: float = Field(
+        0,
+        description="The minimum time between two previews in progress updates: a small picture of what the "
+        "running node is making. Each takes ComfyUI some milliseconds, and each update some kilobytes. 0: no previews.",
+        ge=0,
+    )
     max_inline_bytes: int = Field(
         DEFAULT_INLINE_BYTES,
         description="The largest result to return inline, in bytes before base64. The default fits the "

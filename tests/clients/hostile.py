@@ -175,6 +175,7 @@ PROGRESS: tuple[object, ...] = (
     5, "x", [], {"percent": "x"}, {"percent": 10**300}, {"percent": 10**900}, {"percent": True}, {"percent": None},
     {"node": {}}, {"node": "\x1b[31m" * 1000}, {"step": 1.5, "of": "x"}, {"step": 10**400}, {"outputs": [1]},
     {"outputs": {"a": None, "\x1b": "\x00"}}, {"files": 5}, {"files": {"__proto__": [None]}}, {"files": [None]},
+    {"preview": 5}, {"preview": "/9j/" * 100_000}, {"preview": "/9j/\"><script>"}, {"preview": "iVBORw0KGgo="},
 )  # fmt: skip
 URLS: tuple[str, ...] = (
     "", "x", "//host/x", "ftp://127.0.0.1/x", "file:///etc/passwd", "javascript:alert(1)", "data:text/plain,x",

@@ -14,7 +14,11 @@ from tests.standins.runpod_queue import Answer
 REQUEST = {"prompt": "a cat"}
 DONE = {"video": base64.b64encode(b"video").decode(), "width": 128, "height": 64, "prompt_id": "p"}
 QUEUED = Answer(body={"id": "j1", "status": "IN_QUEUE"})
-RUNNING = Answer(body={"id": "j1", "status": "IN_PROGRESS", "output": {"node": "sampler", "percent": 40}})
+# The first bytes of a JPEG, as a worker sends a picture of what it is making.
+PREVIEW = base64.b64encode(b"\xff\xd8\xff\xe0 small").decode()
+RUNNING = Answer(
+    body={"id": "j1", "status": "IN_PROGRESS", "output": {"node": "sampler", "percent": 40, "preview": PREVIEW}}
+)
 COMPLETED = Answer(body={"id": "j1", "status": "COMPLETED", "output": DONE})
 
 

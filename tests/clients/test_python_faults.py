@@ -19,7 +19,7 @@ from comfy2runpod_contract.faults import FAULTS, FaultFacts
 from tests.standins.runpod_queue import Answer, RunPodQueue
 from tests.standins.serving import free_port
 
-from .samples import COMPLETED, DONE, QUEUED, REFUSED_IMAGES, REQUEST, RUNNING, image
+from .samples import COMPLETED, DONE, PREVIEW, QUEUED, REFUSED_IMAGES, REQUEST, RUNNING, image
 
 
 def options(module: ModuleType, **changes: Any) -> Any:
@@ -58,6 +58,7 @@ def test_a_job_is_queued_with_the_key_polled_and_its_result_downloaded(
         ("IN_QUEUE", None, None),
         ("IN_PROGRESS", 40.0, "sampler"),
     ]
+    assert [one.preview for one in told] == [None, base64.b64decode(PREVIEW)]
 
 
 @both

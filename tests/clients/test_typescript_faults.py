@@ -15,7 +15,7 @@ from tests.standins.runpod_queue import Answer, RunPodQueue
 from tests.standins.serving import free_port
 
 from .node_tools import TypeScript
-from .samples import COMPLETED, DONE, QUEUED, REFUSED_IMAGES, REQUEST, RUNNING, image
+from .samples import COMPLETED, DONE, PREVIEW, QUEUED, REFUSED_IMAGES, REQUEST, RUNNING, image
 
 VIDEO, EDIT, SMALL = "t2v_ltx2", "i2i_klein_9b", "t2i_klein_4b"
 
@@ -37,6 +37,7 @@ def test_a_job_is_queued_with_the_key_polled_and_its_result_downloaded(
         ("IN_QUEUE", None, None, "j1"),
         ("IN_PROGRESS", 40, "sampler", "j1"),
     ]
+    assert [one.get("preview") for one in done["told"]] == [None, PREVIEW]
 
 
 @pytest.mark.parametrize(

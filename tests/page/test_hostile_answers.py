@@ -146,7 +146,7 @@ async def test_every_end_of_a_job_is_shown(open_page: Open, on_disk: dict[str, s
 
 
 async def test_progress_of_every_kind_is_survived(open_page: Open, on_disk: dict[str, str]) -> None:
-    keys = ("percent", "node", "step", "of", "outputs", "files")
+    keys = ("percent", "node", "step", "of", "outputs", "files", "preview")
     outputs: list[object] = [*STRANGE, *({"step": 1, "of": 2, key: strange} for strange in STRANGE for key in keys)]
     outputs += [{"files": {"close_up": strange}} for strange in STRANGE]
     # The job at work, and when it is asked for, stopped: under whatever id.

@@ -4,7 +4,7 @@ What it does of the real server (0.21.0): queueing, websocket events in ComfyUI'
 uploads, `/view`, `/free` and `/system_stats`; one prompt runs at a time. Each SaveImage node saves a PNG of noise, each
 SaveVideo node an mp4 of the size and length that the prompt has.
 
-What it does not do: check prompts, know node classes, run models, keep files for long, tell previews.
+What it does not do: check prompts, know node classes, run models, keep files for long.
 
 How it behaves is read from a file before each act, and what it saw is written to a log (`State`): tests change it while
 it runs, and read the log after it died. As a program: `python comfyui.py --state DIR --port N`.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import contextlib
 import dataclasses
 import functools
@@ -69,6 +70,7 @@ class Behaviour:
         slow_seconds: how long what is slow takes, and of a slow file each 2,000 bytes; none for each one's own.
         busy_seconds: another prompt runs before ours, as long as this.
         system: what `/system_stats` adds to `system`.
+        previews: base64 of binary frames, sent after the steps of a prompt that asks for previews; the last one stays.
         message: what a node that fails with `error` says; empty for its usual message.
     """
 
@@ -89,6 +91,7 @@ class Behaviour:
     slow_seconds: float | None = None
     busy_seconds: float = 0.0
     system: Mapping[str, str] = field(default_factory=dict)
+    previews: Sequence[str] = ()
     message: str = ""
 
 
@@ -236,6 +239,7 @@ class ComfyUI:
         self._stopping = False
         self._sockets: dict[str, web.WebSocketResponse] = {}
         self._held: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        self._wants_previews: set[str] = set()
         self._gap = asyncio.Event()
         self._gap.set()
         self._later: set[asyncio.Task[None]] = set()
@@ -336,6 +340,8 @@ class ComfyUI:
                     return web.Response()
         self.state.note("prompt", id=prompt_id)
         self.prompts[prompt_id] = body["prompt"]
+        if "preview_method" in body.get("extra_data", {}):
+            self._wants_previews.add(prompt_id)
         while len(self.prompts) > _KEPT:
             del self.prompts[next(iter(self.prompts))]
         if how.busy_seconds:
@@ -382,6 +388,10 @@ class ComfyUI:
                     await asyncio.sleep(how.seconds / how.steps / len(nodes))
                     data = {**here, "node": node, "value": step + 1, "max": how.steps}
                     await self._send(client_id, "progress", data)
+                    if how.previews and prompt_id in self._wants_previews and (socket := self._sockets.get(client_id)):
+                        frames = how.previews[step : step + 1] or how.previews[-1:]
+                        with contextlib.suppress(ConnectionError):
+                            await socket.send_bytes(base64.b64decode(frames[0]))
                     if faulty and node == nodes[-1] and step == 1:
                         await self._go_wrong(how.run, prompt_id, client_id, node, prompt[node]["class_type"])
             await self._finish(prompt_id, client_id, prompt)

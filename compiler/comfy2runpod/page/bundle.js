@@ -1,6 +1,7 @@
 // client_ts/contract.ts
 var RUN_BYTES = 1e7;
 var RUNSYNC_BYTES = 2e7;
+var PREVIEW_BYTES = 3e4;
 var LONGEST_IMAGE_SIDE = 16384;
 var LIVE_STATUSES = ["IN_QUEUE", "IN_PROGRESS", "RUNNING"];
 var FAILED_STATUSES = ["FAILED", "CANCELLED", "TIMED_OUT"];
@@ -1870,6 +1871,7 @@ function between(low, high) {
 
 // client_ts/flow.ts
 var EXTRA_POLLS = 3;
+var MOST_PREVIEW_LETTERS = Math.ceil(PREVIEW_BYTES / 3) * 4;
 async function queue(port, path, body, options, deadline, job) {
   return exchange(port, { method: "POST", path, queues: true, body, job }, options, void 0, deadline);
 }
@@ -1924,7 +1926,7 @@ function stateText(status) {
 function progressOf(jobId, job) {
   const state = stateText(job["status"]);
   const fields = isRecord(job["output"]) ? job["output"] : {};
-  const { percent, node: node2, step, of, outputs, files } = fields;
+  const { percent, node: node2, step, of, outputs, files, preview } = fields;
   const states = Object.entries(isRecord(outputs) ? outputs : {}).flatMap(
     ([name, value]) => typeof value === "string" ? [[plain(name, 100), plain(value, 40)]] : []
   );
@@ -1937,8 +1939,12 @@ function progressOf(jobId, job) {
     ...isNumber(step) && Number.isInteger(step) ? { step } : {},
     ...isNumber(of) && Number.isInteger(of) ? { of } : {},
     ...states.length > 0 ? { outputs: Object.fromEntries(states) } : {},
-    ...isRecord(files) && Object.keys(files).length > 0 ? { files } : {}
+    ...isRecord(files) && Object.keys(files).length > 0 ? { files } : {},
+    ...isPreview(preview) ? { preview } : {}
   };
+}
+function isPreview(value) {
+  return typeof value === "string" && value.length <= MOST_PREVIEW_LETTERS && /^\/9j\/[A-Za-z0-9+/]*={0,2}$/.test(value);
 }
 function isNumber(value) {
   return typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
@@ -2250,9 +2256,10 @@ var Run = class {
     byId("send").setAttribute("aria-disabled", String(on));
     byId("step").textContent = "";
     byId("states").replaceChildren();
+    showPreview(void 0);
     this.#early = "";
   }
-  #progressed({ state, node: node2, percent, step, of, outputs, files }) {
+  #progressed({ state, node: node2, percent, step, of, outputs, files, preview }) {
     if (state === "IN_QUEUE") {
       say("Waiting for a worker.");
       return;
@@ -2266,6 +2273,7 @@ var Run = class {
     if (step !== void 0 && of !== void 0) parts.push(`step ${step} of ${of}`);
     setText(byId("step"), parts.join(", "));
     this.#showEarly(files);
+    showPreview(preview);
     const states = Object.entries(outputs ?? {}).slice(0, 200);
     byId("states").replaceChildren(
       ...states.map(([name, is]) => element("li", { "data-state": is }, element("code", {}, name), ` ${is}`))
@@ -2305,6 +2313,17 @@ var Run = class {
     say("Not done.");
   }
 };
+function showPreview(preview) {
+  const old = byId("preview");
+  old.hidden = preview === void 0;
+  if (preview === void 0) {
+    old.replaceChildren();
+    return;
+  }
+  const source = `data:image/jpeg;base64,${preview}`;
+  if (old.firstElementChild?.getAttribute("src") === source) return;
+  old.replaceChildren(element("img", { src: source, alt: "Preview of what is being made" }));
+}
 function say(text2) {
   byId("run").hidden = false;
   setText(byId("status"), text2);

@@ -116,10 +116,11 @@ export class Run {
     byId("send").setAttribute("aria-disabled", String(on));
     byId("step").textContent = "";
     byId("states").replaceChildren();
+    showPreview(undefined);
     this.#early = "";
   }
 
-  #progressed({ state, node, percent, step, of, outputs, files }: Progress<Job>): void {
+  #progressed({ state, node, percent, step, of, outputs, files, preview }: Progress<Job>): void {
     if (state === "IN_QUEUE") {
       say("Waiting for a worker.");
       return;
@@ -134,6 +135,7 @@ export class Run {
     if (step !== undefined && of !== undefined) parts.push(`step ${step} of ${of}`);
     setText(byId("step"), parts.join(", "));
     this.#showEarly(files);
+    showPreview(preview);
     const states = Object.entries(outputs ?? {}).slice(0, 200);
     byId("states").replaceChildren(
       ...states.map(([name, is]) => element("li", { "data-state": is }, element("code", {}, name), ` ${is}`)),
@@ -178,6 +180,19 @@ export class Run {
     this.#result.say(element("p", { dir: "auto" }, why), remedy === undefined ? null : element("p", {}, remedy));
     say("Not done.");
   }
+}
+
+/** What the running node is making, a JPEG in base64. */
+function showPreview(preview: string | undefined): void {
+  const old = byId("preview");
+  old.hidden = preview === undefined;
+  if (preview === undefined) {
+    old.replaceChildren();
+    return;
+  }
+  const source = `data:image/jpeg;base64,${preview}`;
+  if (old.firstElementChild?.getAttribute("src") === source) return;
+  old.replaceChildren(element("img", { src: source, alt: "Preview of what is being made" }));
 }
 
 /** What has just happened, for everybody: shown, and read out. */

@@ -20,22 +20,25 @@ from comfy2runpod.shapes.rules import rule_of
 from comfy2runpod.shapes.trace import in_order
 from comfy2runpod.shapes.values import Clip, Constant, Images, NodeError, Sigmas, Value
 from comfy2runpod.simulator.input_files import InputFiles, reads_kind
-from comfy2runpod.simulator.media import Notes, fingerprint
+from comfy2runpod.simulator.media import Notes, fingerprint, preview
 from comfy2runpod.simulator.saving import saved, saved_kind
 from comfy2runpod_contract.json_types import Json, JsonObject
 
 Send: TypeAlias = Callable[[str, JsonObject, str | None], None]
+# The prompt's id, the node's id, the image, and the client's id.
+SendPreview: TypeAlias = Callable[[str, str, bytes, str | None], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A queued prompt."""
+    """A queued prompt; `previews`: whether it asks for them."""
 
     number: int
     prompt_id: str
     prompt: Prompt
     outputs: tuple[str, ...]
     client_id: str | None
+    previews: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Engine:
         folder: where media are saved.
         inputs: the files that were uploaded.
         send: hands an event to a client (None: to all).
+        send_preview: hands a client a preview of a node, of a prompt that asks for previews.
         seconds_per_step: how long a sampling step takes; 0 for tests and benchmarks.
         metadata: whether files tell the prompt, as those of a ComfyUI without --disable-metadata do.
     """
@@ -64,6 +68,7 @@ class Engine:
     folder: Path
     inputs: InputFiles
     send: Send
+    send_preview: SendPreview
     seconds_per_step: float = 0.0
     metadata: bool = False
     pending: deque[Submission] = field(default_factory=deque)
@@ -230,6 +235,9 @@ class Engine:
                 raise _Failed("execution_interrupted", {"node_id": node_id, "node_type": class_type, "executed": []})
             data: JsonObject = {"value": step, "max": count, "prompt_id": work.prompt_id, "node": node_id}
             self.send("progress", data, work.client_id)
+            if work.previews:
+                image = preview(fingerprint(work.prompt), step, count)
+                self.send_preview(work.prompt_id, node_id, image, work.client_id)
 
     def _notes(self, work: Submission) -> Notes:
         return {"prompt": json.dumps(prompt_to_json(work.prompt))} if self.metadata else {}

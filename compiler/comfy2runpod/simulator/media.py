@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import struct
 from collections.abc import Mapping
@@ -41,6 +42,15 @@ def fingerprint(prompt: Prompt) -> bytes:
         for node_id, node in prompt.items()
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
+
+
+def preview(mark: bytes, step: int, steps: int) -> bytes:
+    """Returns a JPEG of what a sampler has after a step."""
+    image = _image(256, 256, mark)
+    ImageDraw.Draw(image).rectangle((0, 248, 256 * step // steps, 256), fill=(235, 235, 235))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=95)
+    return file.getvalue()
 
 
 def save_image(images: Images, index: int, mark: bytes, path: Path, notes: Notes) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,12 +39,14 @@ class Simulator:
     port: int = 0
     seconds_per_step: float = 0.0
     metadata: bool = False
+    previews: bool = False
     url: str = ""
     prompts_received: int = 0
     _engine: Engine = field(init=False)
     _inputs: InputFiles = field(init=False)
     _sockets: dict[str, set[web.WebSocketResponse]] = field(default_factory=dict)
     _sending: set[asyncio.Task[None]] = field(default_factory=set)
+    _take_names: set[web.WebSocketResponse] = field(default_factory=set)
     _folder: AbstractContextManager[Path] | None = None
     _runner: web.AppRunner | None = None
     _worker: asyncio.Task[None] | None = None
@@ -56,7 +59,13 @@ class Simulator:
         self._inputs = InputFiles(root / "input")
         self._inputs.folder.mkdir()
         self._engine = Engine(
-            self.catalog, root / "output", self._inputs, self._send, self.seconds_per_step, self.metadata
+            self.catalog,
+            root / "output",
+            self._inputs,
+            self._send,
+            self._send_preview,
+            self.seconds_per_step,
+            self.metadata,
         )
         app = web.Application(client_max_size=_MAX_BODY)
         app.add_routes(
@@ -127,6 +136,7 @@ class Simulator:
             prompt=prompt,
             outputs=verdict.outputs,
             client_id=client_id if isinstance(client_id, str) else None,
+            previews=self._wants_previews(body.get("extra_data")),
         )
         self._number += 1
         self._engine.submit(submission)
@@ -160,9 +170,31 @@ class Simulator:
             async for message in socket:
                 if message.type is WSMsgType.ERROR:
                     break
+                if message.type is WSMsgType.TEXT and _takes_named_previews(message.data):
+                    self._take_names.add(socket)
         finally:
             sockets.discard(socket)
+            self._take_names.discard(socket)
         return socket
+
+    def _wants_previews(self, extra_data: Json) -> bool:
+        """What a prompt asks for counts; otherwise what the server was started with."""
+        asked = extra_data.get("preview_method") if isinstance(extra_data, dict) else None
+        return self.previews if asked in (None, "default") else asked in ("auto", "latent2rgb", "taesd")
+
+    def _send_preview(self, prompt_id: str, node_id: str, image: bytes, client_id: str | None) -> None:
+        metadata: JsonObject = {"node_id": node_id, "prompt_id": prompt_id, "display_node_id": node_id}
+        text = json.dumps({**metadata, "image_type": "image/jpeg"}).encode()
+        for socket in self._sockets.get(client_id or "", set()):
+            # 4: with metadata; 1: of a format, of which 1 is JPEG.
+            named = struct.pack(">II", 4, len(text)) + text + image
+            frame = named if socket in self._take_names else struct.pack(">II", 1, 1) + image
+            self._start(_send_bytes(socket, frame))
+
+    def _start(self, sending: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(sending)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     def _send(self, kind: str, data: JsonObject, client_id: str | None) -> None:
         text = json.dumps({"type": kind, "data": data})
@@ -170,9 +202,7 @@ class Simulator:
             return
         groups = self._sockets.values() if client_id is None else [self._sockets.get(client_id, set())]
         for socket in [socket for group in groups for socket in group]:
-            task = asyncio.ensure_future(_send_text(socket, text))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            self._start(_send_text(socket, text))
 
     async def _get_queue(self, _request: web.Request) -> web.Response:
         running = self._engine.running
@@ -237,16 +267,39 @@ async def _send_text(socket: web.WebSocketResponse, text: str) -> None:
         await socket.send_str(text)
 
 
+async def _send_bytes(socket: web.WebSocketResponse, frame: bytes) -> None:
+    with suppress(ConnectionError, RuntimeError):
+        await socket.send_bytes(frame)
+
+
+def _takes_named_previews(text: str) -> bool:
+    """Whether a client's first message says so."""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    match message:
+        case {"type": "feature_flags", "data": {"supports_preview_metadata": True}}:
+            return True
+        case _:
+            return False
+
+
 def _queue_entry(submission: Submission) -> list[Json]:
     return [submission.number, submission.prompt_id, {}, {}, list(submission.outputs)]
 
 
 @contextmanager
 def running_simulator(
-    catalog: Catalog, *, port: int = 0, seconds_per_step: float = 0.0, metadata: bool = False
+    catalog: Catalog,
+    *,
+    port: int = 0,
+    seconds_per_step: float = 0.0,
+    metadata: bool = False,
+    previews: bool = False,
 ) -> Iterator[Simulator]:
     """Runs a simulator on a thread, for callers that are not async."""
-    simulator = Simulator(catalog, port=port, seconds_per_step=seconds_per_step, metadata=metadata)
+    simulator = Simulator(catalog, port, seconds_per_step, metadata, previews)
     ready, stop = threading.Event(), threading.Event()
     failed: list[OSError] = []
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import aiohttp
 
+from comfy2runpod_runtime.comfyui import previews
 from comfy2runpod_runtime.comfyui.events import EventStream
 from comfy2runpod_runtime.comfyui.failures import refusal_message
 from comfy2runpod_runtime.comfyui.history import History, SavedFile, parse_history
@@ -40,9 +41,13 @@ class ComfyUIClient:
         url: the server's base URL.
         timeout_seconds: see `HttpConnection`.
         is_ours: see `HttpConnection`.
+        preview_seconds: see `EventStream`.
     """
 
-    def __init__(self, url: str, timeout_seconds: float, is_ours: PeerCheck | None = None) -> None:
+    def __init__(
+        self, url: str, timeout_seconds: float, is_ours: PeerCheck | None = None, preview_seconds: float = 0.0
+    ) -> None:
+        self._preview_seconds = preview_seconds
         self.url = url.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._events: EventStream | None = None
@@ -71,7 +76,7 @@ class ComfyUIClient:
         if not self.has_live_events:
             await self._close_events()
         # A new connection has a new client id: ComfyUI forgets an id when an old connection with it ends.
-        stream = self._events = self._events or EventStream(self.url, self._is_ours)
+        stream = self._events = self._events or EventStream(self.url, self._is_ours, self._preview_seconds)
         try:
             await stream.start()
             yield stream
@@ -97,7 +102,10 @@ class ComfyUIClient:
             ComfyUIError: ComfyUI refused the prompt, or some of its outputs.
             ComfyUIUnavailable: ComfyUI does not answer.
         """
-        body = {"prompt": prompt, "prompt_id": prompt_id, "client_id": client_id}
+        body: dict[str, object] = {"prompt": prompt, "prompt_id": prompt_id, "client_id": client_id}
+        if self._preview_seconds:
+            # Only for this prompt: ComfyUI is started without previews, each of which takes time.
+            body["extra_data"] = {"preview_method": previews.METHOD}
 
         async def post() -> Response | None:
             # The failed attempt may have been executed, with only its answer lost.

@@ -1,7 +1,8 @@
 """ComfyUI's websocket events. They show progress; the history is authoritative.
 
 A thread reads the websocket and passes typed events to the job's event loop. If the connection fails, the job continues
-by polling the history. Binary frames (previews), malformed frames and other events are ignored.
+by polling the history. Binary frames are previews, which are ignored unless they are asked
+for. Malformed frames and other events are ignored; a frame that is larger than any of ComfyUI's ends the connection.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import websocket
 
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_runtime.comfyui.peers import Address, PeerCheck
+from comfy2runpod_runtime.comfyui.previews import FEATURES, preview_in, small_jpeg
 
 _CONNECT_SECONDS = 5.0
 # How long the first job waits for the connection. Earlier events are not repeated, but no result depends on them.
@@ -28,6 +30,7 @@ _CLOSE_SECONDS = 2.0
 _MAX_QUEUED_EVENTS = 1000
 # Events of a burst are passed on together: waking the loop for each is the largest cost of a short job.
 _BURST_SECONDS = 0.05
+_MAX_FRAME_BYTES = 16_000_000
 # A proxy may silently drop a connection that was idle for minutes.
 _MAX_IDLE_SECONDS = 60.0
 
@@ -81,7 +84,15 @@ class NodesCached:
     node_ids: tuple[str, ...]
 
 
-Event: TypeAlias = NodeStarted | StepDone | NodeSaved | NodesCached | PromptEnding | PromptEnded
+@dataclass(frozen=True, slots=True)
+class PreviewMade:
+    """What the running node is making, as a small JPEG."""
+
+    prompt_id: str
+    image: bytes
+
+
+Event: TypeAlias = NodeStarted | StepDone | NodeSaved | NodesCached | PromptEnding | PromptEnded | PreviewMade
 
 
 class EventStream:
@@ -90,9 +101,14 @@ class EventStream:
     Args:
         url: ComfyUI's base URL.
         is_ours: whether a new connection is to the worker's own ComfyUI; None for one elsewhere.
+        preview_seconds: the shortest time between two previews; 0 for none.
     """
 
-    def __init__(self, url: str, is_ours: PeerCheck | None = None) -> None:
+    def __init__(self, url: str, is_ours: PeerCheck | None = None, preview_seconds: float = 0.0) -> None:
+        self._preview_seconds = preview_seconds
+        self._next_preview = 0.0
+        # Whose events came last: an older ComfyUI's previews do not name their prompt.
+        self._last_prompt_id: str | None = None
         self._is_ours = is_ours
         self.client_id = uuid.uuid4().hex
         scheme, _, rest = url.partition("://")
@@ -153,13 +169,14 @@ class EventStream:
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         while self._continues():
-            # json.loads checks UTF-8 anyway; the check of websocket-client, in Python, is the slowest part of all.
-            self._connection = connection = websocket.WebSocket(skip_utf8_validation=True)
+            self._connection = connection = _BoundedSocket()
             try:
                 connection.connect(self._url, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
                 if self._is_ours is not None and not self._is_ours(*_ends_of(connection)):
                     raise websocket.WebSocketException("another program has ComfyUI's port")
                 connection.settimeout(_CONNECT_SECONDS)
+                if self._preview_seconds:
+                    connection.send(FEATURES)
                 self._last_received = time.monotonic()
                 self._connected.set()
                 self._receive(connection, loop)
@@ -191,7 +208,10 @@ class EventStream:
             if opcode == websocket.ABNF.OPCODE_CLOSE:
                 raise websocket.WebSocketConnectionClosedException("closed by ComfyUI")
             event = parse_event(data) if opcode == websocket.ABNF.OPCODE_TEXT else None
+            if opcode == websocket.ABNF.OPCODE_BINARY:
+                event = self._preview(data)
             if event is not None:
+                self._last_prompt_id = event.prompt_id
                 burst.append(event)
             due = time.monotonic() - last_delivery >= _BURST_SECONDS or isinstance(event, PromptEnded)
             if burst and due:
@@ -201,12 +221,48 @@ class EventStream:
                 burst, last_delivery = [], time.monotonic()
             connection.settimeout(_BURST_SECONDS if burst else _CONNECT_SECONDS)
 
+    def _preview(self, frame: bytes) -> PreviewMade | None:
+        """Makes a preview of a frame, if one is due. In this thread, so that no job waits for it."""
+        if not self._preview_seconds or time.monotonic() < self._next_preview:
+            return None
+        found = preview_in(frame)
+        prompt_id = None if found is None else found[0] or self._last_prompt_id
+        if found is None or prompt_id is None:
+            return None
+        self._next_preview = time.monotonic() + self._preview_seconds
+        image = small_jpeg(found[1])
+        return None if image is None else PreviewMade(prompt_id, image)
+
     def _enqueue(self, events: list[Event]) -> None:
         for event in events:
             # Bounds the memory: the oldest event is dropped.
             if self._queue.full():
                 self._queue.get_nowait()
             self._queue.put_nowait(event)
+
+
+class _BoundedSocket(websocket.WebSocket):
+    """A websocket whose connection ends if a message is larger than any of ComfyUI's."""
+
+    def __init__(self) -> None:
+        # json.loads checks UTF-8 anyway; the check of websocket-client, in Python, is the slowest part of all.
+        super().__init__(skip_utf8_validation=True)
+        self._received = 0
+        read = self.frame_buffer.recv_strict
+
+        def bounded(bufsize: int) -> bytes:
+            if self._received + bufsize > _MAX_FRAME_BYTES:
+                raise websocket.WebSocketPayloadException("a message is too large")
+            return read(bufsize)
+
+        # It is told the length of a frame before the frame is read.
+        self.frame_buffer.recv_strict = bounded  # type: ignore[method-assign]
+
+    def recv_frame(self) -> websocket.ABNF | None:
+        """Receives a frame, which may be a part of a message."""
+        frame: websocket.ABNF | None = super().recv_frame()  # type: ignore[no-untyped-call]
+        self._received = 0 if frame is None or frame.fin else self._received + len(frame.data)
+        return frame
 
 
 def _ends_of(connection: websocket.WebSocket) -> tuple[Address, Address]:

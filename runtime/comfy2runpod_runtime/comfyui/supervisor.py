@@ -92,7 +92,9 @@ class ComfyUISupervisor:
         else:
             url, is_ours = self.process.url, await asyncio.to_thread(lambda process: process.peer_check, self.process)
         with scratch_folder("worker") as folder:
-            async with ComfyUIClient(url, self._settings.request_timeout_seconds, is_ours) as client:
+            async with ComfyUIClient(
+                url, self._settings.request_timeout_seconds, is_ours, self._settings.preview_seconds
+            ) as client:
                 yield client, folder
 
     @property

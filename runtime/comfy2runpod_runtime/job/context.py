@@ -25,7 +25,7 @@ class JobContext:
         lifecycle: the job's ids, state and timings.
         settings: the worker's settings.
         comfyui: the ComfyUI that runs the job.
-        report_progress: receives `{"node", "percent", "step"?, "of"?, "outputs"?, "files"?}` while the job runs.
+        report_progress: receives an update with the contract's PROGRESS_KEYS while the job runs.
         deadline: when the job must have ended, in seconds of the event loop's clock.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Mapping
 
@@ -11,6 +12,7 @@ from comfy2runpod_runtime.comfyui.events import (
     NodeSaved,
     NodesCached,
     NodeStarted,
+    PreviewMade,
     PromptEnded,
     PromptEnding,
     StepDone,
@@ -46,6 +48,9 @@ class ProgressReporter:
         self._send = context.report_progress
         self._interval = context.settings.progress_seconds
         self._current_node = ""
+        self._steps: Mapping[str, int] = {}
+        # The latest, in each update: a caller that asks now and then sees only the last update.
+        self._preview: str | None = None
         self._started_nodes: set[str] = set()
         self._next_send = 0.0
         self._pending: JsonObject | None = None
@@ -65,6 +70,10 @@ class ProgressReporter:
                 self._report(node_id, {})
             case StepDone(node_id=node_id, step=step, of=of):
                 self._report(node_id, {"step": step, "of": of})
+            case PreviewMade(image=image):
+                self._preview = base64.b64encode(image).decode("ascii")
+                if self._current_node:
+                    self._report(self._current_node, self._steps)
             case NodeSaved(node_id=node_id):
                 self._set_state(node_id, "done")
                 self._uploader.handle_saved(event, self._report_upload)
@@ -88,11 +97,13 @@ class ProgressReporter:
                 self._states[name] = state
 
     def _report(self, node_id: str, steps: Mapping[str, int]) -> None:
-        self._current_node = node_id
+        self._current_node, self._steps = node_id, steps
         percent = min(99, round(100 * len(self._started_nodes) / max(1, len(self._prompt))))
         outputs: JsonObject = {"outputs": {**self._states}} if self._states else {}
         files: JsonObject = {"files": self._uploader.uploaded} if self._uploader.uploaded else {}
-        self._pending = {"node": title_of(self._prompt, node_id), "percent": percent, **steps, **outputs, **files}
+        preview: JsonObject = {"preview": self._preview} if self._preview is not None else {}
+        title = title_of(self._prompt, node_id)
+        self._pending = {"node": title, "percent": percent, **steps, **outputs, **files, **preview}
         self.send_pending()
 
     def _report_upload(self) -> None:

@@ -15,7 +15,7 @@ from comfy2runpod_contract.limits import (
     SHORTEST_TTL_MS,
     WEBHOOK_PATTERN,
 )
-from comfy2runpod_contract.messages import S3_CONFIG, S3_CONFIG_KEYS
+from comfy2runpod_contract.messages import PREVIEW_BYTES, PREVIEW_SIDE, S3_CONFIG, S3_CONFIG_KEYS
 
 JOB_ID = "c80ffee4-f315-4e25-a146-0f3d98cf024b-u1"
 # The schema of a job in each of its states.
@@ -193,6 +193,14 @@ def _progress() -> JsonObject:
             "files": {
                 "type": "object",
                 "description": "Of several outputs by URL, those that are done so far, as the answer will have them.",
+            },
+            "preview": {
+                "type": "string",
+                "contentEncoding": "base64",
+                "contentMediaType": "image/jpeg",
+                "maxLength": -(-PREVIEW_BYTES // 3) * 4,
+                "description": "If the endpoint sends previews: a small picture of what the node is making, a JPEG of "
+                f"{PREVIEW_SIDE} pixels a side at most.",
             },
         },
     }

@@ -8,6 +8,8 @@
 export const RUN_BYTES = 10_000_000;
 /** The largest request to /runsync, and the largest answer, in bytes. */
 export const RUNSYNC_BYTES = 20_000_000;
+/** The largest preview in a progress update, in bytes. */
+export const PREVIEW_BYTES = 30_000;
 /** What ComfyUI's nodes take as a width or height at most. */
 export const LONGEST_IMAGE_SIDE = 16_384;
 /** How many faults of an input are told one by one. */

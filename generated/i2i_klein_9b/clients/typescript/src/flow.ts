@@ -1,7 +1,7 @@
 /** The protocol of a call: how a job is queued, and polled until it has ended. */
 
 import { jobIdIn, jobPath } from "./addresses.js";
-import { FAILED_STATUSES } from "./contract.js";
+import { FAILED_STATUSES, PREVIEW_BYTES } from "./contract.js";
 import { CallError, CallTimeout, InputRefused, ResultGone, UnexpectedAnswer, failure, isRecord } from "./errors.js";
 import { type Job, type Port, between, exchange } from "./exchange.js";
 import { now } from "./http.js";
@@ -12,6 +12,7 @@ import { count, plain } from "./text.js";
 
 // How often a job that is unknown, or completed without a result, is polled again: the queue is eventually consistent.
 const EXTRA_POLLS = 3;
+const MOST_PREVIEW_LETTERS = Math.ceil(PREVIEW_BYTES / 3) * 4;
 
 /** The progress of a job. All fields but `state` and `jobId` are set only if the worker reports them. */
 export interface Progress<Files> {
@@ -27,6 +28,8 @@ export interface Progress<Files> {
   readonly outputs?: Readonly<Record<string, string>>;
   /** If several outputs are delivered by URL: the files that are uploaded so far, in the form of the answer. */
   readonly files?: Files;
+  /** If the endpoint sends previews: a small JPEG of what the node is making, in base64. */
+  readonly preview?: string;
 }
 
 /** The result of a job. */
@@ -196,7 +199,7 @@ function text(request: object, beside: object): string {
 export function progressOf(jobId: string, job: Job): Progress<Job> {
   const state = stateText(job["status"]);
   const fields: Job = isRecord(job["output"]) ? job["output"] : {};
-  const { percent, node, step, of, outputs, files } = fields;
+  const { percent, node, step, of, outputs, files, preview } = fields;
   const states = Object.entries(isRecord(outputs) ? outputs : {}).flatMap(([name, value]) =>
     typeof value === "string" ? [[plain(name, 100), plain(value, 40)] as const] : [],
   );
@@ -210,7 +213,13 @@ export function progressOf(jobId: string, job: Job): Progress<Job> {
     ...(isNumber(of) && Number.isInteger(of) ? { of } : {}),
     ...(states.length > 0 ? { outputs: Object.fromEntries(states) } : {}),
     ...(isRecord(files) && Object.keys(files).length > 0 ? { files } : {}),
+    ...(isPreview(preview) ? { preview } : {}),
   };
+}
+
+function isPreview(value: unknown): value is string {
+  // Base64 of the three bytes that a JPEG begins with, and then of any.
+  return typeof value === "string" && value.length <= MOST_PREVIEW_LETTERS && /^\/9j\/[A-Za-z0-9+/]*={0,2}$/.test(value);
 }
 
 function isNumber(value: unknown): value is number {

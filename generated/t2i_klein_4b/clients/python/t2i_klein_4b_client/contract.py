@@ -11,6 +11,8 @@ from collections.abc import Mapping
 RUN_BYTES = 10_000_000
 # The largest request to /runsync, and the largest answer, in bytes.
 RUNSYNC_BYTES = 20_000_000
+# The largest preview in a progress update, in bytes.
+PREVIEW_BYTES = 30_000
 # What ComfyUI's nodes take as a width or height at most.
 LONGEST_IMAGE_SIDE = 16_384
 # How long a job may be let run at RunPod, in milliseconds.

@@ -9,6 +9,7 @@ surely nothing was queued, because no connection was made, or RunPod answered 42
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import random
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeAlias, TypeGuard, TypeVar
 
 from .addresses import job_id_in, job_path
-from .contract import FAILED_STATUSES, RUN_BYTES
+from .contract import FAILED_STATUSES, PREVIEW_BYTES, RUN_BYTES
 from .errors import (
     CallError,
     CallTimeout,
@@ -35,6 +36,8 @@ from .errors import (
 )
 from .job_options import JobOptions, beside_input, without_secrets
 from .text import plain, read_object
+
+_JPEG = b"\xff\xd8\xff"
 
 _T = TypeVar("_T")
 _Files = TypeVar("_Files", bound=Mapping[str, object])
@@ -122,6 +125,8 @@ class Progress(Generic[_Files]):
     outputs: Mapping[str, str] = field(default_factory=dict)
     # If several outputs are delivered by URL: the files that are uploaded so far, in the form of the answer.
     files: _Files | None = None
+    # If the endpoint sends previews: a small JPEG of what the node is making.
+    preview: bytes | None = None
 
 
 OnProgress: TypeAlias = Callable[[Progress[_Files]], None]
@@ -340,7 +345,18 @@ def _progress(state: str, output: object) -> Progress[Mapping[str, object]]:
             if isinstance(said, str)
         },
         files if isinstance(files, dict) and files else None,
+        _preview(output.get("preview")),
     )
+
+
+def _preview(value: object) -> bytes | None:
+    if not isinstance(value, str) or len(value) > PREVIEW_BYTES * 4 // 3 + 4:
+        return None
+    try:
+        image = base64.b64decode(value, validate=True)
+    except ValueError:
+        return None
+    return image if image.startswith(_JPEG) else None
 
 
 def _is_number(value: object) -> TypeGuard[float]:
