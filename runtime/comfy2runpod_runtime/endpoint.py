@@ -115,6 +115,11 @@ class Endpoint(Generic[Request]):
                 self._shut_down(self._comfyui.fatal_error)
         if self._comfyui.fatal_error is not None:
             answer["refresh_worker"] = True
+        elif (reason := await self._runner.check_memory()) is not None:
+            log.warning("this worker is to be replaced: %s", reason)
+            answer["refresh_worker"] = True
+            # As above: the SDK takes no job while this one is not answered.
+            os.kill(os.getpid(), signal.SIGTERM)
         return answer
 
     def _shut_down(self, reason: str) -> None:

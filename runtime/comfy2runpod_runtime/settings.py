@@ -88,6 +88,14 @@ class Settings(BaseSettings):
         "only logged.",
     )
     request_timeout_seconds: float = Field(30, description="The time limit for one HTTP request to ComfyUI.", gt=0)
+    memory_share: float = Field(
+        0.95,
+        description="The largest share of the host's memory (of the container's limit if it has one) that may be used "
+        "between jobs. From nine tenths of it on, ComfyUI is asked to unload its models; if that does not help, the "
+        "worker is replaced after the job's answer, before the kernel kills it in the middle of one. 0: not watched.",
+        ge=0,
+        le=1,
+    )
     job_timeout_seconds: float = Field(
         3600, description="The time limit for a whole job, after which it is interrupted.", gt=0
     )

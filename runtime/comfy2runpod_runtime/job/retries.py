@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 _ATTEMPTS = 2
 # ComfyUI frees memory between two prompts, on its own thread, shortly after the request.
-_FREE_SECONDS = 0.5
+FREE_SECONDS = 0.5
 
 
 async def execute_with_retry(
@@ -67,7 +67,7 @@ async def execute_with_retry(
                 raise
             with suppress(ComfyUIUnavailable):
                 await comfyui.client.free()
-            await asyncio.sleep(_FREE_SECONDS)
+            await asyncio.sleep(FREE_SECONDS)
             reason = error
         except asyncio.CancelledError:
             await asyncio.shield(comfyui.release(job.run.prompt_id))

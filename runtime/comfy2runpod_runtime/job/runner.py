@@ -28,10 +28,12 @@ from comfy2runpod_runtime.inputs.validate import validate_request
 from comfy2runpod_runtime.job.context import JobContext
 from comfy2runpod_runtime.job.input_files import InputFiles, job_folder
 from comfy2runpod_runtime.job.job import Job
+from comfy2runpod_runtime.job.memory_watchdog import MemoryWatchdog
 from comfy2runpod_runtime.job.progress_sender import ProgressSender
 from comfy2runpod_runtime.job.redelivery import RawJob
-from comfy2runpod_runtime.job.retries import execute_with_retry
+from comfy2runpod_runtime.job.retries import FREE_SECONDS, execute_with_retry
 from comfy2runpod_runtime.job_states import JobLifecycle, JobState
+from comfy2runpod_runtime.operations import memory
 from comfy2runpod_runtime.operations.failure_reports import Diagnostics, FailureReports
 from comfy2runpod_runtime.operations.logs import job_logging, log_fields
 from comfy2runpod_runtime.operations.redaction import Redactor
@@ -80,6 +82,7 @@ class JobRunner(Generic[Request]):
             else FailureReports(settings.report_dir, settings.report_files, settings.report_bytes)
         )
         self._redact = Redactor(os.environ)
+        self._memory = MemoryWatchdog(settings.memory_share, memory.host_memory)
         self._active: list[JobLifecycle] = []
         self.on_progress: Callable[[JsonObject], None] | None = None
         # ComfyUI runs one prompt at a time on the GPU.
@@ -88,6 +91,15 @@ class JobRunner(Generic[Request]):
     def active_jobs(self) -> list[JsonObject]:
         """Returns the running jobs, each with its state and how long it has been in it."""
         return [lifecycle.to_json() for lifecycle in self._active]
+
+    async def check_memory(self) -> str | None:
+        """Returns why the worker has to be replaced for want of memory; None if it need not. Between jobs only."""
+        return None if self._active else await self._memory.check(self._free)
+
+    async def _free(self) -> None:
+        client = await self._comfyui.connect()
+        await client.free()
+        await asyncio.sleep(FREE_SECONDS)
 
     def close(self) -> None:
         """Ends the decoder processes that are kept in reserve."""
