@@ -21,7 +21,7 @@ Run = Callable[..., Container]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = [item for item in items if Path(__file__).parent in item.path.parents and "test_unit" not in item.path.name]
+    here = [item for item in items if Path(__file__).parent in item.path.parents]
     works = namespaces_work() if here else True
     for item in here:
         item.add_marker(pytest.mark.slow)

@@ -78,7 +78,6 @@ class Place:
     """A package, a ComfyUI and a volume's folder, for one container or several."""
 
     folder: Path
-    lock: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in ("tmp", "comfyui/input", "volume"):
