@@ -7,6 +7,7 @@ DEMO := $(if $(wildcard $(VENV)/.ready),$(VENV),.venv-demo)
 GRAPHS := $(filter-out %.lock.json,$(sort $(wildcard graphs/*.json)))
 
 EDITORS := $(VENV)/editors/1.43/.ready $(VENV)/editors/1.58/.ready
+NEXT_SDK := $(VENV)/runpod-next
 TEMPLATES := compiler/comfy2runpod/templates
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header
 # Folders of fast tests, without browsers, Node, and servers that take a second to start. Other tests in them are marked `slow`.
@@ -16,7 +17,7 @@ LONG := --timeout 7200 -o faulthandler_timeout=7500
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc page test check fast mutants lint types imports unit install-test image-test image-test-real dist drift package generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real start-test hostile-media images soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc page test check fast mutants lint types imports unit install-test image-test image-test-real dist drift package generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real sdk-next start-test hostile-media images soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -88,7 +89,7 @@ types: setup ## Check the types of the project and of every generated package.
 imports: setup ## Check which module imports which.
 	$(BIN)/lint-imports
 
-unit: setup editors ## Run all tests.
+unit: setup editors $(NEXT_SDK)/.ready ## Run all tests.
 	$(BIN)/pytest -q -n 2
 
 install-test: setup ## Install by pip, uv and pipx with each Python on this machine, and the image's worker; half an hour.
@@ -157,6 +158,15 @@ quoting: setup ## Render every text at every place of every template and interfa
 
 faults: setup ## Cause every fault; with RIVAL=CHECKOUT of worker-comfyui also in its handler, for docs/reliability.md.
 	$(BIN)/python -m tests.faults $(if $(RIVAL),--worker-comfyui $(RIVAL) --report docs/reliability.md)
+
+# The SDK's next major version, beside the environment, which has the one that is locked for images.
+$(NEXT_SDK)/.ready: requirements/runpod-next.lock | $(VENV)/.ready
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(@D) -r $<
+	touch $@
+
+sdk-next: setup $(NEXT_SDK)/.ready ## Run the tests of the SDK's loop and every fault on the next major version of RunPod's SDK.
+	PYTHONPATH=$(abspath $(NEXT_SDK)) NEXT_SDK=1 $(BIN)/pytest -q -n 2 $(LONG) tests/runtime/test_sdk.py tests/runtime/test_memory.py tests/faults
 
 faults-real: setup ## The same on a real ComfyUI: COMFYUI_DIR and COMFYUI_PYTHON (COMFYUI_ARGS=--cpu), or COMFYUI_URL.
 	$(BIN)/python -m tests.faults.real $(if $(REPORT),--report $(REPORT))

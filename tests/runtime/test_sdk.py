@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -22,6 +23,7 @@ from .conftest import PACKAGE
 
 pytestmark = pytest.mark.slow
 
+NEXT_SDK = Path(sys.prefix) / "runpod-next"
 ASK = {"prompt": "a cat", "frame_count": 25}
 
 
@@ -41,6 +43,14 @@ async def worker(*arguments: str, **environment: object) -> AsyncIterator[asynci
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+async def test_the_sdk_is_the_one_that_is_asked_for() -> None:
+    """`make sdk-next` has the next major version first on the path of the worker, too."""
+    command = [sys.executable, "-c", "import runpod; print(runpod.__version__)"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert out.decode().split(".")[0] == ("2" if "NEXT_SDK" in os.environ else "1")
 
 
 async def test_with_test_input_the_sdk_reports_success(comfyui: ComfyUI) -> None:
@@ -76,13 +86,25 @@ async def test_the_sdks_own_api_gives_the_answer_and_the_error(comfyui: ComfyUI)
         assert json.loads(failed.json()["error"])["code"] == "invalid_input"
 
 
-async def test_the_real_worker_loop_serves_fails_cancels_and_serves_again(comfyui: ComfyUI) -> None:
+@pytest.fixture(params=["locked", "next"])
+def sdk(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What a worker's environment has for the SDK of images, and for the next major version, if `make` installed it."""
+    if request.param == "locked":
+        return {}
+    if not (NEXT_SDK / "runpod").is_dir():
+        pytest.skip("the next SDK is not installed: make sdk-next")
+    return {"PYTHONPATH": str(NEXT_SDK)}
+
+
+async def test_the_real_worker_loop_serves_fails_cancels_and_serves_again(
+    comfyui: ComfyUI, sdk: dict[str, str]
+) -> None:
     comfyui.behave(seconds=0.6, steps=12)
     # A slow RunPod gives a late progress update its chance to overtake the result.
     async with RunPodQueue(progress_seconds=0.1) as queue:
         queue.submit("good", ASK)
         queue.submit("bad", {"prompt": "x", "width": 65})
-        environment = {**queue.environment(), "COMFYUI_URL": comfyui.url, "PROGRESS_SECONDS": 0.05}
+        environment = {**queue.environment(), **sdk, "COMFYUI_URL": comfyui.url, "PROGRESS_SECONDS": 0.05}
         async with worker(**environment) as process:
             good = (await queue.result_of("good", HANG_SECONDS))["output"]
             assert (good["frame_count"], good["duration_seconds"]) == (25, 1.04)
