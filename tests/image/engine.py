@@ -172,23 +172,11 @@ class Container:
 
 @contextmanager
 def running(store: Store, image: str, environment: Mapping[str, str], log: Path, *more: str) -> Iterator[Container]:
-    """A container with the image's own entry point, on this machine's network; removed at the end."""
+    """A container with the image's own entry point, on this machine's network; `more` are podman's options."""
     name = f"image-test-{os.getpid()}-{time.monotonic_ns()}"
     settings = [f"--env={key}={value}" for key, value in environment.items()]
-    command = [
-        "podman",
-        "--runtime",
-        "runc",
-        "run",
-        "--rm",
-        "--name",
-        name,
-        "--network",
-        "host",
-        *_LIMITS,
-        *settings,
-        image,
-    ]
+    run = ["podman", "--runtime", "runc", "run", "--rm", "--name", name, "--network", "host"]
+    command = [*run, *_LIMITS, *settings, *more, image]
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=store.environment, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
         try:
