@@ -27,6 +27,7 @@ from comfy2runpod_runtime.operations.logs import LogFormat
 
 # The longest validity of a presigned URL (SigV4).
 _WEEK_SECONDS = 7 * 24 * 3600
+_MEMORY_SHARE = 0.95
 
 
 class Settings(BaseSettings):
@@ -88,11 +89,13 @@ class Settings(BaseSettings):
         "only logged.",
     )
     request_timeout_seconds: float = Field(30, description="The time limit for one HTTP request to ComfyUI.", gt=0)
-    memory_share: float = Field(
-        0.95,
+    memory_share: float | None = Field(
+        None,
         description="The largest share of the host's memory (of the container's limit if it has one) that may be used "
         "between jobs. From nine tenths of it on, ComfyUI is asked to unload its models; if that does not help, the "
-        "worker is replaced after the job's answer, before the kernel kills it in the middle of one. 0: not watched.",
+        "worker is replaced after the job's answer, before the kernel kills it in the middle of one. 0: not watched. "
+        f"Unset: {_MEMORY_SHARE} for the worker's own ComfyUI, not watched with COMFYUI_URL, whose memory is not the "
+        "worker's.",
         ge=0,
         le=1,
     )
@@ -243,6 +246,12 @@ class Settings(BaseSettings):
         """What decoding one file of a kind may take."""
         cpu, wall, memory = _decode_names(kind)
         return DecodeLimits(getattr(self, cpu), getattr(self, wall), getattr(self, memory))
+
+    def watched_memory_share(self) -> float:
+        """Returns `memory_share`, or what it is where it is unset; 0 if memory is not watched."""
+        if self.memory_share is not None:
+            return self.memory_share
+        return _MEMORY_SHARE if self.comfyui_url is None else 0
 
     @classmethod
     def read(cls) -> Settings:

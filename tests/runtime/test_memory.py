@@ -11,6 +11,7 @@ import pytest
 
 from comfy2runpod_runtime.job.memory_watchdog import MemoryWatchdog
 from comfy2runpod_runtime.operations.memory import Memory, host_memory
+from comfy2runpod_runtime.settings import Settings
 from tests.patience import HANG_SECONDS
 from tests.standins.comfyui import ComfyUI
 from tests.standins.runpod_queue import RunPodQueue
@@ -88,6 +89,26 @@ async def test_one_that_is_off_reads_nothing() -> None:
     assert await MemoryWatchdog(0, read).check(free) is None
 
 
+@pytest.mark.parametrize(
+    ("environment", "share"),
+    [
+        ({}, 0.95),
+        ({"MEMORY_SHARE": "0"}, 0),
+        # Another's ComfyUI is not asked to unload its models, nor is a worker ended for a full desktop.
+        ({"COMFYUI_URL": "http://127.0.0.1:8188"}, 0),
+        ({"COMFYUI_URL": "http://127.0.0.1:8188", "MEMORY_SHARE": "0.5"}, 0.5),
+    ],
+)
+def test_memory_is_watched_where_it_is_the_workers_own(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], share: float
+) -> None:
+    for name in ("MEMORY_SHARE", "COMFYUI_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.read().watched_memory_share() == share
+
+
 @pytest.mark.slow
 async def test_a_worker_whose_memory_grows_is_replaced_and_no_job_is_lost(comfyui: ComfyUI) -> None:
     comfyui.behave(seconds=0.05)
@@ -99,10 +120,13 @@ async def test_a_worker_whose_memory_grows_is_replaced_and_no_job_is_lost(comfyu
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, str(Path(__file__).with_name("ramping_memory.py"))),
                 cwd=PACKAGE,
-                env={**os.environ, **queue.environment(), "COMFYUI_URL": comfyui.url, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={
+                    **os.environ, **queue.environment(), "COMFYUI_URL": comfyui.url, "PYTHONDONTWRITEBYTECODE": "1",
+                    "MEMORY_SHARE": "0.95",
+                },
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-            )
+            )  # fmt: skip
             try:
                 if JOBS - len(queue.results) < 4:
                     await queue.result_of(f"job-{JOBS - 1}", HANG_SECONDS)

@@ -82,7 +82,7 @@ class JobRunner(Generic[Request]):
             else FailureReports(settings.report_dir, settings.report_files, settings.report_bytes)
         )
         self._redact = Redactor(os.environ)
-        self._memory = MemoryWatchdog(settings.memory_share, memory.host_memory)
+        self._memory = MemoryWatchdog(settings.watched_memory_share(), memory.host_memory)
         self._active: list[JobLifecycle] = []
         self.on_progress: Callable[[JsonObject], None] | None = None
         # ComfyUI runs one prompt at a time on the GPU.
