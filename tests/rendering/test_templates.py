@@ -10,6 +10,8 @@ import os
 
 import pytest
 
+from comfy2runpod.fields import KINDS
+
 from .hostile import HOSTILE, POLYGLOT
 from .sites import Rendering, Site, fault_of, template_names
 
@@ -46,9 +48,7 @@ def test_the_places_are_all_that_templates_print() -> None:
     assert set(template_names()) - set(BY_TEMPLATE) <= {
         "client-tsconfig.json.j2",
         "client-index.ts.j2",
-        "field-image.html.j2",
-        "field-video.html.j2",
-        "field-video.md.j2",
+        *(f"{kind.document}.{ending}.j2" for kind in KINDS if kind.document for ending in ("html", "md")),
         "gitignore.j2",
     }
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
 
 from comfy2runpod.for_people import ForPeople
 from comfy2runpod.quoting import Python, Word, media_type, python_list, python_source
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.media import ADDRESS_KEYS, FILE_MEASURES, Measure, MediaKind, media_facts
+
+# The Hub has five categories, one of them for embeddings; none is of models in three dimensions or of drawings.
+HubCategory: TypeAlias = Literal["audio", "image", "language", "video"]
 
 _FORMATS: Mapping[str, str] = {"url": "uri", "expires_at": "date-time"}
 
@@ -41,6 +44,11 @@ class OutputBase(ForPeople, ABC):
     class_type: str
     prefix_input: str | None
     many: bool
+
+    @classmethod
+    @abstractmethod
+    def hub_category(cls) -> HubCategory:
+        """Under what RunPod's Hub lists an endpoint that gives it first."""
 
     @abstractmethod
     def data_schema(self) -> JsonObject:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from comfy2runpod.outputs.base import OutputBase
+from comfy2runpod.outputs.base import HubCategory, OutputBase
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.media import Measure, MediaKind
 
@@ -17,6 +17,11 @@ class TextOutput(OutputBase):
     kind: ClassVar[MediaKind] = MediaKind.TEXT
     data_key: ClassVar[str] = "text"
     is_file: ClassVar[bool] = False
+
+    @classmethod
+    def hub_category(cls) -> HubCategory:
+        """Texts."""
+        return "language"
 
     def data_schema(self) -> JsonObject:
         """The text."""

@@ -20,19 +20,8 @@ from comfy2runpod.stages.emit.tokens import Token, tokens
 from comfy2runpod.stages.emit.worker_settings import WorkerSetting, worker_settings
 from comfy2runpod.stages.interface.gpu_pools import GPU_POOLS
 from comfy2runpod_contract.json_types import Json, JsonObject
-from comfy2runpod_contract.media import MediaKind
 
 INIT_TIMEOUT = "RUNPOD_INIT_TIMEOUT"
-# The Hub has five categories, and none of models in three dimensions or of drawings.
-_CATEGORIES = {
-    MediaKind.VIDEO: "video",
-    MediaKind.ANIMATION: "video",
-    MediaKind.IMAGE: "image",
-    MediaKind.DRAWING: "image",
-    MediaKind.MODEL3D: "image",
-    MediaKind.AUDIO: "audio",
-    MediaKind.TEXT: "language",
-}
 # What a deployer is asked, in this order. Everything else that a worker can be told is in .env.example.
 _ASKED = {
     "WARMUP": "Warm-up",
@@ -67,7 +56,7 @@ def hub_json(interface: Interface) -> JsonObject:
         "title": interface.title,
         "description": interface.description or interface.title,
         "type": "serverless",
-        "category": _CATEGORIES[interface.outputs[0].kind],
+        "category": interface.outputs[0].hub_category(),
         **icon,
         "config": {
             "runsOn": "GPU",
