@@ -17,7 +17,7 @@ def test_an_encoder_leaves_the_callers_thread_at_its_priority(encoder: str, deco
     # Root alone may have real-time priority, which SVT-AV1 takes for its caller, and all that the caller starts.
     before = os.sched_getscheduler(0)
     path = tmp_path / "clip.webm"
-    save_video(Clip(Images(64, 48, 3), 8.0, None), b"mark", path, encoder)
+    save_video(Clip(Images(64, 48, 3), 8.0, None), b"mark", path, {}, encoder)
     assert os.sched_getscheduler(0) == before
     with av.open(path) as video:
         assert video.streams.video[0].codec_context.name == decoder
