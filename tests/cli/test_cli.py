@@ -109,7 +109,7 @@ def test_compile_names_what_was_changed_by_hand_and_force_replaces_it(tmp_path: 
     whole = content(tmp_path)
     package = tmp_path / "t2v_ltx2"
     (package / "patch.py").write_text("mine")
-    (package / "README.md").write_text("mine too")
+    (package / "NOTES.md").write_text("mine too")
     changed = content(tmp_path)
     refused = comfy2runpod("compile", GRAPH, "-o", tmp_path)
     assert (refused.returncode, content(tmp_path)) == (3, changed)
@@ -118,7 +118,7 @@ def test_compile_names_what_was_changed_by_hand_and_force_replaces_it(tmp_path: 
     forced = comfy2runpod("compile", GRAPH, "-o", tmp_path, "--force")
     assert forced.returncode == 0
     assert "warning[changed-file-replaced]" in forced.stderr
-    assert content(tmp_path) == {**whole, "t2v_ltx2/README.md": b"mine too"}
+    assert content(tmp_path) == {**whole, "t2v_ltx2/NOTES.md": b"mine too"}
 
 
 def test_one_package_that_cannot_be_written_does_not_stop_the_others(tmp_path: Path) -> None:
