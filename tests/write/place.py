@@ -28,7 +28,7 @@ def put_users_things(folder: Path) -> tuple[str, ...]:
     texts = {
         ".git/HEAD": "ref: refs/heads/main\n",
         ".git/objects/ab/cdef": "an object",
-        "README.md": "mine",
+        "NOTES.md": "mine",
         ".github/workflows/mine.yml": "on: push\n",
         "docs/mine/notes.txt": "notes",
         "__pycache__/schema.cpython-311.pyc": "cached",
