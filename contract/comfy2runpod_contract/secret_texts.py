@@ -8,6 +8,7 @@ from binascii import Error as NotBase64
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
+from typing import TypeAlias
 
 MASK = "***"
 
@@ -91,9 +92,8 @@ def masked(text: str) -> str:
 
 def holds_secret(text: str) -> bool:
     """Whether a text certainly holds a secret: a token of a known form, a private key, or a URL with credentials."""
-    certain = _FORMS[:_CERTAIN]
     return SECRET_VALUE.search(text) is not None or any(
-        _masked(text, pattern, is_secret) != text for pattern, is_secret in certain
+        _masked(text, pattern, is_secret) != text for pattern, is_secret in _CERTAIN_FORMS
     )
 
 
@@ -190,13 +190,16 @@ def _is_login(text: str) -> bool:
         return False
 
 
-# The first ones are certain wherever they stand; the others may be a text about a secret.
-_CERTAIN = 4
-_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], bool]], ...] = (
+_Form: TypeAlias = tuple[re.Pattern[str], Callable[[re.Match[str]], bool]]
+_CERTAIN_FORMS: tuple[_Form, ...] = (
     (_PRIVATE_KEY, lambda _: True),
     (_LOGIN, lambda found: found["colon"] is not None),
     (_LOGIN_OF_TOKEN, lambda found: looks_random(found["token"])),
     (_PARAMETER, _parameter),
+)
+# What these find may also be a text about a secret.
+_FORMS: tuple[_Form, ...] = (
+    *_CERTAIN_FORMS,
     (_COOKIE, lambda _: True),
     (_SCHEME, _authorization),
     (_ASSIGNMENT, _assignment),

@@ -155,13 +155,18 @@ def reaped() -> Iterator[tuple[int, int]]:
 
 
 def _children() -> Iterator[int]:
-    """The processes whose parent this one is, as Linux tells them."""
-    ours = str(os.getpid())
+    """The processes whose parent this one is."""
+    ours = os.getpid()
+    return (process for process, parent in process_parents() if parent == ours)
+
+
+def process_parents() -> Iterator[tuple[int, int]]:
+    """Each process and its parent, as Linux tells them."""
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, IndexError):
+        with suppress(OSError, IndexError, ValueError):
             # `pid (name) state parent …`; the name may hold anything.
-            if (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[1] == ours:
-                yield int(folder.name)
+            parent = int((folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+            yield int(folder.name), parent
 
 
 def _let_go(*kept: int) -> None:

@@ -19,6 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
+from comfy2runpod_contract.tether import process_parents
+
 log = logging.getLogger(__name__)
 
 Address: TypeAlias = tuple[str, int]
@@ -116,11 +118,8 @@ def _held_inodes(root: int) -> set[str]:
 def _descendants(root: int) -> set[int]:
     """A process and all below it."""
     children: dict[int, list[int]] = {}
-    for folder in _PROC.glob("[0-9]*"):
-        with suppress(OSError, IndexError, ValueError):
-            # `pid (name) state parent …`; the name may hold anything.
-            parent = int((folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(folder.name))
+    for process, parent in process_parents():
+        children.setdefault(parent, []).append(process)
     found, left = set(), [root]
     while left:
         pid = left.pop()
