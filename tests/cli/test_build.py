@@ -159,6 +159,38 @@ def test_a_package_that_is_older_than_its_graph_is_not_built_unless_forced(packa
     assert build(package, "--graph", str(package.parents[1] / "elsewhere.json")).returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({"name": GRAPH.name, "sha256": "0" * 64}, True),
+        # A stranger's package may name any file, and leads to none outside the two places.
+        ({"name": f"../graphs/{GRAPH.name}", "sha256": "0" * 64}, False),
+        (None, False),
+    ],
+)
+def test_the_graph_is_the_one_that_the_manifest_names(
+    told: dict[str, str] | None, found: object, package: Path, engines: Path
+) -> None:
+    install(engines, "buildah")
+    graph = package.parents[1] / "graphs" / GRAPH.name
+    graph.write_text(graph.read_text("utf-8").replace("in four steps", "in five steps"))
+    place = package / ".comfy2runpod.json"
+    place.write_text(json.dumps({**json.loads(place.read_text("utf-8")), "graph": told}))
+    done = build(package)
+    assert ("package-is-older" in done.stderr) == found
+    assert ("its graph was not found" in done.stderr) != found
+    assert done.returncode == (1 if found else 0)
+
+
+def test_a_manifest_whose_graph_cannot_be_read_is_none(package: Path, engines: Path) -> None:
+    install(engines, "buildah")
+    place = package / ".comfy2runpod.json"
+    place.write_text(json.dumps({**json.loads(place.read_text("utf-8")), "graph": ["x"]}))
+    done = build(package)
+    assert done.returncode == 1
+    assert "its graph is no file's name with a sha256" in done.stderr
+
+
 def test_what_was_changed_by_hand_is_told_and_what_is_missing_is_refused(package: Path, engines: Path) -> None:
     install(engines, "buildah")
     (package / "handler.py").write_text("# mine\n")

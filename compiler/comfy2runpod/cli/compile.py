@@ -233,12 +233,11 @@ def _check_packages(compiled: Sequence[tuple[Path, CompileResult]], output: Path
                 # What git leaves out of a commit is lacking in every checkout.
                 found = found.without(frozenset(ignored_by_git(folder, found.lacking)))
             if not found.is_none:
-                only_graph = found.is_of_manifest_alone
                 raise CompileError(
                     [
                         PackageDrifted(
                             at=Locus(shown(folder)), graph=shown(graph), lacking=found.lacking, changed=found.changed,
-                            obsolete=found.obsolete, only_graph=only_graph,
+                            obsolete=found.obsolete,
                         )
                     ]
                 )  # fmt: skip

@@ -116,13 +116,9 @@ class PackageDrifted(Diagnostic):
     lacking: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     obsolete: tuple[str, ...] = ()
-    # Every file is the same, and the manifest is of another graph.
-    only_graph: bool = False
 
     @Text
     def reason(self) -> str:
-        if self.only_graph:
-            return f"Its files are those that {self.graph} gives, but its manifest names another state of the graph."
         parts = [f"other files: {_named(self.changed)}"] if self.changed else []
         parts += [f"lacking: {_named(self.lacking)}"] if self.lacking else []
         parts += [f"generated no longer: {_named(self.obsolete)}"] if self.obsolete else []

@@ -53,6 +53,11 @@ def drifted(written: Manifest, compiled: Iterable[tuple[str, bytes]]) -> tuple[s
 
 
 def graph_of(folder: Path, named: str, exists: Callable[[Path], bool] = Path.is_file) -> Path | None:
-    """Where a package's graph lies: beside the package, or in `graphs/` of its repository; None where it does not."""
+    """Where a package's graph lies: beside the package, or in `graphs/` of its repository; None where it does not.
+
+    A name with a folder in it, which the compiler writes into no manifest, leads nowhere.
+    """
+    if {"/", "\0"} & set(named):
+        return None
     around = (folder, *list(folder.resolve().parents)[:3])
     return next((place for one in around for place in (one / named, one / "graphs" / named) if exists(place)), None)

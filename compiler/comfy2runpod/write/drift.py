@@ -8,7 +8,6 @@ from pathlib import Path
 
 from comfy2runpod.write.errors import told
 from comfy2runpod.write.look import differing
-from comfy2runpod.write.manifest import MANIFEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,6 @@ class Drift:
     def is_none(self) -> bool:
         """Whether the folder is as it would be written."""
         return not (self.lacking or self.changed or self.obsolete)
-
-    @property
-    def is_of_manifest_alone(self) -> bool:
-        """Whether every file is as it would be written, and the manifest tells of another graph or version."""
-        return self == Drift((), (MANIFEST,), ())
 
 
 def drift(files: Mapping[str, bytes], folder: Path) -> Drift:

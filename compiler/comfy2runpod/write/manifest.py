@@ -76,7 +76,17 @@ def read_manifest(data: bytes) -> Manifest:
     for path, digest in files.items():
         if not isinstance(digest, str) or not _SHA256.fullmatch(digest) or not is_inside(path):
             raise ValueError("a file in it has no path inside the folder, or no sha256")
-    return Manifest(kind, files)
+    return Manifest(kind, files, _source(told.get("graph")))
+
+
+def _source(told: object) -> Source | None:
+    match told:
+        case None:
+            return None
+        case {"name": str(name), "sha256": str(digest)}:
+            return Source(name, digest)
+        case _:
+            raise ValueError("its graph is no file's name with a sha256")
 
 
 def is_inside(path: str) -> bool:
