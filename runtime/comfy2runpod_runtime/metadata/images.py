@@ -6,28 +6,16 @@ do not fit together.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-# What is shown, and in which colours; of an animation, when. Not: texts, EXIF, times, and chunks of programs' own.
-_PNG_PARTS = frozenset(
-    {
-        b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"fdAT", b"bKGD", b"hIST", b"sPLT", b"pHYs",
-        b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"cICP", b"mDCV", b"cLLI",
-    }
-)  # fmt: skip
+from comfy2runpod_contract.image_metadata import jpeg_pixels, png_pixels
+
 _WEBP_PARTS = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"})
 # Of VP8X, the bits that announce EXIF and XMP.
 _WEBP_ANNOUNCED = 0x08 | 0x04
 # A frame's chunks come behind its place, size and duration.
 _FRAME_HEADER = 16
-# Markers of JPEG that stand alone, and those whose segment is no part of the picture.
-_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
-_COMMENT, _APPLICATION = 0xFE, range(0xE0, 0xF0)
-_JFIF, _COLOURS, _ADOBE = 0xE0, 0xE2, 0xEE
-_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 # What begins a part of a GIF, the label of the one that tells when a frame is shown, and the label of a program's own.
 _GIF_IMAGE, _GIF_EXTENSION, _GIF_END = 0x2C, 0x21, 0x3B
 _GIF_CONTROL, _GIF_APPLICATION = 0xF9, 0xFF
@@ -36,19 +24,13 @@ _GIF_LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 
 def png(content: bytes) -> bytes | None:
-    """Chunks: length, name, data, checksum."""
-    kept, at = [content[: len(_PNG)]], len(_PNG)
-    while at < len(content):
-        length, name = struct.unpack_from(">I4s", content, at)
-        end = at + 12 + length
-        if end > len(content):
-            raise ValueError("a chunk goes on beyond the end")
-        if name in _PNG_PARTS:
-            kept.append(content[at:end])
-        at = end
-        if name == b"IEND":
-            break
-    return _if_changed(b"".join(kept), content)
+    """`png_pixels`, with the colour profile."""
+    return _if_changed(png_pixels(content, profile=True), content)
+
+
+def jpeg(content: bytes) -> bytes | None:
+    """`jpeg_pixels`, with the colour profile."""
+    return _if_changed(jpeg_pixels(content, profile=True), content)
 
 
 def webp(content: bytes) -> bytes | None:
@@ -79,34 +61,6 @@ def _riff(content: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise ValueError("a chunk goes on beyond the end")
         yield name, content[at + 8 : at + 8 + length]
         at += 8 + length + length % 2
-
-
-def jpeg(content: bytes) -> bytes | None:
-    """Segments: marker, length, data. Behind the head of a scan, its data goes on up to the next marker."""
-    kept, at = [content[:2]], 2
-    while True:
-        found = _MARKER.search(content, at)
-        if found is None:
-            raise ValueError("there is no end")
-        # Up to it is the data of a scan, or nothing.
-        kept.append(content[at : found.start()])
-        marker = content[found.end() - 1]
-        if marker == _END:
-            return _if_changed(b"".join([*kept, b"\xff\xd9"]), content)
-        (length,) = struct.unpack_from(">H", content, found.end())
-        end = found.end() + length
-        if length < 2 or end > len(content):  # noqa: PLR2004 - the length counts its own two bytes
-            raise ValueError("a segment goes on beyond the end")
-        if _is_of_jpeg(marker, content[found.end() + 2 : end]):
-            kept += [b"\xff", content[found.end() - 1 : end]]
-        at = end
-
-
-def _is_of_jpeg(marker: int, data: bytes) -> bool:
-    if marker in _APPLICATION:
-        names = {_JFIF: b"JFIF\0", _COLOURS: b"ICC_PROFILE\0", _ADOBE: b"Adobe"}
-        return marker in names and data.startswith(names[marker])
-    return marker != _COMMENT
 
 
 def gif(content: bytes) -> bytes | None:
