@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from comfy2runpod_runtime.comfyui.client import ComfyUIClient
 from comfy2runpod_runtime.comfyui.model_loading import compiler_caches, loading_arguments
 from comfy2runpod_runtime.comfyui.peers import is_held_by, peers_are_known
-from comfy2runpod_runtime.errors import VolumeFault
+from comfy2runpod_runtime.errors import ComfyUINotOurs, VolumeFault
 from comfy2runpod_runtime.exit_codes import ExitCode
 from comfy2runpod_runtime.models.mounts import Mount, mount_of, read_mounts
 from comfy2runpod_runtime.models.volume import check_mounted, models_dir, volume_of, write_fault
@@ -261,6 +263,27 @@ def test_the_other_end_of_a_connection_is_known(host: str, family: str, how: str
         with server(host, family, how) as (other, _):
             assert not is_held_by(other, *ends)
         assert not is_held_by(pid, ends[0], (ends[1][0], 1))
+
+
+async def test_another_program_is_sent_no_byte() -> None:
+    """Neither over HTTP nor over the websocket, however often it is tried."""
+    sent: list[bytes] = []
+
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent.append(await reader.read(1))
+        writer.close()
+
+    async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
+        url = "http://{}:{}".format(*server.sockets[0].getsockname())
+        async with ComfyUIClient(url, 5.0, lambda local, remote: False) as client:
+            with pytest.raises(ComfyUINotOurs):
+                await client.history("1")
+            by_http = len(sent)
+            # It tries to connect again as long as the job runs.
+            async with client.events() as events:
+                while len(sent) < by_http + 2:
+                    assert await events.next(0.05) is None
+    assert set(sent) == {b""}
 
 
 def test_every_exit_code_has_its_line_in_the_docs() -> None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import websocket
 
 from comfy2runpod_contract.json_types import Json, JsonObject
-from comfy2runpod_runtime.comfyui.peers import Address, PeerCheck
+from comfy2runpod_runtime.comfyui.peers import PeerCheck
 from comfy2runpod_runtime.comfyui.previews import FEATURES, preview_in, small_jpeg
 
 _CONNECT_SECONDS = 5.0
@@ -171,10 +173,7 @@ class EventStream:
         while self._continues():
             self._connection = connection = _BoundedSocket()
             try:
-                connection.connect(self._url, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
-                if self._is_ours is not None and not self._is_ours(*_ends_of(connection)):
-                    raise websocket.WebSocketException("another program has ComfyUI's port")
-                connection.settimeout(_CONNECT_SECONDS)
+                self._connect(connection)
                 if self._preview_seconds:
                     connection.send(FEATURES)
                 self._last_received = time.monotonic()
@@ -188,6 +187,23 @@ class EventStream:
                 self._connected.clear()
                 # Not close(): it waits for the server, and leaks the socket if the server has closed already.
                 connection.shutdown()  # type: ignore[no-untyped-call]
+
+    def _connect(self, connection: websocket.WebSocket) -> None:
+        """Opens a connection. One to the worker's own ComfyUI is checked before anything is sent over it.
+
+        Raises:
+            OSError: nobody listens, or another program does.
+            websocket.WebSocketException: the other end does not speak as ComfyUI does.
+        """
+        if self._is_ours is None:
+            connection.connect(self._url, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+        else:
+            checked = _checked_socket(self._url, self._is_ours)
+            # A redirect would lead to a connection that nobody checked.
+            connection.connect(  # type: ignore[no-untyped-call]
+                self._url, timeout=_CONNECT_SECONDS, socket=checked, redirect_limit=0
+            )
+        connection.settimeout(_CONNECT_SECONDS)
 
     def _continues(self) -> bool:
         with self._thread_lock:
@@ -265,16 +281,22 @@ class _BoundedSocket(websocket.WebSocket):
         return frame
 
 
-def _ends_of(connection: websocket.WebSocket) -> tuple[Address, Address]:
-    """The addresses of both ends of a connection over IPv4 or IPv6.
+def _checked_socket(url: str, is_ours: PeerCheck) -> socket.socket:
+    """A connection to the worker's own ComfyUI, over IPv4 or IPv6, on which nothing was sent.
 
     Raises:
-        OSError: the connection has ended.
+        OSError: nobody listens, or another program does.
     """
-    if connection.sock is None:
-        raise ConnectionError("the connection has ended")
-    (local, local_port, *_), (remote, remote_port, *_) = connection.sock.getsockname(), connection.sock.getpeername()
-    return (local, local_port), (remote, remote_port)
+    parts = urlsplit(url)
+    connection = socket.create_connection((parts.hostname, parts.port), _CONNECT_SECONDS)
+    try:
+        # Of four parts where it is IPv6.
+        if not is_ours(connection.getsockname()[:2], connection.getpeername()[:2]):
+            raise ConnectionError("another program has ComfyUI's port")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def parse_event(data: bytes | str) -> Event | None:
