@@ -52,7 +52,7 @@ def test_a_package_that_is_up_to_date_passes(folder: Path) -> None:
         ("delete all", "lacking: .comfy2runpod.json, .dockerignore,"),
         ("obsolete", "generated no longer: docs/old.md."),
         ("note", "other files: .comfy2runpod.json, .env.example, .runpod/hub.json"),
-        ("moved", "other files: .comfy2runpod.json, Dockerfile."),
+        ("moved", "other files: .comfy2runpod.json."),
     ],
 )
 def test_one_that_is_not_is_named_with_its_files(folder: Path, change: str, said: str) -> None:

@@ -5,6 +5,7 @@ CI builds it without torch; `make image-test` with all of it. Without an engine 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -39,10 +40,11 @@ def test_its_configuration_is_what_the_package_says(image: BuiltImage) -> None:
     assert config["Entrypoint"] == ["/app/entrypoint.sh"]
     assert (config["StopSignal"], config["WorkingDir"]) == ("SIGTERM", "/app")
     labels = config["Labels"]
+    workflow = (image.package / "workflow_api.json").read_bytes()
     assert labels["org.opencontainers.image.title"] == "Flux.2 Klein 4B text to image"
     assert labels["io.github.comfy2runpod.comfyui"] == RELEASE.commit
     assert labels["io.github.comfy2runpod.cuda"] == RELEASE.cuda
-    assert len(labels["io.github.comfy2runpod.graph.sha256"]) == 64
+    assert labels["io.github.comfy2runpod.prompt.sha256"] == hashlib.sha256(workflow).hexdigest()
 
 
 def test_no_secret_of_the_folder_is_in_a_layer(image: BuiltImage, tmp_path: Path) -> None:

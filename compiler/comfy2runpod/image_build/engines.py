@@ -33,7 +33,7 @@ class Engine:
     build_words: tuple[str, ...]
     image_context: str
     asks: tuple[str, ...]
-    environment: Mapping[str, str] = MappingProxyType({})
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 ENGINES = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
@@ -106,7 +107,8 @@ def emit(
     Returns:
         Paths in the package, with their texts or bytes.
     """
-    context = _context(interface, variants, picture)
+    workflow = _json(prompt_to_json(prompt))
+    context = _context(interface, variants, workflow, picture)
     wheel = runtime_wheel()
     files: dict[str, str | bytes] = {
         path.format(name=interface.name): environment().get_template(name).render(context)
@@ -117,7 +119,7 @@ def emit(
     files |= {f"clients/typescript/src/{name}": text for name, text in client_modules("client_ts").items()}
     files |= {
         f"clients/python/{interface.name}_client/input.schema.json": _json(input_schema(interface)),
-        "workflow_api.json": _json(prompt_to_json(prompt)),
+        "workflow_api.json": workflow,
         "models.lock.json": _json(lock_json(interface.models)),
         "requirements.txt": pinned(),
         f"{WHEELS}/{wheel.name}": wheel.data,
@@ -231,7 +233,9 @@ _LIMITS = {
 }
 
 
-def _context(interface: Interface, variants: Sequence[Variant], picture: Picture | None = None) -> dict[str, object]:
+def _context(
+    interface: Interface, variants: Sequence[Variant], workflow: str, picture: Picture | None = None
+) -> dict[str, object]:
     fields = [field_view(field) for field in interface.fields]
     outputs = [output_view(output) for output in interface.outputs]
     seeds = seed_names(interface)
@@ -249,7 +253,7 @@ def _context(interface: Interface, variants: Sequence[Variant], picture: Picture
         "comfyui_locks": tuple(layer_locks(interface.comfyui_version)),
         "cuda": RELEASE.cuda,
         "image_environment": image_environment(interface.image),
-        "graph_sha256": interface.source_sha256 or "",
+        "prompt_sha256": hashlib.sha256(workflow.encode()).hexdigest(),
         "model_licences": ", ".join(sorted({model.licence for model in interface.models if model.licence})),
         "interface": interface,
         "fields": fields,
