@@ -1,7 +1,7 @@
 """Installed as a user installs it, every command works, from any folder.
 
-A slice runs with all tests: the oldest Python that is here, pip, the wheel. `make install-test` runs every way of installing under every
-Python that is here.
+A slice runs with all tests: the oldest Python that is here, pip, the wheel. `make install-test` runs every way of
+installing under every Python that is here.
 """
 
 from __future__ import annotations
