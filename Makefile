@@ -201,8 +201,8 @@ lock: setup ## Update every lock: of the developers, the demo, the image and the
 	$(BIN)/python scripts/image_requirements.py | $(LOCK) --python-version 3.12 --python-platform linux - \
 	  $$($(BIN)/python scripts/image_requirements.py --omitted) --output-file \
 	  $(TEMPLATES)/comfyui-$$($(BIN)/python scripts/image_requirements.py --version).lock
-	for name in sage:sageattention xformers:xformers; do echo $${name#*:} | $(LOCK) --no-deps --python-version 3.12 \
-	  --python-platform linux - --output-file $(TEMPLATES)/attention-$${name%:*}.lock || exit 1; done
+	echo sageattention | $(LOCK) --no-deps --python-version 3.12 --python-platform linux - \
+	  --output-file $(TEMPLATES)/attention-sage.lock
 	for editor in 1.43 1.58; do $(LOCK) --universal --python-version 3.11 \
 	  --group editor-$$(echo $$editor | tr . -) --output-file requirements/editor-$$editor.lock || exit 1; done
 

@@ -32,7 +32,13 @@ class Attention(Enum):
     """The libraries that compute attention in the place of torch's own."""
 
     SAGE = "sage"
-    XFORMERS = "xformers"
+
+
+# Others of ComfyUI's, and why an image cannot have them.
+_NO_ATTENTION = {
+    "flash": "FlashAttention has no wheels on PyPI, and would have to be compiled with CUDA",
+    "xformers": "no release of xformers on PyPI is built for the torch of the image, and computes nothing on it",
+}
 
 
 _ASPECT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -147,10 +153,9 @@ def attention(raw: object, wrong: Wrong) -> Attention | None:
     """The library that computes attention."""
     found = text(raw, wrong)
     named = next((one for one in Attention if one.value == found), None)
-    if found == "flash":
-        wrong("sage or xformers: FlashAttention has no wheels on PyPI, and would have to be compiled with CUDA", raw)
-    elif named is None:
-        wrong(" or ".join(one.value for one in Attention), raw)
+    if named is None:
+        choices = " or ".join(one.value for one in Attention)
+        wrong(f"{choices}: {_NO_ATTENTION[found]}" if found in _NO_ATTENTION else choices, raw)
     return named
 
 

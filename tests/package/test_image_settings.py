@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
+from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.pipeline import CompileResult, compile_graph
 
 from .test_package import tool
@@ -56,23 +57,23 @@ def test_the_note_names_packages_and_variables() -> None:
     assert "attention.lock" not in dockerfile
 
 
-@pytest.mark.parametrize(
-    ("attention", "library", "apt", "variable"),
-    [
-        ("sage", "sageattention", ["gcc", "libc6-dev"], 'ENV COMFYUI_ARGS="--lowvram --use-sage-attention"\n'),
-        ("xformers", "xformers", [], 'ENV COMFYUI_ARGS="--lowvram"\n'),
-    ],
-)
-def test_attention_is_a_lock_of_its_own_and_what_it_needs(
-    attention: str, library: str, apt: list[str], variable: str
-) -> None:
-    note = f"image: {{attention: {attention}, environment: {{COMFYUI_ARGS: --lowvram}}}}"
+def test_attention_is_a_lock_of_its_own_and_what_it_needs() -> None:
+    note = "image: {attention: sage, environment: {COMFYUI_ARGS: --lowvram}}"
     result = compiled(note, backend="cudagraphs")
-    assert re.match(rf"{library}==\S+ \\\n    --hash=sha256:", str(result.files["image/attention.lock"]))
-    assert packages(result) == apt
+    assert re.match(r"sageattention==\S+ \\\n    --hash=sha256:", str(result.files["image/attention.lock"]))
+    assert packages(result) == ["gcc", "libc6-dev"]
     dockerfile = str(result.files["Dockerfile"])
-    assert variable in dockerfile
+    assert 'ENV COMFYUI_ARGS="--lowvram --use-sage-attention"\n' in dockerfile
     assert "install.sh /opt/comfyui-venv /opt/package/image/attention.lock\n" in dockerfile
+
+
+@pytest.mark.parametrize(
+    ("attention", "why"),
+    [("flash", "compiled with CUDA"), ("xformers", "built for the torch"), ("best", "sage, found")],
+)
+def test_a_library_that_would_not_work_is_refused_with_its_reason(name: str, why: str) -> None:
+    with pytest.raises(CompileError, match=why):
+        compiled(f"image: {{attention: {name}}}", backend="cudagraphs")
 
 
 def test_the_dockerfile_with_all_of_it_lints_clean(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def layer_locks(comfyui_version: str) -> Mapping[str, str]:
     return {f"{layer}.lock": "".join(entries) for layer, entries in parts.items() if entries}
 
 
-# What ComfyUI is told, to use it: it uses xformers by itself.
+# What ComfyUI is told, to use it.
 _ATTENTION_ARGUMENTS = {Attention.SAGE: "--use-sage-attention"}
 
 
