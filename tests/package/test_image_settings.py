@@ -68,7 +68,7 @@ def test_attention_is_a_lock_of_its_own_and_what_it_needs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attention", "why"),
+    ("name", "why"),
     [("flash", "compiled with CUDA"), ("xformers", "built for the torch"), ("best", "sage, found")],
 )
 def test_a_library_that_would_not_work_is_refused_with_its_reason(name: str, why: str) -> None:
