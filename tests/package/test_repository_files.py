@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 
 from comfy2runpod.stages.emit.repository import NOT_KNOWN, download_text, size_text
 from comfy2runpod.stages.emit.worker_settings import worker_settings
-from comfy2runpod.write import Source, write_package
+from comfy2runpod.write import Chosen, Source, write_package
 from comfy2runpod_contract.texts import one_line
 from comfy2runpod_runtime.settings import Settings, with_kinds
 from tests.rendering.hostile import POLYGLOT
@@ -221,6 +221,11 @@ def compiled(repository: Path) -> tuple[int, int, str]:
 
 
 def test_a_package_as_it_was_compiled_passes(repository: Path) -> None:
+    assert compiled(repository) == (0, 0, "")
+    # With whichever options: they are not compared, the package's files and its graph are.
+    source = Source("several.json", hashlib.sha256(b"{}\n").hexdigest())
+    chosen = Chosen("1.58", True, ("OpenAIDalle2",), ("a pack.json",))
+    write_package(files_of(several()), repository / "package", graph=source, options=chosen)
     assert compiled(repository) == (0, 0, "")
     (repository / "package" / "mine.txt").write_text("a file of the user's\n")
     assert compiled(repository) == (0, 0, "")

@@ -9,19 +9,20 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.cli.graphs import lock_of, picture_of
+from comfy2runpod.cli.chosen import options_of, typed
+from comfy2runpod.cli.graphs import catalog_option, lock_of, picture_of
 from comfy2runpod.cli.progress import progress
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import Terminal, terminal
 from comfy2runpod.diagnostics import CompileError, Locus
-from comfy2runpod.errors.build import BaseByTag, BuiltAsChanged, PackageIncomplete, PackageIsOlder
+from comfy2runpod.errors.build import BaseByTag, BuiltAsChanged, OptionsUnknown, PackageIncomplete, PackageIsOlder
 from comfy2runpod.image_build.drift import drifted, graph_of, look
 from comfy2runpod.image_build.engines import NAMES, Build, Engine, build_command, find_engine, push_command, run_engine
 from comfy2runpod.image_build.origin import commit_of, source_of
 from comfy2runpod.image_build.registry import NoDigest, digest_of
 from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.read_files import catalogs_in, layered_catalog, read_file, shown
-from comfy2runpod.write import package_files
+from comfy2runpod.write import Chosen, package_files
 from comfy2runpod.write.manifest import Manifest
 
 # What a Dockerfile says of its base, in a line that the compiler wrote.
@@ -39,6 +40,7 @@ _SYSTEM = "system="
 @click.option(
     "--graph", type=click.Path(path_type=Path, dir_okay=False), help="The package's graph, if it lies elsewhere."
 )
+@catalog_option
 @click.option("--base", metavar="IMAGE", help="Build on an image that --only-base built before.")
 @click.option("--only-base", is_flag=True, help="Build what packages of one ComfyUI have in common.")
 @click.option("--build-context", "contexts", multiple=True, metavar="NAME=VALUE", help="For the engine. Repeatable.")
@@ -51,6 +53,7 @@ def build_command_line(
     push: bool,
     engine: str | None,
     graph: Path | None,
+    catalogs: tuple[Path, ...],
     base: str | None,
     only_base: bool,
     contexts: tuple[str, ...],
@@ -62,7 +65,8 @@ def build_command_line(
     \b
     comfy2runpod build generated/t2v_ltx2 --tag ghcr.io/me/t2v_ltx2:1 --push
 
-    The package is compared with its graph first. The base is named by its digest if its registry tells it.
+    The package is compared first with what its graph compiles to, with the options that it was compiled with. The base
+    is named by its digest if its registry tells it.
     """
     _check_options(tags, contexts, push=push, only_base=only_base, base=base)
     found = look(package)
@@ -72,7 +76,7 @@ def build_command_line(
         terminal().diagnose([BuiltAsChanged(at=Locus(shown(package)), files=found.changed)])
     dockerfile = read_file(package / "Dockerfile").decode("utf-8", "replace")
     if not force:
-        _check_graph(package, found.written, graph)
+        _check_graph(package, found.written, graph, catalogs)
     chosen = find_engine(engine)
     name = package.resolve().name
     made = Build(
@@ -108,19 +112,35 @@ def _check_options(
             raise click.BadParameter(f"{context!r} is not NAME=VALUE.", param_hint="--build-context")
 
 
-def _check_graph(package: Path, written: Manifest, graph: Path | None) -> None:
-    """Refuses a package that its graph would not be compiled to now; where no graph is found, says so."""
+def _check_graph(package: Path, written: Manifest, graph: Path | None, catalogs: tuple[Path, ...]) -> None:
+    """Refuses a package that its graph would not be compiled to now; where a file for that is not found, says so."""
     place = graph or (graph_of(package, written.graph.name) if written.graph is not None else None)
     if place is None:
         terminal().say(
             f"{shown(package)}: its graph was not found, so that it is not compared with it (--graph names it)"
         )
         return
-    catalog = layered_catalog(catalogs_in(place.parent))
-    result = compile_graph(read_file(place), shown(place), catalog, lock=lock_of(place), picture=picture_of(place))
+    chosen = written.options
+    if chosen.catalogs and not catalogs:
+        # A package names no file that is read.
+        names = typed(Chosen(catalogs=chosen.catalogs))
+        terminal().say(
+            f"{shown(package)}: it was compiled with {names}, which is not given here, so that it is not compared with "
+            "its graph"
+        )
+        return
+    try:
+        options = options_of(chosen)
+    except ValueError as error:
+        problem = OptionsUnknown(at=Locus(shown(package)), options=typed(chosen), problem=str(error))
+        raise CompileError([problem]) from None
+    catalog = layered_catalog((*catalogs_in(place.parent), *catalogs))
+    result = compile_graph(read_file(place), shown(place), catalog, options, lock_of(place), picture=picture_of(place))
     differing = drifted(written, package_files(result.files).items())
     if differing:
-        raise CompileError([PackageIsOlder(at=Locus(shown(package)), graph=shown(place), files=differing)])
+        raise CompileError(
+            [PackageIsOlder(at=Locus(shown(package)), graph=shown(place), files=differing, options=typed(chosen))]
+        )
 
 
 def _arguments(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from comfy2runpod.cli.chosen import chosen_of, typed
 from comfy2runpod.cli.compiled import next_steps, size_warnings, summary
 from comfy2runpod.cli.graphs import (
     Settings,
@@ -28,7 +29,7 @@ from comfy2runpod.json_text import json_document
 from comfy2runpod.model_lock import lock_text
 from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, lock_path, prompt_of_file
 from comfy2runpod.read_files import shown
-from comfy2runpod.write import Source, drift, package_files, write_package, write_text
+from comfy2runpod.write import Chosen, Source, chosen_for, drift, package_files, write_package, write_text
 from comfy2runpod_contract.texts import visible
 
 
@@ -65,10 +66,11 @@ def compile_command(
             ]
             _check_names(compiled)
             if only_check:
-                _check_packages(compiled, output, reporter)
+                _check_packages(compiled, output, chosen_of(settings), reporter)
                 reporter.finish()
                 return
-            written = [one for one in compiled if _write(one[1], output, reporter, force=force)]
+            chosen = chosen_of(settings)
+            written = [one for one in compiled if _write(one[1], output, chosen, reporter, force=force)]
         if written:
             reporter.say(next_steps(written, output))
             names = [result.interface.name for _, result in written]
@@ -207,11 +209,11 @@ def _check_names(compiled: Sequence[tuple[Path, CompileResult]]) -> None:
     found.finish()
 
 
-def _write(result: CompileResult, output: Path, reporter: Reporter, *, force: bool) -> bool:
+def _write(result: CompileResult, output: Path, chosen: Chosen, reporter: Reporter, *, force: bool) -> bool:
     """Writes a package and reports it; returns whether that was possible."""
     folder = output / result.interface.name
     with reporter.attempt():
-        written = write_package(result.files, folder, graph=_source(result), force=force)
+        written = write_package(result.files, folder, graph=_source(result), options=chosen, force=force)
         reporter.add(told_of(written, folder))
         reporter.say(summary(result, folder, verbose=reporter.terminal.verbose))
         return True
@@ -223,21 +225,26 @@ def _source(result: CompileResult) -> Source:
     return Source(visible(result.interface.source), result.interface.source_sha256 or "")
 
 
-def _check_packages(compiled: Sequence[tuple[Path, CompileResult]], output: Path, reporter: Reporter) -> None:
+def _check_packages(
+    compiled: Sequence[tuple[Path, CompileResult]], output: Path, chosen: Chosen, reporter: Reporter
+) -> None:
     """Reports the packages that are not what their graphs give."""
     for graph, result in compiled:
         folder = output / result.interface.name
         with reporter.attempt():
-            found = drift(package_files(result.files, _source(result)), folder)
+            found = drift(package_files(result.files, _source(result), chosen), folder)
             if found.lacking and folder.is_dir():
                 # What git leaves out of a commit is lacking in every checkout.
                 found = found.without(frozenset(ignored_by_git(folder, found.lacking)))
             if not found.is_none:
+                written = chosen_for(folder)
+                others = written is not None and written != chosen
                 raise CompileError(
                     [
                         PackageDrifted(
                             at=Locus(shown(folder)), graph=shown(graph), lacking=found.lacking, changed=found.changed,
-                            obsolete=found.obsolete,
+                            obsolete=found.obsolete, checked_with=typed(chosen),
+                            compiled_with=typed(written) if written is not None and others else None,
                         )
                     ]
                 )  # fmt: skip

@@ -96,12 +96,29 @@ class PackageIsOlder(Diagnostic):
     code = "package-is-older"
     graph: str
     files: tuple[str, ...]
+    # What it was compiled with, as it is typed.
+    options: str = ""
 
     @Text
     def reason(self) -> str:
-        return f"The package is not what {self.graph} compiles to now: {_named(self.files)}. Nothing was built."
+        told = f" with {self.options}" if self.options else ""
+        return f"The package is not what {self.graph} compiles to now{told}: {_named(self.files)}. Nothing was built."
 
-    remedy = Text("Compile the graph again; or build the package as it is with --force.")
+    @Text
+    def remedy(self) -> str:
+        told = " with these options" if self.options else ""
+        return f"Compile the graph again{told}; or build the package as it is with --force."
+
+
+class OptionsUnknown(Diagnostic):
+    """A package that was compiled with options that this version does not take."""
+
+    code = "options-unknown"
+    options: str
+    problem: str
+
+    reason = Text("The package was compiled with {options}: {problem}. It is not compared with its graph.")
+    remedy = Text("Update comfy2runpod, or compile the graph again; or build the package as it is with --force.")
 
 
 class BuiltAsChanged(Diagnostic):

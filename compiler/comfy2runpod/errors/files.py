@@ -116,6 +116,9 @@ class PackageDrifted(Diagnostic):
     lacking: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     obsolete: tuple[str, ...] = ()
+    # The options as they are typed; `compiled_with` only where they are others than those of the comparison.
+    checked_with: str = ""
+    compiled_with: str | None = None
 
     @Text
     def reason(self) -> str:
@@ -124,7 +127,15 @@ class PackageDrifted(Diagnostic):
         parts += [f"generated no longer: {_named(self.obsolete)}"] if self.obsolete else []
         return f"The package is not what {self.graph} gives: {'; '.join(parts)}."
 
-    remedy = Text("Compile the graph again without --check, and commit the result.")
+    @Text
+    def remedy(self) -> str:
+        if self.compiled_with is None:
+            return "Compile the graph again without --check, and commit the result."
+        first, second = self.compiled_with or "no options", self.checked_with or "none"
+        return (
+            f"The package was compiled with {first}, and is compared with {second}: give --check the same, or compile "
+            "the graph again without --check, and commit the result."
+        )
 
 
 class NotCleared(Diagnostic):

@@ -10,18 +10,20 @@ from comfy2runpod.write.drift import Drift, drift
 from comfy2runpod.write.errors import WriteError
 from comfy2runpod.write.file import Replaceable, write_bytes, write_text
 from comfy2runpod.write.folder import Written, package_files, write_package, write_site
-from comfy2runpod.write.look import kind_of, written_by_us
-from comfy2runpod.write.manifest import MANIFEST, Source
+from comfy2runpod.write.look import chosen_for, kind_of, written_by_us
+from comfy2runpod.write.manifest import MANIFEST, Chosen, Source
 from comfy2runpod.write.results import check_room, write_results
 
 __all__ = [
     "MANIFEST",
+    "Chosen",
     "Drift",
     "Replaceable",
     "Source",
     "WriteError",
     "Written",
     "check_room",
+    "chosen_for",
     "drift",
     "kind_of",
     "package_files",

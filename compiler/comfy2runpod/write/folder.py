@@ -16,7 +16,7 @@ from comfy2runpod.errors.files import CannotWrite, NotCleared
 from comfy2runpod.write.errors import told
 from comfy2runpod.write.exchange import State, dismantle, exchange
 from comfy2runpod.write.look import Found, Refusal, everything, flush_folder, look, mode_of
-from comfy2runpod.write.manifest import MANIFEST, Source, manifest_of
+from comfy2runpod.write.manifest import DEFAULTS, MANIFEST, Chosen, Source, manifest_of
 from comfy2runpod.write.workplace import Workplace, clear_up, workplace, write_durably
 
 _EXECUTABLE = ".sh"
@@ -38,7 +38,12 @@ class Written:
 
 
 def write_package(
-    files: Mapping[str, str | bytes], folder: Path, *, graph: Source | None = None, force: bool = False
+    files: Mapping[str, str | bytes],
+    folder: Path,
+    *,
+    graph: Source | None = None,
+    options: Chosen = DEFAULTS,
+    force: bool = False,
 ) -> Written:
     """Writes the files of a package and their manifest.
 
@@ -46,20 +51,24 @@ def write_package(
         files: content by path in the folder.
         folder: the package's folder.
         graph: what the package was compiled from.
+        options: what it was compiled with.
         force: whether to replace files of the user, or changed by hand, that have the path of a new file.
 
     Raises:
         WriteError: the folder cannot be written or is not ours, or a file would be lost; nothing has changed.
     """
-    return _write(package_files(files, graph), folder, "package", force=force)
+    return _write(package_files(files, graph, options), folder, "package", force=force)
 
 
-def package_files(files: Mapping[str, str | bytes], graph: Source | None = None) -> dict[str, bytes]:
+def package_files(
+    files: Mapping[str, str | bytes], graph: Source | None = None, options: Chosen = DEFAULTS
+) -> dict[str, bytes]:
     """Returns the files of a package as bytes, with the manifest."""
     return _with_manifest(
         {name: held if isinstance(held, bytes) else held.encode("utf-8") for name, held in files.items()},
         "package",
         graph,
+        options,
     )
 
 
@@ -72,8 +81,10 @@ def write_site(files: Mapping[str, bytes], folder: Path, *, force: bool = False)
     return _write(_with_manifest(files, "site"), folder, "site", force=force)
 
 
-def _with_manifest(files: Mapping[str, bytes], kind: str, graph: Source | None = None) -> dict[str, bytes]:
-    return {**files, MANIFEST: manifest_of(files, kind, graph).to_bytes()}
+def _with_manifest(
+    files: Mapping[str, bytes], kind: str, graph: Source | None = None, options: Chosen = DEFAULTS
+) -> dict[str, bytes]:
+    return {**files, MANIFEST: manifest_of(files, kind, graph, options).to_bytes()}
 
 
 def _write(files: Mapping[str, bytes], folder: Path, kind: str, *, force: bool) -> Written:

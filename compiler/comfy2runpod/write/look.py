@@ -12,7 +12,7 @@ from pathlib import Path
 
 from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.errors.files import CannotWrite, ChangedByHand, NotOurs
-from comfy2runpod.write.manifest import MANIFEST, MAX_BYTES, Manifest, read_manifest, sha256
+from comfy2runpod.write.manifest import MANIFEST, MAX_BYTES, Chosen, Manifest, read_manifest, sha256
 
 KINDS = {"package": "a package", "site": "a site of comfy2runpod", "results": "results of a run"}
 
@@ -212,6 +212,12 @@ def written_by_us(folder: Path) -> frozenset[str]:
         )
     except OSError:
         return frozenset()
+
+
+def chosen_for(folder: Path) -> Chosen | None:
+    """Returns the options that a package was compiled with; None if there is no manifest."""
+    listed = _listed(folder / MANIFEST)
+    return None if listed is None else listed.options
 
 
 def _listed(place: Path) -> Manifest | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from comfy2runpod import __version__
+from comfy2runpod_contract.texts import is_plain
 
 MANIFEST = ".comfy2runpod.json"
 # A package has about fifty files, a site about twenty per package.
@@ -17,6 +18,9 @@ MAX_BYTES = 8 * 1024 * 1024
 _VERSION = 1
 _GENERATOR = "comfy2runpod"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_EDITOR = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}")
+# Of each list of options, and of a name in one, in characters.
+_MOST_NAMES, _LONGEST_NAME = 1000, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,36 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """The options that a package was compiled with, as far as they change what is compiled or whether it is.
+
+    Attributes:
+        editor: the editor whose rules were followed; None for the default.
+        allow_api_nodes: whether every node that calls a paid service was accepted.
+        api_nodes: the classes of such nodes that were, sorted.
+        catalogs: the names of the catalogs that were given, in their order, without folders.
+    """
+
+    editor: str | None = None
+    allow_api_nodes: bool = False
+    api_nodes: tuple[str, ...] = ()
+    catalogs: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """What is not the default."""
+        told = {
+            "editor": self.editor,
+            "allow_api_nodes": self.allow_api_nodes,
+            "api_nodes": [*self.api_nodes],
+            "catalogs": [*self.catalogs],
+        }
+        return {key: value for key, value in told.items() if value}
+
+
+DEFAULTS = Chosen()
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """The content of a manifest.
 
@@ -35,11 +69,13 @@ class Manifest:
         kind: the kind of folder: `package`, `site` or `results`.
         files: the sha256 of files by path.
         graph: what a package was compiled from, for whoever looks whether it has changed since.
+        options: what it was compiled with.
     """
 
     kind: str
     files: Mapping[str, str]
     graph: Source | None = None
+    options: Chosen = DEFAULTS
 
     def to_bytes(self) -> bytes:
         """Serializes the manifest deterministically."""
@@ -48,21 +84,24 @@ class Manifest:
             "generator": f"{_GENERATOR} {__version__}",
             "kind": self.kind,
             **({} if self.graph is None else {"graph": {"name": self.graph.name, "sha256": self.graph.sha256}}),
+            **({} if self.options == DEFAULTS else {"options": self.options.to_json()}),
             "files": dict(sorted(self.files.items())),
         }
         return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def manifest_of(files: Mapping[str, bytes], kind: str, graph: Source | None = None) -> Manifest:
+def manifest_of(
+    files: Mapping[str, bytes], kind: str, graph: Source | None = None, options: Chosen = DEFAULTS
+) -> Manifest:
     """Returns the manifest of files, which are given as content by path."""
-    return Manifest(kind, {path: sha256(data) for path, data in files.items()}, graph)
+    return Manifest(kind, {path: sha256(data) for path, data in files.items()}, graph, options)
 
 
 def read_manifest(data: bytes) -> Manifest:
     """Parses a manifest, which is untrusted.
 
     Raises:
-        ValueError: it is none, or a path in it leads out of the folder.
+        ValueError: it is none, a path in it leads out of the folder, or its options are none that a command takes.
     """
     try:
         told = json.loads(data)
@@ -76,7 +115,7 @@ def read_manifest(data: bytes) -> Manifest:
     for path, digest in files.items():
         if not isinstance(digest, str) or not _SHA256.fullmatch(digest) or not is_inside(path):
             raise ValueError("a file in it has no path inside the folder, or no sha256")
-    return Manifest(kind, files, _source(told.get("graph")))
+    return Manifest(kind, files, _source(told.get("graph")), _chosen(told.get("options", {})))
 
 
 def _source(told: object) -> Source | None:
@@ -87,6 +126,29 @@ def _source(told: object) -> Source | None:
             return Source(name, digest)
         case _:
             raise ValueError("its graph is no file's name with a sha256")
+
+
+def _chosen(told: object) -> Chosen:
+    if not isinstance(told, dict) or told.keys() - {"editor", "allow_api_nodes", "api_nodes", "catalogs"}:
+        raise ValueError("its options are not ones that this version reads")
+    editor, every_node = told.get("editor"), told.get("allow_api_nodes", False)
+    if editor is not None and not (isinstance(editor, str) and _EDITOR.fullmatch(editor)):
+        raise ValueError("the editor in its options is no version")
+    if every_node is not True and every_node is not False:
+        raise ValueError("allow_api_nodes in its options is neither true nor false")
+    catalogs = _names(told.get("catalogs", []), "catalogs")
+    if any("/" in name for name in catalogs):
+        raise ValueError("a catalog in its options is no file's name without a folder")
+    return Chosen(editor, every_node, _names(told.get("api_nodes", []), "api_nodes"), catalogs)
+
+
+def _names(told: object, key: str) -> tuple[str, ...]:
+    if not isinstance(told, list) or len(told) > _MOST_NAMES:
+        raise ValueError(f"{key} in its options is no list of at most {_MOST_NAMES} names")
+    for name in told:
+        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not is_plain(name):
+            raise ValueError(f"{key} in its options holds what is no name")
+    return tuple(told)
 
 
 def is_inside(path: str) -> bool:
