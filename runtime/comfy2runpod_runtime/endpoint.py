@@ -131,6 +131,11 @@ class Endpoint(Generic[Request]):
         self._status.failed(ExitCode.COMFYUI_LOST)
         os.kill(os.getpid(), signal.SIGTERM)
 
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The package's outputs, in order."""
+        return self._package.outputs
+
     def active_jobs(self) -> list[JsonObject]:
         """Returns the running jobs, each with its state and how long it has been in it."""
         return self._runner.active_jobs()
@@ -172,6 +177,27 @@ class Endpoint(Generic[Request]):
         except asyncio.CancelledError:
             if not self._sdk_loop.cut_off:
                 raise
+        finally:
+            self.close()
+
+    def run_alone(self, job: RawJob, startup: Startup) -> JsonObject:
+        """Runs one job without the RunPod SDK, as soon as what was begun is done.
+
+        Args:
+            job: as RunPod would deliver it.
+            startup: what `comfy2runpod-runtime start` has begun.
+
+        Returns:
+            The answer. A failed job has `error`.
+
+        Raises:
+            ModelUnavailable, ComfyUIUnavailable: what was begun has failed.
+        """
+        self.configure_logging()
+        self._take_over(startup)
+        try:
+            startup.wait()
+            return asyncio.run(self._runner.run(job))
         finally:
             self.close()
 

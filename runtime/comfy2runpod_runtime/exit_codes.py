@@ -35,7 +35,7 @@ class ExitCode(IntEnum):
 
 _REASONS = {
     ExitCode.ENDED: "told to end, and nothing was left to do",
-    ExitCode.FAILED: "the RunPod SDK ended the worker; its line in the log has the reason",
+    ExitCode.FAILED: "the job failed, or the RunPod SDK ended the worker; the log has the reason",
     ExitCode.USAGE: "wrong usage",
     ExitCode.SETTINGS: "environment variables are invalid",
     ExitCode.PACKAGE: "the package cannot be loaded",

@@ -33,7 +33,7 @@ _PACKAGES = (
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _HANG_SECONDS = 7200
 # No more than a container without privileges may have here.
-_LIMITS = ("--ulimit", "nofile=1024:20000", "--ulimit", "nproc=1000:1000")
+LIMITS = ("--ulimit", "nofile=1024:20000", "--ulimit", "nproc=1000:1000")
 
 
 def lacking() -> str | None:
@@ -176,7 +176,7 @@ def running(store: Store, image: str, environment: Mapping[str, str], log: Path,
     name = f"image-test-{os.getpid()}-{time.monotonic_ns()}"
     settings = [f"--env={key}={value}" for key, value in environment.items()]
     run = ["podman", "--runtime", "runc", "run", "--rm", "--name", name, "--network", "host"]
-    command = [*run, *_LIMITS, *settings, *more, image]
+    command = [*run, *LIMITS, *settings, *more, image]
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=store.environment, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
         try:
@@ -188,7 +188,7 @@ def running(store: Store, image: str, environment: Mapping[str, str], log: Path,
 
 def in_image(store: Store, image: str, script: str) -> str:
     """What a shell prints in a container of an image."""
-    run = ("podman", "--runtime", "runc", "run", "--rm", "--network", "none", *_LIMITS, "--entrypoint", "/bin/sh")
+    run = ("podman", "--runtime", "runc", "run", "--rm", "--network", "none", *LIMITS, "--entrypoint", "/bin/sh")
     return store.call(*run, image, "-c", script)
 
 

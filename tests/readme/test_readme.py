@@ -37,7 +37,9 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SHELL = [text for language, text in BLOCKS if language == "sh"]
 INSTALL = next(text for text in SHELL if text.startswith("pip install ."))
 MAKE = next(text for text in SHELL if text.startswith("make "))
-RUN = [text for text in SHELL if text not in (INSTALL, MAKE)]
+# In tests/image, which has images: each of its commands, with what it has to have done.
+ENDPOINT = next(text for text in SHELL if "docker run" in text)
+RUN = [text for text in SHELL if text not in (INSTALL, MAKE, ENDPOINT)]
 # Not what blocks hold, and not what is code in a line of prose but no command.
 INLINE = re.findall(r"`(comfy2runpod [^`]+)`", re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL))
 SERVED = "http://127.0.0.1:8000"
@@ -198,7 +200,7 @@ def _options(words: list[str]) -> tuple[click.Command, set[str]]:
     return command, {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
 
 
-@pytest.mark.parametrize("command", [line for text in RUN for line in text.splitlines()] + INLINE)
+@pytest.mark.parametrize("command", [line for text in (*RUN, ENDPOINT) for line in text.splitlines()] + INLINE)
 def test_every_command_and_option_exists(command: str) -> None:
     words = command.split()
     if words[0] != "comfy2runpod":
@@ -209,7 +211,8 @@ def test_every_command_and_option_exists(command: str) -> None:
 
 
 def test_every_command_stands_in_the_table() -> None:
-    listed = {line.split()[1] for line in INLINE}
+    rows = re.findall(r"^\|[^|]*\| `(comfy2runpod [^`]+)` \|", README, re.MULTILINE)
+    listed = {row.split()[1] for row in rows}
     assert listed == set(cli.list_commands(click.Context(cli)))
 
 

@@ -30,14 +30,17 @@ log = logging.getLogger(__name__)
 
 # How long a worker without a job may take to end after a signal; then it is killed.
 END_SECONDS = 8.0
+# As shells say of a program that SIGTERM has ended.
+INTERRUPTED = BY_SIGNAL + signal.SIGTERM
 _READ_BYTES = 4096
 
 
-def supervise(command: Sequence[str]) -> int:
+def supervise(command: Sequence[str], *, ended: int = ExitCode.ENDED) -> int:
     """Runs a worker until it ends.
 
     Args:
         command: the worker's program and arguments; `--status FD` is added, the pipe of its `WorkerStatus`.
+        ended: the exit code if a signal has ended the worker before it was done.
 
     Returns:
         The exit code of the container.
@@ -51,7 +54,7 @@ def supervise(command: Sequence[str]) -> int:
         os.set_inheritable(worker_status, True)  # noqa: FBT003 - the name says it
         become([*command, "--status", str(worker_status)], ours)
     os.close(worker_status)
-    watch = _Watch(worker, signals, status)
+    watch = _Watch(worker, signals, status, ended)
     end = watch.run()
     kill_descendants()
     return watch.exit_code(end)
@@ -64,12 +67,14 @@ class _Watch:
         worker: its process id.
         signals: where each signal is read as a byte.
         status: where the worker's lines are read.
+        ended: the exit code of a worker that a signal has ended.
     """
 
-    def __init__(self, worker: int, signals: int, status: int) -> None:
+    def __init__(self, worker: int, signals: int, status: int, ended: int) -> None:
         self._worker = worker
         self._signals = signals
         self._status = status
+        self._ended = ended
         self._reader = StatusReader()
         self._told_to_end = False
         self._deadline: float | None = None
@@ -110,10 +115,10 @@ class _Watch:
         if self._reader.exit_code is not None:
             return self._reader.exit_code
         if status is None:
-            return ExitCode.ENDED if self._deadline is not None else BY_SIGNAL + END_ALL
+            return self._ended if self._deadline is not None else BY_SIGNAL + END_ALL
         code = os.waitstatus_to_exitcode(status)
         if code == -signal.SIGTERM and self._told_to_end:
-            return ExitCode.ENDED
+            return self._ended
         if code == -signal.SIGKILL:
             log.error(
                 "the worker's process was killed from outside, often because memory ran out: use a larger machine"

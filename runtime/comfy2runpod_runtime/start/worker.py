@@ -1,6 +1,7 @@
 """The worker's process below process 1: models, ComfyUI and the package's handler side by side, then the SDK's loop.
 
     python -m comfy2runpod_runtime.start.worker --package DIR [--status FD] [OPTION OF THE RUNPOD SDK]…
+    python -m comfy2runpod_runtime.start.worker --package DIR [--status FD] --once JSON|FILE [--results DIR]
 
 ComfyUI's process is the first thing that is started, since its boot takes longest. It needs no model to boot: it is
 told of folders behind a link, and the link is made when every file is whole.
@@ -17,6 +18,7 @@ import sys
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from comfy2runpod_contract.scratch import scratch_folder
 from comfy2runpod_runtime.comfyui.model_loading import compiler_caches, loading_arguments
@@ -36,7 +38,13 @@ from comfy2runpod_runtime.models.volume import models_dir, volume_of
 from comfy2runpod_runtime.operations.logs import configure_logging
 from comfy2runpod_runtime.operations.worker_status import WorkerStatus
 from comfy2runpod_runtime.settings import Settings
+from comfy2runpod_runtime.start.once import Once, UsageError, read_once, report
 from comfy2runpod_runtime.start.tasks import Task, TaskGraph
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from comfy2runpod_runtime.endpoint import Endpoint, Startup
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +54,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="comfy2runpod-runtime start", allow_abbrev=False)
     parser.add_argument("--package", type=Path, required=True)
     parser.add_argument("--status", type=int, metavar="FD")
+    parser.add_argument("--once")
+    parser.add_argument("--results", type=Path)
     options, for_sdk = parser.parse_known_args()
     # The SDK reads its options there.
     sys.argv[1:] = for_sdk
@@ -54,20 +64,19 @@ def main() -> int:
     status = WorkerStatus(options.status)
     configure_logging("auto")
     try:
-        _start(options.package, status)
-    except (PackageError, SettingsError, ModelUnavailable, ComfyUIUnavailable) as error:
+        once = None if options.once is None else read_once(options.once, options.results)
+        return _start(options.package, status, once)
+    except (PackageError, SettingsError, ModelUnavailable, ComfyUIUnavailable, UsageError) as error:
         log.error("the worker does not start: %s", error)  # noqa: TRY400 - the message says it
         code = exit_code_of(error)
     except Exception as error:
         log.exception("the worker does not start, because of a bug of ours")
         code = exit_code_of(error)
-    else:
-        return ExitCode.ENDED
     status.failed(code)
     return code
 
 
-def _start(package: Path, status: WorkerStatus) -> None:
+def _start(package: Path, status: WorkerStatus, once: Once | None) -> int:
     settings = Settings.read()
     configure_logging(settings.log_format)
     lock = read_lock(package / "models.lock.json")
@@ -81,10 +90,14 @@ def _start(package: Path, status: WorkerStatus) -> None:
         graph = TaskGraph(tasks)
         graph.start()
         try:
-            _serve(package, graph, comfyui, status, loaded)
+            endpoint, startup = _load(package, graph, comfyui, status, loaded)
+            if once is not None:
+                return report(endpoint.run_alone(once.job, startup), endpoint.outputs, once.results)
+            endpoint.serve(startup)
         finally:
             if comfyui is not None:
                 comfyui.stop()
+    return ExitCode.ENDED
 
 
 def _with_own_comfyui(lock: ModelLock, settings: Settings, scratch: Path) -> tuple[ComfyUIProcess, list[Task]]:
@@ -122,9 +135,9 @@ async def _answers(comfyui: ComfyUIProcess, settings: Settings) -> None:
         await comfyui.ensure_running(client)
 
 
-def _serve(
+def _load(
     package: Path, graph: TaskGraph, comfyui: ComfyUIProcess | None, status: WorkerStatus, loaded: Future[None]
-) -> None:
+) -> tuple[Endpoint[BaseModel], Startup]:
     try:
         # Everything else was begun: these two imports take seconds.
         from comfy2runpod_runtime.endpoint import Startup  # noqa: PLC0415
@@ -140,7 +153,7 @@ def _serve(
         loaded.set_exception(error)
         raise PackageError(f"{package / 'handler.py'} cannot be imported: {type(error).__name__}: {error}") from error
     loaded.set_result(None)
-    endpoint.serve(Startup(comfyui, graph.result, status))
+    return endpoint, Startup(comfyui, graph.result, status)
 
 
 if __name__ == "__main__":
