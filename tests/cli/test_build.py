@@ -102,7 +102,7 @@ def test_the_common_base_is_built_alone_and_built_on(package: Path, engines: Pat
     assert build(package, "--base", "ghcr.io/me/base:1").returncode == 0
     _, base, _, on_it = calls(engines, "buildah")
     assert {"--target=base", "--tag=t2i_klein_4b-base"} <= set(base)
-    assert not any(word.startswith("--build-arg=REVISION") for word in base)
+    assert not any(word.startswith("--label=") for word in base)
     assert "--build-context=base=container-image://ghcr.io/me/base:1" in on_it
 
 
@@ -117,7 +117,10 @@ def test_the_labels_get_the_commit_and_the_address_without_its_password(package:
     assert build(package).returncode == 0
     commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
     (_, built) = calls(engines, "buildah")
-    assert {f"--build-arg=REVISION={commit}", "--build-arg=SOURCE=https://github.com/me/graphs"} <= set(built)
+    assert {
+        f"--label=org.opencontainers.image.revision={commit}",
+        "--label=org.opencontainers.image.source=https://github.com/me/graphs",
+    } <= set(built)
     assert "secret" not in (engines / "buildah.calls").read_text()
     (package / "new").touch()
     assert (commit_of(package), source_of(package)) == ("", "https://github.com/me/graphs")

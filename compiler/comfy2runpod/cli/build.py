@@ -82,7 +82,8 @@ def build_command_line(
     made = Build(
         folder=package,
         tags=tags or (f"{name}-base" if only_base else name,),
-        arguments=_arguments(package, dockerfile, contexts, only_base=only_base, based=base is not None),
+        arguments={} if base is not None else _base_argument(package, dockerfile, contexts),
+        labels={} if only_base else _origin_labels(package),
         contexts=contexts,
         base=base,
         target="base" if only_base else "",
@@ -143,21 +144,26 @@ def _check_graph(package: Path, written: Manifest, graph: Path | None, catalogs:
         )
 
 
-def _arguments(
-    package: Path, dockerfile: str, contexts: tuple[str, ...], *, only_base: bool, based: bool
-) -> dict[str, str]:
-    """The build arguments: the base by its digest, and for the labels where the package comes from."""
-    arguments: dict[str, str] = {}
+def _base_argument(package: Path, dockerfile: str, contexts: tuple[str, ...]) -> dict[str, str]:
+    """The build argument that names the base by its digest; none where it is not known or not needed."""
     base = _BASE.search(dockerfile)
-    if base is not None and not based and not any(one.startswith(_SYSTEM) for one in contexts):
-        try:
-            arguments["BASE"] = f"{base[1]}@{digest_of(base[1])}"
-        except NoDigest as error:
-            terminal().diagnose([BaseByTag(at=Locus(shown(package / "Dockerfile")), base=base[1], problem=str(error))])
-    if not only_base:
-        told = {"REVISION": commit_of(package), "SOURCE": source_of(package)}
-        arguments |= {key: value for key, value in told.items() if value}
-    return arguments
+    if base is None or any(one.startswith(_SYSTEM) for one in contexts):
+        return {}
+    try:
+        return {"BASE": f"{base[1]}@{digest_of(base[1])}"}
+    except NoDigest as error:
+        terminal().diagnose([BaseByTag(at=Locus(shown(package / "Dockerfile")), base=base[1], problem=str(error))])
+        return {}
+
+
+def _origin_labels(package: Path) -> dict[str, str]:
+    """Where the package comes from, as far as git knows.
+
+    Not as the Dockerfile's arguments: buildah takes a step from its cache whatever an argument's value is, and so an
+    image would be labelled with the commit of an earlier one.
+    """
+    told = {"revision": commit_of(package), "source": source_of(package)}
+    return {f"org.opencontainers.image.{key}": value for key, value in told.items() if value}
 
 
 def _run(engine: Engine, command: list[str], what: str) -> None:

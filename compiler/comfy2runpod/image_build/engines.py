@@ -52,7 +52,7 @@ NAMES = tuple(engine.name for engine in ENGINES)
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What is to be built: a folder, the names of the result, and what the Dockerfile is told.
+    """What is to be built: a folder, the names of the result, what the Dockerfile is told, and further labels.
 
     `contexts` are build contexts, `NAME=VALUE`; `base` an image in the place of the stage `base`; `target` the stage to
     build, empty for the last; `more` words for the engine that we know nothing of.
@@ -61,6 +61,7 @@ class Build:
     folder: Path
     tags: tuple[str, ...]
     arguments: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     contexts: tuple[str, ...] = ()
     base: str | None = None
     target: str = ""
@@ -90,6 +91,7 @@ def build_command(engine: Engine, build: Build) -> list[str]:
     return [
         *engine.build_words,
         *(f"--build-arg={name}={value}" for name, value in sorted(build.arguments.items())),
+        *(f"--label={name}={value}" for name, value in sorted(build.labels.items())),
         *(f"--build-context={context}" for context in contexts),
         *(f"--tag={tag}" for tag in build.tags),
         *([f"--target={build.target}"] if build.target else []),
