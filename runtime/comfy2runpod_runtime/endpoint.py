@@ -90,7 +90,11 @@ class Endpoint(Generic[Request]):
         self._redelivery = RedeliveryCache()
         self._startup: Startup | None = None
         self._status = WorkerStatus()
-        self._sdk_loop = SdkLoop(self.active_jobs, lambda: self._status.change(WorkerState.IDLE))
+        self._sdk_loop = SdkLoop(
+            self.active_jobs,
+            on_idle=lambda: self._status.change(WorkerState.IDLE),
+            on_arriving=lambda: self._status.change(WorkerState.BUSY),
+        )
 
     async def handle(self, job: RawJob) -> JsonObject:
         """Runs one job. It is idempotent under RunPod's queue: a job that is delivered twice runs once.
@@ -164,6 +168,7 @@ class Endpoint(Generic[Request]):
             RunPodLogger().level = "INFO"
         kill_forks_with_parent()
         runpod.serverless.register_fitness_check(self.check_fitness)
+        self._sdk_loop.install()
         try:
             if startup is not None and not _under_runpod_queue():
                 startup.wait()

@@ -232,7 +232,7 @@ def test_the_log_says_what_is_in_work_when_a_stop_comes() -> None:
         "from comfy2runpod_runtime.operations.logs import configure_logging\n"
         "from comfy2runpod_runtime.operations.sdk_loop import SdkLoop\n"
         "configure_logging('json')\n"
-        "sdk = SdkLoop(lambda: [JobLifecycle('job-1', 'prompt-1').to_json()], lambda: None)\n"
+        "sdk = SdkLoop(lambda: [JobLifecycle('job-1', 'prompt-1').to_json()], lambda: None, lambda: None)\n"
         "async def main():\n"
         "    signal.signal(signal.SIGTERM, lambda *_: None)\n"
         "    assert (sdk.before_poll(1), sdk.before_poll(1)) == (1, 1)\n"

@@ -1,7 +1,8 @@
 """The RunPod SDK's loop: when it is idle, and how it ends on SIGTERM.
 
 On SIGTERM, the SDK takes no further job, and its loop ends when its long polls do: for jobs, which it loses if one
-arrives, and for jobs to stop. Each is open for up to 90 seconds. So the polls are cut off as soon as no job is left.
+arrives, and for jobs to stop. Each is open for up to 90 seconds. So the poll for jobs is ended first (`job_poll.py`),
+then the SDK is told, and the rest is cut off as soon as no job is left.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import suppress
 from types import FrameType
 
 from comfy2runpod_contract.json_types import Json, JsonObject
+from comfy2runpod_runtime.operations.job_poll import JobPoll
 from comfy2runpod_runtime.operations.logs import log_fields
 
 log = logging.getLogger(__name__)
@@ -31,17 +33,28 @@ class SdkLoop:
     Args:
         active_jobs: returns the running jobs.
         on_idle: called before each poll for jobs, and when the loop is to end, if no job is left.
+        on_arriving: called when RunPod's answer has a job, before it has been read.
 
     Attributes:
         cut_off: whether the loop was ended here, so that the SDK's `start` raises asyncio.CancelledError.
     """
 
-    def __init__(self, active_jobs: Callable[[], list[JsonObject]], on_idle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        active_jobs: Callable[[], list[JsonObject]],
+        on_idle: Callable[[], None],
+        on_arriving: Callable[[], None],
+    ) -> None:
         self._active_jobs = active_jobs
         self._on_idle = on_idle
-        self._installed = False
+        self._poll = JobPoll(on_arriving)
+        self._tell_sdk: Callable[[], object] | None = None
         self._end: asyncio.Task[None] | None = None
         self.cut_off = False
+
+    def install(self) -> None:
+        """Takes over the SDK's poll for jobs. Before the SDK is started."""
+        self._poll.install()
 
     def before_poll(self, concurrency: int) -> int:
         """The SDK's `concurrency_modifier`: it is called in the SDK's loop before each poll for jobs.
@@ -52,22 +65,22 @@ class SdkLoop:
         Returns:
             The same number.
         """
-        self._install()
+        self._poll.came_back()
+        self._hear_sigterm()
         if not _jobs_of_sdk():
             self._on_idle()
         return concurrency
 
-    def _install(self) -> None:
-        """Wraps the handler of SIGTERM that the SDK has set when its loop started, once."""
-        if self._installed or threading.current_thread() is not threading.main_thread():
+    def _hear_sigterm(self) -> None:
+        """Takes the place of the handler of SIGTERM that the SDK has set when its loop started, once."""
+        if self._tell_sdk is not None or threading.current_thread() is not threading.main_thread():
             return
         previous = signal.getsignal(signal.SIGTERM)
-        self._installed = True
+        # Told at once, the SDK would no longer run a job that its poll still gets.
+        self._tell_sdk = lambda: previous(signal.SIGTERM, None) if callable(previous) else None
         loop = asyncio.get_running_loop()
 
-        def handle(number: int, frame: FrameType | None) -> None:
-            if callable(previous):
-                previous(number, frame)
+        def handle(_number: int, _frame: FrameType | None) -> None:
             # Later, from the loop: the signal may have interrupted a log call, and logging is not reentrant.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._begin_end)
@@ -82,11 +95,15 @@ class SdkLoop:
             self._end = asyncio.create_task(self._end_loop())
 
     async def _end_loop(self) -> None:
+        await self._poll.settle()
+        if self._tell_sdk is not None:
+            self._tell_sdk()
         last_seen = time.monotonic()
         while _jobs_of_sdk() and time.monotonic() - last_seen < _POSTING_SECONDS:
             if self._active_jobs():
                 last_seen = time.monotonic()
             await asyncio.sleep(_LOOK_SECONDS)
+        await self._poll.close()
         self._on_idle()
         self.cut_off = True
         for task in asyncio.all_tasks() - {self._end}:
