@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from comfy2runpod.catalog.classes import Catalog
     from comfy2runpod.diagnostics import CompileError, Diagnostic
-    from comfy2runpod.pipeline import CompileResult, Options, compile_graph
+    from comfy2runpod.pipeline import CompileResult, Options, compile_graph, files_beside
     from comfy2runpod.pipeline import check_file as check
 
 __version__ = "0.1.0"
@@ -22,6 +22,7 @@ __all__ = [
     "__version__",
     "check",
     "compile_graph",
+    "files_beside",
 ]
 
 _PLACES = {
@@ -32,6 +33,7 @@ _PLACES = {
     "Options": ("comfy2runpod.pipeline", "Options"),
     "check": ("comfy2runpod.pipeline", "check_file"),
     "compile_graph": ("comfy2runpod.pipeline", "compile_graph"),
+    "files_beside": ("comfy2runpod.pipeline", "files_beside"),
 }
 
 

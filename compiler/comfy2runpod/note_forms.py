@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
@@ -26,6 +27,29 @@ VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 # Names, and how names begin, that are not an author's to set.
 NOT_OURS = ("RUNPOD_", "LD_", "PATH", "HOME", "PYTHONPATH", "PYTHONHOME")
 _LONGEST_VALUE = 1000
+# Of files for the image, and of Python packages, each with its hashes.
+MOST_FILES, MOST_PINNED, _MOST_HASHES = 50, 50, 200
+# Plain names, none of them hidden: nothing leads out of a folder, and every language takes them as they are.
+_NAME_OF_FILE = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}"
+_PATH_OF_FILE = re.compile(rf"{_NAME_OF_FILE}(?:/{_NAME_OF_FILE}){{0,9}}")
+# Where an author's files may lie in the image.
+FILE_PLACES = ("/app/files/", "/opt/comfyui/custom_nodes/", "/opt/comfyui/models/")
+# As PyPI's rules have names and versions, with bounds of ours.
+_PINNED = re.compile(
+    r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)=="
+    r"((?:[0-9]{1,4}!)?[0-9]{1,9}(?:\.[0-9]{1,9}){0,8}(?:(?:a|b|rc)[0-9]{1,9})?(?:\.post[0-9]{1,9})?(?:\.dev[0-9]{1,9})?"
+    r"(?:\+[a-z0-9]{1,20}(?:\.[a-z0-9]{1,20}){0,5})?)"
+)
+_WHEEL_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedPackage:
+    """A Python package for ComfyUI's environment: its name in PyPI's normal form, its version, its wheels' hashes."""
+
+    name: str
+    version: str
+    hashes: tuple[str, ...]
 
 
 class Attention(Enum):
@@ -147,6 +171,41 @@ def value_of_variable(raw: object, wrong: Wrong) -> str:
         wrong(f"a text on one line, of {_LONGEST_VALUE:,} characters at most", found)
         return ""
     return found
+
+
+def path_in_image(raw: str, wrong: Wrong) -> str:
+    """Where a file is to lie in the image."""
+    place = next((place for place in FILE_PLACES if raw.startswith(place)), None)
+    if place is None or _PATH_OF_FILE.fullmatch(raw.removeprefix(place)) is None:
+        wrong(f"a path of plain names below {', '.join(FILE_PLACES)}", raw)
+    return raw
+
+
+def file_beside(raw: object, wrong: Wrong) -> str:
+    """The path of a file beside the graph, or below its folder."""
+    if isinstance(raw, str) and _PATH_OF_FILE.fullmatch(raw):
+        return raw
+    wrong("the path of a file beside the graph: plain names, none of which begins with a dot, and no folder above", raw)
+    return ""
+
+
+def pinned_package(named: str, raw: object, wrong: Wrong) -> PinnedPackage | None:
+    """A Python package by version and hashes."""
+    found = _PINNED.fullmatch(named)
+    if found is None:
+        wrong("NAME==VERSION, such as colour-science==0.4.6", named)
+    hashes = texts(raw, wrong)
+    for one in hashes:
+        if _WHEEL_HASH.fullmatch(one) is None:
+            wrong("sha256: and 64 hexadecimal digits, of a wheel", one)
+    if not 0 < len(hashes) <= _MOST_HASHES:
+        wrong(f"1 to {_MOST_HASHES} hashes", f"{len(hashes):,}")
+    return None if found is None else PinnedPackage(normal_name(found[1]), found[2], tuple(sorted({*hashes})))
+
+
+def normal_name(package: str) -> str:
+    """A package's name as PyPI's rules compare it."""
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def attention(raw: object, wrong: Wrong) -> Attention | None:

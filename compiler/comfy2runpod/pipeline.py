@@ -17,6 +17,8 @@ from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus,
 from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.errors.bind import EditorsDisagree
 from comfy2runpod.errors.files import PictureLeftOut
+from comfy2runpod.errors.image_parts import PackageOfComfyUI
+from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.flat import Exposed, FlatGraph
@@ -31,6 +33,7 @@ from comfy2runpod.stages.api_prompt import ApiPrompt, as_api_prompt, bind_prompt
 from comfy2runpod.stages.bind import bind, bound_otherwise
 from comfy2runpod.stages.check import check, check_as_server
 from comfy2runpod.stages.emit import emit
+from comfy2runpod.stages.emit.image import taken_packages
 from comfy2runpod.stages.emit.picture import Picture, PictureRefused, readme_picture
 from comfy2runpod.stages.emit.verify import verify
 from comfy2runpod.stages.flatten.stage import flatten
@@ -65,6 +68,7 @@ class Options:
 
 
 _DEFAULTS = Options()
+_NONE: Mapping[str, bytes | str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,13 @@ def prompt_of_file(data: bytes, file: str, catalog: Catalog, options: Options) -
 
 
 def check_file(
-    data: FileBytes, file: str, catalog: Catalog, options: Options = _DEFAULTS, lock: tuple[LockedFile, ...] = ()
+    data: FileBytes,
+    file: str,
+    catalog: Catalog,
+    options: Options = _DEFAULTS,
+    lock: tuple[LockedFile, ...] = (),
+    *,
+    files: Mapping[str, bytes | str] = _NONE,
 ) -> tuple[Diagnostic, ...]:
     """What `compile_graph` finds in a saved graph, or the server in an API prompt.
 
@@ -143,6 +153,7 @@ def check_file(
         catalog: the node classes of the ComfyUI to check for.
         options: what the caller decides.
         lock: what `comfy2runpod lock` found out about the model files.
+        files: as of `compile_graph`.
 
     Returns:
         The warnings.
@@ -155,7 +166,7 @@ def check_file(
     given = as_api_prompt(raw, file)
     if given is not None:
         return _check_given(given, catalog, options)
-    return _compile(document_of(raw, file), catalog, options, lock).diagnostics
+    return _compile(document_of(raw, file), catalog, options, lock, files).diagnostics
 
 
 def _check_given(given: ApiPrompt, catalog: Catalog, options: Options) -> tuple[Diagnostic, ...]:
@@ -267,6 +278,7 @@ def compile_graph(
     lock: tuple[LockedFile, ...] = (),
     *,
     picture: bytes | None = None,
+    files: Mapping[str, bytes | str] = _NONE,
 ) -> CompileResult:
     """A saved graph's bytes -> a complete endpoint package.
 
@@ -277,12 +289,33 @@ def compile_graph(
         options: what the caller decides.
         lock: what `comfy2runpod lock` found out about the model files.
         picture: a PNG or JPEG file for the package's README; what a README cannot show is left out, with a warning.
+        files: of the files that the note takes into the image (`files_beside`), by path beside the graph, the bytes, or
+            why one was not read.
 
     Raises:
         CompileError: the first stage that found errors, with all that it found.
         TypeError: `data` is not bytes.
     """
-    return _compile(load(data, file), catalog, options, lock, picture, hashlib.sha256(data).hexdigest())
+    return _compile(load(data, file), catalog, options, lock, files, picture, hashlib.sha256(data).hexdigest())
+
+
+def files_beside(data: FileBytes, file: str) -> tuple[str, ...]:
+    """The paths of the files beside a graph that its note takes into the image.
+
+    Args:
+        data: the graph file's bytes.
+        file: its name.
+
+    Returns:
+        Paths in the graph's folder, sorted; none where `compile_graph` refuses the file before it asks for one.
+
+    Raises:
+        TypeError: `data` is not bytes.
+    """
+    try:
+        return tuple(sorted({name for _, name in read_annotation(load(data, file)).files}))
+    except CompileError:
+        return ()
 
 
 def _compile(
@@ -290,12 +323,14 @@ def _compile(
     catalog: Catalog,
     options: Options,
     lock: tuple[LockedFile, ...],
+    files: Mapping[str, bytes | str],
     picture: bytes | None = None,
     sha256: str | None = None,
 ) -> CompileResult:
     converted = _convert(document, catalog, options)
     annotation = read_annotation(document)
-    interface, of_interface = make_interface(converted.graph, converted.exposed, annotation, catalog)
+    interface, of_interface = make_interface(converted.graph, converted.exposed, annotation, catalog, files)
+    _check_packages(interface, annotation, document.file)
     omissions = find_omissions(converted.normal, converted.graph, interface, annotation)
     profile = candidates(document, catalog, options)[0]
     without = [_without(item, converted.normal, catalog, profile, options) for item in omissions]
@@ -304,10 +339,21 @@ def _compile(
     prompt = converted.graph.prompt()
     used = carried_catalogs(catalog, (node.class_type for node in prompt.values()))
     shown, of_picture = _picture(picture, document.file)
-    files = emit(interface, prompt, variants, used, shown)
-    verify(files)
+    package = emit(interface, prompt, variants, used, shown)
+    verify(package)
     of_packs = warn_of_packs(document, converted.graph, catalog)
-    return CompileResult(interface, variants, files, (*converted.warnings, *of_interface, *of_packs, *of_picture))
+    return CompileResult(interface, variants, package, (*converted.warnings, *of_interface, *of_packs, *of_picture))
+
+
+def _check_packages(interface: Interface, annotation: Annotation, file: str) -> None:
+    """Refuses a version of the note's beside the one that ComfyUI's environment has."""
+    taken = taken_packages(interface.comfyui_version, interface.image.attention) if interface.image.pip else {}
+    found = Collector()
+    for package in interface.image.pip:
+        if package.name in taken:
+            at = annotation.at(file, f"image.pip.{package.name}")
+            found.add(PackageOfComfyUI(at=at, package=package.name, version=taken[package.name]))
+    found.finish()
 
 
 def _picture(data: bytes | None, file: str) -> tuple[Picture | None, tuple[Diagnostic, ...]]:

@@ -95,6 +95,28 @@ def read_file(path: Path, limit: int = MAX_BYTES, *, streams: bool = False) -> b
     return data
 
 
+def read_beside(folder: Path, name: str, limit: int) -> bytes | str:
+    """A file in a folder or below it, or why it was not read: it leads out of the folder, for one.
+
+    Args:
+        folder: the folder.
+        name: the file's path in it, with `/`.
+        limit: how large it may be, in bytes.
+    """
+    try:
+        place, root = (folder / name).resolve(strict=True), folder.resolve(strict=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        return (error.strerror if isinstance(error, OSError) else None) or "it leads nowhere"
+    if not place.is_relative_to(root):
+        return "it is a link that leads out of the graph's folder"
+    try:
+        return read_file(place, limit)
+    except UnreachableError as error:
+        return error.diagnostic.problem if isinstance(error.diagnostic, CannotRead) else "it cannot be read"
+    except CompileError:
+        return f"it is larger than {limit // 10**6} MB"
+
+
 def _open_at_once(name: str, flags: int) -> int:
     return os.open(name, flags | os.O_NONBLOCK)
 

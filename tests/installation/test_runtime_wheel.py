@@ -23,8 +23,9 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from comfy2runpod import __version__
 from comfy2runpod.catalog.release import RELEASE
+from comfy2runpod.ir.interface import ImageSettings
 from comfy2runpod.stages.emit.environment import template_text
-from comfy2runpod.stages.emit.image import IMAGE_FOLDER, WORKER_LOCK, build_files
+from comfy2runpod.stages.emit.image import WORKER_LOCK, build_files
 from comfy2runpod.stages.emit.runtime_wheel import WHEELS, Wheel, pinned, requirements, runtime_wheel
 
 from .conftest import Built, tracked
@@ -165,8 +166,7 @@ def test_the_requirements_name_it_by_the_hash_that_it_has() -> None:
         f"comfy2runpod-runtime=={__version__} \\",
         f"    --hash=sha256:{hashlib.sha256(runtime_wheel().data).hexdigest()}",
     ]
-    folder, _, name = WORKER_LOCK.partition("/")
-    assert (folder, build_files(RELEASE.version)[name]) == (IMAGE_FOLDER, template_text("worker.lock"))
+    assert build_files(RELEASE.version, ImageSettings())[WORKER_LOCK] == template_text("worker.lock")
 
 
 IMPORT_ALL = """

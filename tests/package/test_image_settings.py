@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
+import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,8 +24,11 @@ from .test_package import tool
 TORCH_COMPILE = Path(__file__).with_name("torch_compile.json")
 
 
-def compiled(note: str | None = None, *, backend: str | None = None) -> CompileResult:
-    """The package of the graph with TorchCompileModel, or of the same with another value at it, or a note."""
+def compiled(note: str | None = None, *, backend: str | None = None, **files: bytes | str) -> CompileResult:
+    """The package of the graph with TorchCompileModel, or of the same with another value at it, or a note.
+
+    `files` are those beside the graph, by their name.
+    """
     graph = json.loads(TORCH_COMPILE.read_text())
     (node,) = [node for node in graph["nodes"] if node["type"] == "TorchCompileModel"]
     if backend is not None:
@@ -27,7 +37,7 @@ def compiled(note: str | None = None, *, backend: str | None = None) -> CompileR
         place = {"pos": [0, 0], "size": [1, 1], "flags": {}, "order": 0, "mode": 0, "properties": {}}
         note_node = {"id": 900, "type": "Note", "title": "comfy2runpod", "widgets_values": [note], **place}
         graph["nodes"].append({**note_node, "inputs": [], "outputs": []})
-    return compile_graph(json.dumps(graph).encode(), "torch_compile.json", load_catalog())
+    return compile_graph(json.dumps(graph).encode(), "torch_compile.json", load_catalog(), files=files)
 
 
 def packages(result: CompileResult) -> list[str]:
@@ -76,7 +86,115 @@ def test_a_library_that_would_not_work_is_refused_with_its_reason(name: str, why
         compiled(f"image: {{attention: {name}}}", backend="cudagraphs")
 
 
+def wheel(folder: Path, name: str, version: str, requires: str = "") -> str:
+    """A wheel with one module, in a folder; returns its sha256 as a note has it."""
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": f"VERSION = {version!r}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    digests = {
+        file: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+        for file, text in files.items()
+    }
+    record = "".join(f"{file},sha256={digest},{len(files[file])}\n" for file, digest in digests.items())
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+            archive.writestr(file, text)
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+HASH = f"sha256:{'0' * 64}"
+
+
+def test_packages_for_comfyui_are_a_lock_of_their_own_behind_the_others() -> None:
+    note = f"image: {{pip: {{Some_Thing==1.0rc1: ['{HASH}', 'sha256:{'1' * 64}'], abc==1!2.0.post1+cpu.1: '{HASH}'}}}}"
+    result = compiled(note, backend="cudagraphs")
+    assert str(result.files["image/extra.lock"]).splitlines() == [
+        "--only-binary :all:",
+        "abc==1!2.0.post1+cpu.1 \\",
+        f"    --hash={HASH}",
+        "some-thing==1.0rc1 \\",
+        f"    --hash={HASH} \\",
+        f"    --hash=sha256:{'1' * 64}",
+    ]
+    lines = str(result.files["Dockerfile"]).splitlines()
+    own = lines.index("  sh /opt/package/image/install.sh /opt/comfyui-venv /opt/package/image/extra.lock")
+    assert own > lines.index("FROM base")
+    assert own < lines.index("COPY requirements.txt /opt/package/")
+    assert "extra.lock" not in str(compiled(backend="cudagraphs").files["Dockerfile"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wanted", "code", "said"),
+    [("right", 0, ""), ("other hash", 1, "DO NOT MATCH THE HASHES"), ("source alone", 1, "No matching distribution")],
+)
+def test_the_images_installer_takes_them_by_hash_as_wheels_and_nothing_besides(
+    wanted: str, code: int, said: str, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    index.mkdir()
+    known = wheel(index, "some_thing", "1.0", "Requires-Dist: not-on-any-index\n")
+    if wanted == "source alone":
+        # Named by its hash, and yet no wheel: its build could bring anything.
+        (built,) = index.iterdir()
+        source = built.replace(index / "some_thing-1.0.tar.gz")
+        known = f"sha256:{hashlib.sha256(source.read_bytes()).hexdigest()}"
+    result = compiled(f"image: {{pip: {{Some.Thing==1.0: '{HASH if wanted == 'other hash' else known}'}}}}")
+    for name in ("install.sh", "extra.lock"):
+        (tmp_path / name).write_text(str(result.files[f"image/{name}"]))
+    # Stands in for the image's python, which has pip, and for ComfyUI's environment, which has none.
+    venv.create(tmp_path / "python", with_pip=True)
+    venv.create(tmp_path / "comfyui", with_pip=False)
+    environment = {
+        **os.environ, "PATH": f"{tmp_path / 'python' / 'bin'}:/usr/bin:/bin", "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": os.devnull,
+    }  # fmt: skip
+    done = subprocess.run(
+        ["sh", "install.sh", "comfyui", "extra.lock"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    # As far as the file system tells: the module is there, with its bytecode, or nothing of it is.
+    found = {path.name for path in (tmp_path / "comfyui").rglob("some_thing*") if path.is_file()}
+    tag = sys.implementation.cache_tag
+    assert found == (set() if code else {"some_thing.py", f"some_thing.{tag}.pyc"})
+
+
+def test_a_file_beside_the_graph_is_copied_where_the_note_says() -> None:
+    note = "image: {files: {/opt/comfyui/models/luts/a.cube: a}}"
+    result = compiled(note, backend="cudagraphs", a=b"\0x")
+    assert result.files["image/files/comfyui/models/luts/a.cube"] == b"\0x"
+    assert "COPY image/files/comfyui/ /opt/comfyui/\n" in str(result.files["Dockerfile"])
+    assert "/app/files/" not in str(result.files["Dockerfile"])
+    with pytest.raises(CompileError, match="it is gone"):
+        compiled(note, backend="cudagraphs", a="it is gone")
+
+
+def test_no_file_takes_the_place_of_one_that_the_image_has(tmp_path: Path) -> None:
+    (tmp_path / "opt/comfyui/models/luts").mkdir(parents=True)
+    note = "image: {files: {/opt/comfyui/models/luts/a: a, /app/files/b: a}}"
+    dockerfile = str(compiled(note, backend="cudagraphs", a=b"").files["Dockerfile"])
+    found = re.search(r"^RUN (for path in .*?;\s+done)$", dockerfile.replace("\\\n", ""), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    # The step as the image runs it, in a folder in the place of its root.
+    step = re.sub(r" /(opt|app)", rf" {tmp_path}/\1", found[1])
+    done = subprocess.run(["sh", "-c", step], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "opt/comfyui/models/luts/a").touch()
+    done = subprocess.run(["sh", "-c", step], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "models/luts/a is there without the note" in done.stderr
+
+
 def test_the_dockerfile_with_all_of_it_lints_clean(tmp_path: Path) -> None:
-    result = compiled("image: {apt: [libgl1], attention: sage, environment: {A: b}}", backend="inductor")
+    note = (
+        "image: {apt: [libgl1], attention: sage, environment: {A: b}, "
+        f"files: {{/app/files/a: a, /opt/comfyui/models/b: a}}, pip: {{abc==1.0: '{HASH}'}}}}"
+    )
+    result = compiled(note, backend="inductor", a=b"x")
     (tmp_path / "Dockerfile").write_text(str(result.files["Dockerfile"]))
     tool("hadolint", "Dockerfile", folder=tmp_path)

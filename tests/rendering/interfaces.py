@@ -19,9 +19,18 @@ from comfy2runpod.fields import (
 )
 from comfy2runpod.fields.base import FieldBase
 from comfy2runpod.fields.file_input import FileField
-from comfy2runpod.ir.interface import ImageSettings, Interface, Model, Removal, Rewrite, RunpodSettings, Variant
+from comfy2runpod.ir.interface import (
+    ImageFile,
+    ImageSettings,
+    Interface,
+    Model,
+    Removal,
+    Rewrite,
+    RunpodSettings,
+    Variant,
+)
 from comfy2runpod.ir.prompt import PromptNode
-from comfy2runpod.note_forms import Attention
+from comfy2runpod.note_forms import Attention, PinnedPackage
 from comfy2runpod.outputs import AudioOutput, ImageOutput, TextOutput, output_class
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.media import MediaKind
@@ -123,7 +132,11 @@ def several() -> Interface:
             _model("LTX/other.safetensors", "loras/ink", "", None),
         ),
         runpod=RunpodSettings(("ADA_24", "AMPERE_24"), 20, 600),
-        image=ImageSettings(("gcc", "libgl1"), (("NAME", "a value"),), Attention.SAGE),
+        image=ImageSettings(
+            ("gcc", "libgl1"), (("NAME", "a value"),), Attention.SAGE,
+            (ImageFile("/app/files/a/b.txt", b"b"), ImageFile("/opt/comfyui/models/configs/c.yaml", b"c: 1\n")),
+            (PinnedPackage("colour-science", "0.4.6", (f"sha256:{'0' * 64}",)),),
+        ),
     )  # fmt: skip
 
 

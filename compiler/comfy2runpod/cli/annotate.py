@@ -10,7 +10,7 @@ from comfy2runpod.author.graph_edit import NoteText, note_of, with_note
 from comfy2runpod.author.note_changes import NoteChanges, change_note
 from comfy2runpod.author.yaml_edit import NothingThereError, YamlEditError
 from comfy2runpod.cli.annotate_arguments import entry_change, key_path, value_change
-from comfy2runpod.cli.graphs import Settings, graph_options, lock_of, read_graph
+from comfy2runpod.cli.graphs import Settings, files_of, graph_options, lock_of, read_graph
 from comfy2runpod.cli.report import format_option, reporting
 from comfy2runpod.diagnostics import CompileError, Locus, nearest
 from comfy2runpod.errors.annotate import CannotChangeNote, NothingToRemove
@@ -91,7 +91,8 @@ def annotate_command(
         document = load(data, shown(graph))
         note = note_of(document)
         edited = with_note(data, document, _changed(note, changes, shown(graph)))
-        result = compile_graph(edited, shown(graph), settings.catalog(graph), settings.options, lock_of(graph))
+        catalog, files = settings.catalog(graph), files_of(graph, edited)
+        result = compile_graph(edited, shown(graph), catalog, settings.options, lock_of(graph), files=files)
         reporter.add(result.diagnostics)
         place = target or graph
         # Also if nothing is to be changed: it removes what a killed call left behind.

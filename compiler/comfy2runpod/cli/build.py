@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from comfy2runpod.cli.chosen import options_of, typed
-from comfy2runpod.cli.graphs import catalog_option, lock_of, picture_of
+from comfy2runpod.cli.graphs import catalog_option, files_of, lock_of, picture_of
 from comfy2runpod.cli.progress import progress
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import Terminal, terminal
@@ -136,7 +136,10 @@ def _check_graph(package: Path, written: Manifest, graph: Path | None, catalogs:
         problem = OptionsUnknown(at=Locus(shown(package)), options=typed(chosen), problem=str(error))
         raise CompileError([problem]) from None
     catalog = layered_catalog((*catalogs_in(place.parent), *catalogs))
-    result = compile_graph(read_file(place), shown(place), catalog, options, lock_of(place), picture=picture_of(place))
+    data = read_file(place)
+    result = compile_graph(
+        data, shown(place), catalog, options, lock_of(place), picture=picture_of(place), files=files_of(place, data)
+    )
     differing = drifted(written, package_files(result.files).items())
     if differing:
         raise CompileError(

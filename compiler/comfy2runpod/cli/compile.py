@@ -11,6 +11,7 @@ from comfy2runpod.cli.chosen import chosen_of, typed
 from comfy2runpod.cli.compiled import next_steps, size_warnings, summary
 from comfy2runpod.cli.graphs import (
     Settings,
+    files_of,
     graph_files,
     graph_options,
     graphs_argument,
@@ -105,7 +106,8 @@ def check_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> No
                 with reporter.attempt():
                     data = read_graph(graph, reporter)
                     catalog, lock = settings.catalog(graph), lock_of(graph)
-                    reporter.add(check_file(data, shown(graph), catalog, settings.options, lock))
+                    found = check_file(data, shown(graph), catalog, settings.options, lock, files=files_of(graph, data))
+                    reporter.add(found)
                     reporter.say(f"{shown(graph)}: fine")
         if len(files) > 1 and reporter.failed:
             say(f"{reporter.failed} of {len(files)} refused.", err=True)
@@ -177,7 +179,8 @@ def lock_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> Non
             for graph in steps.each(files, shown):
                 with reporter.attempt():
                     data = read_graph(graph, reporter)
-                    result = compile_graph(data, shown(graph), settings.catalog(graph), settings.options)
+                    catalog, beside = settings.catalog(graph), files_of(graph, data)
+                    result = compile_graph(data, shown(graph), catalog, settings.options, files=beside)
                     models = result.interface.models
                     locked = lock_models(models, tell=lambda model: steps.at(f"asking for {model.file}"))
                     write_text(lock_text(locked), lock_path(graph), LOCKS)
@@ -256,7 +259,13 @@ def _compiled(graph: Path, settings: Settings, reporter: Reporter) -> CompileRes
     with reporter.attempt():
         data = read_graph(graph, reporter)
         result = compile_graph(
-            data, shown(graph), settings.catalog(graph), settings.options, lock_of(graph), picture=picture_of(graph)
+            data,
+            shown(graph),
+            settings.catalog(graph),
+            settings.options,
+            lock_of(graph),
+            picture=picture_of(graph),
+            files=files_of(graph, data),
         )
         reporter.add((*result.diagnostics, *size_warnings(result, shown(graph))))
         return result

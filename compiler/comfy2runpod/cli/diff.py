@@ -12,7 +12,7 @@ from comfy2runpod.author.contract import FILES, Contract, contract_of
 from comfy2runpod.author.contract_diff import Change, diff_contracts
 from comfy2runpod.catalog.text import aligned
 from comfy2runpod.cli.exits import REFUSED
-from comfy2runpod.cli.graphs import Settings, graph_options, lock_of
+from comfy2runpod.cli.graphs import Settings, files_of, graph_options, lock_of
 from comfy2runpod.cli.packages import MARKER, package_folders
 from comfy2runpod.cli.progress import Steps, progress
 from comfy2runpod.cli.report import data_format_option, data_or_refusal
@@ -97,9 +97,9 @@ def _of_graphs(graphs: Sequence[Path], settings: Settings, steps: Steps) -> dict
 
 def _compiled(graph: Path, settings: Settings, steps: Steps) -> tuple[str, Contract]:
     steps.at(shown(graph))
-    result = compile_graph(
-        read_file(graph, streams=True), shown(graph), settings.catalog(graph), settings.options, lock_of(graph)
-    )
+    data = read_file(graph, streams=True)
+    catalog, files = settings.catalog(graph), files_of(graph, data)
+    result = compile_graph(data, shown(graph), catalog, settings.options, lock_of(graph), files=files)
     return result.interface.name, contract_of(result.files, shown(graph))
 
 

@@ -17,8 +17,9 @@ from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, did_you_me
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.errors.files import NoGraphs
 from comfy2runpod.model_lock import LockedFile, read_lock
-from comfy2runpod.pipeline import Options, lock_path
-from comfy2runpod.read_files import catalogs_in, graphs_in, layered_catalog, read_file, shown
+from comfy2runpod.pipeline import Options, files_beside, lock_path
+from comfy2runpod.read_files import catalogs_in, graphs_in, layered_catalog, read_beside, read_file, shown
+from comfy2runpod.stages.interface.image_files import MOST_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,19 @@ def picture_of(graph: Path) -> bytes | None:
             # Too large a one is told as a warning of the package.
             return read_file(path)
     return None
+
+
+def files_of(graph: Path, data: bytes) -> dict[str, bytes | str]:
+    """The files beside a graph that its note takes into the image, or why one was not read."""
+    # Most graphs name none, and are not read twice to find that out; an escape may spell the word.
+    if b"files" not in data and b"\\u00" not in data:
+        return {}
+    found, size = dict[str, bytes | str](), 0
+    for name in files_beside(data, shown(graph)):
+        full = size > MOST_BYTES
+        found[name] = "those before it are too large" if full else read_beside(graph.parent, name, MOST_BYTES)
+        size += len(found[name])
+    return found
 
 
 def lock_of(graph: Path) -> tuple[LockedFile, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from comfy2runpod.diagnostics import Locus
 from comfy2runpod.fields.note import InputAnnotation
-from comfy2runpod.note_forms import Attention
+from comfy2runpod.note_forms import Attention, PinnedPackage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class ModelAnnotation:
 class Annotation:
     """The whole note, and where it stands. `inputs` or `outputs` None: not said, taken from what ComfyUI stores.
 
+    `files` are what the image gets of files beside the graph: where each is to lie, and its path beside the graph.
     `app_inputs` are the inputs that the author chose in App mode: node and name.
     """
 
@@ -58,6 +59,8 @@ class Annotation:
     apt: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     attention: Attention | None = None
+    files: tuple[tuple[str, str], ...] = ()
+    pip: tuple[PinnedPackage, ...] = ()
     app_inputs: tuple[tuple[str, str], ...] = ()
 
     def at(self, file: str, key: str) -> Locus:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from comfy2runpod.fields import Field
 from comfy2runpod.for_people import ForPeople
-from comfy2runpod.note_forms import Attention
+from comfy2runpod.note_forms import Attention, PinnedPackage
 from comfy2runpod.outputs import Output
 from comfy2runpod_contract.json_types import Json
 
@@ -87,16 +87,27 @@ class RunpodSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageFile:
+    """A file of the author's in the image: where it lies there, and its bytes."""
+
+    path: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ImageSettings:
     """What the image has beside ComfyUI and the worker.
 
     `apt` are Debian packages, by name; `environment` are variables and their values; `attention` is the library that
-    computes attention in the place of torch's own.
+    computes attention in the place of torch's own; `files` are the author's, `pip` packages of ComfyUI's environment,
+    both sorted.
     """
 
     apt: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     attention: Attention | None = None
+    files: tuple[ImageFile, ...] = ()
+    pip: tuple[PinnedPackage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from operator import itemgetter
 from typing import TypeVar
 
 from comfy2runpod import note_forms as forms
@@ -17,7 +18,7 @@ from comfy2runpod.fields import note_keys
 from comfy2runpod.fields.note import InputAnnotation, Source
 from comfy2runpod.ir.annotation import Annotation, ModelAnnotation, OutputAnnotation
 from comfy2runpod.ir.document import Document, GraphNode
-from comfy2runpod.note_forms import Wrong
+from comfy2runpod.note_forms import PinnedPackage, Wrong
 from comfy2runpod.stages.annotate.note_yaml import NoteError, Yaml, read_yaml, yaml_span
 from comfy2runpod_contract.secret_texts import holds_secret, is_secret_member
 
@@ -33,7 +34,7 @@ INPUT_KEYS = ("from", "title", "description", "required", *(key.name for key in 
 OUTPUT_KEYS = ("from", "title", "description", "many")
 MODEL_KEYS = ("size", "url", "directory", "licence", "gated")
 _RUNPOD = ("gpu", "container_disk", "execution_timeout", "icon")
-IMAGE_KEYS = ("apt", "environment", "attention")
+IMAGE_KEYS = ("apt", "environment", "attention", "files", "pip")
 
 
 def read_annotation(document: Document) -> Annotation:
@@ -102,6 +103,8 @@ class _Reader:
             apt=self._optional(image, "apt", "image.", forms.debian_packages) or (),
             environment=tuple(self._environment(image.get("environment", {}))),
             attention=self._optional(image, "attention", "image.", forms.attention),
+            files=tuple(self._files(image.get("files", {}))),
+            pip=tuple(self._pip(image.get("pip", {}))),
         )
 
     def _inputs(self, raw: Yaml) -> Iterator[InputAnnotation]:
@@ -179,14 +182,45 @@ class _Reader:
                 self.found.add(SecretInGraph(at=self.at(key), where="The value"))
             yield name, value or ""
 
-    def _mapping(self, raw: Yaml, key: str, allowed: tuple[str, ...] | None) -> Mapping[str, Yaml]:
+    def _files(self, raw: Yaml) -> Iterator[tuple[str, str]]:
+        """Files for the image: where each is to lie, and which it is; none in the place of another."""
+        places: list[str] = []
+        for path, entry in self._entries(raw, "image.files", forms.MOST_FILES):
+            wrong = partial(self._wrong, f"image.files.{path}")
+            # Some file systems ignore the case of letters, and a package lies on such.
+            place = f"{forms.path_in_image(path, wrong).casefold()}/"
+            if any(place.startswith(other) or other.startswith(place) for other in places):
+                wrong("a path that no other file has, or lies below", path)
+            places.append(place)
+            yield path, forms.file_beside(entry, wrong)
+
+    def _pip(self, raw: Yaml) -> Iterator[PinnedPackage]:
+        found: dict[str, PinnedPackage] = {}
+        for named, entry in self._entries(raw, "image.pip", forms.MOST_PINNED):
+            wrong = partial(self._wrong, f"image.pip.{named}")
+            package = forms.pinned_package(named, entry, wrong)
+            if package is not None and found.setdefault(package.name, package) is not package:
+                wrong("each package once", named)
+        yield from (found[name] for name in sorted(found))
+
+    def _entries(self, raw: Yaml, key: str, most: int) -> Iterator[tuple[str, Yaml]]:
+        """What stands under keys that an author makes up, by key; one with a secret, such as a URL's, is not shown."""
+        for name, entry in sorted(self._mapping(raw, key, None, most).items(), key=itemgetter(0)):
+            if holds_secret(name) or (isinstance(entry, str) and holds_secret(entry)):
+                self.found.add(SecretInGraph(at=self.at(key), where="A key or its text"))
+            else:
+                yield name, entry
+
+    def _mapping(
+        self, raw: Yaml, key: str, allowed: tuple[str, ...] | None, most: int = MOST_NAMES
+    ) -> Mapping[str, Yaml]:
         if raw == "":
             return {}
         if not isinstance(raw, dict):
             self._wrong(key or "the note", "a mapping (key: value)", raw)
             return {}
-        if len(raw) > MOST_NAMES:
-            self.found.add(errors.WrongForm(at=self.at(key), expected=f"{MOST_NAMES:,} at most", found=f"{len(raw):,}"))
+        if len(raw) > most:
+            self.found.add(errors.WrongForm(at=self.at(key), expected=f"{most:,} at most", found=f"{len(raw):,}"))
             return {}
         for name in raw:
             if allowed is not None and name not in allowed:

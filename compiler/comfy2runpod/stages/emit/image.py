@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from comfy2runpod.ir.interface import ImageSettings
-from comfy2runpod.note_forms import Attention
+from comfy2runpod.ir.interface import ImageFile, ImageSettings
+from comfy2runpod.note_forms import Attention, PinnedPackage, normal_name
 from comfy2runpod.stages.emit.environment import template_text
 
 # A package's folder for it.
-IMAGE_FOLDER = "image"
+_IMAGE_FOLDER = "image"
 # The layers of ComfyUI's packages, in order: names, or how they begin; what no layer takes is in the last. Hosts pull
 # layers side by side, one of 8 GB as slowly as it is; and a change of one leaves the others.
 _LAYERS: Mapping[str, tuple[str, ...]] = {
@@ -22,15 +22,64 @@ _LAYERS: Mapping[str, tuple[str, ...]] = {
 }
 _REST = "comfyui"
 # The lock of the worker's packages but for the runtime's own wheel, which stands with this one in requirements.txt.
-WORKER_LOCK = f"{IMAGE_FOLDER}/worker.lock"
+WORKER_LOCK = f"{_IMAGE_FOLDER}/worker.lock"
 
 
-def build_files(comfyui_version: str, attention: Attention | None = None) -> dict[str, str]:
-    """The files of the folder, by name."""
-    fixed = {name: template_text(name) for name in ("install.sh", "worker.lock")}
-    if attention is not None:
-        fixed["attention.lock"] = template_text(f"attention-{attention.value}.lock")
-    return {**layer_locks(comfyui_version), **fixed}
+# Of the author's packages. What an sdist's build takes from the index would be held to no hash.
+_EXTRA_LOCK = "extra.lock"
+_ONLY_WHEELS = "--only-binary :all:\n"
+# Where in the image an author's files lie, by their folder in the package.
+FILE_FOLDERS: Mapping[str, str] = {
+    f"{_IMAGE_FOLDER}/files/app/": "/app/files/",
+    f"{_IMAGE_FOLDER}/files/comfyui/": "/opt/comfyui/",
+}
+
+
+def build_files(comfyui_version: str, image: ImageSettings) -> dict[str, str | bytes]:
+    """The files of which the image is built, by path in the package."""
+    found: dict[str, str | bytes] = {name: template_text(name) for name in ("install.sh", "worker.lock")}
+    if image.attention is not None:
+        found["attention.lock"] = _attention_lock(image.attention)
+    if image.pip:
+        found[_EXTRA_LOCK] = _ONLY_WHEELS + "".join(map(_locked, image.pip))
+    found |= layer_locks(comfyui_version)
+    return {f"{_IMAGE_FOLDER}/{name}": text for name, text in found.items()} | {
+        path_in_package(one): one.data for one in image.files
+    }
+
+
+def path_in_package(file: ImageFile) -> str:
+    """Where a file of the author's lies in the package."""
+    folder, place = next(one for one in FILE_FOLDERS.items() if file.path.startswith(one[1]))
+    return folder + file.path.removeprefix(place)
+
+
+def file_folders(image: ImageSettings) -> tuple[tuple[str, str], ...]:
+    """The package's folders of the author's files, and where the image has each."""
+    return tuple(
+        (folder, place)
+        for folder, place in FILE_FOLDERS.items()
+        if any(one.path.startswith(place) for one in image.files)
+    )
+
+
+def taken_packages(comfyui_version: str, attention: Attention | None) -> Mapping[str, str]:
+    """The packages that ComfyUI's environment has without the author's, by their normal name, with their versions."""
+    locks = [*layer_locks(comfyui_version).values(), *([_attention_lock(attention)] if attention else [])]
+    return {
+        normal_name(name): version
+        for lock in locks
+        for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock, re.MULTILINE)
+    }
+
+
+def _attention_lock(attention: Attention) -> str:
+    return template_text(f"attention-{attention.value}.lock")
+
+
+def _locked(package: PinnedPackage) -> str:
+    hashes = "".join(f" \\\n    --hash={one}" for one in package.hashes)
+    return f"{package.name}=={package.version}{hashes}\n"
 
 
 @lru_cache(maxsize=4)

@@ -20,7 +20,7 @@ from comfy2runpod.stages.emit.answer_models import AnswerModel, answer_models
 from comfy2runpod.stages.emit.client_types import exact_names, file_members, has_literal, python_types, shapes
 from comfy2runpod.stages.emit.environment import client_modules, environment
 from comfy2runpod.stages.emit.hub_listing import hub_json, hub_tests_json
-from comfy2runpod.stages.emit.image import IMAGE_FOLDER, build_files, image_environment, layer_locks
+from comfy2runpod.stages.emit.image import build_files, file_folders, image_environment, layer_locks, path_in_package
 from comfy2runpod.stages.emit.openapi import REFUSALS, openapi
 from comfy2runpod.stages.emit.page import page
 from comfy2runpod.stages.emit.picture import Picture
@@ -130,8 +130,7 @@ def emit(
         "docs/output.schema.json": _json(output_schema(interface)),
         "docs/openapi.json": _json(openapi(interface, example_input(interface))),
     }
-    of_image = build_files(interface.comfyui_version, interface.image.attention)
-    files |= {f"{IMAGE_FOLDER}/{name}": text for name, text in of_image.items()}
+    files |= build_files(interface.comfyui_version, interface.image)
     files |= {picture.path: picture.data} if picture is not None else {}
     files |= {f"{CATALOG_FOLDER}/{name}": _json(content) for name, content in catalogs.items()}
     return dict(sorted(files.items()))
@@ -253,6 +252,8 @@ def _context(
         "comfyui_locks": tuple(layer_locks(interface.comfyui_version)),
         "cuda": RELEASE.cuda,
         "image_environment": image_environment(interface.image),
+        "image_files": [path_in_package(one) for one in interface.image.files],
+        "image_folders": file_folders(interface.image),
         "prompt_sha256": hashlib.sha256(workflow.encode()).hexdigest(),
         "model_licences": ", ".join(sorted({model.licence for model in interface.models if model.licence})),
         "interface": interface,

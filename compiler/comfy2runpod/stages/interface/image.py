@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from comfy2runpod.catalog.facts.kinds import ImageLack
 from comfy2runpod.diagnostics import Collector, Locus
@@ -12,21 +12,34 @@ from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.interface import ImageSettings
 from comfy2runpod.note_forms import Attention
+from comfy2runpod.stages.interface.image_files import image_files
 
 # What Triton compiles its launchers with: SageAttention's kernels are Triton's.
 _COMPILER = ("gcc", "libc6-dev")
 _ATTENTION_APT = {Attention.SAGE: _COMPILER}
 
 
-def make_image(graph: BoundGraph, fields: Iterable[Field], note: Annotation, found: Collector) -> ImageSettings:
-    """The image's own parts; notes nodes that need what no image has."""
+def make_image(
+    graph: BoundGraph,
+    fields: Iterable[Field],
+    note: Annotation,
+    given: Mapping[str, bytes | str],
+    found: Collector,
+) -> ImageSettings:
+    """The image's own parts; notes nodes that need what no image has, and files that it cannot have."""
     apt = {*note.apt, *(_ATTENTION_APT.get(note.attention, ()) if note.attention else ())}
     for node, lack in _lacking(graph, fields):
         apt |= {*lack.apt}
         if not lack.apt:
             at = Locus(graph.file, node.id, node.title, node.node_class.name, None, node.json_path)
             found.add(errors.ImageLacks(at=at, what=lack.what, instead=lack.instead))
-    return ImageSettings(apt=tuple(sorted(apt)), environment=note.environment, attention=note.attention)
+    return ImageSettings(
+        apt=tuple(sorted(apt)),
+        environment=note.environment,
+        attention=note.attention,
+        files=image_files(note, given, graph.file, found),
+        pip=note.pip,
+    )
 
 
 def _lacking(graph: BoundGraph, fields: Iterable[Field]) -> Iterator[tuple[BoundNode, ImageLack]]:

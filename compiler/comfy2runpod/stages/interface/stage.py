@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.facts.kinds import Saves
@@ -51,7 +52,11 @@ _DEFAULT_DISK_GB = 20
 
 
 def make_interface(
-    graph: BoundGraph, exposed: tuple[Exposed, ...], annotation: Annotation, catalog: Catalog
+    graph: BoundGraph,
+    exposed: tuple[Exposed, ...],
+    annotation: Annotation,
+    catalog: Catalog,
+    files: Mapping[str, bytes | str] = MappingProxyType({}),
 ) -> tuple[Interface, tuple[Diagnostic, ...]]:
     """The endpoint's contract, without the changes of the prompt where fields are omitted.
 
@@ -60,6 +65,7 @@ def make_interface(
         exposed: what subgraphs show on their instances.
         annotation: what the author wrote in the note, and chose in App mode.
         catalog: the classes.
+        files: of files beside the graph, by path, their bytes, or why one was not read.
 
     Raises:
         CompileError: the note names what is not there, widens bounds, or nothing is saved; all faults are named.
@@ -70,7 +76,7 @@ def make_interface(
         # A field that could not be made would have fed some of them.
         check_files(graph, fields, maker.found)
         look_for_surprises(graph, fields, maker.found)
-    image = make_image(graph, fields, annotation, maker.found)
+    image = make_image(graph, fields, annotation, files, maker.found)
     outputs = tuple(maker.outputs(fields, catalog.facts.save_classes))
     check_fed_once(fields, maker.names, maker.at_field, maker.found)
     if not maker.found.has_errors:

@@ -1,0 +1,54 @@
+"""What can be wrong with what the note adds to the image: files beside the graph, packages of ComfyUI's environment."""
+
+from __future__ import annotations
+
+from comfy2runpod.diagnostics import Diagnostic, Text
+
+
+class ImageFileNotRead(Diagnostic):
+    """A file for the image that could not be read beside the graph."""
+
+    code = "image-file-not-read"
+    file: str
+    problem: str
+
+    reason = Text("The file {file}, which the image is to have, is not taken from beside the graph: {problem}.")
+    remedy = Text("Put it there, in the graph's own folder or below; or correct the path in the note.")
+
+
+class ImageFilesTooLarge(Diagnostic):
+    """More bytes than a package takes of an author's files."""
+
+    code = "image-files-too-large"
+    megabytes: int
+    most: int
+
+    reason = Text("The files for the image have {megabytes} MB together; a package takes {most} MB.")
+    remedy = Text("Leave out what is large: models belong under `models`, and are downloaded by each worker.")
+
+
+class SecretInImageFile(Diagnostic):
+    """A file for the image that holds a secret."""
+
+    code = "secret-in-image-file"
+    file: str
+
+    reason = Text(
+        "The file {file}, which the image is to have, holds a secret: a token, a private key, or a URL with "
+        "credentials. It would be in the package and in the image."
+    )
+    remedy = Text("Take it out of the file. What a worker needs of secrets belongs in the endpoint's environment.")
+
+
+class PackageOfComfyUI(Diagnostic):
+    """A Python package that ComfyUI's environment has in a version of its own."""
+
+    code = "package-of-comfyui"
+    package: str
+    version: str
+
+    reason = Text(
+        "ComfyUI's environment has {package} {version}, which its other packages were locked with; the note cannot set "
+        "another."
+    )
+    remedy = Text("Remove it from `image: pip`, and take versions of the others that work with this one.")
