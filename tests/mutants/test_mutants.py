@@ -77,6 +77,9 @@ def test_every_target_has_things_and_tests_that_are_there(target: Target) -> Non
 def test_a_sample_is_noticed() -> None:
     """MUTANT_COUNT and MUTANT_SEED say how many and which; `make mutants` tries all."""
     sample = random.Random(SEED).sample(removals(), SAMPLE)
-    with Judge(("imports", "tests", "types")) as judge:
-        judge.check(dict.fromkeys(one.target for one in sample))
-        assert [str(one) for one in sample if not judge.noticed(one)] == []
+    with Judge() as judge:
+        judge.check(())
+        noticed = {one: judge.noticed(one) for one in sample}
+        assert [str(one) for one, by in noticed.items() if not by] == []
+        # Most are noticed sooner; only of these it matters that the tests pass without any removal.
+        judge.check(dict.fromkeys(one.target for one, by in noticed.items() if by == "tests"))
