@@ -72,6 +72,7 @@ class Behaviour:
         system: what `/system_stats` adds to `system`.
         previews: base64 of binary frames, sent after the steps of a prompt that asks for previews; the last one stays.
         message: what a node that fails with `error` says; empty for its usual message.
+        leaked_bytes: how much memory each prompt takes and never gives back, whatever `/free` asks for.
     """
 
     websocket: str = "whole"
@@ -93,6 +94,7 @@ class Behaviour:
     system: Mapping[str, str] = field(default_factory=dict)
     previews: Sequence[str] = ()
     message: str = ""
+    leaked_bytes: int = 0
 
 
 class State:
@@ -231,6 +233,7 @@ class ComfyUI:
         self._outputs, self._inputs = outputs, inputs
         self._files: dict[tuple[str, str], bytes] = {}
         self._history: dict[str, dict[str, Any]] = {}
+        self._leaked: list[bytes] = []
         self._pending: list[tuple[str, dict[str, Any], str]] = []
         self._more = asyncio.Event()
         self._running: tuple[str, asyncio.Task[None]] | None = None
@@ -375,6 +378,8 @@ class ComfyUI:
                 await asyncio.sleep(0.02)
             return
         self.state.note("running", id=prompt_id)
+        # Written to, so that it is resident.
+        self._leaked.append(b"\x01" * how.leaked_bytes)
         try:
             await self._send(client_id, "execution_start", here)
             await self._send(client_id, "execution_cached", {**here, "nodes": [*how.cached]})

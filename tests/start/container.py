@@ -167,7 +167,7 @@ class Container:
 
     def __exit__(self, *_: object) -> None:
         assert self._unshare is not None
-        there = _below(self._unshare.pid)
+        there = below(self._unshare.pid)
         with suppress(ProcessLookupError):
             os.killpg(self._unshare.pid, signal.SIGKILL)
         self._unshare.wait(HANG_SECONDS)
@@ -237,7 +237,7 @@ class Container:
 
     def processes(self) -> list[Process]:
         """All below `start`, zombies among them."""
-        return _below(self.one.pid)
+        return below(self.one.pid)
 
     def process(self, word: str) -> Process:
         """The one with a word in its command: `start.worker`, `main.py`, `tether.py`."""
@@ -297,7 +297,7 @@ class Container:
         assert what(), f"it ended before {why}:\n{self.log[-6000:]}"
 
 
-def _below(pid: int) -> list[Process]:
+def below(pid: int) -> list[Process]:
     found, left = [], [pid]
     while left:
         children = _children(left.pop())
