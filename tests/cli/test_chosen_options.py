@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from comfy2runpod.write.manifest import Chosen, manifest_of, read_manifest
+from comfy2runpod.write.manifest import Chosen, Source, manifest_of, read_manifest
 
 from .command import ROOT, Done, comfy2runpod
 
@@ -167,7 +167,18 @@ def test_a_manifest_with_other_options_is_none(options: object, tmp_path: Path, 
 
 def test_what_is_written_is_read_back_equal() -> None:
     chosen = Chosen("1.58", True, ("A node", "B+"), ("a.json", "b.json"))
-    assert read_manifest(manifest_of({}, "package", None, chosen).to_bytes()).options == chosen
+    source = Source("x.json", "0" * 64, {"lists/a.txt": "1" * 64})
+    written = manifest_of({}, "package", source, chosen)
+    assert read_manifest(written.to_bytes()) == written
+
+
+@pytest.mark.parametrize(
+    "files", [[], {"../a": "0" * 64}, {"a": "0"}, {"a": 1}, {str(n): "0" * 64 for n in range(1001)}]
+)
+def test_files_beside_a_graph_lie_in_its_folder_and_have_a_hash(files: object) -> None:
+    told = {"version": 1, "generator": "x", "kind": "package", "files": {}}
+    with pytest.raises(ValueError, match=r"graph|file in it"):
+        read_manifest(json.dumps({**told, "graph": {"name": "x", "sha256": "0" * 64, "files": files}}).encode())
 
 
 def test_an_editor_of_another_version_is_told_and_what_allows_nothing_does_nothing(

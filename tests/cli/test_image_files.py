@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -62,7 +63,10 @@ def test_the_package_and_its_manifest_have_the_files_and_the_dockerfile_copies_t
         "image/files/comfyui/models/luts/t.cube": BINARY,
     }
     assert {name: (package / name).read_bytes() for name in files} == files
-    assert files.keys() <= json.loads((package / ".comfy2runpod.json").read_text("utf-8"))["files"].keys()
+    manifest = json.loads((package / ".comfy2runpod.json").read_text("utf-8"))
+    assert files.keys() <= manifest["files"].keys()
+    sums = {"a.txt": b"one\r\n", "lut/table.cube": BINARY}
+    assert manifest["graph"]["files"] == {name: hashlib.sha256(data).hexdigest() for name, data in sums.items()}
     lines = (package / "Dockerfile").read_text("utf-8").splitlines()
     assert [line for line in lines if line.startswith("COPY image/files/")] == [
         "COPY image/files/app/ /app/files/",

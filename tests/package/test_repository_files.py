@@ -256,6 +256,23 @@ def test_a_graph_that_was_changed_fails(repository: Path) -> None:
     assert compiled(repository)[:2] == (0, 0)
 
 
+def test_a_file_beside_the_graph_that_was_changed_fails(repository: Path) -> None:
+    graph, words = repository / "graphs" / "several.json", repository / "graphs" / "lists" / "words.txt"
+    words.parent.mkdir()
+    words.write_text("one\n")
+    sums = {one: hashlib.sha256(one.read_bytes()).hexdigest() for one in (graph, words)}
+    source = Source(graph.name, sums[graph], {"lists/words.txt": sums[words]})
+    write_package(files_of(several()), repository / "package", graph=source)
+    assert compiled(repository) == (0, 0, "")
+    words.write_text("two\n")
+    files, beside, said = compiled(repository)
+    assert (files, beside) == (0, 1)
+    assert "lists/words.txt" in said
+    assert "Files beside the graph are not those that were compiled" in said
+    words.unlink()
+    assert compiled(repository)[:2] == (0, 1)
+
+
 def test_a_repository_without_the_graph_passes(repository: Path) -> None:
     git(repository, "rm", "-q", "--cached", "graphs/several.json")
     assert compiled(repository)[:2] == (0, 0)

@@ -134,7 +134,8 @@ def several() -> Interface:
         runpod=RunpodSettings(("ADA_24", "AMPERE_24"), 20, 600),
         image=ImageSettings(
             ("gcc", "libgl1"), (("NAME", "a value"),), Attention.SAGE,
-            (ImageFile("/app/files/a/b.txt", b"b"), ImageFile("/opt/comfyui/models/configs/c.yaml", b"c: 1\n")),
+            (ImageFile("/app/files/a/b.txt", b"b", "b.txt"),
+             ImageFile("/opt/comfyui/models/configs/c.yaml", b"c: 1\n", "c.yaml")),
             (PinnedPackage("colour-science", "0.4.6", (f"sha256:{'0' * 64}",)),),
         ),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -225,7 +226,8 @@ def _write(result: CompileResult, output: Path, chosen: Chosen, reporter: Report
 
 def _source(result: CompileResult) -> Source:
     # A name that is no text has halves of characters.
-    return Source(visible(result.interface.source), result.interface.source_sha256 or "")
+    files = {one.source: hashlib.sha256(one.data).hexdigest() for one in result.interface.image.files}
+    return Source(visible(result.interface.source), result.interface.source_sha256 or "", files)
 
 
 def _check_packages(

@@ -88,10 +88,11 @@ class RunpodSettings:
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """A file of the author's in the image: where it lies there, and its bytes."""
+    """A file of the author's in the image: where it lies there, its bytes, and its path beside the graph."""
 
     path: str
     data: bytes
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

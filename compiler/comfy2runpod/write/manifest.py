@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from comfy2runpod import __version__
@@ -25,10 +25,19 @@ _MOST_NAMES, _LONGEST_NAME = 1000, 1000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The file that a folder was made of: its name, and its sha256 in hexadecimal."""
+    """The file that a folder was made of: its name, and its sha256 in hexadecimal.
+
+    `files` are those beside it that went into the folder too: their paths in its folder, and the sha256 of each.
+    """
 
     name: str
     sha256: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """The file's name and hash, and those of the others if there are any."""
+        more = {"files": dict(sorted(self.files.items()))} if self.files else {}
+        return {"name": self.name, "sha256": self.sha256, **more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ class Manifest:
             "version": _VERSION,
             "generator": f"{_GENERATOR} {__version__}",
             "kind": self.kind,
-            **({} if self.graph is None else {"graph": {"name": self.graph.name, "sha256": self.graph.sha256}}),
+            **({} if self.graph is None else {"graph": self.graph.to_json()}),
             **({} if self.options == DEFAULTS else {"options": self.options.to_json()}),
             "files": dict(sorted(self.files.items())),
         }
@@ -112,9 +121,7 @@ def read_manifest(data: bytes) -> Manifest:
             pass
         case _:
             raise ValueError("it is not one that this version reads")
-    for path, digest in files.items():
-        if not isinstance(digest, str) or not _SHA256.fullmatch(digest) or not is_inside(path):
-            raise ValueError("a file in it has no path inside the folder, or no sha256")
+    _check_files(files)
     return Manifest(kind, files, _source(told.get("graph")), _chosen(told.get("options", {})))
 
 
@@ -122,10 +129,20 @@ def _source(told: object) -> Source | None:
     match told:
         case None:
             return None
-        case {"name": str(name), "sha256": str(digest)}:
-            return Source(name, digest)
+        case {"name": str(name), "sha256": str(digest), **more}:
+            files = more.get("files", {})
+            if not isinstance(files, dict) or len(files) > _MOST_NAMES:
+                raise ValueError(f"the files of its graph are no mapping of at most {_MOST_NAMES} paths")
+            _check_files(files)
+            return Source(name, digest, files)
         case _:
             raise ValueError("its graph is no file's name with a sha256")
+
+
+def _check_files(files: Mapping[str, object]) -> None:
+    for path, digest in files.items():
+        if not isinstance(digest, str) or not _SHA256.fullmatch(digest) or not is_inside(path):
+            raise ValueError("a file in it has no path inside the folder, or no sha256")
 
 
 def _chosen(told: object) -> Chosen:

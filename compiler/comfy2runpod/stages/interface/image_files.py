@@ -35,7 +35,7 @@ def image_files(
         elif _holds_secret(data):
             found.add(errors.SecretInImageFile(at=at, file=name))
         else:
-            taken.append(ImageFile(path, data))
+            taken.append(ImageFile(path, data, name))
     size = sum(len(one.data) for one in taken)
     if size > MOST_BYTES:
         at = note.at(file, "image.files")
