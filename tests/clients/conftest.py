@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TypeAlias
 
 import pytest
 
@@ -16,6 +18,8 @@ from tests.standins.runpod_queue import RunPodQueue, running_queue
 from .node_tools import TypeScript, typescript_in
 
 GENERATED = Path(__file__).parents[2] / "generated"
+# Takes code and the folder of a client; whether mypy lets it pass, and what it says.
+PassesMypy: TypeAlias = Callable[[str, Path], tuple[bool, str]]
 
 
 def client_of(package: str, packages: Path = GENERATED) -> ModuleType:
@@ -37,6 +41,30 @@ def video() -> ModuleType:
 def edit() -> ModuleType:
     """The client of generated/i2i_klein_9b."""
     return client_of("i2i_klein_9b")
+
+
+@pytest.fixture(scope="session")
+def passes_mypy(tmp_path_factory: pytest.TempPathFactory) -> PassesMypy:
+    """Whether code that uses a client passes mypy --strict, and what mypy says.
+
+    Its cache is kept: the libraries below the clients take it longer than all that is asked.
+    """
+    folder = tmp_path_factory.mktemp("mypy")
+
+    def passes(code: str, client: Path) -> tuple[bool, str]:
+        module = folder / "caller.py"
+        module.write_text(code)
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(folder / "cache"), str(module)],
+            env={"MYPYPATH": str(client), "PATH": "/usr/bin:/bin"},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode == 0, done.stdout
+
+    return passes
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +13,7 @@ from comfy2runpod.client.job_options import Bucket, JobOptions
 from comfy2runpod.local_endpoint import API_KEY, LocalEndpoint, running_endpoint
 from tests.standins.runpod_queue import Answer, RunPodQueue
 
-from .conftest import GENERATED, client_of
+from .conftest import GENERATED, PassesMypy, client_of
 from .node_tools import TypeScript
 from .samples import COMPLETED, DONE, QUEUED, REQUEST
 
@@ -195,19 +192,12 @@ client.result(client.submit({"image": b""}, job=job), on_progress=tell)
         ("job=job, on_progress", "job={}, on_progress"),
     ],
 )
-def test_right_use_passes_the_type_checker_and_wrong_use_does_not(right: str, wrong: str, tmp_path: Path) -> None:
+def test_right_use_passes_the_type_checker_and_wrong_use_does_not(
+    right: str, wrong: str, passes_mypy: PassesMypy
+) -> None:
     assert right in RIGHT
-    for code, passes in ((RIGHT, True), (RIGHT.replace(right, wrong), False)):
-        module = tmp_path / "caller.py"
-        module.write_text(
-            f'from i2i_multiangle_client import Bucket, Client, JobOptions, Progress\nclient = Client("x", "k")\n{code}'
-        )
-        done = subprocess.run(
-            [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(module)],
-            env={"MYPYPATH": str(GENERATED / "i2i_multiangle" / "clients" / "python"), "PATH": "/usr/bin:/bin"},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode == 0) is passes, done.stdout
+    imports = 'from i2i_multiangle_client import Bucket, Client, JobOptions, Progress\nclient = Client("x", "k")\n'
+    client = GENERATED / "i2i_multiangle" / "clients" / "python"
+    for code, expected in ((RIGHT, True), (RIGHT.replace(right, wrong), False)):
+        passes, said = passes_mypy(imports + code, client)
+        assert passes is expected, said

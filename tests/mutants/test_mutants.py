@@ -74,6 +74,7 @@ def test_every_target_has_things_and_tests_that_are_there(target: Target) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_sample_is_noticed() -> None:
     """MUTANT_COUNT and MUTANT_SEED say how many and which; `make mutants` tries all."""
     sample = random.Random(SEED).sample(removals(), SAMPLE)

@@ -23,7 +23,8 @@ import comfy2runpod_runtime
 from comfy2runpod.fields import Field, SeedField, TextField
 from comfy2runpod.ir.interface import Interface
 from comfy2runpod.outputs import Output
-from comfy2runpod.stages.emit import emit
+from comfy2runpod.stages.emit import emit, package
+from comfy2runpod.stages.emit.environment import environment
 from comfy2runpod.stages.emit.python_types import file_classes
 from comfy2runpod.stages.interface.names import good_name
 from comfy2runpod.write import write_package
@@ -181,8 +182,14 @@ def _request(interface: Interface) -> dict[str, object]:
     return {field.name: "QQ==" if field.is_file else field.example() for field in interface.fields if field.required}
 
 
+def _schema(interface: Interface) -> str:
+    """The package's `schema.py`, without all else that a package is."""
+    return environment().get_template("schema.py.j2").render(package._context(interface, (), "{}\n"))
+
+
 def _checked(made: list[Interface]) -> None:
-    plan = [(_request(one), _answer(one), emit(one, PROMPT, ())["schema.py"]) for one in made]
+    assert _schema(made[0]) == emit(made[0], PROMPT, ())["schema.py"]
+    plan = [(_request(one), _answer(one), _schema(one)) for one in made]
     done = subprocess.run(
         [sys.executable, "-c", CHECK], input=json.dumps(plan), capture_output=True, text=True, check=False
     )
