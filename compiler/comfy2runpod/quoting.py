@@ -87,6 +87,17 @@ def word(text: str) -> Word:
     return Word(text)
 
 
+def requirement(text: str) -> Word:
+    """A word of a lock: a package with its version, or a hash; anything else is refused.
+
+    Raises:
+        NotQuotable: it has other characters, or is an option.
+    """
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.!+_=:-]*", text) is None:
+        raise NotQuotable(f"{text!r} is no word of a lock")
+    return Word(text)
+
+
 def media_type(text: str) -> Word:
     """A media type; anything else is refused.
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from comfy2runpod.ir.interface import ImageFile, ImageSettings
 from comfy2runpod.note_forms import Attention, PinnedPackage, normal_name
+from comfy2runpod.quoting import NotQuotable, requirement, word
 from comfy2runpod.stages.emit.environment import template_text
 
 # A package's folder for it.
@@ -49,9 +50,15 @@ def build_files(comfyui_version: str, image: ImageSettings) -> dict[str, str | b
 
 
 def path_in_package(file: ImageFile) -> str:
-    """Where a file of the author's lies in the package."""
-    folder, place = next(one for one in FILE_FOLDERS.items() if file.path.startswith(one[1]))
-    return folder + file.path.removeprefix(place)
+    """Where a file of the author's lies in the package.
+
+    Raises:
+        NotQuotable: its path in the image is not one that the note may name.
+    """
+    for folder, place in FILE_FOLDERS.items():
+        if file.path.startswith(place):
+            return word(folder + file.path.removeprefix(place))
+    raise NotQuotable(f"{file.path!r} is no place for a file in the image")
 
 
 def file_folders(image: ImageSettings) -> tuple[tuple[str, str], ...]:
@@ -78,8 +85,8 @@ def _attention_lock(attention: Attention) -> str:
 
 
 def _locked(package: PinnedPackage) -> str:
-    hashes = "".join(f" \\\n    --hash={one}" for one in package.hashes)
-    return f"{package.name}=={package.version}{hashes}\n"
+    hashes = "".join(f" \\\n    --hash={requirement(one)}" for one in package.hashes)
+    return f"{requirement(package.name)}=={requirement(package.version)}{hashes}\n"
 
 
 @lru_cache(maxsize=4)
