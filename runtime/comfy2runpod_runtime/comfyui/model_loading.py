@@ -15,8 +15,8 @@ _CACHES = {"TORCHINDUCTOR_CACHE_DIR": "torchinductor", "TRITON_CACHE_DIR": "trit
 def loading_arguments(models: Mount | None, given: Sequence[str]) -> tuple[str, ...]:
     """Returns the arguments for how model files are read.
 
-    A file that is mapped is read page by page in the order in which it is used, each over the network where the disk is
-    one; a file that is read comes in large pieces.
+    A file that is mapped is read page by page in the order in which its weights are used, each over the network where
+    the disk is one. `--disable-mmap` maps it as well, but copies all of it at once, from its beginning to its end.
 
     Args:
         models: the mount on which the models are; None if it is not known.
