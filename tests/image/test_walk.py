@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from comfy2runpod_contract.json_types import JsonObject
 from tests.cli.command import ROOT
 from tests.readme.test_readme import ENDPOINT, README
 from tests.runtime.hub_standin import HubStandIn, serving
@@ -135,18 +137,27 @@ def is_built(place: Place, said: str) -> None:
 
 def is_answered(place: Place, said: str) -> None:
     """Its standard output is the answer, and the file that it names has the size that was asked for."""
-    answer = json.loads(said)
-    file = place.repository / "results" / answer["image"]
-    assert file.name == "image.png"
-    assert (answer["width"], answer["height"], answer["media_type"]) == (768, 512, "image/png")
-    assert hashlib.sha256(file.read_bytes()).hexdigest() == answer["sha256"]
-    with Image.open(file) as image:
-        image.load()
-        assert (image.size, image.format) == ((768, 512), "PNG")
+    check_image(json.loads(said), place.repository / "results" / "image.png", (768, 512))
     models = place.store.call("podman", "volume", "inspect", "--format", "{{.Mountpoint}}", "models").strip()
     there = {path.name for path in Path(models).rglob("*.safetensors")}
     assert there == set(place.hub.files)
     assert len(place.hub.downloads()) == len(there)
+    # The package's own README has the same for its test_input.json; the models are there now.
+    (own,) = re.findall(r"```sh\n(docker run .*?)\n```", (place.package / "README.md").read_text(), re.DOTALL)
+    assert f" {NAME} " in own
+    said = place.run(f"cd {place.package} && {own.replace(f' {NAME} ', f' {TAG} ')}")
+    check_image(json.loads(said), place.package / "results" / "image.png", (1024, 1024))
+    assert len(place.hub.downloads()) == len(there)
+
+
+def check_image(answer: JsonObject, file: Path, size: tuple[int, int]) -> None:
+    """The answer names the file, and what it says of the file is so."""
+    assert answer["image"] == file.name
+    assert (answer["width"], answer["height"], answer["media_type"]) == (*size, "image/png")
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == answer["sha256"]
+    with Image.open(file) as image:
+        image.load()
+        assert (image.size, image.format) == (size, "PNG")
 
 
 def is_pushed(place: Place, said: str) -> None:
