@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.errors.build import EngineFailed, NoEngine
@@ -33,7 +32,7 @@ class Engine:
     build_words: tuple[str, ...]
     image_context: str
     asks: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 ENGINES = (
@@ -42,7 +41,7 @@ ENGINES = (
         ("docker", "build", "--progress=plain"),
         "docker-image://",
         ("docker", "version", "--format", "{{.Server.Version}}"),
-        MappingProxyType({"DOCKER_BUILDKIT": "1"}),
+        {"DOCKER_BUILDKIT": "1"},
     ),
     Engine("podman", ("podman", "build", "--layers"), "container-image://", ("podman", "version")),
     Engine("buildah", ("buildah", "build", "--layers"), "container-image://", ("buildah", "version")),
