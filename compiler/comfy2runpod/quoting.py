@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from comfy2runpod.note_forms import DEBIAN_PACKAGE, VARIABLE
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import MEDIA_TYPE
 from comfy2runpod_contract.texts import one_line, visible
@@ -106,6 +107,28 @@ def media_type(text: str) -> Word:
     """
     if MEDIA_TYPE.fullmatch(text) is None:
         raise NotQuotable(f"{text!r} is no media type")
+    return Word(text)
+
+
+def debian_package(text: str) -> Word:
+    """The name of a Debian package; anything else is refused, so that no path and no option of apt's is one.
+
+    Raises:
+        NotQuotable: Debian has no such names.
+    """
+    if DEBIAN_PACKAGE.fullmatch(text) is None:
+        raise NotQuotable(f"{text!r} is no name of a Debian package")
+    return Word(text)
+
+
+def variable(text: str) -> Word:
+    """The name of a variable of the environment, in capitals; anything else is refused.
+
+    Raises:
+        NotQuotable: it is written otherwise.
+    """
+    if VARIABLE.fullmatch(text) is None:
+        raise NotQuotable(f"{text!r} is no variable of the environment")
     return Word(text)
 
 
@@ -339,6 +362,7 @@ FILTERS: Mapping[str, object] = {
     "camel": camel,
     "comment": comment,
     "commit": commit,
+    "debian_package": debian_package,
     "docstring": docstring,
     "json": script,
     "label": label,
@@ -354,5 +378,6 @@ FILTERS: Mapping[str, object] = {
     "shell": shell_json,
     "thousands": thousands,
     "toml": toml,
+    "variable": variable,
     "word": word,
 }

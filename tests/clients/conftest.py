@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -47,12 +48,14 @@ def edit() -> ModuleType:
 def passes_mypy(tmp_path_factory: pytest.TempPathFactory) -> PassesMypy:
     """Whether code that uses a client passes mypy --strict, and what mypy says.
 
-    Its cache is kept: the libraries below the clients take it longer than all that is asked.
+    Its cache is kept: the libraries below the clients take it longer than all that is asked. Each code is a
+    module of its own, for the cache knows a file by its size and its second alone.
     """
     folder = tmp_path_factory.mktemp("mypy")
+    number = itertools.count()
 
     def passes(code: str, client: Path) -> tuple[bool, str]:
-        module = folder / "caller.py"
+        module = folder / f"caller_{next(number)}.py"
         module.write_text(code)
         done = subprocess.run(
             [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(folder / "cache"), str(module)],
