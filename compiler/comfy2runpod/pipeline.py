@@ -17,8 +17,6 @@ from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus,
 from comfy2runpod.editor import PROFILES, EditorProfile, profile_of_version
 from comfy2runpod.errors.bind import EditorsDisagree
 from comfy2runpod.errors.files import PictureLeftOut
-from comfy2runpod.errors.image_parts import PackageOfComfyUI
-from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
 from comfy2runpod.ir.document import Document
 from comfy2runpod.ir.flat import Exposed, FlatGraph
@@ -33,8 +31,8 @@ from comfy2runpod.stages.api_prompt import ApiPrompt, as_api_prompt, bind_prompt
 from comfy2runpod.stages.bind import bind, bound_otherwise
 from comfy2runpod.stages.check import check, check_as_server
 from comfy2runpod.stages.emit import emit
-from comfy2runpod.stages.emit.image import taken_packages
 from comfy2runpod.stages.emit.picture import Picture, PictureRefused, readme_picture
+from comfy2runpod.stages.emit.pinned_packages import check_packages
 from comfy2runpod.stages.emit.verify import verify
 from comfy2runpod.stages.flatten.stage import flatten
 from comfy2runpod.stages.interface.packs import warn_of_packs
@@ -330,7 +328,7 @@ def _compile(
     converted = _convert(document, catalog, options)
     annotation = read_annotation(document)
     interface, of_interface = make_interface(converted.graph, converted.exposed, annotation, catalog, files)
-    _check_packages(interface, annotation, document.file)
+    check_packages(interface.image, interface.comfyui_version, annotation, document.file)
     omissions = find_omissions(converted.normal, converted.graph, interface, annotation)
     profile = candidates(document, catalog, options)[0]
     without = [_without(item, converted.normal, catalog, profile, options) for item in omissions]
@@ -343,17 +341,6 @@ def _compile(
     verify(package)
     of_packs = warn_of_packs(document, converted.graph, catalog)
     return CompileResult(interface, variants, package, (*converted.warnings, *of_interface, *of_packs, *of_picture))
-
-
-def _check_packages(interface: Interface, annotation: Annotation, file: str) -> None:
-    """Refuses a version of the note's beside the one that ComfyUI's environment has."""
-    taken = taken_packages(interface.comfyui_version, interface.image.attention) if interface.image.pip else {}
-    found = Collector()
-    for package in interface.image.pip:
-        if package.name in taken:
-            at = annotation.at(file, f"image.pip.{package.name}")
-            found.add(PackageOfComfyUI(at=at, package=package.name, version=taken[package.name]))
-    found.finish()
 
 
 def _picture(data: bytes | None, file: str) -> tuple[Picture | None, tuple[Diagnostic, ...]]:

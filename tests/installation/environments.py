@@ -50,7 +50,10 @@ def environment(home: Path, *folders: Path, **more: str) -> dict[str, str]:
     """A new user's shell: an empty home, a PATH, and access to the package index."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
     path = os.pathsep.join([*map(str, folders), "/usr/local/bin", "/usr/bin", "/bin"])
-    return {**kept, "HOME": str(home), "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **more}
+    # uv, and pipx where it finds uv, trust only what they bring along unless they are told to ask the machine.
+    return {
+        "UV_SYSTEM_CERTS": "true", **kept, "HOME": str(home), "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **more
+    }  # fmt: skip
 
 
 def ran(command: Sequence[str | os.PathLike[str]], cwd: Path, env: Mapping[str, str]) -> str:

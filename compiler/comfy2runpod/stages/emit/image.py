@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from comfy2runpod.ir.interface import ImageFile, ImageSettings
-from comfy2runpod.note_forms import Attention, PinnedPackage, normal_name
+from comfy2runpod.note_forms import Attention, PinnedPackage
 from comfy2runpod.quoting import NotQuotable, requirement, word
 from comfy2runpod.stages.emit.environment import template_text
 
@@ -40,7 +40,7 @@ def build_files(comfyui_version: str, image: ImageSettings) -> dict[str, str | b
     """The files of which the image is built, by path in the package."""
     found: dict[str, str | bytes] = {name: template_text(name) for name in ("install.sh", "worker.lock")}
     if image.attention is not None:
-        found["attention.lock"] = _attention_lock(image.attention)
+        found["attention.lock"] = attention_lock(image.attention)
     if image.pip:
         found[_EXTRA_LOCK] = _ONLY_WHEELS + "".join(map(_locked, image.pip))
     found |= layer_locks(comfyui_version)
@@ -70,17 +70,8 @@ def file_folders(image: ImageSettings) -> tuple[tuple[str, str], ...]:
     )
 
 
-def taken_packages(comfyui_version: str, attention: Attention | None) -> Mapping[str, str]:
-    """The packages that ComfyUI's environment has without the author's, by their normal name, with their versions."""
-    locks = [*layer_locks(comfyui_version).values(), *([_attention_lock(attention)] if attention else [])]
-    return {
-        normal_name(name): version
-        for lock in locks
-        for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock, re.MULTILINE)
-    }
-
-
-def _attention_lock(attention: Attention) -> str:
+def attention_lock(attention: Attention) -> str:
+    """The lock of the library that computes attention."""
     return template_text(f"attention-{attention.value}.lock")
 
 
