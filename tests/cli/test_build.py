@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod.image_build.origin import commit_of, source_of, web_address
+from comfy2runpod.git import commit_of
+from comfy2runpod.image_build.origin import source_of, web_address
 from comfy2runpod.image_build.registry import NoDigest, digest_of, parse_reference
 
 from .command import ROOT, Done, comfy2runpod
@@ -26,7 +27,7 @@ DIGEST = f"sha256:{'5' * 64}"
 # Of what a stand-in was called with: a line a word, an empty one between calls.
 STANDIN = """#!/bin/sh
 for word in "$@"; do printf '%s\\n' "$word" >> "{calls}"; done
-printf '%s\\n' "env:$DOCKER_BUILDKIT" '' >> "{calls}"
+printf '%s\\n' "env:$DOCKER_BUILDKIT$BUILDX_GIT_INFO$BUILDX_GIT_LABELS" '' >> "{calls}"
 case "$1" in
   version) exit {answers} ;;
   build) echo 'STEP 1/2: FROM base'; printf '%s\\n' "{says}"; exit {status} ;;
@@ -90,7 +91,7 @@ def test_docker_builds_with_buildkit_and_pushes_each_tag(package: Path, engines:
     done = build(package, *tags, "--push", "--engine", "docker", "--engine-arg=--no-cache")
     assert done.returncode == 0, done.stderr
     _, built, *pushed = calls(engines, "docker")
-    assert built[-1] == "env:1"
+    assert built[-1] == "env:1falsefalse"
     assert {"--tag=ghcr.io/me/one:1", "--tag=ghcr.io/me/one:latest", "--no-cache"} <= set(built)
     assert [call[:2] for call in pushed] == [["push", "ghcr.io/me/one:1"], ["push", "ghcr.io/me/one:latest"]]
     assert done.stdout.endswith("ghcr.io/me/one:latest: built by docker\nghcr.io/me/one:latest: pushed\n")
@@ -137,6 +138,11 @@ def test_the_labels_get_the_commit_and_the_address_without_its_password(package:
         ("http://host/a", ""),
         ("https://[", ""),
         ('https://host/a"$(id)', ""),
+        ("https://ho\nst/a", ""),
+        ("https://host name/a", ""),
+        ('https://host"/a', ""),
+        ("https://host/a\x1b[2J", ""),
+        ("https://me:secret@host:8443/a", "https://host:8443/a"),
     ],
 )
 def test_a_remote_is_an_address_of_the_web_or_nothing(remote: str, address: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod.cli.ignored import ignored_by_git
+from comfy2runpod.git import ignored_by_git
 
 from .command import ROOT, Done, comfy2runpod
 
@@ -201,12 +201,14 @@ def test_what_git_would_leave_out_of_a_package_is_reported(tmp_path: Path) -> No
 def test_a_git_that_hangs_or_fails_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".git").write_text("gitdir: nowhere")
     assert ignored_by_git(tmp_path, ["a"]) == ()
+    (tmp_path / ".git").unlink()
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     slow = tmp_path / "bin" / "git"
     slow.parent.mkdir()
     slow.write_text("#!/bin/sh\nexec sleep 600\n")
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:/usr/bin:/bin")
-    monkeypatch.setattr("comfy2runpod.cli.ignored._SECONDS", 0.1)
+    monkeypatch.setattr("comfy2runpod.git._SECONDS", 0.1)
     assert ignored_by_git(tmp_path, ["a"]) == ()
     monkeypatch.setenv("PATH", "/nowhere")
     assert ignored_by_git(tmp_path, ["a"]) == ()

@@ -16,9 +16,10 @@ from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import Terminal, terminal
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.build import BaseByTag, BuiltAsChanged, OptionsUnknown, PackageIncomplete, PackageIsOlder
+from comfy2runpod.git import commit_of
 from comfy2runpod.image_build.drift import drifted, graph_of, look
 from comfy2runpod.image_build.engines import NAMES, Build, Engine, build_command, find_engine, push_command, run_engine
-from comfy2runpod.image_build.origin import commit_of, source_of
+from comfy2runpod.image_build.origin import source_of
 from comfy2runpod.image_build.registry import NoDigest, digest_of
 from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.read_files import catalogs_in, layered_catalog, read_file, shown

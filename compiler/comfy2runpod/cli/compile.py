@@ -20,12 +20,13 @@ from comfy2runpod.cli.graphs import (
     picture_of,
     read_graph,
 )
-from comfy2runpod.cli.ignored import ignored_by_git, ignored_note
+from comfy2runpod.cli.ignored import ignored_note
 from comfy2runpod.cli.report import Reporter, format_option, reporting
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.writing import LOCKS, PROMPTS, REFUSALS, force_option, told_of
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
 from comfy2runpod.errors.files import PackageDrifted, SameName
+from comfy2runpod.git import ignored_by_git
 from comfy2runpod.hub import lock_models
 from comfy2runpod.json_text import json_document
 from comfy2runpod.model_lock import lock_text

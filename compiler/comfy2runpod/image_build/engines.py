@@ -41,7 +41,8 @@ ENGINES = (
         ("docker", "build", "--progress=plain"),
         "docker-image://",
         ("docker", "version", "--format", "{{.Server.Version}}"),
-        {"DOCKER_BUILDKIT": "1"},
+        # buildx would run git in the package, by whatever configuration lies there.
+        {"DOCKER_BUILDKIT": "1", "BUILDX_GIT_INFO": "false", "BUILDX_GIT_LABELS": "false"},
     ),
     Engine("podman", ("podman", "build", "--layers"), "container-image://", ("podman", "version")),
     Engine("buildah", ("buildah", "build", "--layers"), "container-image://", ("buildah", "version")),
