@@ -154,7 +154,7 @@ def _blobs(place: Path, git: _Git) -> Iterator[tuple[bytes, tuple[bool, bytes]]]
     waiting = [b""]
     while waiting:
         below = waiting.pop()
-        with os.scandir(os.path.join(os.fsencode(place), below)) as entries:
+        with os.scandir(os.path.join(os.fsencode(place), below)) as entries:  # noqa: PTH118 - bytes
             for entry in entries:
                 path = below + b"/" + entry.name if below else entry.name
                 if entry.name == b".git":
@@ -168,7 +168,7 @@ def _blobs(place: Path, git: _Git) -> Iterator[tuple[bytes, tuple[bool, bytes]]]
                 if files > _MOST_FILES or size > _MOST_BYTES:
                     raise OSError("more than is compared")
                 if entry.is_symlink():
-                    target = os.readlink(entry.path)
+                    target = os.readlink(entry.path)  # noqa: PTH115 - bytes
                     yield path, (True, _digest(git.digest, [target], len(target)))
                 else:
                     yield path, (False, _file_digest(git.digest, entry.path))
@@ -176,7 +176,7 @@ def _blobs(place: Path, git: _Git) -> Iterator[tuple[bytes, tuple[bool, bytes]]]
 
 def _file_digest(kind: str, path: bytes) -> bytes:
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(fd, "rb") as file:
+    with os.fdopen(fd, "rb") as file:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
             raise OSError("no regular file")
@@ -301,7 +301,7 @@ def _text(path: Path) -> bytes | None:
     """A small file of a repository; None where it is none."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(fd, "rb") as file:
+        with os.fdopen(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 return None
             data = file.read(_MOST_TEXT + 1)
