@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -149,6 +150,20 @@ def test_what_is_there_already_is_not_overwritten(place: Place, server: RunPodQu
     assert (done.returncode, "error[place-taken]" in done.stderr, server.asked["run"]) == (1, True, 0)
     (place.out / "2").rename(place.out / "other")
     assert place.run().returncode == 0
+
+
+def test_a_link_in_the_place_of_a_result_is_not_followed(place: Place, server: RunPodQueue, tmp_path: Path) -> None:
+    place.prompts(2)
+    server.on_run = lambda number: 500 if number == 2 else None
+    place.run()
+    assert not (place.out / "2").exists()
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "result.png.part").write_text("mine")
+    (place.out / "2").symlink_to(victim)
+    done = place.run("--resend-uncertain", "--retry-failed")
+    assert (done.returncode, "error[place-taken]" in done.stderr) == (1, True)
+    assert [path.read_text() for path in victim.iterdir()] == ["mine"]
 
 
 def test_an_unwritable_folder_is_reported(place: Place, server: RunPodQueue) -> None:

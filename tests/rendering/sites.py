@@ -218,7 +218,7 @@ def _plain(rendering: Rendering, template: str, number: int) -> tuple[str, objec
 
 def fault_of(rendering: Rendering, site: Site, text: str, *, bare: bool = False) -> str | None:
     """What is wrong with a template that prints another text at a place; None if nothing is."""
-    if site.filter in ("word", "name", "camel") and _is_plain(text):
+    if site.filter in ("word", "name", "camel", "debian_package") and _is_plain(text):
         return None
     for _, context, shape in reaching(rendering, site):
         template = root(site.template)

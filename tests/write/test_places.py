@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -137,43 +138,48 @@ class Nobody:
 
 
 @pytest.fixture
-def nobody(tmp_path: Path) -> Iterator[Nobody]:
+def nobody() -> Iterator[Nobody]:
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == 0 and folder.stat().st_mode & 0o777 == 0o700:
-            folder.chmod(0o711)
     with ForkServer() as forks:
         yield Nobody(forks)
 
 
-def test_what_another_user_may_only_read(nobody: Nobody, tmp_path: Path) -> None:
-    out, place = tmp_path / "out", graph(tmp_path / "graphs", "First")
+@pytest.fixture
+def seen_by_all() -> Iterator[Path]:
+    """A folder that every user may look into. Each pytest that starts closes the folder of all `tmp_path`s again."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+def test_what_another_user_may_only_read(nobody: Nobody, seen_by_all: Path) -> None:
+    out, place = seen_by_all / "out", graph(seen_by_all / "graphs", "First")
     nobody.prepare("compile", place, "-o", out)
-    nobody.prepare("docs", out, "-o", tmp_path / "site")
-    nobody.prepare("annotate", place, "--title", "First", "-o", tmp_path / "first.json")
-    nobody.prepare("prompt", place, "-o", tmp_path / "warm")
-    nobody.prepare("run", tmp_path / "site", "--input", "{}")
+    nobody.prepare("docs", out, "-o", seen_by_all / "site")
+    nobody.prepare("annotate", place, "--title", "First", "-o", seen_by_all / "first.json")
+    nobody.prepare("prompt", place, "-o", seen_by_all / "warm")
+    nobody.prepare("run", seen_by_all / "site", "--input", "{}")
     assert (out / "demo" / "handler.py").exists()
-    assert (tmp_path / "site").exists()
-    second = graph(tmp_path / "second", "Second")
-    before = tree(tmp_path, inodes=True)
+    assert (seen_by_all / "site").exists()
+    second = graph(seen_by_all / "second", "Second")
+    before = tree(seen_by_all, inodes=True)
     _tells(nobody("compile", second, "-o", out), "out/demo")
-    _tells(nobody("compile", second, "-o", tmp_path / "new"), "new/demo")
-    _tells(nobody("docs", out, "-o", tmp_path / "another"), "another")
+    _tells(nobody("compile", second, "-o", seen_by_all / "new"), "new/demo")
+    _tells(nobody("docs", out, "-o", seen_by_all / "another"), "another")
     _tells(nobody("annotate", place, "--title", "Second"), "demo.json")
-    _tells(nobody("run", out / "demo", "--input", "{}", "-o", tmp_path / "results"), "")
-    _tells(nobody("prompt", place, "-o", tmp_path / "prompts"), "prompts")
+    _tells(nobody("run", out / "demo", "--input", "{}", "-o", seen_by_all / "results"), "")
+    _tells(nobody("prompt", place, "-o", seen_by_all / "prompts"), "prompts")
     assert nobody("compile", place, "-o", out).returncode == 0, "what is there already needs no writing"
-    assert tree(tmp_path, inodes=True) == before
+    assert tree(seen_by_all, inodes=True) == before
 
 
-def test_files_of_other_owners_stay_with_them(nobody: Nobody, tmp_path: Path) -> None:
-    out = tmp_path / "out"
+def test_files_of_other_owners_stay_with_them(nobody: Nobody, seen_by_all: Path) -> None:
+    out = seen_by_all / "out"
     out.mkdir()
     os.chown(out, NOBODY, NOBODY)
-    first, second = graph(tmp_path / "first", "First"), graph(tmp_path / "second", "Second")
-    nobody.prepare("compile", first, "-o", tmp_path / "warm")
+    first, second = graph(seen_by_all / "first", "First"), graph(seen_by_all / "second", "Second")
+    nobody.prepare("compile", first, "-o", seen_by_all / "warm")
     assert nobody("compile", first, "-o", out).returncode == 0
     # As a container that ran as root leaves it: no second name may be given to it.
     secret = out / "demo" / "of_root.txt"

@@ -19,7 +19,7 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -92,6 +92,8 @@ class Journal:
                 raise OSError(errno.EINVAL, "it is not a file")
             self._lock()
             if self._read(inputs.ids):
+                # We make folders; a link there would lead what is written and removed elsewhere.
+                self._refuse(name for name in inputs.ids if (folder / name).is_symlink())
                 self._clear_up()
                 return
             self._check_places(inputs.ids)
@@ -203,12 +205,16 @@ class Journal:
                     part.unlink()
 
     def _check_places(self, ids: frozenset[str]) -> None:
-        taken = sorted(path.name for path in self.folder.iterdir() if path.name in ids)
+        taken = [path.name for path in self.folder.iterdir() if path.name in ids]
         if taken:
-            at = Locus(self.folder.as_posix())
             # Nothing must be left of a batch that did not begin.
             self._path.unlink()
-            raise CompileError([PlaceTaken(at=at, id=name) for name in taken[:20]])
+        self._refuse(taken)
+
+    def _refuse(self, taken: Iterable[str]) -> None:
+        at = Locus(self.folder.as_posix())
+        if found := [PlaceTaken(at=at, id=name) for name in sorted(taken)[:20]]:
+            raise CompileError(found)
 
     def _append(self, entry: Mapping[str, object]) -> None:
         line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

@@ -149,6 +149,21 @@ class NotCleared(Diagnostic):
     remedy = Text("Run it again to finish. Until then, files of yours that are missing are in {place}.")
 
 
+class NotProvenOurs(Diagnostic):
+    """A hidden folder that says that a killed run left it, which anybody could have written."""
+
+    code = "work-folder-not-ours"
+
+    reason = Text(
+        "This hidden folder says that a killed run of comfy2runpod left it, but nothing proves that it was a run of "
+        "yours on this machine: it may have come with a download. Nothing was written."
+    )
+    remedy = Text(
+        "If you downloaded it, delete it. If a run of yours was killed here (with another home, or in a copy of this "
+        "folder), first move out what you miss: it is in its folders `new` and `old`."
+    )
+
+
 class StillThere(Diagnostic):
     """Files that are no longer generated, and were changed by hand."""
 

@@ -131,7 +131,12 @@ def finish(state: State, folder: Path, new: Path, old: Path) -> None:
 
 
 def put_in_place(new: Path, folder: Path, seen: Mapping[str, str]) -> None:
-    """Moves each file to the folder. A file that appeared there meanwhile is kept under another name."""
+    """Moves each file to the folder. A file that appeared there meanwhile is kept under another name.
+
+    Raises:
+        OSError: one cannot be moved, or `new` is a link.
+    """
+    _check_folder(new)
     for name in sorted(os.listdir(new)):  # noqa: PTH208 - names alone
         target = folder / name
         if mode_of(target) is not None and digest_of(target) != seen.get(name):
@@ -152,10 +157,15 @@ def dismantle(old: Path, folder: Path, drop: Mapping[str, str]) -> None:
 
     These include files that were saved or created meanwhile. If both folders have different files with the same name,
     the older one is kept under a name that ends in `.saved`.
+
+    Raises:
+        OSError: one cannot be moved or removed, or one of the two is a link.
     """
+    _check_folder(old)
     if mode_of(folder) is None:
         # Someone removed the folder after the exchange: the user's files are restored.
         folder.mkdir()
+    _check_folder(folder)
     folders = [old]
     for path, found in everything(old):
         if stat.S_ISDIR(found.st_mode):
@@ -196,9 +206,9 @@ def _beside(path: Path) -> Path:
 
 def remove_tree(folder: Path) -> None:
     """Removes a prepared folder that was not exchanged. It contains only copies and hard links."""
-    mode = mode_of(folder)
-    if mode is None:
+    if mode_of(folder) is None:
         return
+    _check_folder(folder)
     folders = [folder]
     folder.chmod(0o700)
     for path, found in everything(folder):
@@ -209,6 +219,13 @@ def remove_tree(folder: Path) -> None:
             (folder / path).unlink()
     for place in reversed(folders):
         place.rmdir()
+
+
+def _check_folder(place: Path) -> None:
+    """Makes sure that what is emptied or filled is a folder itself, and not a link to another."""
+    mode = mode_of(place)
+    if mode is None or not stat.S_ISDIR(mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
 
 
 def _writable(place: Path, found: os.stat_result) -> None:

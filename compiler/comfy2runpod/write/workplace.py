@@ -1,8 +1,8 @@
 """The hidden work folder beside what is written, and the recovery after a killed process.
 
 .comfy2runpod.lock             locked while anything is written beside it: only one of our processes writes at a time
-.comfy2runpod-<16 digits>/     created and removed under the lock, so one that is found belongs to a killed process
-  owner.json                   written first: marks the folder as ours
+.comfy2runpod-<16 digits>/     created and removed under the lock, so one of ours that is found is a killed process's
+  owner.json                   written first: its seal proves that the folder is ours (`seal.py`)
   new/, file                   what is prepared; after the exchange, `new` is the old folder
   state.json                   written last, before the exchange: what recovery needs
 """
@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import secrets
@@ -20,8 +19,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from comfy2runpod.diagnostics import Locus
+from comfy2runpod.errors.files import NotProvenOurs
 from comfy2runpod.write.exchange import Results, State, finish, put_in_place, read_state, remove_tree
-from comfy2runpod.write.look import flush_folder, mode_of
+from comfy2runpod.write.look import Refusal, flush_folder, mode_of
+from comfy2runpod.write.seal import is_begun, is_sealed, owner_of, says_ours
 
 LOCK = ".comfy2runpod.lock"
 _PLACE = re.compile(r"\.comfy2runpod-[0-9a-f]{16}")
@@ -58,13 +60,18 @@ class Workplace:
         write_durably(self.place / _STATE, state.to_bytes())
         flush_folder(self.place)
 
+    @property
+    def owner(self) -> Path:
+        """The path of the file that says whose the folder is."""
+        return self.place / _OWNER
+
     def remove(self) -> None:
         """Removes the folder. It must no longer contain files of the user."""
         # First: without it, recovery only removes the rest.
         (self.place / _STATE).unlink(missing_ok=True)
         remove_tree(self.new)
         self.file.unlink(missing_ok=True)
-        (self.place / _OWNER).unlink(missing_ok=True)
+        self.owner.unlink(missing_ok=True)
         self.place.rmdir()
 
 
@@ -74,6 +81,7 @@ def workplace(parent: Path) -> Iterator[Workplace]:
 
     Raises:
         OSError: the folder cannot be created, or another process holds the lock for a minute.
+        Refusal: a folder beside it only says that it is ours.
     """
     made = _missing(parent)
     try:
@@ -96,7 +104,11 @@ def workplace(parent: Path) -> Iterator[Workplace]:
 
 
 def clear_up(parent: Path) -> None:
-    """Recovers from killed processes in a folder, if there is anything to recover and it is possible."""
+    """Recovers from killed processes in a folder, if there is anything to recover and it is possible.
+
+    Raises:
+        Refusal: a folder in it only says that it is ours.
+    """
     with suppress(OSError):
         names = os.listdir(parent)  # noqa: PTH208 - names alone
         if any(name == LOCK or _PLACE.fullmatch(name) for name in names):
@@ -107,20 +119,33 @@ def clear_up(parent: Path) -> None:
 
 def _clear_all(parent: Path) -> None:
     """Recovers from killed processes, under the lock. Folders that may not be ours are not touched."""
-    for name in os.listdir(parent):  # noqa: PTH208 - names alone
-        if _PLACE.fullmatch(name):
-            # One that cannot be recovered does not stop the write.
-            with suppress(OSError):
-                _clear(parent, Workplace(parent / name))
+    doubtful = []
+    for name in sorted(os.listdir(parent)):  # noqa: PTH208 - names alone
+        work = Workplace(parent / name)
+        if _PLACE.fullmatch(name) is None or not _is_folder(work.place):
+            continue
+        # One that cannot be recovered does not stop the write.
+        with suppress(OSError):
+            if is_sealed(work.place, work.owner):
+                _clear(parent, work)
+            elif mode_of(work.owner) is None or is_begun(work.owner):
+                # Killed before owner.json was written. A folder with other content is not ours, and stays.
+                if os.listdir(work.place) in ([], [_OWNER]):  # noqa: PTH208 - names alone
+                    work.remove()
+            elif says_ours(work.owner):
+                doubtful.append(work.place)
+    if doubtful:
+        raise Refusal(NotProvenOurs(at=Locus(doubtful[0].as_posix())))
+
+
+def _is_folder(place: Path) -> bool:
+    mode = mode_of(place)
+    return mode is not None and stat.S_ISDIR(mode)
 
 
 def _clear(parent: Path, work: Workplace) -> None:
-    mode = mode_of(work.place)
-    if mode is None or not stat.S_ISDIR(mode):
-        return
-    if mode_of(work.place / _OWNER) is None:
-        # Killed before owner.json was written. A folder with content is not ours.
-        work.place.rmdir()
+    """Finishes the write of a work folder that is ours, or takes it back, and removes the folder."""
+    if not _is_folder(work.place):
         return
     state = read_state(work.place / _STATE)
     match state:
@@ -135,8 +160,7 @@ def _begin(parent: Path) -> Workplace:
     work = Workplace(parent / f".comfy2runpod-{secrets.token_hex(8)}")
     work.place.mkdir(mode=0o700)
     try:
-        told = {"made by": "comfy2runpod", "what": "being written; the next run clears it"}
-        write_durably(work.place / _OWNER, json.dumps(told).encode())
+        write_durably(work.owner, owner_of(work.place))
     except OSError:
         with suppress(OSError):
             work.remove()
