@@ -13,7 +13,6 @@ from enum import Enum
 from typing import TypeAlias
 
 from comfy2runpod.amounts import number_of_pixels, seconds_of, size_in_bytes, time_in_seconds, whole_number
-from comfy2runpod_contract.texts import visible
 
 Wrong: TypeAlias = Callable[[str, object], None]
 
@@ -24,9 +23,6 @@ _WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.-]{1,253}/[A-Za-z0-9._~%!$&'()*+,
 DEBIAN_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,63}")
 _MOST_PACKAGES = 50
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
-# Names, and how names begin, that are not an author's to set.
-NOT_OURS = ("RUNPOD_", "LD_", "PATH", "HOME", "PYTHONPATH", "PYTHONHOME")
-_LONGEST_VALUE = 1000
 # Of files for the image, and of Python packages, each with its hashes.
 MOST_FILES, MOST_PINNED, _MOST_HASHES = 50, 50, 200
 # Plain names, none of them hidden: nothing leads out of a folder, and every language takes them as they are.
@@ -162,15 +158,6 @@ def debian_packages(raw: object, wrong: Wrong) -> tuple[str, ...]:
     if len(found) > _MOST_PACKAGES:
         wrong(f"{_MOST_PACKAGES} packages at most", f"{len(found):,}")
     return tuple(sorted({*found}))
-
-
-def value_of_variable(raw: object, wrong: Wrong) -> str:
-    """The value of a variable of the environment: a text on one line."""
-    found = text(raw, wrong)
-    if len(found) > _LONGEST_VALUE or visible(found) != found or "\n" in found:
-        wrong(f"a text on one line, of {_LONGEST_VALUE:,} characters at most", found)
-        return ""
-    return found
 
 
 def path_in_image(raw: str, wrong: Wrong) -> str:

@@ -18,8 +18,8 @@ from comfy2runpod.ir.interface import Interface
 from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.stages.emit.hub_listing import hub_json, hub_tests_json
 from comfy2runpod.stages.emit.needs import container_disk_gb, init_timeout_seconds, start_seconds
-from comfy2runpod.stages.emit.worker_settings import worker_settings
 from comfy2runpod.stages.interface.gpu_pools import GPU_POOLS
+from comfy2runpod.worker_settings import worker_settings
 from comfy2runpod_contract.media import MediaKind
 from tests.rendering.interfaces import bare, several, single
 

@@ -17,10 +17,13 @@ import pytest
 
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError
+from comfy2runpod.image_variables import COMFYUI_ARGUMENTS, allowed_variables
 from comfy2runpod.pipeline import CompileResult, compile_graph
+from comfy2runpod.worker_settings import worker_settings
 
 from .test_package import tool
 
+ROOT = Path(__file__).parents[2]
 TORCH_COMPILE = Path(__file__).with_name("torch_compile.json")
 
 
@@ -59,12 +62,100 @@ def test_a_node_that_compiles_nothing_brings_none() -> None:
 
 
 def test_the_note_names_packages_and_variables() -> None:
-    note = "image:\n  apt: [libgl1, ffmpeg, libgl1]\n  environment: {TEXT: 'a \"$b\" \\c', MODE: fast}\n"
+    note = "image:\n  apt: [libgl1, ffmpeg, libgl1]\n  environment: {WARMUP: 'on', CUBLAS_WORKSPACE_CONFIG: ':16:8'}\n"
     result = compiled(note, backend="cudagraphs")
     assert packages(result) == ["ffmpeg", "libgl1"]
     dockerfile = str(result.files["Dockerfile"])
-    assert 'ENV MODE="fast"\nENV TEXT="a \\"\\$b\\" \\\\c"\n' in dockerfile
+    assert 'ENV CUBLAS_WORKSPACE_CONFIG=":16:8"\nENV WARMUP="on"\n' in dockerfile
     assert "attention.lock" not in dockerfile
+
+
+ALLOWED = {
+    "COMFYUI_ARGS": ["--lowvram --reserve-vram 1.5 --fast fp16_accumulation cublas_ops --cache-lru 5", "--fast"],
+    "JOB_TIMEOUT_SECONDS": ["90", "0.5", "604800"],
+    "OMP_NUM_THREADS": ["1", "64"],
+    "OUTPUT_FORMAT": ["webp"],
+    "OUTPUT_QUALITY": ["1", "100"],
+    "PREVIEW_SECONDS": ["0"],
+    "PYTORCH_CUDA_ALLOC_CONF": ["expandable_segments:True,max_split_size_mb:256", "backend:native"],
+    "WARMUP": ["on", "off"],
+}
+REFUSED = {
+    "COMFYUI_ARGS": [
+        "--listen", "--listen 0.0.0.0", "--extra-model-paths-config /app/files/x", "--front-end-root /app/files",
+        "--base-directory /tmp", "--output-directory=/tmp", "--lowvram --listen", "--reserve-vram", "--reserve-vram x",
+        "--reserve-vram --listen", "--reserve-vram=1", "--cache-lru 1.5", "--fast --port 1", "--fast all", "--lowv",
+        "--lowvram 1", "lowvram", "--lowvram\t--listen", "'--lowvram'", "--lowvram #", "--cpu", "--use-sage-attention",
+        "--enable-cors-header", "--comfy-api-base http://x", "--database-url x", "--disable-metadata", "--fast x" * 500,
+    ],
+    "JOB_TIMEOUT_SECONDS": ["0", "-1", "nan", "inf", "1e3", "604801", "9" * 400, "1 ", "", "\u0661"],
+    "OMP_NUM_THREADS": ["0", "1.5", "1025"],
+    "OUTPUT_QUALITY": ["0", "101", "85.5"],
+    "PYTORCH_CUDA_ALLOC_CONF": ["", ",", "backend:evil", "backend:native,", "a:1", "max_split_size_mb:1backend:native"],
+    "WARMUP": ["/app/files/x.json", "yes"],
+}  # fmt: skip
+
+
+def environment(**variables: str) -> str:
+    return json.dumps({"image": {"environment": variables}})
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_variables_that_tune_are_set(name: str) -> None:
+    for value in ALLOWED[name]:
+        result = compiled(environment(**{name: value}), backend="cudagraphs")
+        assert f'ENV {name}="{value}"\n' in str(result.files["Dockerfile"])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_they_take_no_other_values(name: str) -> None:
+    for value in REFUSED[name]:
+        with pytest.raises(CompileError) as refused:
+            compiled(environment(**{name: value}), backend="cudagraphs")
+        assert [one.code for one in refused.value.diagnostics] == ["annotation-value"], value
+
+
+# What a program, a library or a worker reads that leads it elsewhere, or has it load or start something.
+REDIRECTING = (
+    "HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE",
+    "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "OPENSSL_CONF", "OPENSSL_MODULES", "CC", "CXX",
+    "BASH_ENV", "ENV", "GCONV_PATH", "PATH", "HOME", "LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME",
+    "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONBREAKPOINT", "PYTHONINSPECT", "PYTHONPYCACHEPREFIX",
+    "TRITON_CACHE_DIR", "TRITON_PTXAS_PATH", "TORCHINDUCTOR_CACHE_DIR", "TORCH_HOME", "TORCH_EXTENSIONS_DIR",
+    "CUDA_HOME", "CUDA_INJECTION64_PATH", "XDG_CACHE_HOME", "TMPDIR", "NCCL_NET_PLUGIN", "RUNPOD_ENDPOINT_ID",
+    "RUNPOD_WEBHOOK_GET_JOB", "AWS_ENDPOINT_URL", "MODE", "lower", "A=B", "MALLOC_CONF", "GIT_SSH_COMMAND", "IFS",
+    "TZ", "LANG",
+)  # fmt: skip
+
+
+def refused_variables(*names: str) -> list[str | None]:
+    """Which of these are refused as a deployer's, by where the error says that they stand."""
+    with pytest.raises(CompileError, match="endpoint's environment variables") as refused:
+        compiled(environment(**dict.fromkeys(names, "1")), backend="cudagraphs")
+    assert {one.code for one in refused.value.diagnostics} == {"variable-of-the-endpoint"}
+    return [one.at.input for one in refused.value.diagnostics]
+
+
+def test_a_variable_of_the_deployers_is_refused_and_told_where_it_belongs() -> None:
+    assert refused_variables(*REDIRECTING) == [f"image.environment.{name}" for name in sorted(REDIRECTING)]
+
+
+def test_no_setting_of_the_worker_but_those_marked_is_a_graphs() -> None:
+    settings = worker_settings()
+    others = sorted(name for name, setting in settings.items() if not (setting.by_graph or setting.secret))
+    assert refused_variables(*others) == [f"image.environment.{name}" for name in others]
+    # None whose name tells that it leads somewhere, holds a secret or allows more.
+    leads = re.compile(r"_(?:URL|DIR|PYTHON|KEY|KEY_ID|NAME|REGION|PREFIX|PORT|BYTES|DELIVERY)$|^FETCH_|^DECODE_|ALLOW")
+    graphs = {name for name, setting in settings.items() if setting.by_graph}
+    assert len(graphs) > 5
+    assert not [name for name in graphs if leads.search(name)]
+
+
+def test_the_page_lists_what_a_note_may_set() -> None:
+    page = (ROOT / "docs" / "image.md").read_text("utf-8")
+    section = page.partition("### Variables")[2].partition("\n## ")[0]
+    listed = re.findall(r"`([A-Z][A-Z0-9_]+|--[a-z0-9_-]+)`", section)
+    assert {*listed} >= {*allowed_variables(), *COMFYUI_ARGUMENTS}
 
 
 def test_attention_is_a_lock_of_its_own_and_what_it_needs() -> None:
@@ -192,7 +283,7 @@ def test_no_file_takes_the_place_of_one_that_the_image_has(tmp_path: Path) -> No
 
 def test_the_dockerfile_with_all_of_it_lints_clean(tmp_path: Path) -> None:
     note = (
-        "image: {apt: [libgl1], attention: sage, environment: {A: b}, "
+        "image: {apt: [libgl1], attention: sage, environment: {LOG_FORMAT: json}, "
         f"files: {{/app/files/a: a, /opt/comfyui/models/b: a}}, pip: {{abc==1.0: '{HASH}'}}}}"
     )
     result = compiled(note, backend="inductor", a=b"x")

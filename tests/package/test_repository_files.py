@@ -17,7 +17,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from comfy2runpod.stages.emit.repository import NOT_KNOWN, download_text, size_text
-from comfy2runpod.stages.emit.worker_settings import worker_settings
+from comfy2runpod.worker_settings import worker_settings
 from comfy2runpod.write import Chosen, Source, write_package
 from comfy2runpod_contract.texts import one_line
 from comfy2runpod_runtime.settings import Settings, with_kinds

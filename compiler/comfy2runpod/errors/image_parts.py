@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, Text
+from comfy2runpod.diagnostics import Diagnostic, Text, did_you_mean, shorten
 
 
 class ImageFileNotRead(Diagnostic):
@@ -52,3 +52,29 @@ class PackageOfComfyUI(Diagnostic):
         "another."
     )
     remedy = Text("Remove it from `image: pip`, and take versions of the others that work with this one.")
+
+
+class VariableOfTheEndpoint(Diagnostic):
+    """A variable of the environment that is not for a graph to set."""
+
+    code = "variable-of-the-endpoint"
+    name: str
+    of_worker: bool
+    near: tuple[str, ...] = ()
+
+    @Text
+    def reason(self) -> str:
+        name = shorten(self.name)
+        why = (
+            f"{name}, a setting of the worker, is for who deploys it."
+            if self.of_worker
+            else f"{name} is none of them: it might lead a worker to another address, file or program."
+        )
+        return f"A graph can be a stranger's, so its note sets only variables that tune and do nothing else. {why}"
+
+    @Text
+    def remedy(self) -> str:
+        return (
+            f"{did_you_mean(self.near)}Remove it from the note, and set it where the endpoint is deployed: RunPod's "
+            "console, the endpoint's environment variables. docs/image.md lists what a note may set."
+        )

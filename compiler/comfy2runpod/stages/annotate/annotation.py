@@ -13,9 +13,11 @@ from typing import TypeVar
 from comfy2runpod import note_forms as forms
 from comfy2runpod.diagnostics import Collector, Locus, nearest
 from comfy2runpod.errors import annotation as errors
+from comfy2runpod.errors.image_parts import VariableOfTheEndpoint
 from comfy2runpod.errors.secrets import SecretInGraph
 from comfy2runpod.fields import note_keys
 from comfy2runpod.fields.note import InputAnnotation, Source
+from comfy2runpod.image_variables import allowed_variables, is_of_worker
 from comfy2runpod.ir.annotation import Annotation, ModelAnnotation, OutputAnnotation
 from comfy2runpod.ir.document import Document, GraphNode
 from comfy2runpod.note_forms import PinnedPackage, Wrong
@@ -170,17 +172,20 @@ class _Reader:
             )
 
     def _environment(self, raw: Yaml) -> Iterator[tuple[str, str]]:
-        """Variables of the image: what is secret belongs to the endpoint, whose environment no registry keeps."""
-        for name, entry in sorted(self._mapping(raw, "image.environment", None).items()):
+        """Variables of the image: those alone that only tune; what is secret belongs to the endpoint too."""
+        allowed = allowed_variables()
+        for name, entry in sorted(self._mapping(raw, "image.environment", None).items(), key=itemgetter(0)):
             key = f"image.environment.{name}"
-            if forms.VARIABLE.fullmatch(name) is None or name.startswith(forms.NOT_OURS):
-                self._wrong(
-                    key, "a name of capitals, digits and underscores, and none of RunPod's or the system's", name
-                )
-            value = self._optional({name: entry}, name, "image.environment.", forms.value_of_variable)
+            value = self._optional({name: entry}, name, "image.environment.", forms.text) or ""
             if value and is_secret_member(name, value):
                 self.found.add(SecretInGraph(at=self.at(key), where="The value"))
-            yield name, value or ""
+            elif name not in allowed:
+                known = is_of_worker(name)
+                near = () if known else nearest(name, allowed)
+                self.found.add(VariableOfTheEndpoint(at=self.at(key), name=name, of_worker=known, near=near))
+            elif isinstance(entry, str) and not allowed[name].has(value):
+                self._wrong(key, allowed[name].expected, value)
+            yield name, value
 
     def _files(self, raw: Yaml) -> Iterator[tuple[str, str]]:
         """Files for the image: where each is to lie, and which it is; none in the place of another."""

@@ -17,8 +17,8 @@ from comfy2runpod.stages.emit.needs import (
     start_seconds,
 )
 from comfy2runpod.stages.emit.tokens import Token, tokens
-from comfy2runpod.stages.emit.worker_settings import WorkerSetting, worker_settings
 from comfy2runpod.stages.interface.gpu_pools import GPU_POOLS
+from comfy2runpod.worker_settings import PLAIN_CHOICES, WorkerSetting, worker_settings
 from comfy2runpod_contract.json_types import Json, JsonObject
 
 INIT_TIMEOUT = "RUNPOD_INIT_TIMEOUT"
@@ -41,8 +41,6 @@ _ASKED = {
 _OF_FILES = ("BUCKET_", "OUTPUT_DELIVERY", "OUTPUT_METADATA")
 _OF_IMAGES = ("OUTPUT_FORMAT",)
 _PLAIN = ("WARMUP",)
-# A path as well, for which there is no room in a list of choices.
-_CHOICES = {"WARMUP": ("off", "on")}
 _TYPES = {"text": "string", "number": "number", "boolean": "boolean"}
 
 
@@ -136,7 +134,7 @@ def _token(token: Token) -> JsonObject:
 
 
 def _input(setting: WorkerSetting, title: str) -> JsonObject:
-    choices = _CHOICES.get(setting.name, setting.choices)
+    choices = PLAIN_CHOICES.get(setting.name, setting.choices)
     form: JsonObject = {
         "name": title,
         "type": "string" if choices else _TYPES[setting.kind],

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from comfy2runpod.ir.interface import Interface, Model
-from comfy2runpod.stages.emit.worker_settings import worker_settings
+from comfy2runpod.worker_settings import worker_settings
 
 _GIGABYTE = 10**9
 # RunPod marks a worker unhealthy that has not reported this long after its start, unless RUNPOD_INIT_TIMEOUT is set

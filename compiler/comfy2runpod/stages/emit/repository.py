@@ -17,8 +17,8 @@ from comfy2runpod.stages.emit.needs import (
 )
 from comfy2runpod.stages.emit.picture import Picture
 from comfy2runpod.stages.emit.tokens import tokens
-from comfy2runpod.stages.emit.worker_settings import worker_settings
 from comfy2runpod.stages.interface.gpu_pools import GPU_POOLS
+from comfy2runpod.worker_settings import worker_settings
 
 _GIGABYTE, _MEGABYTE = 1e9, 1e6
 # What a document says of a model where neither the note nor a lock does.
