@@ -20,6 +20,9 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 INPUT, OUTPUT = "docs/input.schema.json", "docs/output.schema.json"
 MODELS, HUB, TESTS = "models.lock.json", ".runpod/hub.json", ".runpod/tests.json"
 OPENAPI = "docs/openapi.json"
+# What the name of the hub's test has behind the package's.
+EXAMPLE = "_example"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Document(BaseModel):
@@ -119,8 +122,9 @@ class Hub(Document):
 
 
 class Test(Document):
-    """A test of the hub; `timeout` in milliseconds."""
+    """A test of the hub, named after its package; `timeout` in milliseconds."""
 
+    name: str | None = None
     timeout: int | float | None = None
 
 
@@ -128,6 +132,16 @@ class Tests(Document):
     """.runpod/tests.json."""
 
     tests: tuple[Test, ...] = Field(min_length=1)
+
+
+def name_in_tests(data: bytes) -> str | None:
+    """The name that a package was compiled with, from .runpod/tests.json; None where that does not tell it."""
+    try:
+        told = read_document(Tests, data, TESTS).tests[0].name or ""
+    except ValueError:
+        return None
+    name, suffix, behind = told.rpartition(EXAMPLE)
+    return name if suffix and not behind and _NAME.fullmatch(name) else None
 
 
 class Info(Document):

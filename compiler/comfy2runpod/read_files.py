@@ -18,6 +18,8 @@ from comfy2runpod.read_json import MAX_BYTES, too_large
 from comfy2runpod.write import kind_of, written_by_us
 
 LOCK_SUFFIX = ".lock.json"
+# They hold an example of the input, with a small file at most.
+_LONGEST_TESTS = 8 * 1024 * 1024
 
 
 def catalogs_in(folder: Path) -> tuple[Path, ...]:
@@ -44,6 +46,15 @@ def package_catalog(package: Path) -> Catalog:
         UnreachableError: one cannot be read.
     """
     return _read_catalog(catalogs_in(package))
+
+
+def package_name(package: Path) -> str:
+    """The name that a package was compiled with, which its clients have; the folder's if it does not tell its own."""
+    from comfy2runpod.package_documents import TESTS, name_in_tests  # noqa: PLC0415 - most commands read no package
+
+    place = package.resolve()
+    data = read_beside(place, TESTS, _LONGEST_TESTS)
+    return (name_in_tests(data) if isinstance(data, bytes) else None) or place.name
 
 
 def _read_catalog(files: tuple[Path, ...]) -> Catalog:

@@ -90,6 +90,15 @@ def test_a_submission_that_may_have_been_taken_is_never_sent_again(
 
 
 @both
+def test_what_a_server_says_of_an_endpoint_that_is_none_is_told(
+    run: Run, video: ModuleType, server: RunPodQueue
+) -> None:
+    server.answers(run=[Answer(404, {"error": "The endpoints are: /v2/mine"})])
+    with pytest.raises(video.errors.EndpointNotFound, match=r"no such endpoint: .*The endpoints are: /v2/mine"):
+        run(video, server.url, REQUEST, options(video))
+
+
+@both
 def test_429_with_retry_after_is_waited_for(run: Run, video: ModuleType, server: RunPodQueue) -> None:
     server.answers(run=[Answer(429, headers={"Retry-After": "1"}), QUEUED], status=[COMPLETED])
     started = time.monotonic()

@@ -71,6 +71,11 @@ def test_a_submission_that_may_have_been_taken_is_never_sent_again(
     assert [one.path for one in server.seen] == ["/run"]
 
 
+def test_what_a_server_says_of_an_endpoint_that_is_none_is_told(typescript: TypeScript, server: RunPodQueue) -> None:
+    server.answers(run=[Answer(404, {"error": "The endpoints are: /v2/mine"})])
+    assert "The endpoints are: /v2/mine" in run(typescript, server)["error"]["message"]
+
+
 def test_429_with_retry_after_is_waited_for(typescript: TypeScript, server: RunPodQueue) -> None:
     server.answers(run=[Answer(429, headers={"Retry-After": "1"}), QUEUED], status=[COMPLETED])
     done = run(typescript, server)

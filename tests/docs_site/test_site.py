@@ -208,9 +208,20 @@ def test_wrong_usage_is_reported(package: Path, tmp_path: Path) -> None:
     ):
         done = comfy2runpod("docs", *arguments, "-o", tmp_path / "site")
         assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    (package / ".runpod" / "tests.json").unlink()
     renamed = package.rename(package.with_name("site-assets"))
     assert "rename its folder" in comfy2runpod("docs", renamed, "-o", tmp_path / "site").stderr
     assert not (tmp_path / "site").exists()
+
+
+def test_a_package_is_shown_under_the_name_that_its_clients_have(package: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(package, package.with_name("other"))
+    done = comfy2runpod("docs", other, "-o", tmp_path / "site")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "site" / "t2v_ltx2" / "index.html").is_file()
+    done = comfy2runpod("docs", other, package, "-o", tmp_path / "site")
+    assert "other is named other here, after its folder: another package is named t2v_ltx2." in done.stderr
+    assert (tmp_path / "site" / "other" / "index.html").is_file()
 
 
 def test_what_a_link_in_a_package_points_to_is_not_published(package: Path, tmp_path: Path) -> None:

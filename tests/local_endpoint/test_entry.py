@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,26 +43,26 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_process(packag
             url = first.split()[2]
             assert "Bearer local" in first
             answer = httpx.post(
-                f"{url}/v2/small/runsync", json={"input": SMALL}, headers=KEY, timeout=HANG_SECONDS
+                f"{url}/v2/t2i_klein_4b/runsync", json={"input": SMALL}, headers=KEY, timeout=HANG_SECONDS
             ).json()
             assert answer["status"] == "COMPLETED"
-            page = httpx.get(f"{url}/small/")
+            page = httpx.get(f"{url}/t2i_klein_4b/")
             assert (page.status_code, page.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
-            mark = '<meta name="comfy2runpod-endpoint" content="/v2/small">\n'
+            mark = '<meta name="comfy2runpod-endpoint" content="/v2/t2i_klein_4b">\n'
             alone = (package / "docs" / "index.html").read_text()
             before, header, behind = alone.partition("<header>\n")
             shown = page.text.replace(mark, "")
             assert shown.startswith(before + header)
             assert shown.endswith(behind)
             assert '<a href="../index.html">All endpoints</a>' in shown
-            assert httpx.get(f"{url}/small/../index.html").status_code == 200
-            assert httpx.get(f"{url}/small/reference.html").status_code == 200
+            assert httpx.get(f"{url}/t2i_klein_4b/../index.html").status_code == 200
+            assert httpx.get(f"{url}/t2i_klein_4b/reference.html").status_code == 200
             assert mark in page.text
             for path, media_type, said in (
-                ("", "text/html", 'href="small/reference.html"'),
-                ("small/reference.html", "text/html", 'src="../site-assets/redoc.standalone.js"'),
+                ("", "text/html", 'href="t2i_klein_4b/reference.html"'),
+                ("t2i_klein_4b/reference.html", "text/html", 'src="../site-assets/redoc.standalone.js"'),
                 ("site-assets/redoc.standalone.js", "text/javascript", "Redoc"),
-                ("small/API.md", "text/markdown", "## Errors"),
+                ("t2i_klein_4b/API.md", "text/markdown", "## Errors"),
             ):
                 answer = httpx.get(f"{url}/{path}")
                 assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, media_type)
@@ -97,15 +98,46 @@ def test_an_address_that_is_taken_is_reported_as_such(package: Path) -> None:
     assert "--port" in said
 
 
+def test_packages_of_one_name_are_told_apart_by_their_folders_and_404_lists_them(package: Path, tmp_path: Path) -> None:
+    twin = shutil.copytree(package, tmp_path / "twin")
+    eponym = shutil.copytree(package, tmp_path / "t2i_klein_4b")
+    with serve(str(twin), str(eponym), "--port", "0") as process:
+        try:
+            url = process.stdout.readline().split()[2]
+            lines = [process.stdout.readline() for _ in range(6)]
+            assert [line.rpartition("/")[2].strip() for line in lines if "API" in line] == ["twin", "t2i_klein_4b"]
+            assert httpx.get(f"{url}/v2/t2i_klein_4b/health", headers=KEY).status_code == 200
+            assert httpx.get(f"{url}/v2/twin/health", headers=KEY).status_code == 200
+            missing = httpx.get(f"{url}/v2/small/health", headers=KEY)
+            assert missing.status_code == 404
+            assert "/v2/twin, /v2/t2i_klein_4b." in missing.json()["error"]
+        finally:
+            process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=HANG_SECONDS)
+    assert "twin is named twin here, after its folder: another package is named t2i_klein_4b." in said
+
+
+@pytest.mark.parametrize("tests", [None, "[]", '{"tests": [{"name": "../x_example"}]}', '{"tests": [{"name": 3}]}'])
+def test_a_package_that_does_not_tell_its_name_has_its_folders(
+    package: Path, tmp_path: Path, tests: str | None
+) -> None:
+    copy = shutil.copytree(package, tmp_path / "copy")
+    (copy / ".runpod" / "tests.json").unlink()
+    if tests is not None:
+        (copy / ".runpod" / "tests.json").write_text(tests)
+    with running_endpoint(LocalEndpoint(copy)) as url:
+        assert url.endswith("/v2/copy")
+
+
 def test_two_packages_of_one_name_and_a_folder_that_is_none_are_refused(package: Path, tmp_path: Path) -> None:
-    twin = tmp_path / package.name
-    twin.mkdir()
-    for name in ("handler.py", "docs/openapi.json"):
-        (twin / name).parent.mkdir(exist_ok=True)
-        (twin / name).write_text((package / name).read_text())
+    twins = [tmp_path / "first" / "twin", tmp_path / "second" / "twin"]
+    for twin in twins:
+        for name in ("handler.py", "docs/openapi.json"):
+            (twin / name).parent.mkdir(exist_ok=True, parents=True)
+            (twin / name).write_text((package / name).read_text())
     for arguments, code, text in (
-        ((str(package), str(twin)), 2, "are named small"),
-        ((str(tmp_path),), 1, "are missing"),
+        (map(str, twins), 2, "are named twin"),
+        ((str(tmp_path / "first"),), 1, "are missing"),
     ):
         with serve(*arguments) as process:
             _, said = process.communicate(timeout=HANG_SECONDS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.cli.packages import read_docs
+from comfy2runpod.cli.packages import named_folders, named_otherwise, read_docs
 from comfy2runpod.cli.progress import progress
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import terminal
@@ -33,6 +33,8 @@ def docs_command(packages: tuple[Path, ...], output: Path, *, force: bool) -> No
     """
     with progress(terminal(), "Reading packages"):
         found = read_docs(packages)
+    for line in named_otherwise(named_folders(packages)):
+        say(f"note: {line}", err=True)
     # The target of a link is what was named.
     folder = output.resolve() if output.is_symlink() and output.is_dir() else output
     terminal().diagnose(told_of(write_site(site_files(found), folder, force=force), output))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +11,7 @@ from comfy2runpod import __version__
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError
 from comfy2runpod.docs_site import ASSETS, NEEDED, PackageDocs, package_docs
 from comfy2runpod.errors.files import CannotRead, NotAPackage, OtherVersion
-from comfy2runpod.read_files import read_file, shown
+from comfy2runpod.read_files import package_name, read_file, shown
 from comfy2runpod_contract.version import CONTRACT
 
 # The file by which a package is recognised when reading. It does not allow us to overwrite the folder.
@@ -52,12 +52,10 @@ def read_docs(paths: Sequence[Path], *, any_version: bool = False) -> tuple[Pack
         CompileError: packages are broken or of another version, all of them told; or there are none.
         UnreachableError: a file cannot be read.
     """
-    folders = {folder.resolve(): folder for path in paths for folder in package_folders(path)}
-    check_names([(resolved.name, folder) for resolved, folder in folders.items()])
     found, wrong = list[PackageDocs](), list[Diagnostic]()
-    for resolved, folder in folders.items():
+    for name, folder in named_folders(paths).items():
         try:
-            package = package_docs(_files(folder), resolved.name, shown(folder))
+            package = package_docs(_files(folder), name, shown(folder))
             wrong += [] if any_version else _other_version(package, folder)
             found.append(package)
         except CompileError as error:
@@ -67,18 +65,37 @@ def read_docs(paths: Sequence[Path], *, any_version: bool = False) -> tuple[Pack
     return tuple(found)
 
 
-def check_names(packages: Sequence[tuple[str, Path]]) -> None:
-    """Refuses two packages of one name, and a name that the site uses itself: names are parts of URLs."""
-    seen: dict[str, Path] = {}
-    for name, folder in packages:
-        other = seen.setdefault(name, folder)
-        if other is not folder:
+def named_folders(paths: Sequence[Path]) -> dict[str, Path]:
+    """Packages, and those in folders of packages, by their names in URLs, in the order given.
+
+    A package has the name that it was compiled with, as in its clients. If several have one, the others have their
+    folders' names.
+    """
+    folders = {folder.resolve(): folder for path in paths for folder in package_folders(path)}
+    names = {place: package_name(place) for place in folders}
+    given: dict[str, Path] = {}
+    # The folder that has the name too comes first.
+    for place in sorted(folders, key=lambda place: names[place] != place.name):
+        name = next((one for one in (names[place], place.name) if one not in given), None)
+        if name is None:
+            other = folders[given[place.name]]
             raise click.BadParameter(
-                f"two packages are named {name}: {shown(other)} and {shown(folder)}; name one of them.",
+                f"two packages are named {place.name}: {shown(other)} and {shown(folders[place])}; name one of them, "
+                "or rename its folder.",
                 param_hint="PACKAGES",
             )
-    if ASSETS in seen:
-        raise click.BadParameter(f"no package can be named {ASSETS}: rename its folder.", param_hint="PACKAGES")
+        if name == ASSETS:
+            raise click.BadParameter(f"no package can be named {ASSETS}: rename its folder.", param_hint="PACKAGES")
+        given[name] = place
+    by_place = {place: name for name, place in given.items()}
+    return {by_place[place]: folder for place, folder in folders.items()}
+
+
+def named_otherwise(packages: Mapping[str, Path]) -> Iterator[str]:
+    """A line for each package that does not have the name that it was compiled with."""
+    for name, folder in packages.items():
+        if (own := package_name(folder)) != name:
+            yield f"{shown(folder)} is named {name} here, after its folder: another package is named {own}."
 
 
 def _is_meant(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from comfy2runpod.cli.packages import check_names, package_folders, read_docs
+from comfy2runpod.cli.packages import named_folders, named_otherwise, read_docs
 from comfy2runpod.cli.process import INTERRUPTED
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.simulated import comfyui_option, simulated
@@ -40,14 +40,16 @@ def serve_command(
     curl -H 'Authorization: Bearer local' -d '{"input": {"prompt": "a cat"}}' \\
         http://127.0.0.1:8000/v2/t2v_ltx2/runsync
 
-    Each package's own handler stands behind the operations /run, /runsync, /status, /cancel and the others. At / is the
+    Each package's own handler stands behind the operations /run, /runsync, /status, /cancel and the others, below
+    /v2/ and the name that it was compiled with. At / is the
     site that `docs` makes, whose pages can send jobs. Ctrl-C ends it, and the workers with it.
     """
-    folders = {folder.resolve(): folder for path in packages for folder in package_folders(path)}
+    folders = named_folders(packages)
     if not api_key.isascii() or not api_key.isprintable() or not api_key or " " in api_key:
         raise click.BadParameter("a key has letters, digits and signs of ASCII, and no spaces", param_hint="--api-key")
-    read = [read_package(folder) for folder in folders.values()]
-    check_names([(package.name, package.folder) for package in read])
+    read = [read_package(folder, name) for name, folder in folders.items()]
+    for line in named_otherwise(folders):
+        say(f"note: {line}", err=True)
     if not _is_loopback(host):
         say(
             f"warning: {host} is not loopback: whoever reaches this machine and knows the API key can run jobs on it.",

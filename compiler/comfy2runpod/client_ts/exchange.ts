@@ -120,15 +120,16 @@ function refusal(reply: Reply, request: Request, jobId: string | undefined): Cal
   if (status === 401 || status === 403) {
     return new Unauthorized(`${where}: HTTP ${status}: the API key is not valid for this endpoint`, about);
   }
+  const said = beginning(reply.body, request, 200);
   if (status === 404) {
     return jobId === undefined
-      ? new EndpointNotFound(`${where}: HTTP 404: there is no such endpoint`)
+      // `serve` names those that there are.
+      ? new EndpointNotFound(`${where}: HTTP 404: there is no such endpoint${said && `: ${said}`}`)
       : new ResultGone(`${where}: HTTP 404: the endpoint does not know job ${jobId}`, about);
   }
   if (status === 429) {
     return new RateLimited(`${where}: HTTP 429: too many requests`, retryAfterSeconds(reply.retryAfter), about);
   }
-  const said = beginning(reply.body, request, 200);
   if (request.queues && [400, 413, 422].includes(status)) {
     return new InputRefused(`${where}: HTTP ${status}: ${said}`);
   }

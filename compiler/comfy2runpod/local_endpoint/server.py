@@ -21,6 +21,8 @@ from comfy2runpod.read_files import package_catalog
 
 # The default API key: callers send `Authorization: Bearer local`.
 API_KEY = "local"
+# So many endpoints are named to a caller that asks for another.
+_MOST_NAMED = 50
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
@@ -124,12 +126,20 @@ class LocalServer:
         except web.HTTPException as error:
             if error.status < web.HTTPBadRequest.status_code:
                 raise
-            response = refusal(error.status, error.reason)
+            unknown = error.status == web.HTTPNotFound.status_code
+            response = refusal(error.status, self._no_such() if unknown else error.reason)
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response
+
+    def _no_such(self) -> str:
+        named = [f"/v2/{package.name}" for package in self.packages[:_MOST_NAMED]]
+        more = len(self.packages) - len(named)
+        return f"There is no such endpoint, operation or page here. The endpoints are: {', '.join(named)}" + (
+            f" and {more:,} more." if more else "."
+        )
 
     def _is_ours(self, host: str) -> bool:
         name = (host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host).lower()

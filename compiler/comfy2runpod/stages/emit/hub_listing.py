@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from comfy2runpod.catalog.release import RELEASE
 from comfy2runpod.ir.interface import Interface
+from comfy2runpod.package_documents import EXAMPLE
 from comfy2runpod.quoting import NotQuotable
 from comfy2runpod.stages.emit.needs import (
     LONGEST_START_SECONDS,
@@ -76,7 +77,7 @@ def hub_tests_json(interface: Interface, example: JsonObject) -> JsonObject:
     return {
         "tests": [
             {
-                "name": f"{interface.name}_example",
+                "name": f"{interface.name}{EXAMPLE}",
                 "input": example,
                 "timeout": interface.runpod.execution_timeout_seconds * 1000,
             }

@@ -292,16 +292,17 @@ def _refusal(reply: Reply, send: Send, job_id: str | None) -> CallError:
         return Unreachable(f"{where}: the connection broke ({reply.reason})", job_id=job_id)
     if reply.status in {401, 403}:
         return Unauthorized(f"{where}: HTTP {reply.status}: the API key is not valid for this endpoint", job_id=job_id)
+    said = plain(without_secrets(reply.body[:1000].decode("utf-8", "replace"), send.job), 200)
     if reply.status == 404:
         if job_id is None:
-            return EndpointNotFound(f"{where}: HTTP 404: there is no such endpoint")
+            # `serve` names those that there are.
+            return EndpointNotFound(f"{where}: HTTP 404: there is no such endpoint{said and f': {said}'}")
         return ResultGone(f"{where}: HTTP 404: the endpoint does not know job {job_id}", job_id=job_id)
     if reply.status == 429:
         pause = retry_after_seconds(reply.retry_after)
         return RateLimited(f"{where}: HTTP 429: too many requests", job_id=job_id, retry_after=pause)
     if reply.status >= 500:
         return Unreachable(f"{where}: HTTP {reply.status}", job_id=job_id)
-    said = plain(without_secrets(reply.body[:1000].decode("utf-8", "replace"), send.job), 200)
     if send.path == "/run" and reply.status in {400, 413, 422}:
         return InputRefused(f"{where}: HTTP {reply.status}: {said}")
     return UnexpectedAnswer(f"{where}: HTTP {reply.status}: {said}", job_id=job_id)
