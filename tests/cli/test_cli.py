@@ -90,7 +90,7 @@ def test_a_folder_of_other_files_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "t2v_ltx2").mkdir()
     (tmp_path / "t2v_ltx2" / "notes.txt").write_text("mine")
     done = comfy2runpod("compile", GRAPH, "-o", tmp_path)
-    assert done.returncode == 3
+    assert done.returncode == 1
     assert content(tmp_path) == {"t2v_ltx2/notes.txt": b"mine"}
 
 
@@ -112,7 +112,7 @@ def test_compile_names_what_was_changed_by_hand_and_force_replaces_it(tmp_path: 
     (package / "NOTES.md").write_text("mine too")
     changed = content(tmp_path)
     refused = comfy2runpod("compile", GRAPH, "-o", tmp_path)
-    assert (refused.returncode, content(tmp_path)) == (3, changed)
+    assert (refused.returncode, content(tmp_path)) == (1, changed)
     assert "error[changed-by-hand]" in refused.stderr
     assert "changed since they were written: patch.py." in refused.stderr
     forced = comfy2runpod("compile", GRAPH, "-o", tmp_path, "--force")
@@ -121,12 +121,34 @@ def test_compile_names_what_was_changed_by_hand_and_force_replaces_it(tmp_path: 
     assert content(tmp_path) == {**whole, "t2v_ltx2/NOTES.md": b"mine too"}
 
 
+def test_quiet_prints_no_warning_of_any_command(tmp_path: Path) -> None:
+    unsized = tmp_path / "unsized.json"
+    small = (ROOT / "graphs" / "t2i_klein_4b.json").read_text("utf-8")
+    unsized.write_text(small.replace("size: 8.04GB, ", "").replace("name: t2i_klein_4b", "name: unsized"), "utf-8")
+    for command in (("compile", unsized, "-o", tmp_path / "out"), ("check", unsized), ("inspect", unsized)):
+        told, quiet = comfy2runpod(*command), comfy2runpod(*command, "--quiet")
+        assert (told.returncode, quiet.returncode, quiet.stderr) == (0, 0, ""), quiet.stderr
+    assert "warning[" in comfy2runpod("compile", unsized, "-o", tmp_path / "out").stderr
+    package = tmp_path / "out" / "unsized"
+    changed = package / "patch.py"
+    changed.write_text("mine")
+    assert comfy2runpod("compile", unsized, "-o", tmp_path / "out", "-q").stderr.startswith("error[changed-by-hand]")
+    forced = comfy2runpod("compile", unsized, "-o", tmp_path / "out", "-q", "--force")
+    assert (forced.returncode, forced.stdout, forced.stderr) == (0, "", "")
+    for _ in range(2):
+        site = comfy2runpod("docs", package, "-o", tmp_path / "site", "-q", "--force")
+        assert (site.returncode, site.stdout, site.stderr) == (0, "", "")
+        (tmp_path / "site" / "index.html").write_text("mine")
+    report = json.loads(comfy2runpod("check", unsized, "-q", "--format", "json").stdout)
+    assert [one["severity"] for one in report][:1] == ["warning"]
+
+
 def test_one_package_that_cannot_be_written_does_not_stop_the_others(tmp_path: Path) -> None:
     (tmp_path / "t2v_ltx2").write_text("mine")
     other = tmp_path / "graph.json"
     other.write_bytes(BAD.read_bytes().replace(b"99999", b"64"))
     done = comfy2runpod("compile", GRAPH, other, "-o", tmp_path)
-    assert done.returncode == 3
+    assert done.returncode == 1
     assert "error[not-ours]" in done.stderr
     assert ((tmp_path / "t2v_ltx2").read_text(), (tmp_path / "graph" / "handler.py").exists()) == ("mine", True)
 
@@ -150,7 +172,7 @@ def test_a_users_file_with_the_name_of_a_result_is_not_lost(
     (tmp_path / name).write_text('{"mine": 1}')
     before = content(tmp_path)
     done = comfy2runpod(*command, cwd=tmp_path)
-    assert done.returncode == 3, done.stderr
+    assert done.returncode == 1, done.stderr
     assert ("error[not-ours]" in done.stderr) or ("error[changed-by-hand]" in done.stderr)
     assert content(tmp_path) == before
 

@@ -105,7 +105,7 @@ def test_paths_are_reported_as_they_were_given(tmp_path: Path) -> None:
         (["annotate", GRAPH, "--title", "Another", "-o", "noted.json"], "noted.json"),
     ):
         done = comfy2runpod(*command, cwd=tmp_path)
-        assert done.returncode == 3
+        assert done.returncode == 1
         assert f"]: {place}\n" in done.stderr
         assert f"{tmp_path}" not in done.stderr
 

@@ -141,14 +141,14 @@ def test_a_foreign_folder_is_refused_and_left(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years")
     done = comfy2runpod("docs", GENERATED, "-o", tmp_path / "mine")
-    assert done.returncode == 3
+    assert done.returncode == 1
     assert "not a site of comfy2runpod" in done.stderr
     assert tree(tmp_path / "mine") == {"thesis.txt": b"years"}
 
 
 def test_a_package_is_no_site(package: Path) -> None:
     before = tree(package)
-    assert comfy2runpod("docs", GENERATED, "-o", package).returncode == 3
+    assert comfy2runpod("docs", GENERATED, "-o", package).returncode == 1
     assert tree(package) == before
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from comfy2runpod.errors.files import ChangedByHand, NotOurs
-from comfy2runpod.write import MANIFEST, WriteError, exchange, write_package, write_site
+from comfy2runpod.write import MANIFEST, WriteError, WriteRefused, exchange, write_package, write_site
 
 from .place import names, put_users_things, tree
 
@@ -36,10 +36,10 @@ def package(tmp_path: Path) -> Path:
 
 def refused(files: dict[str, str], folder: Path, *, force: bool = False) -> NotOurs | ChangedByHand:
     before = tree(folder.parent)
-    with pytest.raises(WriteError) as error:
+    with pytest.raises(WriteRefused) as error:
         write_package(files, folder, force=force)
     assert tree(folder.parent) == before
-    found = error.value.diagnostic
+    found = error.value.diagnostics[0]
     assert isinstance(found, (NotOurs, ChangedByHand))
     return found
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from comfy2runpod.write import Replaceable, WriteError, write_bytes, write_package, write_results
+from comfy2runpod.write import Replaceable, WriteError, WriteRefused, write_bytes, write_package, write_results
 from tests.cli.command import Done
 from tests.cli.command import comfy2runpod as in_process
 from tests.compiler.fed_graphs import text
@@ -241,7 +241,7 @@ def test_a_file_that_was_saved_meanwhile_is_not_lost(tmp_path: Path) -> None:
     place.write_text("as it was read")
     # What it was when it was read; then, when all is ready, no longer.
     over = Replaceable(lambda _data: next(looks), "it was saved meanwhile")
-    with pytest.raises(WriteError, match="it was saved meanwhile"):
+    with pytest.raises(WriteRefused, match="it was saved meanwhile"):
         write_bytes(b"new", place, over)
     assert (place.read_text(), names(tmp_path)) == ("as it was read", ["graph.json"])
 
@@ -258,7 +258,7 @@ def test_results_replace_those_of_earlier_runs_alone(tmp_path: Path) -> None:
     (place / "a.png").write_bytes(b"retouched")
     for name in ("a.png", "notes.txt"):
         before = tree(place)
-        with pytest.raises(WriteError, match=name):
+        with pytest.raises(WriteRefused, match=name):
             write_results({name: b"4", "response.json": b"{4}"}, place)
         assert tree(place) == before
     write_results({"a.png": b"4", "response.json": b"{4}"}, place, force=True)
@@ -276,6 +276,6 @@ def test_a_result_stays_in_its_folder(tmp_path: Path, name: str) -> None:
 def test_results_do_not_go_into_a_package(tmp_path: Path) -> None:
     write_package({"handler.py": ""}, tmp_path / "demo")
     before = tree(tmp_path)
-    with pytest.raises(WriteError):
+    with pytest.raises(WriteRefused):
         write_results({"a.png": b"x"}, tmp_path / "demo")
     assert tree(tmp_path) == before

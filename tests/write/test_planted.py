@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from comfy2runpod.errors.files import NotProvenOurs
-from comfy2runpod.write import WriteError, check_room, write_package, write_results, write_site, write_text
+from comfy2runpod.write import WriteRefused, check_room, write_package, write_results, write_site, write_text
 from tests.cli.command import comfy2runpod
 from tests.fork_server import ForkServer
 
@@ -87,9 +87,9 @@ def test_nothing_is_carried_out(kind: str, owner: str, write: str, tmp_path: Pat
     clone = plant(tmp_path, kind, OWNERS[owner])
     before = tree(tmp_path)
     if owner in DOUBTFUL:
-        with pytest.raises(WriteError) as error:
+        with pytest.raises(WriteRefused) as error:
             WRITES[write](clone)
-        assert isinstance(error.value.diagnostic, NotProvenOurs)
+        assert isinstance(error.value.diagnostics[0], NotProvenOurs)
         assert tree(tmp_path) == before
         return
     WRITES[write](clone)
@@ -105,7 +105,7 @@ def test_a_command_says_what_it_found(tmp_path: Path) -> None:
     shutil.copy(ROOT / "graphs" / "t2i_klein_4b.json", clone / "graph.json")
     before = tree(tmp_path)
     done = comfy2runpod("annotate", "graph.json", "--input", "steps=30.steps,min=1,max=9", cwd=clone)
-    assert done.returncode != 0
+    assert done.returncode == 1
     assert f"error[work-folder-not-ours]: {NAME}" in done.stderr
     assert tree(tmp_path) == before
 
@@ -142,9 +142,9 @@ def test_a_copy_of_it_is_not_ours(left: Path, tmp_path: Path) -> None:
     copy = tmp_path / "download"
     shutil.copytree(left.parent, copy)
     before = tree(copy)
-    with pytest.raises(WriteError) as error:
+    with pytest.raises(WriteRefused) as error:
         write_package({"handler.py": "new"}, copy / "demo")
-    assert isinstance(error.value.diagnostic, NotProvenOurs)
+    assert isinstance(error.value.diagnostics[0], NotProvenOurs)
     assert tree(copy) == before
 
 
@@ -160,9 +160,9 @@ def test_another_user_does_not_take_it(
         (state / "comfy2runpod" / "work-folders.key").write_bytes(bytes(32))
         (state / "comfy2runpod" / "work-folders.key").chmod(0o644)
     before = tree(left.parent)
-    with pytest.raises(WriteError) as error:
+    with pytest.raises(WriteRefused) as error:
         write_package({"handler.py": "new"}, left.parent / "demo")
-    assert isinstance(error.value.diagnostic, NotProvenOurs)
+    assert isinstance(error.value.diagnostics[0], NotProvenOurs)
     assert tree(left.parent) == before
 
 

@@ -149,7 +149,7 @@ def _address(endpoint: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "http" and not _is_loopback(host):
-        say(f"warning: the API key goes to {host} unencrypted: give an https address if it has one.", err=True)
+        terminal().say(f"warning: the API key goes to {host} unencrypted: give an https address if it has one.")
     return url
 
 

@@ -93,7 +93,7 @@ def refresh_command(
         say(text, nl=False)
     else:
         write_text(text, output, CATALOGS)
-    say(_summary(result, chosen, version, output), err=True)
+    terminal().say(_summary(result, chosen, version, output))
 
 
 @catalog_group.command("show")

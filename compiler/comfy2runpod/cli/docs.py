@@ -34,10 +34,12 @@ def docs_command(packages: tuple[Path, ...], output: Path, *, force: bool) -> No
     with progress(terminal(), "Reading packages"):
         found = read_docs(packages)
     for line in named_otherwise(named_folders(packages)):
-        say(f"note: {line}", err=True)
+        terminal().say(f"note: {line}")
     # The target of a link is what was named.
     folder = output.resolve() if output.is_symlink() and output.is_dir() else output
     terminal().diagnose(told_of(write_site(site_files(found), folder, force=force), output))
+    if terminal().quiet:
+        return
     say(f"{output}: {len(found)} package{'' if len(found) == 1 else 's'}; open {output / 'index.html'}")
     for package in found:
         say(f"  {package.name}  {package.title}")

@@ -14,7 +14,7 @@ ABOUT = "Compile a workflow, as ComfyUI saves it, into a RunPod Serverless endpo
 VERSION_NAMES, HELP_NAMES = ("-V", "--version"), ("-h", "--help")
 # What all commands have too: names and text.
 COMMON_OPTIONS = (
-    (("-q", "--quiet"), "Print only results and errors."),
+    (("-q", "--quiet"), "Print only results and errors, no warnings."),
     (("-v", "--verbose"), "Print more: the worker's log, each file."),
     (("--debug",), "Show the traceback of a bug."),
 )

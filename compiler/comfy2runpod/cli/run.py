@@ -281,7 +281,7 @@ def _job_input(given: str, screen: Terminal) -> Json:
         raise CompileError([BadInputArgument(at=at, problem=str(error))]) from None
     job_input, beside = input_and_rest(value)
     if left := sorted(beside.keys() - {"id"}):
-        screen.tell(f"note: {', '.join(left)} of the request is for RunPod, and has no effect here.")
+        screen.say(f"note: {', '.join(left)} of the request is for RunPod, and has no effect here.")
     return job_input
 
 

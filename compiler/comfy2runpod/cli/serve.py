@@ -49,11 +49,10 @@ def serve_command(
         raise click.BadParameter("a key has letters, digits and signs of ASCII, and no spaces", param_hint="--api-key")
     read = [read_package(folder, name) for name, folder in folders.items()]
     for line in named_otherwise(folders):
-        say(f"note: {line}", err=True)
+        terminal().say(f"note: {line}")
     if not _is_loopback(host):
-        say(
+        terminal().say(
             f"warning: {host} is not loopback: whoever reaches this machine and knows the API key can run jobs on it.",
-            err=True,
         )
     server = LocalServer(
         read,

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TextIO, TypeVar
 import click
 
 from comfy2runpod.cli.front import COMMON_OPTIONS
-from comfy2runpod.diagnostics import Diagnostic, render
+from comfy2runpod.diagnostics import Diagnostic, Severity, render
 from comfy2runpod_contract.texts import visible
 
 _HEAD = re.compile(r"(error|warning)(\[[^\]\n]*\]): (.*)")
@@ -84,7 +84,9 @@ class Terminal:
             click.echo(visible(text), err=True, nl=nl)
 
     def diagnose(self, found: Iterable[Diagnostic]) -> None:
-        """Prints diagnostics."""
+        """Prints diagnostics; with --quiet, errors alone."""
+        if self.quiet:
+            found = [one for one in found if one.severity is Severity.ERROR]
         text = visible(render(found) if self.verbose else brief(found))
         if text:
             with self.aside():

@@ -7,7 +7,7 @@ all other files stay. See docs/architecture/12-writing.md.
 from __future__ import annotations
 
 from comfy2runpod.write.drift import Drift, drift
-from comfy2runpod.write.errors import WriteError
+from comfy2runpod.write.errors import WriteError, WriteRefused
 from comfy2runpod.write.file import Replaceable, write_bytes, write_text
 from comfy2runpod.write.folder import Written, package_files, write_package, write_site
 from comfy2runpod.write.look import chosen_for, kind_of, written_by_us
@@ -21,6 +21,7 @@ __all__ = [
     "Replaceable",
     "Source",
     "WriteError",
+    "WriteRefused",
     "Written",
     "check_room",
     "chosen_for",

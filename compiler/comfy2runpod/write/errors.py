@@ -7,13 +7,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from comfy2runpod.diagnostics import Diagnostic, Locus, UnreachableError
-from comfy2runpod.errors.files import CannotWrite
+from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError
+from comfy2runpod.errors.files import CannotWrite, ChangedByHand, NotOurs, NotProvenOurs
 from comfy2runpod.write.look import Refusal
+
+# The place was reached, and something of the user's stands there.
+_OF_THE_USER = (ChangedByHand, NotOurs, NotProvenOurs)
+
+
+class WriteRefused(CompileError):
+    """Nothing was written, because something of the user's would be lost; the diagnostic says what."""
 
 
 class WriteError(UnreachableError):
-    """Nothing was written; the diagnostic says why."""
+    """The place cannot be written; the diagnostic says why."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic)
@@ -21,11 +28,14 @@ class WriteError(UnreachableError):
 
 @contextmanager
 def told(place: Path) -> Iterator[None]:
-    """Converts OSError and Refusal into WriteError. If the OSError names another path, the diagnostic names that."""
+    """Converts OSError and Refusal into WriteError or WriteRefused. If an OSError names another path, so does that."""
     try:
         yield
     except Refusal as error:
-        raise WriteError(_as_named(error.diagnostic, place)) from error
+        diagnostic = _as_named(error.diagnostic, place)
+        if isinstance(diagnostic, _OF_THE_USER):
+            raise WriteRefused([diagnostic]) from error
+        raise WriteError(diagnostic) from error
     except OSError as error:
         if link := next(
             (above for above in (place, *place.parents) if above.is_symlink() and not above.exists()), None

@@ -49,6 +49,7 @@ def write_bytes(data: bytes, path: Path, over: Replaceable | None = None) -> boo
 
     Raises:
         WriteError: the file cannot be written; the existing file is unchanged.
+        WriteRefused: another file has the name, and may not be replaced.
     """
     with told(path):
         place = _place(path)

@@ -55,7 +55,8 @@ def write_package(
         force: whether to replace files of the user, or changed by hand, that have the path of a new file.
 
     Raises:
-        WriteError: the folder cannot be written or is not ours, or a file would be lost; nothing has changed.
+        WriteError: the folder cannot be written; nothing has changed.
+        WriteRefused: the folder is not ours, or a file would be lost; nothing has changed.
     """
     return _write(package_files(files, graph, options), folder, "package", force=force)
 
@@ -76,7 +77,7 @@ def write_site(files: Mapping[str, bytes], folder: Path, *, force: bool = False)
     """Writes the files of a site; see `write_package`.
 
     Raises:
-        WriteError: as of `write_package`.
+        WriteError, WriteRefused: as of `write_package`.
     """
     return _write(_with_manifest(files, "site"), folder, "site", force=force)
 

@@ -32,7 +32,8 @@ def check_room(folder: Path, may_be_made: Callable[[str], bool], *, force: bool)
         force: whether to replace files of the user.
 
     Raises:
-        WriteError: the folder cannot be written, or results would replace files that no earlier run wrote.
+        WriteError: the folder cannot be written.
+        WriteRefused: results would replace files that no earlier run wrote.
     """
     with told(folder):
         clear_up(folder)
@@ -59,7 +60,8 @@ def write_results(files: Mapping[str, bytes], folder: Path, *, force: bool = Fal
         force: whether to replace files of the user.
 
     Raises:
-        WriteError: the folder cannot be written, or a file that no earlier run wrote would be lost.
+        WriteError: the folder cannot be written.
+        WriteRefused: a file that no earlier run wrote would be lost.
     """
     with told(folder):
         if any("/" in name or not is_inside(name) for name in files):
