@@ -104,7 +104,7 @@ def _listen(process: subprocess.Popen[bytes], updates: IO[bytes], listener: List
 def _tell(line: bytes, listener: Listener) -> None:
     try:
         told = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     if not isinstance(told, dict):
         return

@@ -13,6 +13,9 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from comfy2runpod.diagnostics import shorten
+from comfy2runpod.json_parts import object_of
+from comfy2runpod.strict_json import strict_json
+from comfy2runpod_contract.json_types import JsonObject
 
 # An escape of a half of a pair.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -183,12 +186,28 @@ def read_document(kind: type[D], data: str | bytes, path: str) -> D:
         raise ValueError(f"{path}: {place}: {fault['msg'][:1].lower()}{fault['msg'][1:]}") from None
 
 
+def json_object(data: bytes, path: str) -> JsonObject:
+    """A JSON object of a package, whatever else it holds.
+
+    Raises:
+        ValueError: it is none, or one that not all readers agree on (`strict_json`); with its path.
+    """
+    whole = _with_whole_pairs(data)
+    try:
+        return object_of("it", strict_json(whole if isinstance(whole, str) else whole.decode("utf-8-sig")))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: byte {error.start} is no UTF-8 text") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 def _with_whole_pairs(data: str | bytes) -> str | bytes:
     """JSON without halves of surrogate pairs, which Python's parser takes and pydantic's does not."""
     content = data.encode("utf-8", "replace") if isinstance(data, str) else data
     if _SURROGATE.search(content) is None:
         return data
     try:
+        # Only texts change, so that what reads the result finds the other faults.
         return json.dumps(json.loads(data), ensure_ascii=False).encode("utf-8", "replace")
     except (ValueError, RecursionError):
         return data

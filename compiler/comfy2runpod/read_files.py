@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +19,6 @@ from comfy2runpod.read_json import MAX_BYTES, too_large
 from comfy2runpod.write import kind_of, written_by_us
 
 LOCK_SUFFIX = ".lock.json"
-# They hold an example of the input, with a small file at most.
-_LONGEST_TESTS = 8 * 1024 * 1024
 
 
 def catalogs_in(folder: Path) -> tuple[Path, ...]:
@@ -35,30 +34,16 @@ def layered_catalog(files: tuple[Path, ...]) -> Catalog:
         CompileError: one is not a catalog.
         UnreachableError: one cannot be read.
     """
-    return _read_catalog(files)
+    return layered((read_file(file, MAX_ANSWER), shown(file)) for file in files)
 
 
-def package_catalog(package: Path) -> Catalog:
-    """The core's catalog with what a package carries of node packs: the classes in its prompt, and facts about them.
+def layered(files: Iterable[tuple[bytes, str]]) -> Catalog:
+    """The core's catalog with files over it, in order: the bytes of each, and its name for messages.
 
     Raises:
-        CompileError: a file of the package's is not a catalog.
-        UnreachableError: one cannot be read.
+        CompileError: one is not a catalog.
     """
-    return _read_catalog(catalogs_in(package))
-
-
-def package_name(package: Path) -> str:
-    """The name that a package was compiled with, which its clients have; the folder's if it does not tell its own."""
-    from comfy2runpod.package_documents import TESTS, name_in_tests  # noqa: PLC0415 - most commands read no package
-
-    place = package.resolve()
-    data = read_beside(place, TESTS, _LONGEST_TESTS)
-    return (name_in_tests(data) if isinstance(data, bytes) else None) or place.name
-
-
-def _read_catalog(files: tuple[Path, ...]) -> Catalog:
-    return with_layers(load_catalog(), (read_layer(read_file(file, MAX_ANSWER), shown(file)) for file in files))
+    return with_layers(load_catalog(), (read_layer(data, name) for data, name in files))
 
 
 def graphs_in(folder: Path) -> tuple[Path, ...]:

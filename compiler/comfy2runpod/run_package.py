@@ -15,11 +15,12 @@ from pathlib import Path
 
 import httpx
 
-from comfy2runpod.diagnostics import Locus, UnreachableError
-from comfy2runpod.errors.files import CannotRun
+from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
+from comfy2runpod.errors.files import CannotRun, NotAPackage
 from comfy2runpod.job_process import Listener, run_job
 from comfy2runpod.json_parts import object_of
-from comfy2runpod.read_files import package_catalog
+from comfy2runpod.package_documents import INPUT, OUTPUT
+from comfy2runpod.package_folder import package_catalog, read_in, read_object
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import file_ending
 from comfy2runpod_contract.scratch import scratch_folder
@@ -74,7 +75,11 @@ def run_package(
         if run_job(command, environment, listener or Listener()) != 0 or not taken.exists():
             problem = "its handler did not start; the reason stands above"
             raise RunError(CannotRun(at=Locus(package.as_posix()), problem=problem))
-        answer = object_of("the answer", json.loads(taken.read_text("utf-8")))
+        try:
+            answer = object_of("the answer", json.loads(taken.read_text("utf-8")))
+        except (ValueError, RecursionError) as error:
+            problem = f"its handler's answer cannot be read: {str(error) or type(error).__name__}"
+            raise RunError(CannotRun(at=Locus(package.as_posix()), problem=problem)) from None
         return replace(_opened(answer, _file_fields(package)), unknown=unknown())
 
 
@@ -82,9 +87,10 @@ def check_package(package: Path) -> None:
     """Makes sure that there is something to run.
 
     Raises:
+        CompileError: its handler is a link.
         RunError: there is no package.
     """
-    if not (package / "handler.py").is_file():
+    if read_in(package, "handler.py") is None:
         raise RunError(CannotRun(at=Locus(package.as_posix()), problem=_what_it_is(package)))
 
 
@@ -98,20 +104,12 @@ def _what_it_is(folder: Path) -> str:
 
 def media_fields(package: Path) -> frozenset[str]:
     """The input fields that take a file, by the package's own schema; none if it has no schema."""
-    schema = package / "docs" / "input.schema.json"
-    if not schema.is_file():
-        return frozenset()
-    properties = json.loads(schema.read_text("utf-8"))["properties"]
-    return frozenset(name for name, field in properties.items() if "x-media" in field)
+    return _fields(package, INPUT, "x-media")
 
 
 def output_names(package: Path) -> frozenset[str]:
-    """What an answer may hold, by the package's own schema; nothing if it has none that can be read."""
-    try:
-        schema = json.loads((package / "docs" / "output.schema.json").read_text("utf-8"))
-        return frozenset(schema["properties"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return frozenset()
+    """What an answer may hold, by the package's own schema; nothing if it has none."""
+    return frozenset(_properties(package, OUTPUT))
 
 
 @contextmanager
@@ -131,14 +129,32 @@ def _comfyui(url: str | None, package: Path) -> Iterator[tuple[str, Callable[[],
 
 def _file_fields(package: Path) -> frozenset[str]:
     """The fields of an answer that hold a file themselves, by the package's own schema."""
-    schema = json.loads((package / "docs" / "output.schema.json").read_text("utf-8"))
-    return frozenset(name for name, field in schema["properties"].items() if "contentMediaType" in field)
+    return _fields(package, OUTPUT, "contentMediaType")
+
+
+def _fields(package: Path, path: str, key: str) -> frozenset[str]:
+    """The properties of a package's schema that have a key."""
+    properties = _properties(package, path)
+    return frozenset(name for name, field in properties.items() if isinstance(field, dict) and key in field)
+
+
+def _properties(package: Path, path: str) -> JsonObject:
+    """What a package's schema says of each property; nothing if there is no schema.
+
+    Raises:
+        CompileError: it is no schema, or a link.
+    """
+    properties = (read_object(package, path) or {}).get("properties", {})
+    if not isinstance(properties, dict):
+        problem = f"{path}: its properties are no object"
+        raise CompileError([NotAPackage(at=Locus(package.as_posix()), problem=problem)])
+    return properties
 
 
 def _opened(answer: JsonObject, file_fields: frozenset[str]) -> Answer:
     if "error" in answer:
         error = answer["error"]
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             error = json.loads(str(error))
         return Answer(failed=True, rest={"error": error}, media={})
     media: dict[str, bytes] = {}

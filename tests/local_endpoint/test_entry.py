@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -143,3 +144,17 @@ def test_two_packages_of_one_name_and_a_folder_that_is_none_are_refused(package:
             _, said = process.communicate(timeout=HANG_SECONDS)
         assert process.returncode == code
         assert text in said
+
+
+def test_a_page_whose_name_is_a_pattern_to_a_router_is_served(package: Path, tmp_path: Path) -> None:
+    strange = shutil.copytree(package, tmp_path / "strange")
+    for name in ("a{b.md", "{c}.md", "d}.md", "{e:[.md"):
+        (strange / "docs" / name).write_text(name)
+    with serve(str(strange), "--port", "0") as process:
+        try:
+            url = process.stdout.readline().split()[2]
+            for name in ("a{b.md", "{c}.md", "d}.md", "{e:[.md"):
+                assert httpx.get(f"{url}/strange/{quote(name)}").text == name
+            assert httpx.get(f"{url}/strange/ab.md").status_code == 404
+        finally:
+            process.terminate()

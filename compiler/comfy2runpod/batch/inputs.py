@@ -169,6 +169,8 @@ class Inputs:
             return UnsafeId(at=at, id=given)
         try:
             size = len(json.dumps({"input": request}, allow_nan=False))
+        except RecursionError:
+            return BadLine(at=at, problem="it is nested too deeply")
         except ValueError:
             # 1e999 is infinity in Python, which JSON cannot represent.
             return BadLine(at=at, problem="it holds a number that is too large")

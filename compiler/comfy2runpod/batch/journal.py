@@ -164,7 +164,7 @@ class Journal:
     def _entry(self, line: bytes, number: int) -> Mapping[str, object]:
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = None
         if not isinstance(entry, dict):
             raise self._broken(number, "it is not a JSON object")

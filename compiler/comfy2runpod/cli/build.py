@@ -21,6 +21,7 @@ from comfy2runpod.image_build.drift import drifted, graph_of, look
 from comfy2runpod.image_build.engines import NAMES, Build, Engine, build_command, find_engine, push_command, run_engine
 from comfy2runpod.image_build.origin import source_of
 from comfy2runpod.image_build.registry import NoDigest, digest_of
+from comfy2runpod.package_folder import read_in
 from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.read_files import catalogs_in, layered_catalog, read_file, shown
 from comfy2runpod.write import Chosen, package_files
@@ -75,7 +76,7 @@ def build_command_line(
         raise CompileError([PackageIncomplete(at=Locus(shown(package)), missing=found.missing)])
     if found.changed:
         terminal().diagnose([BuiltAsChanged(at=Locus(shown(package)), files=found.changed)])
-    dockerfile = read_file(package / "Dockerfile").decode("utf-8", "replace")
+    dockerfile = (read_in(package, "Dockerfile") or b"").decode("utf-8", "replace")
     if not force:
         _check_graph(package, found.written, graph, catalogs)
     chosen = find_engine(engine)

@@ -20,6 +20,7 @@ from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.diagnostics import CompileError, Diagnostic
 from comfy2runpod.json_text import json_document
+from comfy2runpod.package_folder import read_in
 from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.read_files import graphs_in, read_file, shown
 from comfy2runpod_contract.json_types import Json, JsonObject
@@ -104,7 +105,8 @@ def _compiled(graph: Path, settings: Settings, steps: Steps) -> tuple[str, Contr
 
 
 def _package(folder: Path) -> Contract:
-    files = {name: read_file(folder / name).decode("utf-8", "replace") for name in FILES if (folder / name).exists()}
+    read = {name: read_in(folder, name) for name in FILES}
+    files = {name: data.decode("utf-8", "replace") for name, data in read.items() if data is not None}
     return contract_of(files, shown(folder))
 
 

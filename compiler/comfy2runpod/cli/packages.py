@@ -11,7 +11,9 @@ from comfy2runpod import __version__
 from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, UnreachableError
 from comfy2runpod.docs_site import ASSETS, NEEDED, PackageDocs, package_docs
 from comfy2runpod.errors.files import CannotRead, NotAPackage, OtherVersion
-from comfy2runpod.read_files import package_name, read_file, shown
+from comfy2runpod.package_folder import files_below, package_name, read_in
+from comfy2runpod.read_files import shown
+from comfy2runpod_contract.texts import is_plain, one_line
 from comfy2runpod_contract.version import CONTRACT
 
 # The file by which a package is recognised when reading. It does not allow us to overwrite the folder.
@@ -34,6 +36,10 @@ def package_folders(path: Path) -> tuple[Path, ...]:
         folders = tuple(
             folder for folder in sorted(path.iterdir()) if not folder.name.startswith(".") and _is_meant(folder)
         )
+        place = path.resolve()
+        if led := next((folder for folder in folders if not folder.resolve().is_relative_to(place)), None):
+            problem = f"it is a link that leads out of {shown(path)}; name the package itself"
+            raise CompileError([NotAPackage(at=Locus(shown(led)), problem=problem)])
     except OSError as error:
         raise UnreachableError(CannotRead(at=Locus(shown(path)), problem=error.strerror or str(error))) from error
     if not folders:
@@ -84,6 +90,9 @@ def named_folders(paths: Sequence[Path]) -> dict[str, Path]:
                 "or rename its folder.",
                 param_hint="PACKAGES",
             )
+        if not is_plain(name) or {"{", "}"} & set(name):
+            problem = f"the name of {one_line(shown(folders[place]))} cannot be part of a URL: rename the folder."
+            raise click.BadParameter(problem, param_hint="PACKAGES")
         if name == ASSETS:
             raise click.BadParameter(f"no package can be named {ASSETS}: rename its folder.", param_hint="PACKAGES")
         given[name] = place
@@ -103,10 +112,9 @@ def _is_meant(folder: Path) -> bool:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    """The files from which the documents are made. Targets of links are not in the package, and are omitted."""
-    below = [path for path in sorted((folder / _DOCS).rglob("*")) if path.is_file() and not path.is_symlink()]
-    beside = [path for name in NEEDED if (path := folder / name).is_file()]
-    return {path.relative_to(folder).as_posix(): read_file(path) for path in dict.fromkeys((*beside, *below))}
+    """The files from which the documents are made. What links lead to is not in the package: it is never published."""
+    needed = {name: data for name in NEEDED if (data := read_in(folder, name)) is not None}
+    return {**needed, **dict(files_below(folder, _DOCS))}
 
 
 def _other_version(package: PackageDocs, folder: Path) -> list[Diagnostic]:

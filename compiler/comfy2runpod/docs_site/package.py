@@ -5,7 +5,6 @@ Read from the emitted files and not from an Interface: the site is made of packa
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from comfy2runpod.package_documents import (
     ObjectSchema,
     OpenApi,
     Schema,
+    json_object,
     read_document,
 )
 from comfy2runpod.quoting import plain
@@ -129,7 +129,7 @@ def package_docs(files: Mapping[str, bytes], name: str, place: str) -> PackageDo
             required=taken.required,
             outputs=tuple(_outputs(given.properties)),
             models=_models(read_document(ModelList, files[MODELS], MODELS).models),
-            openapi=json.loads(files[OPENAPI]),
+            openapi=json_object(files[OPENAPI], OPENAPI),
             files={path.removeprefix(DOCS): data for path, data in sorted(files.items()) if path.startswith(DOCS)},
         )
     except ValueError as error:

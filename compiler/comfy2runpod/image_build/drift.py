@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.build import NoPackageToBuild
-from comfy2runpod.read_files import read_file, shown
+from comfy2runpod.package_folder import read_in
+from comfy2runpod.read_files import shown
 from comfy2runpod.write import MANIFEST
-from comfy2runpod.write.manifest import Manifest, read_manifest, sha256
+from comfy2runpod.write.manifest import MAX_BYTES, Manifest, read_manifest, sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +27,25 @@ def look(folder: Path) -> Looked:
     """A package's folder, beside what was written into it.
 
     Raises:
-        CompileError: it is no package that `compile` wrote.
+        CompileError: it is no package that `compile` wrote, or a file of it is a link.
         UnreachableError: a file in it cannot be read.
     """
     place = folder / MANIFEST
-    if not os.path.lexists(place):
+    written = read_in(folder, MANIFEST, MAX_BYTES)
+    if written is None:
         raise CompileError([NoPackageToBuild(at=Locus(shown(folder)), problem=f"it has no {MANIFEST}")])
     try:
-        manifest = read_manifest(read_file(place))
+        manifest = read_manifest(written)
     except ValueError as error:
         raise CompileError([NoPackageToBuild(at=Locus(shown(place)), problem=str(error))]) from None
-    missing = tuple(name for name in sorted(manifest.files) if not (folder / name).is_file())
-    changed = tuple(
-        name
-        for name, digest in sorted(manifest.files.items())
-        if name not in missing and sha256(read_file(folder / name)) != digest
-    )
-    return Looked(manifest, missing, changed)
+    missing, changed = list[str](), list[str]()
+    for name, digest in sorted(manifest.files.items()):
+        data = read_in(folder, name)
+        if data is None:
+            missing.append(name)
+        elif sha256(data) != digest:
+            changed.append(name)
+    return Looked(manifest, tuple(missing), tuple(changed))
 
 
 def drifted(written: Manifest, compiled: Iterable[tuple[str, bytes]]) -> tuple[str, ...]:

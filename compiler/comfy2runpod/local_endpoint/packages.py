@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from comfy2runpod.diagnostics import Locus
-from comfy2runpod.errors.files import CannotRun
+from comfy2runpod.diagnostics import CompileError, Locus
+from comfy2runpod.errors.files import CannotRun, NotAPackage
+from comfy2runpod.package_documents import OPENAPI, TESTS, OpenApi, Tests, read_document
+from comfy2runpod.package_folder import catalogs_of, package_name, read_in
 from comfy2runpod.quoting import plain
-from comfy2runpod.read_files import catalogs_in, package_name
 from comfy2runpod.run_package import RunError
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
-
-_HUB_TESTS = ".runpod/tests.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A compiled package on disk. `name` is in its URL; `catalogs` are the files with what it carries of node packs."""
+    """A compiled package on disk. `name` is in its URL; `catalogs` are its files with what it carries of node packs."""
 
     folder: Path
     name: str
     title: str
     description: str
     execution_seconds: float
-    catalogs: tuple[Path, ...] = ()
+    catalogs: tuple[str, ...] = ()
 
 
 def read_package(folder: Path, name: str | None = None) -> Package:
@@ -36,23 +34,21 @@ def read_package(folder: Path, name: str | None = None) -> Package:
         name: its name in the URL; None for the one that it was compiled with.
 
     Raises:
+        CompileError: a document of it is none, or is a link.
         RunError: it is not a compiled package.
     """
     place = folder.resolve()
-    if not (place / "handler.py").is_file():
+    if read_in(place, "handler.py") is None:
         raise RunError(CannotRun(at=Locus(folder.as_posix()), problem="there is no handler.py in it"))
+    data = read_in(place, OPENAPI)
+    if data is None:
+        raise RunError(CannotRun(at=Locus(folder.as_posix()), problem=f"there is no {OPENAPI} in it"))
     try:
-        info = json.loads((place / "docs" / "openapi.json").read_text("utf-8"))["info"]
-        title, description = str(info["title"]), plain(str(info["description"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        raise RunError(CannotRun(at=Locus(folder.as_posix()), problem="its docs/openapi.json cannot be read")) from None
-    return Package(
-        place, name or package_name(place), title, description, _execution_seconds(place), catalogs_in(place)
-    )
-
-
-def _execution_seconds(place: Path) -> float:
-    try:
-        return float(json.loads((place / _HUB_TESTS).read_text("utf-8"))["tests"][0]["timeout"]) / 1000
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return DEFAULT_EXECUTION_MS / 1000
+        info = read_document(OpenApi, data, OPENAPI).info
+        tests = read_in(place, TESTS)
+        timeout = None if tests is None else read_document(Tests, tests, TESTS).tests[0].timeout
+    except ValueError as error:
+        raise CompileError([NotAPackage(at=Locus(folder.as_posix()), problem=str(error))]) from None
+    seconds = (timeout or DEFAULT_EXECUTION_MS) / 1000
+    own = name or package_name(place)
+    return Package(place, own, info.title, plain(info.description), seconds, catalogs_of(place))

@@ -17,7 +17,7 @@ from comfy2runpod.local_endpoint.operations import Handler, Operations, refusal
 from comfy2runpod.local_endpoint.packages import Package, read_package
 from comfy2runpod.local_endpoint.webhooks import Webhooks
 from comfy2runpod.local_endpoint.worker import Worker
-from comfy2runpod.read_files import package_catalog
+from comfy2runpod.package_folder import package_catalog
 
 # The default API key: callers send `Authorization: Bearer local`.
 API_KEY = "local"
@@ -65,16 +65,21 @@ class LocalServer:
         """
         async with AsyncExitStack() as stack:
             app = web.Application(middlewares=[self._middleware])
-            simulators: dict[tuple[Path, ...], str] = {}
+            simulators: dict[tuple[Path, tuple[str, ...]] | None, str] = {}
             for package in self.packages:
-                comfyui = self.comfyui or simulators.get(package.catalogs)
+                carried = (package.folder, package.catalogs) if package.catalogs else None
+                comfyui = self.comfyui or simulators.get(carried)
                 if comfyui is None:
                     # Packages may carry different releases of one node pack.
                     simulator = _simulator(package, self.seconds_per_step)
-                    comfyui = simulators[package.catalogs] = await stack.enter_async_context(simulator)
+                    comfyui = simulators[carried] = await stack.enter_async_context(simulator)
                 await self._add(package, comfyui, app, stack)
             for path, (media_type, content) in self.pages.items():
-                app.router.add_get(f"/{path}", _page(media_type, content))
+                # Not `add_get`, to which braces in a path are a pattern.
+                resource = web.PlainResource(f"/{path}")
+                app.router.register_resource(resource)
+                for method in ("GET", "HEAD"):
+                    resource.add_route(method, _page(media_type, content))
             runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None, logger=http_log())
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
