@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, V
 
 from comfy2runpod.diagnostics import shorten
 from comfy2runpod.json_parts import object_of
-from comfy2runpod.strict_json import strict_json
+from comfy2runpod.strict_json import HalfTextError, strict_json
 from comfy2runpod_contract.json_types import JsonObject
 
 # An escape of a half of a pair.
@@ -192,11 +192,17 @@ def json_object(data: bytes, path: str) -> JsonObject:
     Raises:
         ValueError: it is none, or one that not all readers agree on (`strict_json`); with its path.
     """
-    whole = _with_whole_pairs(data)
     try:
-        return object_of("it", strict_json(whole if isinstance(whole, str) else whole.decode("utf-8-sig")))
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: byte {error.start} is no UTF-8 text") from None
+    try:
+        try:
+            value = strict_json(text)
+        except HalfTextError:
+            # It hurts nobody, and all else was looked at before.
+            value = json.loads(text)
+        return object_of("it", value)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -207,7 +213,6 @@ def _with_whole_pairs(data: str | bytes) -> str | bytes:
     if _SURROGATE.search(content) is None:
         return data
     try:
-        # Only texts change, so that what reads the result finds the other faults.
         return json.dumps(json.loads(data), ensure_ascii=False).encode("utf-8", "replace")
     except (ValueError, RecursionError):
         return data

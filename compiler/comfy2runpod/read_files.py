@@ -14,7 +14,7 @@ from comfy2runpod.catalog.classes import Catalog, load_catalog
 from comfy2runpod.catalog.layers import read_layer, with_layers
 from comfy2runpod.catalog.object_info import MAX_ANSWER
 from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
-from comfy2runpod.errors.files import CannotRead
+from comfy2runpod.errors.files import CannotRead, LeadsOut
 from comfy2runpod.read_json import MAX_BYTES, too_large
 from comfy2runpod.write import kind_of, written_by_us
 
@@ -22,8 +22,30 @@ LOCK_SUFFIX = ".lock.json"
 
 
 def catalogs_in(folder: Path) -> tuple[Path, ...]:
-    """The catalogs beside a folder's graphs, or in a package, in the order in which they are laid over each other."""
-    return tuple(sorted((folder / CATALOG_FOLDER).glob("*.json")))
+    """The catalogs beside a folder's graphs, in the order in which they are laid over each other.
+
+    Raises:
+        CompileError: one is a link that leads out of the folder.
+    """
+    found = tuple(sorted((folder / CATALOG_FOLDER).glob("*.json")))
+    for path in found:
+        check_beside(folder, path)
+    return found
+
+
+def check_beside(folder: Path, path: Path) -> None:
+    """Refuses a file that no person named, and that is read because it stands in a folder, if it leads out of that.
+
+    Raises:
+        CompileError: it does.
+    """
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):
+        # A cycle of links, which whoever opens it finds too.
+        return
+    if not inside:
+        raise CompileError([LeadsOut(at=Locus(shown(path)))])
 
 
 @lru_cache(maxsize=4)

@@ -18,7 +18,7 @@ from comfy2runpod.editor import PROFILES
 from comfy2runpod.errors.files import NoGraphs
 from comfy2runpod.model_lock import LockedFile, read_lock
 from comfy2runpod.pipeline import Options, files_beside, lock_path
-from comfy2runpod.read_files import catalogs_in, graphs_in, layered_catalog, read_beside, read_file, shown
+from comfy2runpod.read_files import catalogs_in, check_beside, graphs_in, layered_catalog, read_beside, read_file, shown
 from comfy2runpod.stages.interface.image_files import MOST_BYTES
 
 
@@ -125,6 +125,7 @@ def picture_of(graph: Path) -> bytes | None:
     for ending in (".png", ".jpg", ".jpeg"):
         path = graph.with_suffix(ending)
         if os.path.lexists(path):
+            check_beside(graph.parent, path)
             # Too large a one is told as a warning of the package.
             return read_file(path)
     return None
@@ -147,4 +148,7 @@ def lock_of(graph: Path) -> tuple[LockedFile, ...]:
     """The lock of a graph, if `lock` has been run for it."""
     path = lock_path(graph)
     # If the graph's name is too long for another suffix, there is no lock.
-    return read_lock(read_file(path), shown(path)) if os.path.lexists(path) else ()
+    if not os.path.lexists(path):
+        return ()
+    check_beside(graph.parent, path)
+    return read_lock(read_file(path), shown(path))

@@ -40,6 +40,15 @@ class PictureLeftOut(Diagnostic):
     remedy = Text("Put a PNG or JPEG file of at most 2 MB in its place, or move it away.")
 
 
+class LeadsOut(Diagnostic):
+    """A file that is read because it stands beside a graph, and is a link to one elsewhere."""
+
+    code = "link-leads-out"
+
+    reason = Text("This is a link that leads out of the graph's folder, so it is not read.")
+    remedy = Text("Put the file itself in its place, if it belongs to the graph; or remove the link.")
+
+
 class CannotUse(Diagnostic):
     """A path that the system does not accept: a name that is too long, a cycle of links, a folder without access."""
 
