@@ -113,7 +113,7 @@ SCHEMA = "docs/output.schema.json"
         (SCHEMA, '{"properties": []}', ("docs", "run", "diff")),
         ("docs/input.schema.json", DEEP, ("docs", "run", "diff")),
         ("models.lock.json", f'{{"models": {DEEP}}}', ("docs", "diff")),
-        (".runpod/tests.json", f'{{"tests": {DEEP}}}', ("serve", "diff")),
+        (".runpod/tests.json", f'{{"tests": {DEEP}}}', ("diff",)),
         (".comfy2runpod.json", DEEP, ("build",)),
         (".comfy2runpod.json", '{"version": 1, "generator": "", "kind": "package", "files": []}', ("build",)),
         ("catalog/a.json", DEEP, ("run", "serve")),

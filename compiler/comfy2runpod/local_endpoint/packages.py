@@ -45,10 +45,17 @@ def read_package(folder: Path, name: str | None = None) -> Package:
         raise RunError(CannotRun(at=Locus(folder.as_posix()), problem=f"there is no {OPENAPI} in it"))
     try:
         info = read_document(OpenApi, data, OPENAPI).info
-        tests = read_in(place, TESTS)
-        timeout = None if tests is None else read_document(Tests, tests, TESTS).tests[0].timeout
     except ValueError as error:
         raise CompileError([NotAPackage(at=Locus(folder.as_posix()), problem=str(error))]) from None
-    seconds = (timeout or DEFAULT_EXECUTION_MS) / 1000
+    seconds = _execution_seconds(read_in(place, TESTS))
     own = name or package_name(place)
     return Package(place, own, info.title, plain(info.description), seconds, catalogs_of(place))
+
+
+def _execution_seconds(tests: bytes | None) -> float:
+    """How long a job may take, as the package's tests tell RunPod; the default where they do not tell it."""
+    try:
+        told = None if tests is None else read_document(Tests, tests, TESTS).tests[0].timeout
+    except ValueError:
+        told = None
+    return (told or DEFAULT_EXECUTION_MS) / 1000
