@@ -340,7 +340,8 @@ def _compile(
     package = emit(interface, prompt, variants, used, shown)
     verify(package)
     of_packs = warn_of_packs(document, converted.graph, catalog)
-    return CompileResult(interface, variants, package, (*converted.warnings, *of_interface, *of_packs, *of_picture))
+    found = (*converted.warnings, *annotation.warnings, *of_interface, *of_packs, *of_picture)
+    return CompileResult(interface, variants, package, found)
 
 
 def _picture(data: bytes | None, file: str) -> tuple[Picture | None, tuple[Diagnostic, ...]]:

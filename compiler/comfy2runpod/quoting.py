@@ -258,18 +258,23 @@ def label(text: str) -> Label:
 
 
 def markdown(text: str) -> Markdown:
-    """A text in a paragraph, heading or cell of a document: on one line, no markup, no HTML, and nothing a link.
+    """A text that may begin a line of a document: on one line, no markup, no HTML, and nothing a link.
 
     CommonMark takes a backslash off every mark of ASCII, so a reader sees the text as it was.
     """
     return Markdown(_begun(_inline(one_line(text))))
 
 
+def inline(text: str) -> Markdown:
+    """A text in a heading, a cell or behind other words of a line, where nothing begins a list; else as `markdown`."""
+    return Markdown(_inline(one_line(text)))
+
+
 def sentences(text: str) -> Markdown:
-    """A text of ours in a document: what stands between backticks is code, the rest is as `markdown` has it."""
+    """A text of ours at a place of `inline`: what stands between backticks is code."""
     parts = re.split(r"`([^`]+)`", one_line(text))
     coded = ("`" + part.replace("|", "\\|") + "`" if at % 2 else _inline(part) for at, part in enumerate(parts))
-    return Markdown(_begun("".join(coded)))
+    return Markdown("".join(coded))
 
 
 def _inline(text: str) -> str:
@@ -364,6 +369,7 @@ FILTERS: Mapping[str, object] = {
     "commit": commit,
     "debian_package": debian_package,
     "docstring": docstring,
+    "inline": inline,
     "json": script,
     "label": label,
     "markdown": markdown,

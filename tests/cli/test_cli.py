@@ -139,7 +139,7 @@ def test_quiet_prints_no_warning_of_any_command(tmp_path: Path) -> None:
         site = comfy2runpod("docs", package, "-o", tmp_path / "site", "-q", "--force")
         assert (site.returncode, site.stdout, site.stderr) == (0, "", "")
         (tmp_path / "site" / "index.html").write_text("mine")
-    report = json.loads(comfy2runpod("check", unsized, "-q", "--format", "json").stdout)
+    report = json.loads(comfy2runpod("compile", unsized, "-o", tmp_path / "out", "-q", "--format", "json").stdout)
     assert [one["severity"] for one in report][:1] == ["warning"]
 
 

@@ -47,12 +47,12 @@ def test_a_package_that_is_up_to_date_passes(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("edit", "other files: Dockerfile, patch.py."),
-        ("delete", "lacking: clients/python/README.md."),
-        ("delete all", "lacking: .comfy2runpod.json, .dockerignore,"),
-        ("obsolete", "generated no longer: docs/old.md."),
-        ("note", "other files: .comfy2runpod.json, .env.example, .runpod/hub.json"),
-        ("moved", "other files: .comfy2runpod.json."),
+        ("edit", "different: Dockerfile, patch.py."),
+        ("delete", "missing: clients/python/README.md."),
+        ("delete all", "missing: .comfy2runpod.json, .dockerignore,"),
+        ("obsolete", "no longer generated: docs/old.md."),
+        ("note", "different: .comfy2runpod.json, .env.example, .runpod/hub.json"),
+        ("moved", "different: .comfy2runpod.json."),
     ],
 )
 def test_one_that_is_not_is_named_with_its_files(folder: Path, change: str, said: str) -> None:
@@ -116,4 +116,4 @@ def test_a_link_in_the_place_of_a_file_is_another_file(folder: Path) -> None:
     place.symlink_to(folder / "elsewhere")
     code, text = check(folder)
     assert code == 1
-    assert "other files: Dockerfile." in text
+    assert "different: Dockerfile." in text

@@ -161,7 +161,7 @@ def test_a_pipe_among_the_catalogs_is_refused_and_not_waited_for(tmp_path: Path)
     os.mkfifo(tmp_path / "catalog" / "z.json")
     done = comfy2runpod("check", tmp_path)
     assert (done.returncode, "z.json" in done.stderr, "it is a pipe" in done.stderr) == (3, True, True)
-    assert "Save what it gives as a regular file" in done.stderr
+    assert "Save its content as a regular file" in done.stderr
     (tmp_path / "catalog" / "z.json").unlink()
     os.mkfifo(tmp_path / "made_up.lock.json")
     locked = comfy2runpod("compile", tmp_path / "made_up.json", "-o", tmp_path / "out")

@@ -115,6 +115,7 @@ def inspect_graph(data: bytes, file: str, catalog: Catalog, options: Options) ->
     found = list(made.diagnostics)
     try:
         annotation = read_annotation(document)
+        found += annotation.warnings
     except CompileError as error:
         found += error.diagnostics
         annotation = Annotation()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy2runpod.diagnostics import Diagnostic, Locus, Text, also
+from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text, also
 
 
 class SeveralAnnotations(Diagnostic):
@@ -58,3 +58,22 @@ class NothingFed(Diagnostic):
 
     reason = Text("The field {field} has no `from`, so it would feed no input.")
     remedy = Text("Name the input that it feeds, such as `from: 92.text`.")
+
+
+class OutsideTheBlock(Diagnostic):
+    """A second block in the note, or a key outside the block, neither of which is read."""
+
+    severity = Severity.WARNING
+    code = "outside-note-block"
+    line: int
+    # None for a second block.
+    key: str | None
+
+    @Text
+    def reason(self) -> str:
+        what = "a second block begins" if self.key is None else f"`{self.key}:` is outside the fenced block"
+        return f"Line {self.line} of the note: {what}. Only the first fenced block is read; this has no effect."
+
+    remedy = Text(
+        "Move it into the block, between its two lines of ```; if it is prose, begin the line with another word."
+    )

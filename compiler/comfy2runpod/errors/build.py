@@ -7,19 +7,19 @@ from comfy2runpod.diagnostics import Diagnostic, Severity, Text, shorten
 _MOST_NAMED = 5
 # What engines print, and what to do then; the first that is found counts.
 _REMEDIES = (
-    ("no space left on device", "Free space where the engine keeps images, such as by `docker system prune`."),
+    ("no space left on device", "Free space where the engine keeps images, for example with `docker system prune`."),
     ("permission denied", "Let your user use the engine, or run it with another one (--engine)."),
     ("toomanyrequests", "Log in to the registry, or wait: it has answered too many requests."),
-    ("unauthorized", "Log in to the registry first, such as by `docker login`."),
+    ("unauthorized", "Log in to the registry first, for example with `docker login`."),
     (
         "denied: ",
-        "Log in to the registry first, such as by `docker login`; check that the tag (--tag) is yours to push.",
+        "Log in to the registry first, for example with `docker login`; check that you may push the tag (--tag).",
     ),
-    ("no such host", "Check the network: a host's name is not known."),
-    ("certificate", "Have the build trust your network's certificates, such as by --engine-arg=--volume=…."),
+    ("no such host", "Check the network: the name of a host cannot be resolved."),
+    ("certificate", "Make the build trust your network's certificates, for example with --engine-arg=--volume=…."),
     (
         "do not match the hashes",
-        "Something on the way gave another file than the lock names: check your package index.",
+        "A downloaded file is not the one in the lock: check your package index and proxies.",
     ),
     ("failed to solve", "Read what the engine says above; -v prints all of it."),
 )
@@ -132,7 +132,7 @@ class BuiltAsChanged(Diagnostic):
     def reason(self) -> str:
         return f"Files were changed since the package was written, and are built as they are: {_named(self.files)}."
 
-    remedy = Text("Compile the graph again with --force to have what it says.")
+    remedy = Text("Compile the graph again with --force to restore them.")
 
 
 class BaseByTag(Diagnostic):
@@ -144,7 +144,7 @@ class BaseByTag(Diagnostic):
     problem: str
 
     reason = Text("The base {base} is taken by its tag, which may mean another image tomorrow: {problem}.")
-    remedy = Text("Nothing has to be done; with a registry in reach, `build` names the base by its digest.")
+    remedy = Text("Nothing has to be done; if the registry can be reached, `build` names the base by its digest.")
 
 
 def _named(files: tuple[str, ...]) -> str:

@@ -25,7 +25,7 @@ class CannotRead(Diagnostic):
         if self.inside:
             return f"Name a file in it, such as {self.inside[0]}."
         if self.is_special:
-            return "Save what it gives as a regular file, and put that in its place."
+            return "Save its content as a regular file, and use that instead."
         return "Name a file." if self.is_folder else "Check the path and the file's permissions."
 
 
@@ -131,10 +131,10 @@ class PackageDrifted(Diagnostic):
 
     @Text
     def reason(self) -> str:
-        parts = [f"other files: {_named(self.changed)}"] if self.changed else []
-        parts += [f"lacking: {_named(self.lacking)}"] if self.lacking else []
-        parts += [f"generated no longer: {_named(self.obsolete)}"] if self.obsolete else []
-        return f"The package is not what {self.graph} gives: {'; '.join(parts)}."
+        parts = [f"different: {_named(self.changed)}"] if self.changed else []
+        parts += [f"missing: {_named(self.lacking)}"] if self.lacking else []
+        parts += [f"no longer generated: {_named(self.obsolete)}"] if self.obsolete else []
+        return f"The package is not what {self.graph} compiles to: {'; '.join(parts)}."
 
     @Text
     def remedy(self) -> str:

@@ -37,7 +37,9 @@ class SecretInImageFile(Diagnostic):
         "The file {file}, which the image is to have, holds a secret: a token, a private key, or a URL with "
         "credentials. It would be in the package and in the image."
     )
-    remedy = Text("Take it out of the file. What a worker needs of secrets belongs in the endpoint's environment.")
+    remedy = Text(
+        "Remove it from the file. Secrets that a worker needs belong in the endpoint's environment variables."
+    )
 
 
 class PackageOfComfyUI(Diagnostic):

@@ -64,7 +64,7 @@ class ModelSizeUnknown(Diagnostic):
 
     remedy = Text(
         "Run `comfy2runpod lock` on the graph, which asks the hub, or say `models: {{FILE: {{size: 6.5GB}}}}` in the "
-        "note; then compile again. Where the models are on a network volume, it matters not."
+        "note; then compile again. If the models are on a network volume, ignore this."
     )
 
 

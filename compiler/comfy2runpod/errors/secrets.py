@@ -16,6 +16,6 @@ class SecretInGraph(Diagnostic):
         "image and in the documents that callers read."
     )
     remedy = Text(
-        "Remove it, and have it revoked by who issued it: everyone who has the graph has it. What a worker needs of "
-        "secrets belongs in the endpoint's environment."
+        "Remove it, and revoke it where it was issued: everyone who has the graph has it. Secrets that a worker needs "
+        "belong in the endpoint's environment variables."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from comfy2runpod.diagnostics import Locus
+from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.fields.note import InputAnnotation
 from comfy2runpod.note_forms import Attention, PinnedPackage
 
@@ -41,7 +41,7 @@ class Annotation:
     """The whole note, and where it stands. `inputs` or `outputs` None: not said, taken from what ComfyUI stores.
 
     `files` are what the image gets of files beside the graph: where each is to lie, and its path beside the graph.
-    `app_inputs` are the inputs that the author chose in App mode: node and name.
+    `app_inputs` are the inputs that the author chose in App mode: node and name. `warnings` are about the note's form.
     """
 
     node_id: str | None = None
@@ -62,6 +62,7 @@ class Annotation:
     files: tuple[tuple[str, str], ...] = ()
     pip: tuple[PinnedPackage, ...] = ()
     app_inputs: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
     def at(self, file: str, key: str) -> Locus:
         """A key's place in the note; the whole file's where there is no note."""

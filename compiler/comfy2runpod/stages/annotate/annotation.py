@@ -21,7 +21,7 @@ from comfy2runpod.image_variables import allowed_variables, is_of_worker
 from comfy2runpod.ir.annotation import Annotation, ModelAnnotation, OutputAnnotation
 from comfy2runpod.ir.document import Document, GraphNode
 from comfy2runpod.note_forms import PinnedPackage, Wrong
-from comfy2runpod.stages.annotate.note_yaml import NoteError, Yaml, read_yaml, yaml_span
+from comfy2runpod.stages.annotate.note_yaml import NoteError, Yaml, outside_block, read_yaml, yaml_span
 from comfy2runpod_contract.secret_texts import holds_secret, is_secret_member
 
 TITLE = "comfy2runpod"
@@ -52,9 +52,8 @@ def read_annotation(document: Document) -> Annotation:
     if len(notes) > 1:
         ids, others = tuple(node.id for node in notes), tuple(reader.at(note=note) for note in notes[1:])
         reader.found.add(errors.SeveralAnnotations(at=reader.at(), nodes=ids, others=others))
-    annotation = replace(reader.read(), app_inputs=document.app_inputs)
-    reader.found.finish()
-    return annotation
+    annotation = reader.read()
+    return replace(annotation, app_inputs=document.app_inputs, warnings=reader.found.finish())
 
 
 def find_notes(document: Document) -> tuple[GraphNode, ...]:
@@ -79,6 +78,8 @@ class _Reader:
         text = values[0] if isinstance(values, tuple) and values else None
         text = text if isinstance(text, str) else ""
         start, end = yaml_span(text)
+        if (left := outside_block(text, TOP_KEYS)) is not None:
+            self.found.add(errors.OutsideTheBlock(at=self.at(), line=left[0], key=left[1]))
         try:
             raw = read_yaml(text[start:end])
         except NoteError as error:

@@ -6,6 +6,7 @@ Every scalar is a text: `92:4` would otherwise be a number in base sixty, and `n
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -48,6 +49,24 @@ def yaml_span(text: str) -> tuple[int, int]:
             return start, position
         position = end + 1
     return 0, len(text)
+
+
+def outside_block(text: str, keys: Container[str]) -> tuple[int, str | None] | None:
+    """What looks like a part of the note outside its block: its line, from 1, and the key, None for a second block."""
+    start, end = yaml_span(text)
+    if (start, end) == (0, len(text)):
+        return None
+    position = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        begin, position = position, position + len(line) + 1
+        # The block's own two lines are beside it.
+        if position < start or begin > end:
+            if _FENCE.fullmatch(line):
+                return number, None
+            key, colon, _ = line.partition(":")
+            if colon and key in keys:
+                return number, key
+    return None
 
 
 def read_yaml(text: str) -> Yaml | None:
