@@ -22,6 +22,8 @@ _WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.-]{1,253}/[A-Za-z0-9._~%!$&'()*+,
 # As Debian's policy has it, with a bound of ours.
 DEBIAN_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,63}")
 _MOST_PACKAGES = 50
+# Of a title or a description, in characters.
+LONGEST_DESCRIPTION = 10_000
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 # Of files for the image, and of Python packages, each with its hashes.
 MOST_FILES, MOST_PINNED, _MOST_HASHES = 50, 50, 200
@@ -69,6 +71,15 @@ def text(raw: object, wrong: Wrong) -> str:
     if isinstance(raw, str):
         return raw
     wrong("a text", raw)
+    return ""
+
+
+def description(raw: object, wrong: Wrong) -> str:
+    """A text for people, as long as anybody reads; it stands in every document of a package, and in its code."""
+    found = text(raw, wrong)
+    if len(found) <= LONGEST_DESCRIPTION:
+        return found
+    wrong(f"{LONGEST_DESCRIPTION:,} characters at most", f"{len(found):,}")
     return ""
 
 

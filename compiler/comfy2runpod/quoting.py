@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 from urllib.parse import quote
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from comfy2runpod.note_forms import DEBIAN_PACKAGE, VARIABLE
 from comfy2runpod_contract.json_types import Json, JsonObject
@@ -334,7 +334,9 @@ def segment(text: str) -> str:
 def prose(text: str) -> Markup:
     """A text of sentences in a page: what stands between backticks is code, and nothing in it is markup."""
     parts = re.split(r"`([^`]+)`", visible(text))
-    return Markup().join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+    # Escaped at once: a text may have very many parts.
+    written = (f"<code>{escape(part)}</code>" if at % 2 else escape(part) for at, part in enumerate(parts))
+    return Markup("".join(written))  # noqa: S704
 
 
 def _escaped(text: str, *, escape_quotes: bool = False) -> str:
@@ -342,6 +344,8 @@ def _escaped(text: str, *, escape_quotes: bool = False) -> str:
     flat = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
     if escape_quotes:
         flat = flat.replace('"', '\\"')
+    if visible(flat) == flat:
+        return flat
     return "".join(character if visible(character) == character else _code(character) for character in flat)
 
 

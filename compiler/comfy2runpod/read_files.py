@@ -17,6 +17,7 @@ from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
 from comfy2runpod.errors.files import CannotRead, LeadsOut
 from comfy2runpod.read_json import MAX_BYTES, too_large
 from comfy2runpod.write import kind_of, written_by_us
+from comfy2runpod_contract.texts import unbroken
 
 LOCK_SUFFIX = ".lock.json"
 
@@ -150,5 +151,5 @@ def _unreadable(path: Path, error: OSError) -> CannotRead:
 
 
 def shown(path: Path) -> str:
-    """A path as messages show it."""
-    return path.as_posix()
+    """A path as messages show it: on one line, so that no name of a stranger's has one of its own."""
+    return unbroken(path.as_posix())

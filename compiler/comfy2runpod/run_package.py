@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from comfy2runpod.package_folder import package_catalog, read_in, read_object
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import file_ending
 from comfy2runpod_contract.scratch import scratch_folder
+from comfy2runpod_contract.texts import unbroken
 
 _FETCH_SECONDS = 60
 _MOST_NAMES = 10
@@ -96,7 +98,12 @@ def check_package(package: Path) -> None:
 
 def _what_it_is(folder: Path) -> str:
     """What stands in a package's place."""
-    inner = sorted(path.parent.name for path in folder.glob("*/handler.py"))
+    if folder.is_file():
+        return (
+            "it is a file, and a package is a folder; a graph is compiled first: comfy2runpod compile "
+            f"{unbroken(shlex.quote(folder.as_posix()))}"
+        )
+    inner = sorted(unbroken(path.parent.name) for path in folder.glob("*/handler.py"))
     if inner:
         return f"it is a folder of packages, of which one is to be named: {', '.join(inner[:_MOST_NAMES])}"
     return "there is no handler.py in it" if folder.is_dir() else "there is no such folder"

@@ -21,6 +21,11 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(_escape, text)
 
 
+def unbroken(text: str) -> str:
+    """The text with line feeds and tabs as `visible` has other control characters, which it leaves as they are."""
+    return text.replace("\n", "\\u000a").replace("\t", "\\u0009")
+
+
 def is_plain(text: str) -> bool:
     """Whether a text holds none of what `visible` makes visible, and no tab or line feed."""
     return _UNSEEN.search(text) is None and "\t" not in text and "\n" not in text

@@ -15,6 +15,7 @@ from comfy2runpod.errors.models import ModelSizeUnknown
 from comfy2runpod.ir.interface import Interface, Model
 from comfy2runpod.pipeline import CompileResult
 from comfy2runpod.stages.emit.needs import container_disk_gb, fetched, model_bytes
+from comfy2runpod_contract.texts import unbroken
 
 _GIGABYTE, _MEGABYTE = 1e9, 1e6
 _MOST_NAMES = 3
@@ -73,7 +74,7 @@ def how_called() -> str:
 
 def _quoted(word: str) -> str:
     # `@` has no special meaning in a shell.
-    return word if word[:1] == "@" and shlex.quote(word[1:]) == word[1:] else shlex.quote(word)
+    return unbroken(word if word[:1] == "@" and shlex.quote(word[1:]) == word[1:] else shlex.quote(word))
 
 
 def _models(models: Sequence[Model]) -> str:

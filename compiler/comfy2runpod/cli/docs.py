@@ -13,6 +13,7 @@ from comfy2runpod.cli.terminal import terminal
 from comfy2runpod.cli.writing import force_option, told_of
 from comfy2runpod.docs_site import site_files
 from comfy2runpod.write import write_site
+from comfy2runpod_contract.texts import one_line
 
 
 @click.command("docs")
@@ -42,7 +43,7 @@ def docs_command(packages: tuple[Path, ...], output: Path, *, force: bool) -> No
         return
     say(f"{output}: {len(found)} package{'' if len(found) == 1 else 's'}; open {output / 'index.html'}")
     for package in found:
-        say(f"  {package.name}  {package.title}")
+        say(f"  {one_line(package.name)}  {one_line(package.title)}")
 
 
 COMMANDS = (docs_command,)

@@ -19,6 +19,7 @@ from comfy2runpod.diagnostics import Locus, UnreachableError
 from comfy2runpod.docs_site import site_files
 from comfy2runpod.errors.files import CannotListen
 from comfy2runpod.local_endpoint import API_KEY, LocalServer, Package, pages_of, read_package
+from comfy2runpod_contract.texts import one_line
 
 
 @click.command("serve")
@@ -89,7 +90,7 @@ async def _serve(server: LocalServer, packages: list[Package]) -> None:
     try:
         say(f"Serving on {url} until Ctrl+C, with `Authorization: Bearer {server.api_key}`:")
         for package in packages:
-            say(f"  {package.title}\n    page {url}/{package.name}/\n    API  {url}/v2/{package.name}")
+            say(f"  {one_line(package.title)}\n    page {url}/{package.name}/\n    API  {url}/v2/{package.name}")
         if server.comfyui is None:
             say(simulated())
         ended = asyncio.Event()

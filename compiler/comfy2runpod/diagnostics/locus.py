@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from comfy2runpod.diagnostics.wording import shorten
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.secret_texts import masked
-from comfy2runpod_contract.texts import visible
+from comfy2runpod_contract.texts import unbroken, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Locus:
         return name
 
     def __str__(self) -> str:
-        return ": ".join([self.file, *self._parts()])
+        return unbroken(": ".join([self.file, *self._parts()]))
 
     def seen_from(self, other: Locus) -> str:
         """The place as text, without the file where `other` is in the same one."""
-        return ": ".join(self._parts()) or self.file if self.file == other.file else str(self)
+        return unbroken(": ".join(self._parts()) or self.file) if self.file == other.file else str(self)
 
     def to_json(self) -> JsonObject:
         """What is known of the place, as data."""

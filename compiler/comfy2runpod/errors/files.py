@@ -66,14 +66,21 @@ class CannotWrite(Diagnostic):
     problem: str
     # Something exists where a file or folder would be made; other permissions would not help.
     taken: bool = False
+    # Whether other permissions would help, and whether more room on the disk would.
+    forbidden: bool = True
+    full: bool = False
 
     reason = Text("The place cannot be written: {problem}. Nothing was changed.")
 
     @Text
     def remedy(self) -> str:
-        return (
-            f"Choose another output (-o), or {'move away what is there' if self.taken else 'change the permissions'}."
-        )
+        if self.taken:
+            return "Choose another output (-o), or move away what is there."
+        if self.full:
+            return "Choose another output (-o), or make room on the disk."
+        if self.forbidden:
+            return "Choose another output (-o), or change the permissions."
+        return "Choose another output (-o): nothing can be made there."
 
 
 # So many files are named.

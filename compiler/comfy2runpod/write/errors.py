@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -43,7 +44,11 @@ def told(place: Path) -> Iterator[None]:
             broken = CannotWrite(at=Locus(link.as_posix()), problem="it is a link that leads nowhere", taken=True)
             raise WriteError(broken) from error
         problem, taken = error.strerror or str(error), isinstance(error, FileExistsError | NotADirectoryError)
-        raise WriteError(CannotWrite(at=Locus(place.as_posix()), problem=problem, taken=taken)) from error
+        found = CannotWrite(
+            at=Locus(place.as_posix()), problem=problem, taken=taken, forbidden=isinstance(error, PermissionError),
+            full=error.errno in {errno.ENOSPC, errno.EDQUOT},
+        )  # fmt: skip
+        raise WriteError(found) from error
 
 
 def _as_named(diagnostic: Diagnostic, place: Path) -> Diagnostic:

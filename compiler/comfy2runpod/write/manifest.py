@@ -141,7 +141,7 @@ def _source(told: object) -> Source | None:
 
 def _check_files(files: Mapping[str, object]) -> None:
     for path, digest in files.items():
-        if not isinstance(digest, str) or not _SHA256.fullmatch(digest) or not is_inside(path):
+        if not isinstance(digest, str) or not _SHA256.fullmatch(digest) or not is_inside(path) or "\n" in path:
             raise ValueError("a file in it has no path inside the folder, or no sha256")
 
 

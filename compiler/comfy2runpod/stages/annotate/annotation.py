@@ -94,8 +94,8 @@ class _Reader:
             node_id=self._note.id,
             json_path=self._note.json_path,
             name=self._optional(top, "name", "", forms.text),
-            title=self._optional(top, "title", "", forms.text),
-            description=self._optional(top, "description", "", forms.text),
+            title=self._optional(top, "title", "", forms.description),
+            description=self._optional(top, "description", "", forms.description),
             inputs=None if inputs is None else tuple(self._inputs(inputs)),
             outputs=None if outputs is None else tuple(self._outputs(outputs)),
             models={model.file: model for model in self._models(top.get("models", {}))},
@@ -121,8 +121,8 @@ class _Reader:
             yield InputAnnotation(
                 name=name,
                 sources=sources,
-                title=self._optional(fields, "title", prefix, forms.text),
-                description=self._optional(fields, "description", prefix, forms.text),
+                title=self._optional(fields, "title", prefix, forms.description),
+                description=self._optional(fields, "description", prefix, forms.description),
                 required=self._optional(fields, "required", prefix, forms.boolean),
                 said={
                     known.name: self._optional(fields, known.name, prefix, known.read)
@@ -154,8 +154,8 @@ class _Reader:
             yield OutputAnnotation(
                 name=name,
                 node=node.strip(),
-                title=self._optional(fields, "title", f"{key}.", forms.text),
-                description=self._optional(fields, "description", f"{key}.", forms.text),
+                title=self._optional(fields, "title", f"{key}.", forms.description),
+                description=self._optional(fields, "description", f"{key}.", forms.description),
                 many=self._optional(fields, "many", f"{key}.", forms.boolean) or False,
             )
 
