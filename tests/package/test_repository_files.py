@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,6 +23,7 @@ from comfy2runpod.worker_settings import worker_settings
 from comfy2runpod.write import Chosen, Source, write_package
 from comfy2runpod_contract.texts import one_line
 from comfy2runpod_runtime.settings import Settings, with_kinds
+from tests.cli.command import comfy2runpod
 from tests.rendering.hostile import POLYGLOT
 from tests.rendering.interfaces import bare, several
 
@@ -92,6 +95,23 @@ def test_what_a_readme_links_to_is_there(package: Path) -> None:
     for name in re.findall(r"`([^`]+)`", " ".join(rows)):
         folder = name if name.endswith("/") else f"{name}/"
         assert (package / name).exists() or any(path == name or path.startswith(folder) for path in made), name
+
+
+def test_numbers_in_cells_are_written_without_escapes() -> None:
+    text = (ROOT / "generated" / "i2i_klein_9b" / "README.md").read_text("utf-8")
+    assert "| 0.25 to 4.0 | 1.0 |" in text
+
+
+def test_what_a_readme_says_of_trying_it_without_a_gpu_works(tmp_path: Path) -> None:
+    package = shutil.copytree(ROOT / "generated" / "t2i_klein_4b", tmp_path / "anything")
+    text = (package / "README.md").read_text("utf-8")
+    commands = text.partition("## Try it")[2].partition("```sh\n")[2].partition("```")[0].splitlines()
+    assert [line.split()[:2] for line in commands] == [
+        ["pip", "install"], ["comfy2runpod", "run"], ["comfy2runpod", "serve"]
+    ]  # fmt: skip
+    done = comfy2runpod(*shlex.split(commands[1])[1:], cwd=package)
+    assert done.returncode == 0, done.stderr
+    assert (package / "results" / "image.png").is_file()
 
 
 def test_a_licence_and_a_size_that_nobody_told_are_said_to_be_unknown() -> None:
