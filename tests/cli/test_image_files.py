@@ -14,6 +14,7 @@ import pytest
 from .command import ROOT, comfy2runpod
 
 CASE = ROOT / "tests" / "errors" / "annotation" / "image_file_not_given.json"
+ALLOW = "--allow-image-additions"
 BINARY = bytes(range(256)) * 4
 SECRET = "hf_" + "Ab1" * 12
 
@@ -33,7 +34,7 @@ def noted(folder: Path, files: dict[str, str]) -> None:
 
 
 def compiled(folder: Path, *options: str) -> tuple[int, str]:
-    done = comfy2runpod("compile", "graphs/small.json", "-o", "out", *options, cwd=folder)
+    done = comfy2runpod("compile", "graphs/small.json", "-o", "out", ALLOW, *options, cwd=folder)
     return done.returncode, done.stderr
 
 
@@ -110,7 +111,7 @@ def test_the_same_files_give_the_same_bytes(folder: Path) -> None:
     noted(folder, {"/app/files/a.txt": "a.txt"})
     packages = []
     for name in ("one", "two"):
-        assert comfy2runpod("compile", "graphs/small.json", "-o", name, cwd=folder).returncode == 0
+        assert comfy2runpod("compile", "graphs/small.json", "-o", name, ALLOW, cwd=folder).returncode == 0
         place = folder / name
         packages.append({path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()})
     assert packages[0] == packages[1]
@@ -119,7 +120,7 @@ def test_the_same_files_give_the_same_bytes(folder: Path) -> None:
 @pytest.mark.parametrize("command", ["compile", "check", "lock"])
 def test_a_file_that_is_not_there_is_told_at_its_place_in_the_note(folder: Path, command: str) -> None:
     noted(folder, {"/app/files/a.txt": "missing/a.txt"})
-    done = comfy2runpod(command, "graphs/small.json", cwd=folder)
+    done = comfy2runpod(command, "graphs/small.json", ALLOW, cwd=folder)
     assert done.returncode == 1
     assert "input image.files./app/files/a.txt" in done.stderr
     assert "The file missing/a.txt" in done.stderr

@@ -29,14 +29,19 @@ def test_a_bad_graph_is_refused_with_its_message(case: Path) -> None:
     # An API prompt can be checked, not compiled.
     stage = check_file if case.parent.name == "api_prompt" else compile_graph
     with pytest.raises(CompileError) as refused:
-        stage(case.read_bytes(), case.name, _catalog(case), Options())
+        stage(case.read_bytes(), case.name, _catalog(case), _options(case))
     assert str(refused.value) == _golden(case, str(refused.value))
 
 
 @pytest.mark.parametrize("case", WARNED, ids=_name)
 def test_a_doubtful_graph_is_compiled_with_its_warning(case: Path) -> None:
-    message = render(compile_graph(case.read_bytes(), case.name, _catalog(case), Options()).diagnostics)
+    message = render(compile_graph(case.read_bytes(), case.name, _catalog(case), _options(case)).diagnostics)
     assert message == _golden(case, message)
+
+
+def _options(case: Path) -> Options:
+    """What the image gets by the note is a fault of its own, in a folder of its own."""
+    return Options(allow_image_additions=case.parent.name != "image_additions")
 
 
 def _catalog(case: Path) -> Catalog:

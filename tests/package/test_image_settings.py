@@ -18,7 +18,7 @@ import pytest
 from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.image_variables import COMFYUI_ARGUMENTS, allowed_variables
-from comfy2runpod.pipeline import CompileResult, compile_graph
+from comfy2runpod.pipeline import CompileResult, Options, compile_graph
 from comfy2runpod.worker_settings import worker_settings
 
 from .test_package import tool
@@ -27,11 +27,14 @@ ROOT = Path(__file__).parents[2]
 TORCH_COMPILE = Path(__file__).with_name("torch_compile.json")
 
 
-def compiled(note: str | None = None, *, backend: str | None = None, **files: bytes | str) -> CompileResult:
+def compiled(
+    note: str | None = None, *, backend: str | None = None, allowed: bool = True, **files: bytes | str
+) -> CompileResult:
     """The package of the graph with TorchCompileModel, or of the same with another value at it, or a note.
 
-    `files` are those beside the graph, by their name.
+    `files` are those beside the graph, by their name; `allowed` is whether the note may put something into the image.
     """
+    options = Options(allow_image_additions=allowed)
     graph = json.loads(TORCH_COMPILE.read_text())
     (node,) = [node for node in graph["nodes"] if node["type"] == "TorchCompileModel"]
     if backend is not None:
@@ -40,7 +43,7 @@ def compiled(note: str | None = None, *, backend: str | None = None, **files: by
         place = {"pos": [0, 0], "size": [1, 1], "flags": {}, "order": 0, "mode": 0, "properties": {}}
         note_node = {"id": 900, "type": "Note", "title": "comfy2runpod", "widgets_values": [note], **place}
         graph["nodes"].append({**note_node, "inputs": [], "outputs": []})
-    return compile_graph(json.dumps(graph).encode(), "torch_compile.json", load_catalog(), files=files)
+    return compile_graph(json.dumps(graph).encode(), "torch_compile.json", load_catalog(), options, files=files)
 
 
 def packages(result: CompileResult) -> list[str]:
@@ -175,6 +178,30 @@ def test_attention_is_a_lock_of_its_own_and_what_it_needs() -> None:
 def test_a_library_that_would_not_work_is_refused_with_its_reason(name: str, why: str) -> None:
     with pytest.raises(CompileError, match=why):
         compiled(f"image: {{attention: {name}}}", backend="cudagraphs")
+
+
+@pytest.mark.parametrize(
+    ("note", "key", "told"),
+    [
+        ("{files: {/app/files/x: a, /opt/comfyui/custom_nodes/evil.py: b/evil.py}}", "files",
+         ["a -> /app/files/x", "b/evil.py -> /opt/comfyui/custom_nodes/evil.py"]),
+        (f"{{pip: {{evil==1.0: 'sha256:{'0' * 64}', b==2: 'sha256:{'0' * 64}'}}}}", "pip", ["b==2", "evil==1.0"]),
+        ("{apt: [netcat, libgl1]}", "apt", ["libgl1", "netcat"]),
+    ],
+)  # fmt: skip
+def test_what_the_note_puts_into_the_image_takes_the_users_word(note: str, key: str, told: list[str]) -> None:
+    files = {"a": b"1", "b/evil.py": b"import os"}
+    with pytest.raises(CompileError, match="--allow-image-additions") as refused:
+        compiled(f"image: {note}", backend="cudagraphs", allowed=False, **files)
+    (fault,) = refused.value.diagnostics
+    assert (fault.code, fault.at.input) == ("image-additions", f"image.{key}")
+    assert fault.reason.split("\n")[1:] == told
+    compiled(f"image: {note}", backend="cudagraphs", **files)
+
+
+def test_what_we_ship_takes_no_word() -> None:
+    result = compiled("image: {attention: sage, environment: {WARMUP: 'on'}}", backend="inductor", allowed=False)
+    assert packages(result) == ["gcc", "libc6-dev"]
 
 
 def wheel(folder: Path, name: str, version: str, requires: str = "") -> str:

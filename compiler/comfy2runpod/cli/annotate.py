@@ -91,7 +91,7 @@ def annotate_command(
         document = load(data, shown(graph))
         note = note_of(document)
         edited = with_note(data, document, _changed(note, changes, shown(graph)))
-        catalog, files = settings.catalog(graph), files_of(graph, edited)
+        catalog, files = settings.catalog(graph), files_of(graph, edited, settings.options)
         result = compile_graph(edited, shown(graph), catalog, settings.options, lock_of(graph), files=files)
         reporter.add(result.diagnostics)
         place = target or graph

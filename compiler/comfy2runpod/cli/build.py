@@ -140,7 +140,13 @@ def _check_graph(package: Path, written: Manifest, graph: Path | None, catalogs:
     catalog = layered_catalog((*catalogs_in(place.parent), *catalogs))
     data = read_file(place)
     result = compile_graph(
-        data, shown(place), catalog, options, lock_of(place), picture=picture_of(place), files=files_of(place, data)
+        data,
+        shown(place),
+        catalog,
+        options,
+        lock_of(place),
+        picture=picture_of(place),
+        files=files_of(place, data, options),
     )
     differing = drifted(written, package_files(result.files).items())
     if differing:

@@ -14,7 +14,13 @@ def chosen_of(settings: Settings) -> Chosen:
     """What a command was given."""
     options = settings.options
     catalogs = tuple(one_line(path.name) for path in settings.catalogs)
-    return Chosen(options.editor, options.allow_api_nodes, tuple(sorted(options.api_nodes)), catalogs)
+    return Chosen(
+        options.editor,
+        options.allow_api_nodes,
+        tuple(sorted(options.api_nodes)),
+        catalogs,
+        options.allow_image_additions,
+    )
 
 
 def options_of(chosen: Chosen) -> Options:
@@ -23,7 +29,12 @@ def options_of(chosen: Chosen) -> Options:
     Raises:
         ValueError: it was by an editor that this version does not know.
     """
-    return Options(editor=chosen.editor, allow_api_nodes=chosen.allow_api_nodes, api_nodes=frozenset(chosen.api_nodes))
+    return Options(
+        editor=chosen.editor,
+        allow_api_nodes=chosen.allow_api_nodes,
+        api_nodes=frozenset(chosen.api_nodes),
+        allow_image_additions=chosen.allow_image_additions,
+    )
 
 
 def typed(chosen: Chosen) -> str:
@@ -33,6 +44,7 @@ def typed(chosen: Chosen) -> str:
             *(["--editor", chosen.editor] if chosen.editor is not None else []),
             *(["--allow-api-nodes"] if chosen.allow_api_nodes else []),
             *(word for name in chosen.api_nodes for word in ("--allow-api-node", name)),
+            *(["--allow-image-additions"] if chosen.allow_image_additions else []),
             *(word for name in chosen.catalogs for word in ("--catalog", name)),
         ]
     )

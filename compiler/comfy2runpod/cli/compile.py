@@ -108,7 +108,14 @@ def check_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> No
                 with reporter.attempt():
                     data = read_graph(graph, reporter)
                     catalog, lock = settings.catalog(graph), lock_of(graph)
-                    found = check_file(data, shown(graph), catalog, settings.options, lock, files=files_of(graph, data))
+                    found = check_file(
+                        data,
+                        shown(graph),
+                        catalog,
+                        settings.options,
+                        lock,
+                        files=files_of(graph, data, settings.options),
+                    )
                     reporter.add(found)
                     reporter.say(f"{shown(graph)}: fine")
         if len(files) > 1 and reporter.failed:
@@ -181,7 +188,7 @@ def lock_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> Non
             for graph in steps.each(files, shown):
                 with reporter.attempt():
                     data = read_graph(graph, reporter)
-                    catalog, beside = settings.catalog(graph), files_of(graph, data)
+                    catalog, beside = settings.catalog(graph), files_of(graph, data, settings.options)
                     result = compile_graph(data, shown(graph), catalog, settings.options, files=beside)
                     models = result.interface.models
                     locked = lock_models(models, tell=lambda model: steps.at(f"asking for {model.file}"))
@@ -268,7 +275,7 @@ def _compiled(graph: Path, settings: Settings, reporter: Reporter) -> CompileRes
             settings.options,
             lock_of(graph),
             picture=picture_of(graph),
-            files=files_of(graph, data),
+            files=files_of(graph, data, settings.options),
         )
         reporter.add((*result.diagnostics, *size_warnings(result, shown(graph))))
         return result

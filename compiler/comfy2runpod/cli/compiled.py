@@ -12,7 +12,7 @@ from pathlib import Path
 from comfy2runpod.cli.front import NAME
 from comfy2runpod.diagnostics import Diagnostic, Locus
 from comfy2runpod.errors.models import ModelSizeUnknown
-from comfy2runpod.ir.interface import Interface, Model
+from comfy2runpod.ir.interface import ImageSettings, Interface, Model
 from comfy2runpod.pipeline import CompileResult
 from comfy2runpod.stages.emit.needs import container_disk_gb, fetched, model_bytes
 from comfy2runpod_contract.texts import unbroken
@@ -34,6 +34,7 @@ def summary(result: CompileResult, folder: Path, *, verbose: bool) -> str:
         f"  models   {_models(interface.models)}",
         *_unlocked_lines(interface.models),
         f"  disk     {_disk(interface)}",
+        *_image_lines(interface.image),
         f"  files    {files}",
         *([f"    {path}" for path in sorted(result.files)] if verbose else []),
     ]
@@ -96,6 +97,17 @@ def _unlocked_lines(models: Sequence[Model]) -> list[str]:
     more = len(names) - _MOST_NAMES
     shown = [*names[:_MOST_NAMES], *([f"and {more} more"] if more > 0 else [])]
     return [f"  {'' if number else 'unlocked':8} {name}" for number, name in enumerate(shown)]
+
+
+def _image_lines(image: ImageSettings) -> list[str]:
+    """What the image gets more than those of other packages, a line each kind: all of it, so that it is seen."""
+    added = {
+        "files": [f"{one.source} -> {one.path}" for one in image.files],
+        "Python packages": [f"{one.name}=={one.version}" for one in image.pip],
+        "Debian packages": [*image.apt],
+    }
+    lines = [f"{kind} {', '.join(names)}" for kind, names in added.items() if names]
+    return [f"  {'' if number else 'image':8} {line}" for number, line in enumerate(lines)]
 
 
 def _disk(interface: Interface) -> str:

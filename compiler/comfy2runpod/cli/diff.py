@@ -99,7 +99,7 @@ def _of_graphs(graphs: Sequence[Path], settings: Settings, steps: Steps) -> dict
 def _compiled(graph: Path, settings: Settings, steps: Steps) -> tuple[str, Contract]:
     steps.at(shown(graph))
     data = read_file(graph, streams=True)
-    catalog, files = settings.catalog(graph), files_of(graph, data)
+    catalog, files = settings.catalog(graph), files_of(graph, data, settings.options)
     result = compile_graph(data, shown(graph), catalog, settings.options, lock_of(graph), files=files)
     return result.interface.name, contract_of(result.files, shown(graph))
 

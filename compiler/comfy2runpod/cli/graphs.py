@@ -85,6 +85,10 @@ def graph_options(command: Callable[..., None]) -> Callable[..., None]:
         "--allow-api-node", "api_nodes", metavar="CLASS", multiple=True,
         help="Accept nodes of this class, which calls a paid service. Repeatable.",
     )  # fmt: skip
+    @click.option(
+        "--allow-image-additions", is_flag=True,
+        help="Accept files and packages that a graph's note puts into the image.",
+    )  # fmt: skip
     @catalog_option
     @wraps(command)
     def with_settings(
@@ -92,10 +96,16 @@ def graph_options(command: Callable[..., None]) -> Callable[..., None]:
         editor: str | None,
         allow_api_nodes: bool,
         api_nodes: tuple[str, ...],
+        allow_image_additions: bool,
         catalogs: tuple[Path, ...],
         **rest: object,
     ) -> None:
-        options = Options(editor=editor, allow_api_nodes=allow_api_nodes, api_nodes=frozenset(api_nodes))
+        options = Options(
+            editor=editor,
+            allow_api_nodes=allow_api_nodes,
+            api_nodes=frozenset(api_nodes),
+            allow_image_additions=allow_image_additions,
+        )
         command(settings=Settings(options, catalogs), **rest)
 
     return with_settings
@@ -131,8 +141,10 @@ def picture_of(graph: Path) -> bytes | None:
     return None
 
 
-def files_of(graph: Path, data: bytes) -> dict[str, bytes | str]:
-    """The files beside a graph that its note takes into the image, or why one was not read."""
+def files_of(graph: Path, data: bytes, options: Options) -> dict[str, bytes | str]:
+    """The files beside a graph that its note takes into the image, or why one was not read; none unasked."""
+    if not options.allow_image_additions:
+        return {}
     # Most graphs name none, and are not read twice to find that out; an escape may spell the word.
     if b"files" not in data and b"\\u00" not in data:
         return {}

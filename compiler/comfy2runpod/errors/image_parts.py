@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from comfy2runpod.diagnostics import Diagnostic, Text, did_you_mean, shorten
+from comfy2runpod_contract.texts import visible
 
 
 class ImageFileNotRead(Diagnostic):
@@ -80,3 +81,24 @@ class VariableOfTheEndpoint(Diagnostic):
             f"{did_you_mean(self.near)}Remove it from the note, and set it where the endpoint is deployed: RunPod's "
             "console, the endpoint's environment variables. docs/image.md lists what a note may set."
         )
+
+
+class ImageAdditions(Diagnostic):
+    """Files or packages that a graph puts into the image, to which its user has not agreed."""
+
+    code = "image-additions"
+    by: str
+    what: str
+    added: tuple[str, ...]
+
+    @Text
+    def reason(self) -> str:
+        # All of them: what is agreed to has to be seen.
+        lines = "\n".join(map(visible, self.added))
+        told = f"{self.by} {self.what} into the image, which are code on the worker, and a graph can be a stranger's"
+        return f"{told}:\n{lines}"
+
+    remedy = Text(
+        "If you know what they are and trust them, allow it: --allow-image-additions (the library's "
+        "`allow_image_additions`). Else remove them."
+    )

@@ -49,12 +49,14 @@ class Chosen:
         allow_api_nodes: whether every node that calls a paid service was accepted.
         api_nodes: the classes of such nodes that were, sorted.
         catalogs: the names of the catalogs that were given, in their order, without folders.
+        allow_image_additions: whether files and packages that the note puts into the image were accepted.
     """
 
     editor: str | None = None
     allow_api_nodes: bool = False
     api_nodes: tuple[str, ...] = ()
     catalogs: tuple[str, ...] = ()
+    allow_image_additions: bool = False
 
     def to_json(self) -> dict[str, object]:
         """What is not the default."""
@@ -63,6 +65,7 @@ class Chosen:
             "allow_api_nodes": self.allow_api_nodes,
             "api_nodes": [*self.api_nodes],
             "catalogs": [*self.catalogs],
+            "allow_image_additions": self.allow_image_additions,
         }
         return {key: value for key, value in told.items() if value}
 
@@ -146,17 +149,24 @@ def _check_files(files: Mapping[str, object]) -> None:
 
 
 def _chosen(told: object) -> Chosen:
-    if not isinstance(told, dict) or told.keys() - {"editor", "allow_api_nodes", "api_nodes", "catalogs"}:
+    known = {"editor", "allow_api_nodes", "api_nodes", "catalogs", "allow_image_additions"}
+    if not isinstance(told, dict) or told.keys() - known:
         raise ValueError("its options are not ones that this version reads")
-    editor, every_node = told.get("editor"), told.get("allow_api_nodes", False)
+    editor = told.get("editor")
     if editor is not None and not (isinstance(editor, str) and _EDITOR.fullmatch(editor)):
         raise ValueError("the editor in its options is no version")
-    if every_node is not True and every_node is not False:
-        raise ValueError("allow_api_nodes in its options is neither true nor false")
+    every_node, additions = (_flag(told, key) for key in ("allow_api_nodes", "allow_image_additions"))
     catalogs = _names(told.get("catalogs", []), "catalogs")
     if any("/" in name for name in catalogs):
         raise ValueError("a catalog in its options is no file's name without a folder")
-    return Chosen(editor, every_node, _names(told.get("api_nodes", []), "api_nodes"), catalogs)
+    return Chosen(editor, every_node, _names(told.get("api_nodes", []), "api_nodes"), catalogs, additions)
+
+
+def _flag(told: Mapping[str, object], key: str) -> bool:
+    value = told.get(key, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key} in its options is neither true nor false")  # noqa: TRY004 - a fault of the file
+    return value
 
 
 def _names(told: object, key: str) -> tuple[str, ...]:

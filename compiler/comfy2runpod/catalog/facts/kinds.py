@@ -69,7 +69,8 @@ class ImageLack:
     """What a class needs that the image does not have, and what to do instead.
 
     `unless_input` is the input, if there is one, for whose values `unless_values` it is not needed. `apt` are the
-    Debian packages that bring it, which an image with such a node gets, so that it lacks nothing.
+    Debian packages that bring it, which an image with such a node gets, so that it lacks nothing; `beside` tells that a
+    file beside a graph says so, which can be a stranger's.
     """
 
     what: str
@@ -77,6 +78,7 @@ class ImageLack:
     unless_input: str | None = None
     unless_values: tuple[Json, ...] = ()
     apt: tuple[str, ...] = ()
+    beside: bool = False
 
 
 # The type that stands where a link leads to a node that is in no prompt, so that the editor deletes the input with its

@@ -114,7 +114,8 @@ class NodeFacts:
             taken = taken or (set(filter(row.selects, own_classes)) if by_part else set())
             if taken:
                 raise BadFactsError(f"fact {row.number} is of {min(taken)}, which is ComfyUI's own")
-        return NodeFacts(self._shipped, self._comfyui, (*self._beside, file))
+        told = replace(file, rows=tuple(map(_told_beside, file.rows)))
+        return NodeFacts(self._shipped, self._comfyui, (*self._beside, told))
 
     def beside(self, class_types: Collection[str]) -> tuple[FactsFile, ...]:
         """The files beside a graph, each with those rows alone that hold and are of these classes, or of a type."""
@@ -190,6 +191,11 @@ class NodeFacts:
             own_check=_last(facts, OwnCheck),
             sizes=_last(facts, Sizes),
         )
+
+
+def _told_beside(row: Row) -> Row:
+    """A row of a file beside a graph: what it puts into the image is not ours."""
+    return replace(row, fact=replace(row.fact, beside=True)) if isinstance(row.fact, ImageLack) else row
 
 
 @lru_cache(maxsize=4)

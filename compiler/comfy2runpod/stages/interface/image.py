@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from comfy2runpod.catalog.facts.kinds import ImageLack
 from comfy2runpod.diagnostics import Collector, Locus
 from comfy2runpod.errors import surprises as errors
+from comfy2runpod.errors.image_parts import ImageAdditions
 from comfy2runpod.fields import Field
 from comfy2runpod.ir.annotation import Annotation
 from comfy2runpod.ir.bound import BoundGraph, BoundNode
@@ -16,6 +17,8 @@ from comfy2runpod.stages.interface.image_files import image_files
 
 # What Triton compiles its launchers with: SageAttention's kernels are Triton's.
 _COMPILER = ("gcc", "libc6-dev")
+# Characters of names in one message.
+_MOST_SHOWN = 3000
 _ATTENTION_APT = {Attention.SAGE: _COMPILER}
 
 
@@ -25,21 +28,55 @@ def make_image(
     note: Annotation,
     given: Mapping[str, bytes | str],
     found: Collector,
+    *,
+    allow_additions: bool,
 ) -> ImageSettings:
-    """The image's own parts; notes nodes that need what no image has, and files that it cannot have."""
+    """The image's own parts; notes nodes that need what no image has, and files that it cannot have.
+
+    What a stranger could have run on the worker by the note, or by facts beside the graph, is refused without
+    `allow_additions`.
+    """
+    if not allow_additions:
+        _refuse_additions(note, graph.file, found)
     apt = {*note.apt, *(_ATTENTION_APT.get(note.attention, ()) if note.attention else ())}
     for node, lack in _lacking(graph, fields):
         apt |= {*lack.apt}
+        at = Locus(graph.file, node.id, node.title, node.node_class.name, None, node.json_path)
+        if lack.beside and not allow_additions:
+            for some in _parts(lack.apt):
+                found.add(ImageAdditions(at=at, by="Facts beside the graph put", what="Debian packages", added=some))
         if not lack.apt:
-            at = Locus(graph.file, node.id, node.title, node.node_class.name, None, node.json_path)
             found.add(errors.ImageLacks(at=at, what=lack.what, instead=lack.instead))
     return ImageSettings(
         apt=tuple(sorted(apt)),
         environment=note.environment,
         attention=note.attention,
-        files=image_files(note, given, graph.file, found),
+        files=image_files(note, given, graph.file, found) if allow_additions else (),
         pip=note.pip,
     )
+
+
+def _refuse_additions(note: Annotation, file: str, found: Collector) -> None:
+    added = {
+        "files": ("files", tuple(f"{name} -> {path}" for path, name in note.files)),
+        "pip": ("Python packages", tuple(f"{package.name}=={package.version}" for package in note.pip)),
+        "apt": ("Debian packages", note.apt),
+    }
+    for key, (what, names) in added.items():
+        for some in _parts(names):
+            found.add(ImageAdditions(at=note.at(file, f"image.{key}"), by="The note puts", what=what, added=some))
+
+
+def _parts(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Names in parts that a message has room for: none may be hidden behind long ones."""
+    part: list[str] = []
+    for name in names:
+        if part and sum(map(len, part)) + len(name) > _MOST_SHOWN:
+            yield tuple(part)
+            part = []
+        part.append(name)
+    if part:
+        yield tuple(part)
 
 
 def _lacking(graph: BoundGraph, fields: Iterable[Field]) -> Iterator[tuple[BoundNode, ImageLack]]:

@@ -57,6 +57,8 @@ def make_interface(
     annotation: Annotation,
     catalog: Catalog,
     files: Mapping[str, bytes | str] = MappingProxyType({}),
+    *,
+    allow_additions: bool = False,
 ) -> tuple[Interface, tuple[Diagnostic, ...]]:
     """The endpoint's contract, without the changes of the prompt where fields are omitted.
 
@@ -66,6 +68,7 @@ def make_interface(
         annotation: what the author wrote in the note, and chose in App mode.
         catalog: the classes.
         files: of files beside the graph, by path, their bytes, or why one was not read.
+        allow_additions: whether the image may get files and packages that the note or facts beside the graph name.
 
     Raises:
         CompileError: the note names what is not there, widens bounds, or nothing is saved; all faults are named.
@@ -76,7 +79,7 @@ def make_interface(
         # A field that could not be made would have fed some of them.
         check_files(graph, fields, maker.found)
         look_for_surprises(graph, fields, maker.found)
-    image = make_image(graph, fields, annotation, files, maker.found)
+    image = make_image(graph, fields, annotation, files, maker.found, allow_additions=allow_additions)
     outputs = tuple(maker.outputs(fields, catalog.facts.save_classes))
     check_fed_once(fields, maker.names, maker.at_field, maker.found)
     if not maker.found.has_errors:
