@@ -19,8 +19,8 @@ Wrong: TypeAlias = Callable[[str, object], None]
 _GIGABYTE = 10**9
 # An address in a form that every reader takes: percent-encoded, without a user, a port or a fragment, not too long.
 _WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.-]{1,253}/[A-Za-z0-9._~%!$&'()*+,;=:@/?-]{0,1700}")
-# As Debian's policy has it, with a bound of ours.
-DEBIAN_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,63}")
+# As Debian's policy has it, with a bound of ours, and without the ends that are orders to apt: `gcc-` would remove it.
+DEBIAN_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{0,61}(?:[a-z0-9]|\+\+)")
 _MOST_PACKAGES = 50
 # Of a title or a description, in characters.
 LONGEST_DESCRIPTION = 10_000

@@ -124,7 +124,7 @@ def catalogs_of(package: Path) -> tuple[str, ...]:
 
 
 def _names_below(folder: Path, path: str) -> list[str]:
-    """The paths of regular files below a folder of a package, in order; links are not followed."""
+    """The paths of all but folders and links below a folder of a package, in order; links are not followed."""
     found, waiting = list[str](), [path]
     try:
         while waiting:
@@ -139,7 +139,8 @@ def _names_below(folder: Path, path: str) -> list[str]:
                         raise _refused(folder, name, "its name is no text")
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(name)
-                    elif entry.is_file(follow_symlinks=False):
+                    elif not entry.is_symlink():
+                        # A pipe, too: it is refused by its name when it is read.
                         found.append(name)
                     if len(found) + len(waiting) > MOST_FILES:
                         raise _refused(folder, path, f"it holds more than {MOST_FILES:,} files")
