@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 from comfy2runpod_contract.secret_texts import SECRET_VALUE, is_secret_parameter
 from comfy2runpod_contract.texts import is_plain
 
+HUB = "https://huggingface.co"
 _MOST_CHARACTERS = 2048
 _VISIBLE = re.compile(r"[^\s\x00-\x20\x7f-\xa0\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?")

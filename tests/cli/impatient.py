@@ -6,9 +6,12 @@ import importlib
 import os
 import resource
 import threading
+from collections.abc import Callable
 
 from tests.cli.command import Done, comfy2runpod
 
+# A command's arguments, and variables of its environment by name.
+Impatient = Callable[..., Done]
 MEMORY = 1536 * 1024**2
 _IMPORTED = ("httpx", *(f"comfy2runpod.{name}" for name in ("hub", "comfyui_server", "pipeline", "cli.app")))
 

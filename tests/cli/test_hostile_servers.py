@@ -4,43 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fork_server import ForkServer
-
-from .command import Done, comfy2runpod
+from .command import comfy2runpod
 from .hostile_server import WAYS, answering
-from .impatient import prepare, run
+from .impatient import Impatient
 
 ROOT = Path(__file__).parents[2]
 GRAPH = ROOT / "graphs" / "t2i_klein_4b.json"
-# Of a processor; most ways of it take a tenth.
-SECONDS = 30.0
-Impatient = Callable[..., Done]
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[ForkServer]:
-    with ForkServer() as server:
-        server.prepare(prepare)
-        yield server
-
-
-@pytest.fixture
-def impatient(forks: ForkServer) -> Impatient:
-    """Runs a command with little memory and patience, and counts the time that it computes."""
-
-    def running(*arguments: str | Path, **environment: str) -> Done:
-        code, told = forks.call(run, tuple(map(str, arguments)), environment)
-        assert code == 0
-        done, seconds = told
-        assert seconds < SECONDS
-        return done
-
-    return running
 
 
 @pytest.mark.slow
@@ -63,7 +36,7 @@ def test_nothing_is_locked_by_what_is_no_hub(impatient: Impatient, way: str, tmp
     graph = tmp_path / "graph.json"
     graph.write_bytes(GRAPH.read_bytes())
     with answering(WAYS[way]) as url:
-        done = impatient("lock", graph, HF_ENDPOINT=url, HF_HUB_DISABLE_TELEMETRY="1", HF_TOKEN="hf_secret")
+        done = impatient("lock", graph, HF_ENDPOINT=url, HF_TOKEN="hf_secret")
     assert done.returncode in (1, 3), done.stderr
     assert "Traceback" not in done.stderr
     assert "hf_secret" not in done.stderr
@@ -78,7 +51,7 @@ def test_without_a_network_the_hub_is_named(impatient: Impatient, tmp_path: Path
     graph = tmp_path / "graph.json"
     graph.write_bytes(GRAPH.read_bytes())
     # A name that no resolver knows (RFC 6761).
-    done = impatient("lock", graph, HF_ENDPOINT="https://hub.invalid", HF_HUB_DISABLE_TELEMETRY="1")
+    done = impatient("lock", graph, HF_ENDPOINT="https://hub.invalid")
     assert done.returncode == 3
     assert "The hub hub.invalid could not be queried for the file: ConnectError" in done.stderr
 

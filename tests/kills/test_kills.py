@@ -175,7 +175,7 @@ def test_lock(tmp_path: Path, part: int) -> None:
             hub.files[FILES[0]] = which.encode()
             return ("lock", graph)
 
-        with Command(at, {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_TELEMETRY": "1"}) as command:
+        with Command(at, {"HF_ENDPOINT": hub.url}) as command:
             killed_again_and_again(
                 command,
                 f"{SEED}-lock-{part}",

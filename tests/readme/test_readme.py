@@ -60,7 +60,7 @@ class Scratch:
         """A shell script; whatever it started in the background ends with it."""
         text = script.replace(COMFYUI, self.comfyui).replace("8000", f"{self.port}")
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path, "HF_ENDPOINT": self.hub, "HF_HUB_DISABLE_TELEMETRY": "1"}
+        environment = {**os.environ, "PATH": path, "HF_ENDPOINT": self.hub}
         # Not to pipes, which what serves in the background would hold open.
         out, err = (self.folder / name for name in ("stdout", "stderr"))
         with out.open("w") as stdout, err.open("w") as stderr:

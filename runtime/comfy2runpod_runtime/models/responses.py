@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from comfy2runpod_contract.model_urls import HUB
 from comfy2runpod_runtime.errors import ModelUnavailable
 
-HUB = "https://huggingface.co"
 _CIVITAI = ("civitai.com", "www.civitai.com")
 _WEB_PAGES = ("text/html", "application/xhtml+xml")
 
@@ -89,16 +89,17 @@ def check_status(response: httpx.Response, name: str) -> None:
 
 def endpoint_url(url: str) -> str:
     """Returns a hub URL with the host of HF_ENDPOINT, as huggingface_hub does; other URLs unchanged."""
-    return _endpoint() + url.removeprefix(HUB) if url.startswith(HUB + "/") else url
+    return hub_address() + url.removeprefix(HUB) if url.startswith(HUB + "/") else url
 
 
-def _endpoint() -> str:
+def hub_address() -> str:
+    """Returns the address of the hub that the environment names."""
     return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
 
 def token_header(url: str) -> dict[str, str]:
     """Returns the Authorization header for a URL; empty if its site has no token."""
-    hub, requested = urlsplit(_endpoint()), urlsplit(url)
+    hub, requested = urlsplit(hub_address()), urlsplit(url)
     name = None
     if (requested.scheme, requested.netloc) == (hub.scheme, hub.netloc):
         name = "HF_TOKEN"
