@@ -26,7 +26,7 @@ from comfy2runpod.strict_json import strict_json
 from comfy2runpod_contract.hashes import sha256_hex
 from comfy2runpod_contract.json_types import Json
 from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
-from comfy2runpod_contract.model_urls import HUB
+from comfy2runpod_contract.model_urls import hub_address
 
 if TYPE_CHECKING:
     import httpx2
@@ -149,7 +149,7 @@ def _hub(model: Model, endpoint: str | None, seconds: float) -> _Hub:
     Raises:
         UnreachableError: the library has no token that can be sent, though it is told to have one; it names the model.
     """
-    hub = _Hub(endpoint or hub_address(), {"User-Agent": "comfy2runpod"}, seconds, _client())
+    hub = _Hub(endpoint or hub_address(os.environ), {"User-Agent": "comfy2runpod"}, seconds, _client())
     if not _is_address(hub.endpoint):
         # The library cannot even be imported then.
         raise _unreachable(model, hub, "this is not an address that begins with https:// or http://")
@@ -303,11 +303,6 @@ def _host(url: str) -> str:
         return urlsplit(url).hostname or url
     except ValueError:
         return url
-
-
-def hub_address() -> str:
-    """The address of the hub that the environment names, as huggingface_hub reads it."""
-    return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
 
 def _is_address(url: str) -> bool:

@@ -19,11 +19,11 @@ from comfy2runpod.strict_json import strict_json
 from comfy2runpod_contract.hashes import sha256_hex
 from comfy2runpod_contract.json_types import Json, json_type
 from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
+from comfy2runpod_contract.model_urls import ModelUrlRefused, model_url
 from comfy2runpod_contract.texts import is_plain
 
 VERSION = 1
 _MOST_FILES = 10_000
-_LONGEST_URL = 8192
 LONGEST_LICENCE = 200
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -62,14 +62,19 @@ def lock_text(locked: Sequence[LockedFile]) -> str:
     return json.dumps({"version": VERSION, "files": files}, indent=2) + "\n"
 
 
-def read_lock(data: bytes, file: str) -> tuple[LockedFile, ...]:
+def read_lock(data: bytes, file: str, hub: str | None = None) -> tuple[LockedFile, ...]:
     """A lock file's content.
+
+    Args:
+        data: the file.
+        file: its name, for messages.
+        hub: the address of the user's own hub, which may be in a private network.
 
     Raises:
         CompileError: it is not a lock, or one of another version; the entry that is wrong is named.
     """
     try:
-        return tuple(_files(strict_json(data.decode("utf-8-sig"))))
+        return tuple(_files(strict_json(data.decode("utf-8-sig")), hub))
     except ValueError as error:
         raise CompileError([errors.BadLock(at=Locus(file), problem=str(error))]) from None
 
@@ -84,7 +89,7 @@ def is_licence(text: str) -> bool:
     return 0 < len(text) <= LONGEST_LICENCE and is_plain(text) and text == " ".join(text.split())
 
 
-def _files(raw: Json) -> Iterator[LockedFile]:
+def _files(raw: Json, hub: str | None) -> Iterator[LockedFile]:
     files = raw.get("files") if isinstance(raw, dict) else None
     if not isinstance(raw, dict) or not isinstance(files, dict):
         raise ValueError("expected an object with `version` and `files`")  # noqa: TRY004 - a fault of the file
@@ -93,14 +98,17 @@ def _files(raw: Json) -> Iterator[LockedFile]:
         raise ValueError(f"it has the version {show(version)}; this comfy2runpod reads version {VERSION}")
     if len(files) > _MOST_FILES:
         raise ValueError(f"it has {len(files):,} files; {_MOST_FILES:,} are read at most")
-    for url, entry in files.items():
+    for number, (url, entry) in enumerate(files.items(), 1):
+        try:
+            model_url(url, hub)
+        except ModelUrlRefused as refused:
+            # Not the URL, which may hold a token.
+            raise ValueError(f"the URL of entry {number} is refused: {refused.reason.removesuffix('.')}") from None
         yield _file(url, entry)
 
 
 def _file(url: str, entry: Json) -> LockedFile:
     at = shorten(url, 200)
-    if not is_plain(url) or len(url) > _LONGEST_URL:
-        raise ValueError(f"{at} is no URL")
     if not isinstance(entry, dict):
         raise ValueError(f"{at}: expected an object, found {json_type(entry)}")  # noqa: TRY004 - a fault of the file
     revision, size, sha256 = entry.get("revision"), entry.get("size"), entry.get("sha256")

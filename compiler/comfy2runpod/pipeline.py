@@ -52,7 +52,8 @@ class Options:
     `editor` is a profile's name, None to go by the file and then by the catalog. Nodes that call paid services are
     refused, but for the classes named in `api_nodes`, or all with `allow_api_nodes`. So are files, Python packages and
     Debian packages that the note, or facts beside the graph, put into the image, unless `allow_image_additions`: they
-    are code on the worker, and the graph may be a stranger's.
+    are code on the worker, and the graph may be a stranger's. Models come from public addresses, or
+    from `hub`, the address of the user's own hub.
 
     Raises:
         ValueError: no profile has the name.
@@ -62,6 +63,7 @@ class Options:
     allow_api_nodes: bool = False
     api_nodes: frozenset[str] = frozenset()
     allow_image_additions: bool = False
+    hub: str | None = None
 
     def __post_init__(self) -> None:
         if self.editor is not None and self.editor not in PROFILES:
@@ -331,7 +333,13 @@ def _compile(
     converted = _convert(document, catalog, options)
     annotation = read_annotation(document)
     interface, of_interface = make_interface(
-        converted.graph, converted.exposed, annotation, catalog, files, allow_additions=options.allow_image_additions
+        converted.graph,
+        converted.exposed,
+        annotation,
+        catalog,
+        files,
+        options.hub,
+        allow_additions=options.allow_image_additions,
     )
     check_packages(interface.image, interface.comfyui_version, annotation, document.file)
     omissions = find_omissions(converted.normal, converted.graph, interface, annotation)

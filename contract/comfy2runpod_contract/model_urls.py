@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
+from comfy2runpod_contract.addresses import is_public_host
 from comfy2runpod_contract.secret_texts import SECRET_VALUE, is_secret_parameter
 from comfy2runpod_contract.texts import is_plain
 
 HUB = "https://huggingface.co"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _MOST_CHARACTERS = 2048
 _VISIBLE = re.compile(r"[^\s\x00-\x20\x7f-\xa0\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?")
@@ -92,13 +94,23 @@ class ModelUrlRefused(ValueError):
         self.remedy = remedy
 
 
-def model_url(text: str) -> str:
+def hub_address(environment: Mapping[str, str]) -> str:
+    """The address of the hub that the environment names, as huggingface_hub reads it; without a slash at its end."""
+    return (environment.get("HF_ENDPOINT") or HUB).rstrip("/")
+
+
+def model_url(text: str, hub: str | None = None) -> str:
     """A model file's URL in canonical form: the file's own address, escaped, without what only a browser needs.
 
     A Hugging Face page of a file (`blob/`) becomes the file's address, and `?download=true` is removed.
 
+    Args:
+        text: the URL.
+        hub: the address of the user's own hub, which may be in a private network.
+
     Raises:
-        ModelUrlRefused: it is not an http(s) URL of a file, or it contains credentials.
+        ModelUrlRefused: it is not an http(s) URL of a file, it leads into the worker's own network, or it contains
+            credentials.
     """
     if len(text) > _MOST_CHARACTERS or not _VISIBLE.fullmatch(text) or "\\" in text:
         raise _no_url("it is too long, or has spaces or other characters that no URL has")
@@ -115,6 +127,12 @@ def model_url(text: str) -> str:
     host = f"[{host}]" if ":" in host else host
     if not _is_host(host) or (port is not None and not 0 < port <= _PORT):
         raise _no_url("it names no host, or one that is not written in ASCII")
+    if not is_public_host(host) and (hub is None or _origin(hub) != _origin(text)):
+        raise ModelUrlRefused(
+            f"Its host {host} is not a public address, and would be one of the worker's own network.",
+            "Give a public address, an IPv4 one as four decimal numbers. If it is your own hub's, set HF_ENDPOINT to "
+            "that hub, here and on the endpoint.",
+        )
     if {".", ".."} & set(unquote(parts.path).split("/")):
         raise _no_url("its path has a part . or ..")
     if not is_plain(unquote(parts.path)) or not is_plain(unquote(parts.query)):
@@ -129,7 +147,7 @@ def model_url(text: str) -> str:
     _refuse_pages(host, path)
     if host in _DROPBOX:
         query = _dropbox_query(path, query)
-    at = host if port is None or (parts.scheme, port) in (("http", 80), ("https", 443)) else f"{host}:{port}"
+    at = host if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
     return urlunsplit((parts.scheme, at, path, query, ""))
 
 
@@ -141,6 +159,15 @@ def hub_file(url: str) -> tuple[str, str, str] | None:
     if found is None or found["repo"].startswith(("datasets/", "spaces/")):
         return None
     return unquote(found["repo"]), unquote(found["revision"]), unquote(found["path"])
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    """Scheme, host and port of a URL; None if it is none."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
 
 
 def _is_host(host: str) -> bool:

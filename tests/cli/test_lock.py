@@ -102,7 +102,15 @@ GOOD = {"revision": "c0ffee" + "0" * 34, "size": 10, "sha256": "0" * 64}
         ({"version": True, "files": {}}, "version true"),
         ({"version": 1, "files": []}, "expected an object with"),
         ({"version": 1, "files": {"https://a/b": []}}, "https://a/b: expected an object, found array"),
-        ({"version": 1, "files": {"https://a/\x1b[2J": GOOD}}, "https://a/\\u001b[2J is no URL"),
+        ({"version": 1, "files": {"https://a/\x1b[2J": GOOD}}, "the URL of entry 1 is refused"),
+        (
+            {"version": 1, "files": {"javascript:x": GOOD}},
+            "entry 1 is refused: This is not the URL of a file: it does not",
+        ),
+        ({"version": 1, "files": {"https://a/b": GOOD, "file:///etc/passwd": GOOD}}, "the URL of entry 2 is refused"),
+        ({"version": 1, "files": {"https://a/b?token=hf_secret": GOOD}}, "It contains credentials, in `token`)."),
+        ({"version": 1, "files": {"http://[::1]/b": GOOD}}, "Its host [::1] is not a public address"),
+        ({"version": 1, "files": {"": GOOD}}, "the URL of entry 1 is refused"),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "size": -1}}}, "https://a/b: size is -1"),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "size": 0}}}, "https://a/b: size is 0"),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "size": True}}}, "https://a/b: size is true"),
@@ -132,6 +140,7 @@ def test_an_invalid_lock_is_refused_with_what_is_wrong_in_it(
     assert done.returncode == 1
     assert "error[bad-lock]" in done.stderr
     assert said in done.stderr
+    assert "hf_secret" not in done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -305,3 +314,23 @@ def test_an_author_may_say_that_a_repository_is_gated(tmp_path: Path) -> None:
         "qwen_3_8b_fp8mixed.safetensors": None,
         "full_encoder_small_decoder.safetensors": None,
     }
+
+
+def test_a_model_in_a_private_network_comes_from_the_hub_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, hub = unsaid(tmp_path), "http://10.0.0.5:8000"
+    url = f"{hub}/org/name/resolve/main/a.safetensors"
+    graph.write_text(graph.read_text().replace("https://huggingface.co/org/name/resolve/main/a.safetensors", url))
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    refused = in_process("compile", graph, "-o", tmp_path / "out")
+    assert refused.returncode == 1
+    assert "Its host 10.0.0.5 is not a public address" in refused.stderr
+    monkeypatch.setenv("HF_ENDPOINT", hub)
+    graph.with_suffix(".lock.json").write_text(json.dumps({"version": 1, "files": {url: GOOD}}))
+    made = in_process("compile", graph, "-o", tmp_path / "out")
+    assert made.returncode == 0, made.stderr
+    (model,) = json.loads((tmp_path / "out" / "unsaid" / "models.lock.json").read_text("utf-8"))["models"]
+    assert (model["url"], model["size"]) == (url, 10)
+    assert in_process("compile", "--check", graph, "-o", tmp_path / "out").returncode == 0
+    assert url in in_process("inspect", graph).stdout

@@ -16,10 +16,13 @@ HUB = "https://huggingface.co/org/name"
 SAME = (
     f"{HUB}/resolve/main/a/b.safetensors",
     f"{HUB}/resolve/0123abc/base%20v1.safetensors",
-    "http://127.0.0.1:9911/base.safetensors",
+    "http://8.8.8.8:9911/base.safetensors",
+    "http://10.0.0.1.example.com/base.safetensors",
+    "http://localhost.example.com/base.safetensors",
+    "http://7f000001.example/base.safetensors",
     "https://civitai.com/api/download/models/152309?type=Model&format=SafeTensor",
     "https://github.com/owner/name/releases/download/v1/x.pth",
-    "https://[2001:db8::1]:8443/x.bin",
+    "https://[2606:4700:4700::1111]:8443/x.bin",
     "https://hf-mirror.com/org/name/resolve/main/x.bin",
     "https://pixeldrain.com/api/file/abc",
     "https://gitlab.com/owner/name/-/raw/main/x.bin",
@@ -76,6 +79,17 @@ SECRETS = (
     "https://h/x.bin?q=xoxb-1234567890-abcdef", "https://h/a_gho_abcdefghijklmnop1234/x.bin",
 )  # fmt: skip
 
+# Hosts of the worker's own network, in every form that a resolver reads.
+INSIDE = (
+    "127.0.0.1", "127.0.0.1.", "127.1", "127.0.1", "2130706433", "0x7f000001", "0X7F.0.0.1", "0x7f.1", "0177.0.0.1",
+    "017700000001", "127.0.0.01", "0", "0.0.0.0", "0x", "localhost", "LocalHost", "localhost.", "a.localhost",
+    "localhost.localdomain", "ip6-localhost", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
+    "0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "100.100.100.200", "168.63.129.16", "224.0.0.1",
+    "255.255.255.255", "256.256.256.256", "1.2.3.4.5", "4294967296", "9" * 60, "[::1]", "[::]", "[0:0:0:0:0:0:0:1]",
+    "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::ffff:a9fe:a9fe]", "[::127.0.0.1]", "[fe80::1]", "[fc00::1]",
+    "[fd00:ec2::254]", "[ff02::1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::1]", "[2002:7f00:1::]", "[2001:db8::1]",
+)  # fmt: skip
+
 
 @pytest.mark.parametrize("url", SAME)
 def test_a_files_own_address_stays_as_it_is(url: str) -> None:
@@ -91,6 +105,34 @@ def test_what_a_browser_shows_becomes_the_files_address(url: str, form: str) -> 
 def test_what_is_not_an_http_url_is_refused(url: str) -> None:
     with pytest.raises(ModelUrlRefused, match="not the URL of a file"):
         model_url(url)
+
+
+@pytest.mark.parametrize("host", INSIDE)
+@pytest.mark.parametrize("port", ["", ":80", ":8443"])
+def test_a_host_of_the_workers_own_network_is_refused_unless_it_is_the_users_hub(host: str, port: str) -> None:
+    url = f"http://{host}{port}/latest/meta-data"
+    for hub in (
+        None,
+        "https://huggingface.co",
+        "http://127.0.0.2",
+        f"https://{host}{port}",
+        f"http://{host}:81",
+        "http://[",
+        "",
+    ):
+        with pytest.raises(ModelUrlRefused, match="is not a public address") as refused:
+            model_url(url, hub)
+        assert "HF_ENDPOINT" in refused.value.remedy
+    taken = model_url(url, f"http://{host}{port}")
+    assert model_url(taken, f"http://{host}{port}/") == taken
+
+
+@pytest.mark.parametrize(
+    "host", ["[fe80::1%25eth0]", "[::1%251]", "%31%32%37.0.0.1", "127。0。0。1", "①②⑦.0.0.1", "[127.0.0.1"]
+)
+def test_an_address_that_is_hidden_is_no_host(host: str) -> None:
+    with pytest.raises(ModelUrlRefused):
+        model_url(f"http://{host}/x.bin")
 
 
 @pytest.mark.parametrize("url", PAGES)

@@ -9,6 +9,7 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -90,11 +91,51 @@ def test_the_token_goes_to_the_hub_and_not_to_where_it_redirects(hub: HubStandIn
     }
 
 
-def test_the_token_goes_to_no_other_site(hub: HubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def public(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A public name, as far as can be seen from it, of this machine."""
+    resolve = socket.getaddrinfo
+
+    def local(host: object, *arguments: Any, **more: Any) -> Any:
+        return resolve("127.0.0.1" if host in ("models.example", b"models.example") else host, *arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", local)
+    return "models.example"
+
+
+def test_the_token_goes_to_no_other_site(
+    hub: HubStandIn, public: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
     hub.linked = False
-    provision(lock(entry(url=f"{hub.url}/somewhere/{NAME}")), tmp_path)
+    provision(lock(entry(url=f"{hub.url.replace('127.0.0.1', public)}/somewhere/{NAME}")), tmp_path)
     assert {token for *_, token in hub.asked} == {None}
+    assert files(tmp_path) == [NAME]
+
+
+@pytest.mark.parametrize("known", [entry(), locked()])
+def test_a_public_site_does_not_lead_into_the_workers_network(
+    hub: HubStandIn, public: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
+) -> None:
+    # The stand-in redirects to localhost for the bytes.
+    monkeypatch.setenv("HF_ENDPOINT", hub.url.replace("127.0.0.1", public))
+    with pytest.raises(
+        ModelUnavailable, match=r"models\.example redirects to localhost, which is not a public address"
+    ):
+        provision(lock(known), tmp_path)
+    assert hub.downloads() == []
+
+
+def test_a_model_in_the_workers_network_comes_from_the_users_own_hub_alone(
+    hub: HubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.linked = False
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ModelUnavailable, match=r"its URL is refused\. Its host 127\.0\.0\.1 is not a public address"):
+        provision(lock(entry(url=f"{hub.url}/somewhere/{NAME}")), tmp_path)
+    assert hub.asked == []
+    monkeypatch.setenv("HF_ENDPOINT", f"{hub.url}/")
+    provision(lock(entry(url=f"{hub.url}/somewhere/{NAME}")), tmp_path)
     assert files(tmp_path) == [NAME]
 
 
@@ -425,16 +466,19 @@ def test_what_is_not_a_file_is_not_taken_for_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, reason: str
 ) -> None:
     monkeypatch.setattr("comfy2runpod_runtime.models.hub._FIRST_PAUSE_SECONDS", 0.001)
-    with answering(says(answer)) as url, pytest.raises(ModelUnavailable, match=reason):
-        provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
+    with answering(says(answer)) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        with pytest.raises(ModelUnavailable, match=reason):
+            provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
     assert NAME not in files(tmp_path)
 
 
 def test_a_file_that_nobody_knows_anything_of_is_taken_with_a_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
     with answering(says(whole)) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
         provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
     assert (tmp_path / "checkpoints" / NAME).read_bytes() == b"hello"
     assert "neither its size nor its sha256 is known" in caplog.text
@@ -444,8 +488,10 @@ def test_a_file_without_an_end_does_not_fill_the_disk(tmp_path: Path, monkeypatc
     monkeypatch.setattr("comfy2runpod_runtime.models.hub._MAX_BYTES", 5_000_000)
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     endless = goes_on(head, b"40000\r\n" + bytes(0x40000) + b"\r\n", 0.0)
-    with answering(endless) as url, pytest.raises(ModelUnavailable, match="without an end"):
-        provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
+    with answering(endless) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        with pytest.raises(ModelUnavailable, match="without an end"):
+            provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
     assert files(tmp_path) == []
 
 

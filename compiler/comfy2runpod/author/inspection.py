@@ -125,7 +125,7 @@ def inspect_graph(data: bytes, file: str, catalog: Catalog, options: Options) ->
         editor=document.frontend_version,
         inputs=() if looker is None else (*looker.exposed(), *looker.of_nodes()),
         outputs=() if looker is None else tuple(looker.outputs()),
-        models=_models_of_file(document, catalog) if graph is None else _models(graph, annotation, catalog),
+        models=_models_of_file(document, catalog) if graph is None else _models(graph, annotation, catalog, options),
         packs=find_packs(document, catalog),
         subgraphs=tuple(_subgraphs(document)),
         diagnostics=tuple(found),
@@ -236,8 +236,8 @@ def _named(node: BoundNode) -> str:
     return kind if node.title in (kind, node.node_class.title) else f'{kind} "{node.title}"'
 
 
-def _models(graph: BoundGraph, annotation: Annotation, catalog: Catalog) -> tuple[ModelEntry, ...]:
-    models = find_models(graph, annotation, catalog, Collector())
+def _models(graph: BoundGraph, annotation: Annotation, catalog: Catalog, options: Options) -> tuple[ModelEntry, ...]:
+    models = find_models(graph, annotation, catalog, Collector(), options.hub)
     return tuple(ModelEntry(model.file, model.directory, model.url, model.node_ids) for model in models)
 
 

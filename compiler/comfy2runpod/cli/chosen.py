@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 from comfy2runpod.cli.graphs import Settings
 from comfy2runpod.pipeline import Options
 from comfy2runpod.write import Chosen
+from comfy2runpod_contract.model_urls import hub_address
 from comfy2runpod_contract.texts import one_line
 
 
@@ -34,6 +36,7 @@ def options_of(chosen: Chosen) -> Options:
         allow_api_nodes=chosen.allow_api_nodes,
         api_nodes=frozenset(chosen.api_nodes),
         allow_image_additions=chosen.allow_image_additions,
+        hub=hub_address(os.environ),
     )
 
 

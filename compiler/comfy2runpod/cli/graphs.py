@@ -20,6 +20,7 @@ from comfy2runpod.model_lock import LockedFile, read_lock
 from comfy2runpod.pipeline import Options, files_beside, lock_path
 from comfy2runpod.read_files import catalogs_in, check_beside, graphs_in, layered_catalog, read_beside, read_file, shown
 from comfy2runpod.stages.interface.image_files import MOST_BYTES
+from comfy2runpod_contract.model_urls import hub_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def graph_options(command: Callable[..., None]) -> Callable[..., None]:
             allow_api_nodes=allow_api_nodes,
             api_nodes=frozenset(api_nodes),
             allow_image_additions=allow_image_additions,
+            hub=hub_address(os.environ),
         )
         command(settings=Settings(options, catalogs), **rest)
 
@@ -163,4 +165,4 @@ def lock_of(graph: Path) -> tuple[LockedFile, ...]:
     if not os.path.lexists(path):
         return ()
     check_beside(graph.parent, path)
-    return read_lock(read_file(path), shown(path))
+    return read_lock(read_file(path), shown(path), hub_address(os.environ))

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from comfy2runpod_contract.addresses import is_public
 from comfy2runpod_runtime.delivery.bucket import BucketAccess
 from comfy2runpod_runtime.errors import FieldFault, InvalidInput
-from comfy2runpod_runtime.inputs.addresses import is_public
 from comfy2runpod_runtime.inputs.validate import validate_request
 from comfy2runpod_runtime.settings import Settings
 

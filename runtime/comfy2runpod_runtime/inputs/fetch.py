@@ -17,8 +17,8 @@ from functools import lru_cache
 import httpcore
 import httpx
 
+from comfy2runpod_contract.addresses import is_public
 from comfy2runpod_contract.wording import megabytes
-from comfy2runpod_runtime.inputs.addresses import is_public
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 
 _REDIRECTS = 5

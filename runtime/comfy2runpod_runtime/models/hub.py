@@ -27,6 +27,7 @@ from comfy2runpod_runtime.models.responses import (
     check_status,
     endpoint_url,
     range_start,
+    redirect_url,
     token_header,
 )
 
@@ -154,11 +155,10 @@ class Hub:
             response = self._http.head(url, headers=token_header(url))
             location = response.headers.get("location", "")
             # A relative redirect stays on the hub (a renamed repository); an absolute one leads to the storage.
-            if response.is_redirect and location.startswith("/") and response.next_request is not None:
-                url = str(response.next_request.url)
-                continue
-            if response.is_redirect and "x-linked-size" not in response.headers and response.next_request is not None:
-                url = str(response.next_request.url)
+            if response.next_request is not None and (
+                location.startswith("/") or "x-linked-size" not in response.headers
+            ):
+                url = redirect_url(response, response.next_request, name)
                 continue
             check_status(response, name)
             size = response.headers.get("x-linked-size") or response.headers.get("content-length") or ""
@@ -208,8 +208,8 @@ class Hub:
             request = self._http.build_request("GET", url, headers=headers)
             response = self._with_timeout(partial(self._http.send, request, stream=True), httpx.Response.close)
             with closing(response):
-                if response.is_redirect and response.next_request is not None:
-                    url = str(response.next_request.url)
+                if response.next_request is not None:
+                    url = redirect_url(response, response.next_request, name)
                     continue
                 if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                     # The file is complete already; the caller checks its size and hash.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -16,7 +17,7 @@ from comfy2runpod_contract.model_files import (
     conflicting_files,
     model_place,
 )
-from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
+from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_address, hub_file, model_url
 from comfy2runpod_runtime.errors import ModelUnavailable
 
 VERSION = 1
@@ -57,7 +58,7 @@ class LockedModel(BaseModel):
             ModelUnavailable: the URL is not allowed.
         """
         try:
-            url = model_url(self.url)
+            url = model_url(self.url, hub_address(os.environ))
         except ModelUrlRefused as error:
             raise ModelUnavailable(f"{self.file}: its URL is refused. {error}") from error
         repo, _, path = hub_file(url) or (None, None, None)

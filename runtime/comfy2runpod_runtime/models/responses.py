@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from comfy2runpod_contract.model_urls import HUB
+from comfy2runpod_contract.addresses import is_public_host
+from comfy2runpod_contract.model_urls import HUB, hub_address
 from comfy2runpod_runtime.errors import ModelUnavailable
 
 _CIVITAI = ("civitai.com", "www.civitai.com")
@@ -66,6 +67,23 @@ def range_start(response: httpx.Response, requested: int) -> int:
     return requested
 
 
+def redirect_url(response: httpx.Response, following: httpx.Request, name: str) -> str:
+    """Returns the URL that a response redirects to.
+
+    Args:
+        response: the response.
+        following: the request that it leads to.
+        name: the file's name, for messages.
+
+    Raises:
+        ModelUnavailable: a public server redirects to an address that is not public.
+    """
+    host = following.url.host
+    if is_public_host(response.url.host) and not is_public_host(host):
+        raise ModelUnavailable(f"{name}: {response.url.host} redirects to {host}, which is not a public address.")
+    return str(following.url)
+
+
 def check_status(response: httpx.Response, name: str) -> None:
     """Raises for an error status.
 
@@ -89,17 +107,12 @@ def check_status(response: httpx.Response, name: str) -> None:
 
 def endpoint_url(url: str) -> str:
     """Returns a hub URL with the host of HF_ENDPOINT, as huggingface_hub does; other URLs unchanged."""
-    return hub_address() + url.removeprefix(HUB) if url.startswith(HUB + "/") else url
-
-
-def hub_address() -> str:
-    """Returns the address of the hub that the environment names."""
-    return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
+    return hub_address(os.environ) + url.removeprefix(HUB) if url.startswith(HUB + "/") else url
 
 
 def token_header(url: str) -> dict[str, str]:
     """Returns the Authorization header for a URL; empty if its site has no token."""
-    hub, requested = urlsplit(hub_address()), urlsplit(url)
+    hub, requested = urlsplit(hub_address(os.environ)), urlsplit(url)
     name = None
     if (requested.scheme, requested.netloc) == (hub.scheme, hub.netloc):
         name = "HF_TOKEN"

@@ -30,13 +30,15 @@ _ANY_FOLDER = "checkpoints"
 _ALSO = {"t2i_adapter": "controlnet", "clip": "text_encoders", "unet": "diffusion_models"}
 
 
-def find_models(graph: BoundGraph, annotation: Annotation, catalog: Catalog, found: Collector) -> tuple[Model, ...]:
+def find_models(
+    graph: BoundGraph, annotation: Annotation, catalog: Catalog, found: Collector, hub: str | None
+) -> tuple[Model, ...]:
     """The model files that nodes of the graph load, each once, in the order of their names.
 
     A loader's `properties.models` tells the URL; the note adds to it or overrides it. What the contract refuses as a
-    model's place or URL is noted, and the model omitted.
+    model's place or URL is noted, and the model omitted. `hub` is the address of the user's own hub, if there is one.
     """
-    finder = _Finder(graph, annotation, model_folders(catalog), found)
+    finder = _Finder(graph, annotation, model_folders(catalog), found, hub)
     models: dict[tuple[str, str], Model] = {}
     loaders: dict[tuple[str, str], list[str]] = {}
     listed = _listed(graph)
@@ -64,11 +66,14 @@ def model_folders(catalog: Catalog) -> frozenset[str]:
 
 
 class _Finder:
-    def __init__(self, graph: BoundGraph, annotation: Annotation, folders: frozenset[str], found: Collector) -> None:
+    def __init__(
+        self, graph: BoundGraph, annotation: Annotation, folders: frozenset[str], found: Collector, hub: str | None
+    ) -> None:
         self._graph = graph
         self._annotation = annotation
         self._folders = folders
         self._found = found
+        self._hub = hub
         self._named: set[str] = set()
 
     def directory(self, file: str, folder: str, ref: ModelRef | None) -> str:
@@ -99,7 +104,7 @@ class _Finder:
             return None
         url = (note.url if note is not None else None) or (ref.url if ref is not None else "")
         try:
-            url = model_url(url) if url else ""
+            url = model_url(url, self._hub) if url else ""
         except ModelUrlRefused as refused:
             at = self._at_note(file, "url") if note is not None and note.url else self._at(node)
             self._found.add(errors.BadModelUrl(at=at, file=file, problem=refused.reason, what_to_do=refused.remedy))
@@ -132,7 +137,7 @@ class _Finder:
         if ref is None or not ref.url or not model.url or (note is not None and note.url):
             return
         try:
-            url = model_url(ref.url)
+            url = model_url(ref.url, self._hub)
         except ModelUrlRefused as refused:
             at = self._at(node, name)
             self._found.add(

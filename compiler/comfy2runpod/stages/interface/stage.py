@@ -57,6 +57,7 @@ def make_interface(
     annotation: Annotation,
     catalog: Catalog,
     files: Mapping[str, bytes | str] = MappingProxyType({}),
+    hub: str | None = None,
     *,
     allow_additions: bool = False,
 ) -> tuple[Interface, tuple[Diagnostic, ...]]:
@@ -68,6 +69,7 @@ def make_interface(
         annotation: what the author wrote in the note, and chose in App mode.
         catalog: the classes.
         files: of files beside the graph, by path, their bytes, or why one was not read.
+        hub: the address of the user's own hub, which may be in a private network.
         allow_additions: whether the image may get files and packages that the note or facts beside the graph name.
 
     Raises:
@@ -88,7 +90,7 @@ def make_interface(
     before = len(maker.found.all)
     separators(graph, maker.found)
     # A name that no worker lists is told once.
-    models = find_models(graph, annotation, catalog, maker.found) if len(maker.found.all) == before else ()
+    models = find_models(graph, annotation, catalog, maker.found, hub) if len(maker.found.all) == before else ()
     runpod = maker.runpod()
     name = maker.name()
     warnings = maker.found.finish()

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 
 import pytest
 
-from comfy2runpod_runtime.inputs.addresses import is_public
+from comfy2runpod_contract.addresses import is_public
 
 REFUSED_V4 = {
     "this network": "0.0.0.0/8",

@@ -1,11 +1,14 @@
 """The address check against server-side request forgery (SSRF): a worker connects to public addresses only.
 
+It is of addresses, and of hosts in URLs as far as these are addresses: what a name resolves to is known on connecting.
+
 Refused are private, loopback, link-local (cloud metadata), multicast and reserved addresses. We keep our own tables
 beside `ipaddress`, whose tables are as old as the installed Python.
 """
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 # IANA's special-purpose registry, including entries marked as globally reachable; multicast and reserved ranges.
@@ -47,6 +50,27 @@ _SPECIAL_V6 = tuple(
 )
 # NAT64 (RFC 6052): the last four bytes are the IPv4 address that is reached.
 _NAT64 = IPv6Network("64:ff9b::/96")
+
+# This machine's own names, beside those that end in .localhost.
+_LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
+# The last part of what resolvers read as an IPv4 address, in whatever form: 127.1, 2130706433, 0x7f.0.0.1, 0177.0.0.1.
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+def is_public_host(host: str) -> bool:
+    """Returns whether a host in a URL is a public address, or a name that may have one.
+
+    An IPv4 address in another form than four decimal numbers is not: programs read such forms differently.
+
+    Args:
+        host: the host, in ASCII; an IPv6 address with brackets or without.
+    """
+    name = host.lower().removesuffix(".")
+    if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
+        return False
+    if ":" in name or _NUMBER.fullmatch(name.rpartition(".")[2]):
+        return is_public(name.removeprefix("[").removesuffix("]"))
+    return True
 
 
 def is_public(address: str) -> bool:
