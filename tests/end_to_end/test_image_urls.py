@@ -27,7 +27,8 @@ from comfy2runpod.catalog.classes import load_catalog
 from comfy2runpod.pipeline import Options, compile_graph
 from comfy2runpod.simulator import Simulator
 from comfy2runpod.write import write_package
-from comfy2runpod_runtime.inputs import addresses, fetch
+from comfy2runpod_contract import addresses
+from comfy2runpod_runtime.inputs import fetch
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from tests.handlers import Handlers
 
