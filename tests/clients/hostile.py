@@ -96,6 +96,7 @@ def _long(text: bytes) -> bytes:
 QUEUED = says({"id": "j1", "status": "IN_QUEUE"})
 COMPLETED = says({"id": "j1", "status": "COMPLETED", "output": DONE})
 _CHUNKED = _head("Transfer-Encoding: chunked")
+_GZIP = _head("Content-Encoding: gzip")
 
 # Answers with 200 whose body is none of RunPod's.
 UNUSABLE = {
@@ -149,6 +150,9 @@ BROKEN = {
 PACKED = {
     "no gzip": answer(b'{"id": "j1"}', "200 OK", "Content-Encoding: gzip"),
     "cut gzip": answer(gzip.compress(b'{"id": "j1"}' * 100)[:40], "200 OK", "Content-Encoding: gzip"),
+    "gzip and no end behind it": pours(_GZIP + gzip.compress(b'{"id": "j1"}'), b"a" * 65536),
+    # Empty blocks, each of five bytes.
+    "gzip of nothing, without an end": pours(_GZIP + gzip.compress(b"")[:10], b"\x00\x00\x00\xff\xff" * 13_000),
 }
 _REFUSALS = (301, 302, 303, 304, 307, 308, 400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 418, 422, 425, 429, 451)
 _FAILURES = (500, 501, 502, 503, 504, 520, 599)

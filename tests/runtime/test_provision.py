@@ -172,6 +172,25 @@ def test_a_server_that_fails_now_and_then_is_asked_again(hub: HubStandIn, tmp_pa
     assert files(tmp_path) == [NAME]
 
 
+@pytest.mark.parametrize("kind", ["a link to a file", "a link to nothing", "a pipe"])
+@pytest.mark.parametrize("own", [f".{NAME}.lock", f"{NAME}.part", f".{NAME}.checked", f".{NAME}.link"])
+def test_nothing_is_written_through_what_others_left_beside_a_model(
+    hub: HubStandIn, tmp_path: Path, own: str, kind: str
+) -> None:
+    place, other, nothing = tmp_path / "models" / "checkpoints" / own, tmp_path / "other", tmp_path / "nothing"
+    place.parent.mkdir(parents=True)
+    other.write_bytes(b"not a model")
+    if kind == "a pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(other if kind == "a link to a file" else nothing)
+    for _ in range(2):
+        provision(lock(entry()), tmp_path / "models")
+    assert (tmp_path / "models" / "checkpoints" / NAME).read_bytes() == CONTENT
+    assert other.read_bytes() == b"not a model"
+    assert not nothing.exists()
+
+
 def _command(folder: Path, tmp_path: Path, *entries: dict[str, Any]) -> list[str]:
     path = tmp_path / "models.lock.json"
     path.write_text(json.dumps({"version": 1, "models": entries or (entry(),)}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -17,11 +18,15 @@ from comfy2runpod_runtime.comfyui.failures import refusal_message
 from comfy2runpod_runtime.comfyui.history import History, SavedFile, parse_history
 from comfy2runpod_runtime.comfyui.http import OK, HttpConnection, Response, raise_server_error, retry
 from comfy2runpod_runtime.comfyui.peers import PeerCheck
-from comfy2runpod_runtime.errors import ComfyUIError, ComfyUIUnavailable, OutputMissing
+from comfy2runpod_runtime.errors import ComfyUIError, ComfyUIUnavailable, DiskFull, OutputMissing, OutputTooLarge
 from comfy2runpod_runtime.prompt import Prompt
 
 _MIN_UPLOAD_BYTES_PER_SECOND = 1_000_000
 _DOWNLOAD_CHUNK = 1 << 20
+# The largest object of a bucket is 5 TB, that of one upload 5 GiB: no video of a job is as large. What is left for
+# other files of the worker is the disk's last 100 MB.
+_MAX_FILE_BYTES = 5 << 30
+_SPARE_BYTES = 100 * 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +182,7 @@ class ComfyUIClient:
             # A read timeout does not notice a server that stops reading, so the whole upload has a time limit.
             timeout = aiohttp.ClientTimeout(self._timeout_seconds + len(content) / _MIN_UPLOAD_BYTES_PER_SECOND)
             async with self._http.stream("POST", "/upload/image", data=data, timeout=timeout) as answer:
-                return Response(answer.status, await answer.read())
+                return await self._http.read(answer)
 
         response = await retry(post)
         if response.status != OK:
@@ -213,6 +218,8 @@ class ComfyUIClient:
 
         Raises:
             OutputMissing: ComfyUI does not have the file.
+            OutputTooLarge: it is larger than any result may be.
+            DiskFull: it would take the last of the disk's space.
             ComfyUIUnavailable: ComfyUI does not answer.
         """
         params = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
@@ -225,8 +232,22 @@ class ComfyUIClient:
                     raise OutputMissing(f"ComfyUI reports that it saved {file.filename}, but does not return it.")
                 with target.open("wb") as out:
                     async for chunk in answer.content.iter_chunked(_DOWNLOAD_CHUNK):
-                        out.write(chunk)
                         size += len(chunk)
+                        _check_growth(target, size)
+                        out.write(chunk)
             return size
 
         return await retry(get)
+
+
+def _check_growth(target: Path, size: int) -> None:
+    """Checks that a download without an end does not fill the disk.
+
+    Raises:
+        OutputTooLarge: the file is larger than any result may be.
+        DiskFull: it would take the last of the disk's space.
+    """
+    if size > _MAX_FILE_BYTES:
+        raise OutputTooLarge(f"ComfyUI made a file of more than {_MAX_FILE_BYTES:,} bytes.")
+    if shutil.disk_usage(target.parent).free < _SPARE_BYTES:
+        raise DiskFull("The worker's disk is full.")

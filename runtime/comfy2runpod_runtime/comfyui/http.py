@@ -26,6 +26,11 @@ OK = 200
 _SERVER_ERROR = 500
 _ATTEMPTS = 3
 _RETRY_SECONDS = 0.3
+# ComfyUI runs nodes of strangers, and may be another machine's: no answer of it may fill the memory. The history of a
+# job that shows texts of megabytes is far below this.
+_MAX_ANSWER_BYTES = 64 * 10**6
+# An answer that comes drop by drop never pauses for long: so many times as long as one pause, and it is given up.
+_WHOLE_ANSWER = 10
 
 Result = TypeVar("Result")
 
@@ -66,14 +71,19 @@ class HttpConnection:
 
     Args:
         url: the base URL, without a slash at its end.
-        timeout_seconds: to connect, and between two chunks. It does not bound a whole download, which may take long.
+        timeout_seconds: to connect, until the head of an answer is there, and between two chunks. A whole answer may
+            take ten times as long; a download is not bounded, since it may take long.
         is_ours: whether a new connection is to the worker's own ComfyUI; None for one elsewhere.
     """
 
     def __init__(self, url: str, timeout_seconds: float, is_ours: PeerCheck | None) -> None:
         self._url = url
+        self._timeout_seconds = timeout_seconds
         self._session = aiohttp.ClientSession(
             connector=None if is_ours is None else _OwnConnector(is_ours),
+            # Neither ComfyUI nor its files are compressed: a small answer must not unpack to a large one.
+            headers={"Accept-Encoding": "identity"},
+            auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeout_seconds, sock_read=timeout_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
             # A proxy from the environment cannot reach a ComfyUI on this machine.
@@ -96,8 +106,15 @@ class HttpConnection:
             ComfyUIUnavailable: the connection failed.
         """
         try:
-            async with self._session.request(method, self._url + path, allow_redirects=False, **arguments) as response:
-                yield response
+            async with asyncio.timeout(self._timeout_seconds) as until_head:
+                # Only the head of the answer has this limit; a request that has its own takes as long to send.
+                if "timeout" in arguments:
+                    until_head.reschedule(None)
+                async with self._session.request(
+                    method, self._url + path, allow_redirects=False, **arguments
+                ) as response:
+                    until_head.reschedule(None)
+                    yield response
         except TimeoutError as error:
             raise ComfyUISilent("ComfyUI does not answer in time.") from error
         except _ForeignPeerError as error:
@@ -110,6 +127,21 @@ class HttpConnection:
             reason = "there is no connection" if refused else "the connection broke"
             raise ComfyUIUnavailable(f"ComfyUI does not answer: {reason}.") from error
 
+    async def read(self, answer: ClientResponse) -> Response:
+        """Reads an answer whole.
+
+        Raises:
+            TimeoutError: it does not end in time.
+            ComfyUIUnavailable: it is too large.
+        """
+        body = bytearray()
+        async with asyncio.timeout(self._timeout_seconds * _WHOLE_ANSWER):
+            async for chunk in answer.content.iter_any():
+                body += chunk
+                if len(body) > _MAX_ANSWER_BYTES:
+                    raise ComfyUIUnavailable(f"ComfyUI answered with more than {_MAX_ANSWER_BYTES:,} bytes.")
+        return Response(answer.status, bytes(body))
+
     async def request(self, method: str, path: str, body: object = None) -> Response:
         """Sends a request, with `body` as JSON, and reads the response.
 
@@ -119,7 +151,7 @@ class HttpConnection:
         """
         arguments = RequestArguments() if body is None else RequestArguments(json=body)
         async with self.stream(method, path, **arguments) as answer:
-            response = Response(answer.status, await answer.read())
+            response = await self.read(answer)
         raise_server_error(response.status)
         return response
 

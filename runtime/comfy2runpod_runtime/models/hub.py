@@ -21,6 +21,7 @@ import httpx
 
 from comfy2runpod_contract.hashes import sha256_hex
 from comfy2runpod_runtime.errors import ModelUnavailable
+from comfy2runpod_runtime.models.own_files import open_own, remove_foreign
 from comfy2runpod_runtime.models.responses import (
     RetryableError,
     check_body,
@@ -115,13 +116,14 @@ class Hub:
         Raises:
             ModelUnavailable: the download failed; the partial file is kept, unless it grew without end.
         """
+        remove_foreign(part)
         digest, have = _hash_and_size(part)
         failures, failure = 0, ""
         while size is None or have < size:
             _pause(failures)
             before = have
             try:
-                with part.open("ab") as file:
+                with open_own(part, append=True) as file:
                     for start, chunk in self._chunks_from(endpoint_url(url), name, have, size_known=size is not None):
                         if start == 0 and have:
                             digest, have = hashlib.sha256(), 0

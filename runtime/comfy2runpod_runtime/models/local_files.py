@@ -15,10 +15,13 @@ from comfy2runpod_contract.hashes import sha256_hex
 from comfy2runpod_runtime.errors import ModelUnavailable
 from comfy2runpod_runtime.models.hub import ExpectedFile, sha256_of
 from comfy2runpod_runtime.models.lock import LockedModel
+from comfy2runpod_runtime.models.own_files import open_own, read_own, write_own
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
+# A record has some 130 bytes.
+_MAX_RECORD_BYTES = 1000
 
 
 class _VerificationRecord(BaseModel):
@@ -40,13 +43,13 @@ def record_verified(target: Path, sha256: str | None) -> None:
     """Records that a file was verified."""
     status = target.stat()
     record = _VerificationRecord(size=status.st_size, modified_ns=status.st_mtime_ns, sha256=sha256)
-    _record_path(target).write_text(record.model_dump_json(), encoding="utf-8")
+    write_own(_record_path(target), record.model_dump_json().encode())
 
 
 def is_recorded(target: Path, model: LockedModel) -> bool:
     """Returns whether a file was verified before, has not changed, and matches the lock. Does not read the file."""
     try:
-        record = _VerificationRecord.model_validate_json(_record_path(target).read_bytes())
+        record = _VerificationRecord.model_validate_json(read_own(_record_path(target), _MAX_RECORD_BYTES))
         status = target.stat()
     except (OSError, ValidationError):
         return False
@@ -110,7 +113,7 @@ def file_lock(target: Path, wait_seconds: float) -> Iterator[None]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_seconds
-    with target.with_name(f".{target.name}.lock").open("w") as lock:
+    with open_own(target.with_name(f".{target.name}.lock"), append=False) as lock:
         logged = False
         while True:
             try:
