@@ -49,6 +49,22 @@ def test_nor_elsewhere(folder: Path, command: tuple[str, ...]) -> None:
     assert not any(line.strip().startswith(LINE) for line in lines(done)), lines(done)
 
 
+def test_a_text_of_a_graph_has_no_line_of_its_own_in_a_table(tmp_path: Path) -> None:
+    graph = json.loads(GRAPH.read_text())
+    graph.setdefault("extra", {})["frontendVersion"] = f"1.43\n{LINE}"
+    for node in graph["nodes"]:
+        node["title"] = f"a\n{LINE}\x1b[2J"
+        node.setdefault("properties", {})["cnr_id"] = f"a\n{LINE}"
+        for model in node["properties"].get("models", ()):
+            model["url"] = f"https://host/a\n{LINE}"
+    (tmp_path / "g.json").write_text(json.dumps(graph))
+    done = comfy2runpod("inspect", tmp_path / "g.json")
+    assert done.returncode == 0, done.stderr
+    assert LINE in done.stdout
+    assert not any(line.strip().startswith(LINE) for line in lines(done)), lines(done)
+    assert "\x1b" not in done.stdout
+
+
 def test_a_title_of_a_strangers_package_has_no_line_of_its_own(tmp_path: Path) -> None:
     package = shutil.copytree(ROOT / "generated" / "t2i_klein_4b", tmp_path / "pkg")
     document = json.loads((package / "docs" / "openapi.json").read_text())

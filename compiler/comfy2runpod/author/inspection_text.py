@@ -10,6 +10,7 @@ from comfy2runpod.catalog.text import aligned
 from comfy2runpod.diagnostics import shorten, show
 from comfy2runpod.stages.interface.packs import Pack
 from comfy2runpod_contract.json_types import Json, JsonObject
+from comfy2runpod_contract.texts import one_line
 
 
 def inspection_json(inspection: Inspection) -> JsonObject:
@@ -21,7 +22,7 @@ def inspection_json(inspection: Inspection) -> JsonObject:
 
 def inspection_text(inspection: Inspection) -> str:
     """A section for each kind, a line for each entry, in columns."""
-    editor = f", saved by editor {inspection.editor}" if inspection.editor else ""
+    editor = f", saved by editor {one_line(inspection.editor)}" if inspection.editor else ""
     free = [entry for entry in inspection.inputs if entry.linked_from is None]
     linked = [entry for entry in inspection.inputs if entry.linked_from is not None]
     outputs = [

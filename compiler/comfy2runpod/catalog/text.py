@@ -8,6 +8,7 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.node_class import UNKNOWN_FOLDER, InputSpec, NodeClass
 from comfy2runpod.diagnostics import shorten, show
 from comfy2runpod_contract.json_types import Json, JsonObject
+from comfy2runpod_contract.texts import one_line
 
 _WORDS = {
     "hidden": "hidden",
@@ -64,8 +65,8 @@ def class_text(node_class: NodeClass, catalog: Catalog) -> str:
 
 
 def aligned(rows: Iterable[tuple[str, ...]], limit: int = 40) -> list[str]:
-    """Rows as lines, indented, every column but the last as wide as its widest cell, up to `limit`."""
-    table = [tuple(row) for row in rows]
+    """Rows as lines, each cell on one, indented, columns as wide as their widest cell, up to `limit`."""
+    table = [tuple(one_line(cell) for cell in row) for row in rows]
     count = max((len(row) for row in table), default=0)
     widths = [min(limit, max(len(row[i]) for row in table if i < len(row))) for i in range(count)]
     return [
