@@ -24,6 +24,8 @@ _MIN_BYTES_PER_SECOND = 65_536
 _PIECE = 1 << 20
 # How much of an error answer is read.
 _MAX_ERROR_BYTES = 16_384
+# How many bytes more than its contents a compressed body may have: gzip adds a few to each block that it cannot shrink.
+_MOST_OVERHEAD = 65_536
 _REDIRECTS = 5
 # A shorter API key could occur in a text by chance.
 _MIN_SECRET_LENGTH = 12
@@ -125,7 +127,7 @@ class Http:
                 most = self._options.max_answer_bytes if good else _MAX_ERROR_BYTES
                 body = bytearray()
                 try:
-                    async with contextlib.aclosing(_pieces(response, limit)) as pieces:
+                    async with contextlib.aclosing(_pieces(response, limit, most)) as pieces:
                         async for piece in pieces:
                             body += piece
                             if len(body) > most:
@@ -155,7 +157,7 @@ class Http:
                     if not response.is_success:
                         raise _ErrorStatus(response.status_code)
                     receiver = Receiver(medium, self._options.max_download_bytes)
-                    async with contextlib.aclosing(_pieces(response, limit)) as pieces:
+                    async with contextlib.aclosing(_pieces(response, limit, receiver.most)) as pieces:
                         async for piece in pieces:
                             receiver.feed(piece)
                             with _saving():
@@ -227,17 +229,24 @@ class _Decompressor:
         elif kind not in {"", "identity"}:
             raise _UnreadableBody("the answer has a compression that was not requested")
 
+    @property
+    def compresses(self) -> bool:
+        """Whether the body is compressed."""
+        return self._zip is not None
+
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Decompresses a chunk."""
         if self._zip is None:
             yield chunk
             return
         try:
-            while chunk:
+            while chunk and not self._zip.eof:
                 yield self._zip.decompress(chunk, _PIECE)
                 chunk = self._zip.unconsumed_tail
         except zlib.error:
             raise _UnreadableBody("the answer is not compressed as it says") from None
+        if self._zip.unused_data:
+            raise _UnreadableBody("the answer goes on behind the end of its compressed content")
 
     def done(self) -> None:
         """Checks that the body is complete."""
@@ -245,9 +254,14 @@ class _Decompressor:
             raise _UnreadableBody("the answer is truncated")
 
 
-async def _pieces(response: httpx.Response, limit: _Limit) -> AsyncGenerator[bytes, None]:
+async def _pieces(response: httpx.Response, limit: _Limit, most: int) -> AsyncGenerator[bytes, None]:
+    """The body, decompressed, whose reader stops after `most` bytes; one that never yields as many ends here."""
     decompressor = _Decompressor(response.headers.get("Content-Encoding", ""))
+    received = 0
     async for chunk in response.aiter_raw():
+        received += len(chunk)
+        if decompressor.compresses and received > most + _MOST_OVERHEAD:
+            raise _UnreadableBody("the answer has more compressed bytes than it may have contents")
         limit.extend(len(chunk))
         for piece in decompressor.feed(chunk):
             yield piece

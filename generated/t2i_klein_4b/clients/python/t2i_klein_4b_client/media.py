@@ -123,11 +123,14 @@ class Receiver:
     Args:
         medium: the expected size and sha256.
         max_bytes: the largest size to accept.
+
+    Attributes:
+        most: the largest size that this file may have, in bytes.
     """
 
     def __init__(self, medium: Medium, max_bytes: int) -> None:
         self._medium = medium
-        self._most = max_bytes if medium.size is None else min(medium.size, max_bytes)
+        self.most = max_bytes if medium.size is None else min(medium.size, max_bytes)
         self._size = 0
         self._hash = hashlib.sha256()
 
@@ -138,8 +141,8 @@ class Receiver:
             MediaBroken: the file is too long.
         """
         self._size += len(chunk)
-        if self._size > self._most:
-            raise MediaBroken(f"{self._medium.output}: the file is longer than {self._most:,} bytes")
+        if self._size > self.most:
+            raise MediaBroken(f"{self._medium.output}: the file is longer than {self.most:,} bytes")
         self._hash.update(chunk)
         return self
 
