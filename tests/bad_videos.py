@@ -114,6 +114,23 @@ def many_streams(count: int) -> bytes:
     return _muxed("matroska", [("mpeg4", {})] * count)
 
 
+def many_tracks(count: int) -> bytes:
+    """An MP4 whose first track stands in its index so often."""
+    data = whole()
+    ((_, start, end),) = [found for found in boxes(data) if found[0] == b"moov"]
+    index = data[start + 8 : end]
+    inner = {kind: index[at:stop] for kind, at, stop in reversed(boxes(index))}
+    return data[:start] + box(b"moov", inner[b"mvhd"] + inner[b"trak"] * count) + data[end:]
+
+
+def many_track_entries(count: int) -> bytes:
+    """A Matroska file of a head and of so many descriptions of a track."""
+    entry = b"\xae\x83\xd7\x81\x01"
+    tracks = b"\x16\x54\xae\x6b" + (len(entry) * count | 1 << 56).to_bytes(8, "big") + entry * count
+    segment = b"\x18\x53\x80\x67" + (len(tracks) | 1 << 56).to_bytes(8, "big") + tracks
+    return b"\x1a\x45\xdf\xa3\x8b\x42\x82\x88matroska" + segment
+
+
 def size_changes(codec: str, container: str, to: tuple[int, int] = (96, 80)) -> bytes:
     """Frames of one size after those of another, in one stream: the encoder of each says so in its own frames."""
     out = BytesIO()
@@ -292,6 +309,9 @@ FILES: Mapping[str, tuple[Maker, str]] = {
     "mp2-sound": (lambda: _muxed("matroska", [("mpeg4", {}), ("mp2", {})]), "has sound of an unsupported codec"),
     "many-streams": (lambda: many_streams(33), "holds 33 streams; at most 32 are allowed"),
     "hundreds-of-streams": (lambda: many_streams(400), "holds 400 streams"),
+    "many-tracks": (lambda: many_tracks(33), "holds 33 streams; at most 32 are allowed"),
+    "a-thousand-tracks": (lambda: many_tracks(1001), "holds 1,001 streams; at most 32 are allowed"),
+    "thousands-of-entries": (lambda: many_track_entries(3000), "holds 3,000 streams; at most 32 are allowed"),
     "size-changes-h264": (lambda: size_changes("libx264", "matroska"), "changes its size from 64x48 to 96x80"),
     "size-changes-vp8": (lambda: size_changes("libvpx", "webm"), "changes its size from 64x48 to 96x80 in frame 7"),
     "size-changes-mpeg4": (lambda: size_changes("mpeg4", "matroska"), "changes its size from 64x48 to 96x80"),

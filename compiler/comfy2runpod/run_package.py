@@ -62,8 +62,8 @@ def run_package(
         verbose: whether the worker logs all, and not only what its answer does not say.
 
     Raises:
-        CompileError: what it carries of node packs is not a catalog.
-        RunError: there is no package, or it does not start.
+        CompileError: it is no package, or what it carries of node packs is not a catalog.
+        RunError: nothing is there, or it does not start.
         UnreachableError: what it carries of node packs cannot be read.
     """
     check_package(package)
@@ -89,11 +89,14 @@ def check_package(package: Path) -> None:
     """Makes sure that there is something to run.
 
     Raises:
-        CompileError: its handler is a link.
-        RunError: there is no package.
+        CompileError: what is there is no package, or its handler is a link.
+        RunError: there is nothing.
     """
     if read_in(package, "handler.py") is None:
-        raise RunError(CannotRun(at=Locus(package.as_posix()), problem=_what_it_is(package)))
+        found = CannotRun(at=Locus(package.as_posix()), problem=_what_it_is(package))
+        if not os.path.lexists(package):
+            raise RunError(found)
+        raise CompileError([found])
 
 
 def _what_it_is(folder: Path) -> str:
@@ -106,7 +109,9 @@ def _what_it_is(folder: Path) -> str:
     inner = sorted(unbroken(path.parent.name) for path in folder.glob("*/handler.py"))
     if inner:
         return f"it is a folder of packages, of which one is to be named: {', '.join(inner[:_MOST_NAMES])}"
-    return "there is no handler.py in it" if folder.is_dir() else "there is no such folder"
+    if folder.is_dir():
+        return "there is no handler.py in it"
+    return "it is no folder" if os.path.lexists(folder) else "there is no such folder"
 
 
 def media_fields(package: Path) -> frozenset[str]:

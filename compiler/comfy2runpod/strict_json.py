@@ -16,7 +16,7 @@ from typing import NoReturn
 from pydantic_core import from_json
 
 from comfy2runpod.json_spans import Steps, line_and_column, path_of, tokens
-from comfy2runpod_contract.json_types import Json
+from comfy2runpod_contract.json_types import Json, JsonObject
 
 # Graphs nest a dozen levels.
 MAX_DEPTH = 200
@@ -33,6 +33,8 @@ _DIGITS_TO_ZEROS = bytes.maketrans(b"0123456789", b"0000000000")
 _LARGE_EXPONENTS = tuple(re.compile(rf"{letter}\+?[0-9]{{3,}}\s*(?:[,\]}}]|$)") for letter in "eE")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _HALF = re.compile("[\ud800-\udfff]")
+# Of a key in a message.
+_SHOWN_KEY = 100
 _NESTING = frozenset({list, dict})
 # In longer texts, the arrays and objects are too many for counting them to save anything.
 _SHORT = 60_000
@@ -48,6 +50,13 @@ class StrictJsonError(ValueError):
         self.column = column
 
 
+class RepeatedKeyError(ValueError):
+    """An object has a key twice: readers take one of the values, and drop the other silently."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {json.dumps(key[:_SHOWN_KEY])} stands twice in an object")
+
+
 class HalfTextError(ValueError):
     """A text in it is none: half of a surrogate pair; `path` is its JSON path."""
 
@@ -56,27 +65,30 @@ class HalfTextError(ValueError):
         self.path = path
 
 
-def strict_json(text: str, *, has_halves: bool = True) -> Json:
+def strict_json(text: str, *, has_halves: bool = True, unique_keys: bool = False) -> Json:
     """The JSON value in a text.
 
     Args:
         text: the JSON.
         has_halves: whether halves of surrogate pairs may stand in the text itself, not only in its escapes; what was
             decoded from UTF-8 has none.
+        unique_keys: whether to refuse a key that an object has twice: what a person writes by hand. Of a graph the last
+            one counts, as in the editor.
 
     Raises:
         json.JSONDecodeError: it is not JSON.
         StrictJsonError: it holds NaN, Infinity or a number beyond a double, or is nested more than MAX_DEPTH deep.
-        HalfTextError: it holds half of a surrogate pair. All three are ValueErrors.
+        HalfTextError: it holds half of a surrogate pair.
+        RepeatedKeyError: an object has a key twice, and `unique_keys` is set. All four are ValueErrors.
     """
     many_digits = _may_hold_many_digits(text)
-    if not many_digits and not _may_hold_large_exponent(text):
+    if not unique_keys and not many_digits and not _may_hold_large_exponent(text):
         # The faster reader has the same rules, but its own words; it takes 201 levels. What it refuses is read again.
         with suppress(ValueError):
             value: Json = from_json(text, allow_inf_nan=False)
             return value
     try:
-        decoder = _BOUNDED_DECODER if many_digits else _DECODER
+        decoder = _UNIQUE_DECODER if unique_keys else _BOUNDED_DECODER if many_digits else _DECODER
         value = decoder.decode(text)
     except _ConstantError as error:
         raise _fault(text, f"{error} is not a JSON value", str(error).__eq__) from None
@@ -140,8 +152,23 @@ def _refuse_constant(name: str) -> NoReturn:
     raise _ConstantError(name)
 
 
+def _unique(pairs: list[tuple[str, Json]]) -> JsonObject:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        # The first of those that stand twice.
+        seen = set[str]()
+        for key, _ in pairs:
+            if key in seen:
+                raise RepeatedKeyError(key)
+            seen.add(key)
+    return made
+
+
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _BOUNDED_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded_int)
+_UNIQUE_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded_int, object_pairs_hook=_unique
+)
 
 
 def _fault(text: str, problem: str, is_it: Callable[[str], bool]) -> StrictJsonError:

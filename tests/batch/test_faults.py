@@ -107,6 +107,36 @@ def test_results_of_every_form_are_kept_without_their_content(place: Place, serv
     assert "1 of them without some outputs" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("numbered", "image_01: a file of it would replace one of image, as image_01.png"),
+        ("case", "Image: a file of it would replace one of image, as Image.png"),
+        ("response", "file_response: a file of it would replace one of Response, as file_response.json"),
+        ("many", "image: with it, the answer has more than 10,000 files"),
+        ("large", "image: with it, the answer's files have more than 10,000,000,000 bytes"),
+    ],
+)
+def test_files_that_are_too_many_or_would_replace_each_other_are_not_written(
+    place: Place, server: RunPodQueue, monkeypatch: pytest.MonkeyPatch, kind: str, said: str
+) -> None:
+    monkeypatch.setattr("comfy2runpod.batch.batch._FETCH_AGAIN", ())
+    data = {"data": base64.b64encode(FILE).decode(), **facts(FILE)}
+    json_file = {**data, "media_type": "application/json"}
+    answers: dict[str, dict[str, object]] = {
+        "numbered": {"image": [data], "image_01": data},
+        "case": {"image": data, "Image": data},
+        "response": {"Response": json_file, "file_response": json_file},
+        "many": {"image": [{"data": "YQ==", "media_type": "image/png"}] * 10_001},
+        "large": {"image": [{"url": f"{server.url}/file/a", "media_type": "image/png", "bytes": 10**9}] * 11},
+    }
+    server.result = lambda _one: completed(answers[kind])
+    place.prompts(1)
+    done = place.run()
+    assert (done.returncode, f"1: failed, media_broken: {said}" in done.stderr) == (1, True), done.stderr
+    assert [path.name for path in place.out.iterdir()] == ["journal.jsonl"]
+
+
 def test_a_failed_job_is_kept_and_sent_again_only_when_asked(place: Place, server: RunPodQueue) -> None:
     place.prompts(3)
     server.result = lambda one: failed("stalled", "No progress.") if one["prompt"] == "2" else completed(flat())

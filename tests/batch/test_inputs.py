@@ -59,6 +59,28 @@ def test_all_bad_lines_are_reported_at_once_and_nothing_is_sent(place: Place, se
     assert not place.out.exists()
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"id": "a", "id": "b", "input": {}}', 'the key "id" stands twice in an object'),
+        (b'{"prompt": "a", "seed": 1, "prompt": "b"}', 'the key "prompt" stands twice in an object'),
+        (b'{"id": "a", "input": {"seed": 1, "seed": 2}}', 'the key "seed" stands twice in an object'),
+        (b'{"input": {"a": [{"x": 1, "\\u0078": 2}]}}', 'the key "x" stands twice in an object'),
+        (b'{"prompt": "\\ud800"}', "$.prompt holds half of a surrogate pair"),
+        (b'{"seed": ' + b"9" * 400 + b"}", "a number is too large"),
+        (b'{"a": ' * 300 + b"1" + b"}" * 300, "nested too deeply"),
+    ],
+)
+def test_what_readers_of_json_understand_differently_is_refused(
+    place: Place, server: RunPodQueue, line: bytes, reason: str
+) -> None:
+    place.write({"prompt": "good"}, line)
+    done = place.run()
+    assert (done.returncode, server.asked["run"]) == (1, 0)
+    assert re.search(r"^error\[bad-line\]: .*inputs\.jsonl:2$", done.stderr, re.MULTILINE)
+    assert reason in done.stderr
+
+
 def test_a_line_is_an_input_or_names_one(place: Place, server: RunPodQueue) -> None:
     place.write(
         {"prompt": "plain"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -210,5 +211,36 @@ def test_run_refuses_an_input_that_is_not_json(given: str, tmp_path: Path) -> No
 
 def test_run_reports_a_folder_that_is_not_a_package(tmp_path: Path) -> None:
     done = comfy2runpod("run", tmp_path, "--input", "{}")
-    assert done.returncode == 3
+    assert done.returncode == 1
     assert "no handler.py" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "serve", "docs", "diff"])
+def test_what_is_no_package_is_refused_and_where_nothing_is_was_not_reached(command: str, tmp_path: Path) -> None:
+    """One exit code of all commands that read packages: for a folder, a file, a pipe, and a trace of a package."""
+    more = {"run": ["--input", "{}"], "docs": ["-o", tmp_path / "site"], "serve": [], "diff": [ROOT / "generated"]}
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "workflow_api.json").write_text("{}")
+    (tmp_path / "file.bin").write_text("{}")
+    os.mkfifo(tmp_path / "pipe.bin")
+    # `diff` takes graphs too, and waits for one in a pipe.
+    names = ["empty", "half", *(["file.bin", "pipe.bin"] if command != "diff" else [])]
+    codes = {name: comfy2runpod(command, tmp_path / name, *more[command]).returncode for name in [*names, "nowhere"]}
+    assert codes == {**dict.fromkeys(names, 1), "nowhere": 3}
+
+
+def test_an_input_with_a_key_twice_is_refused(tmp_path: Path) -> None:
+    given = '{"prompt": "a", "seed": 1, "seed": 2}'
+    done = comfy2runpod("run", ROOT / "generated" / "t2v_ltx2", "--input", given, "-o", tmp_path / "out")
+    assert (done.returncode, 'the key "seed" stands twice in an object' in done.stderr) == (1, True)
+
+
+def test_annotate_reads_no_graph_from_a_pipe_that_it_could_not_write_back(tmp_path: Path) -> None:
+    """In a process of its own: one that read the pipe would wait for ever."""
+    pipe = tmp_path / "graph.json"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "comfy2runpod", "annotate", str(pipe), "--name", "x"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, "it is a pipe" in done.stderr) == (3, True)
+    assert pipe.is_fifo()

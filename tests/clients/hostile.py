@@ -20,6 +20,9 @@ from .raw_server import Act
 # What the clients of the tests wait for, and take.
 REQUEST_SECONDS = 1.0
 MOST_BYTES = 1_000_000
+# Of the files of one answer.
+MOST_FILES = 10
+MOST_TOTAL = 40
 DONE = {"video": base64.b64encode(b"video").decode(), "prompt_id": "p"}
 FILE = b"a file"
 MEASURED: dict[str, object] = {
@@ -296,6 +299,16 @@ def _media() -> Iterator[Case]:
         yield Case(f"file: the address {number} {_short(url)}", "save", {}, frozenset({"MediaBroken"}), output)
     for number, file in enumerate(FILES):
         yield Case(f"file: {number} {_short(file)}", "save", {}, frozenset({"MediaBroken"}), {"prompt_id": "p", **file})
+    there: dict[str, object] = {"url": "HERE/file/1?signature=s3cret", **MEASURED}
+    small = {"data": base64.b64encode(b"a").decode(), "media_type": "video/mp4"}
+    for name, files in {
+        "more files than taken, by URL": [{**there, "bytes": None}] * (MOST_FILES + 1),
+        "more files than taken, in the answer": [small] * (MOST_FILES + 1),
+        "more files than taken, empty": [{}] * 50_000,
+        "more bytes than taken, together": [there] * (MOST_TOTAL // len(FILE) + 1),
+        "more bytes than a double tells, together": [{**there, "bytes": 2**53 - 1}] * MOST_FILES,
+    }.items():
+        yield Case(f"files: {name}", "save", {"file": answer(FILE)}, frozenset({"MediaBroken"}), {"video": files})
     for number, location in enumerate(
         ("OTHER/file/1", "ftp://127.0.0.1/x", "http://u:p@127.0.0.1/x", "\x00", "http://[", "/file/1")
     ):

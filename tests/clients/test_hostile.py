@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from .hostile import FILE, MEASURED, MOST_BYTES, REQUEST_SECONDS, Case, answer, cases
+from .conftest import GENERATED, client_of
+from .hostile import FILE, MEASURED, MOST_BYTES, MOST_FILES, MOST_TOTAL, REQUEST_SECONDS, Case, answer, cases
 from .node_tools import TypeScript
 from .raw_server import Act, RawServer, raw_server
 
@@ -50,9 +53,18 @@ def _placed(case: Case, here: RawServer, other: RawServer) -> dict[str, Any]:
         return acts
 
     here.does(**{place: moved(act) for place, act in case.acts.items()})
-    return {
-        key: value.replace("HERE", here.url) if isinstance(value, str) else value for key, value in case.output.items()
-    }
+
+    def placed(value: object) -> Any:
+        match value:
+            case str():
+                return value.replace("HERE", here.url)
+            case list():
+                return [placed(one) for one in value]
+            case dict():
+                return {key: placed(one) for key, one in value.items()}
+        return value
+
+    return dict(placed(case.output))
 
 
 class _Writer:
@@ -104,6 +116,7 @@ def test_python(case: Case, video: ModuleType, here: RawServer, other: RawServer
         settings = video.Options(
             request_seconds=REQUEST_SECONDS * patience, call_seconds=3.0 * patience, poll_seconds=(0.01, 0.05),
             retries=1, retry_seconds=0.1, max_answer_bytes=MOST_BYTES, max_download_bytes=MOST_BYTES,
+            max_files=MOST_FILES, max_total_bytes=MOST_TOTAL,
         )  # fmt: skip
         name, message, ours = "", "", False
         started = time.monotonic()
@@ -130,6 +143,7 @@ def test_typescript(case: Case, typescript: TypeScript, here: RawServer, other: 
         options = {
             "requestSeconds": REQUEST_SECONDS * patience, "callSeconds": 3 * patience, "retries": 1,
             "retrySeconds": 0.1, "maxAnswerBytes": MOST_BYTES, "maxDownloadBytes": MOST_BYTES,
+            "maxFiles": MOST_FILES, "maxTotalBytes": MOST_TOTAL,
         }  # fmt: skip
         plan: dict[str, Any] = {
             "request": {"prompt": "a cat"},
@@ -176,6 +190,68 @@ def test_a_file_whose_address_moves_is_followed_without_the_key(
         assert "value" in typescript.call("t2v_ltx2", "save", here.url, key=KEY, output=output, folder=str(tmp_path))
     assert (tmp_path / "video.mp4").read_bytes() == FILE
     assert all("authorization" not in headers for _, headers in (*here.seen, *other.seen))
+
+
+@pytest.mark.parametrize("language", ["python", "typescript"])
+def test_files_whose_sizes_the_answer_does_not_tell_are_counted_as_they_come(
+    video: ModuleType, typescript: TypeScript, here: RawServer, tmp_path: Path, language: str
+) -> None:
+    here.does(file=answer(FILE))
+    output = {"video": [{"url": f"{here.url}/file/1", "media_type": "video/mp4"}] * 5}
+    if language == "python":
+        with (
+            video.Client(here.url, KEY, video.Options(max_total_bytes=2 * len(FILE))) as client,
+            pytest.raises(
+                video.CallError, match="video: with it, the answer's files have more than 12 bytes"
+            ) as caught,
+        ):
+            client.save(output, tmp_path)
+        assert type(caught.value).__name__ == "MediaBroken"
+    else:
+        options = {"maxTotalBytes": 2 * len(FILE)}
+        for do in ("save", "media"):
+            came = typescript.call(
+                "t2v_ltx2", do, here.url, key=KEY, options=options, output=output, folder=str(tmp_path)
+            )
+            assert came["error"]["name"] == "MediaBroken"
+            assert came["error"]["message"] == "video: with it, the answer's files have more than 12 bytes"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["video_01.mp4", "video_02.mp4", "video_03.mp4"]
+
+
+@pytest.mark.parametrize("language", ["python", "typescript"])
+@pytest.mark.parametrize(
+    ("second", "many", "name"), [("close_up_01", True, "close_up_01.png"), ("CLOSE_UP", False, "CLOSE_UP.png")]
+)
+def test_no_file_of_an_answer_replaces_another(
+    typescript: TypeScript, here: RawServer, tmp_path: Path, language: str, second: str, many: bool, name: str
+) -> None:
+    """A package with two outputs of such names, which `compile` would not make."""
+    one = {"data": base64.b64encode(FILE).decode(), "media_type": "image/png"}
+    output = {"close_up": [one] if many else one, second: one}
+    if language == "python":
+        angles = client_of("i2i_multiangle")
+
+        class Client(angles.Client):  # type: ignore[misc, name-defined]
+            SPEC = replace(
+                angles.client.SPEC,
+                outputs=tuple(
+                    replace(spec, name=second) if spec.name == "wide_angle" else spec
+                    for spec in angles.client.SPEC.outputs
+                ),
+            )
+
+        with Client(here.url, KEY) as client, pytest.raises(angles.CallError) as caught:
+            client.save(output, tmp_path / "files")
+        message = str(caught.value)
+    else:
+        package = tmp_path / "i2i_multiangle"
+        shutil.copytree(GENERATED / "i2i_multiangle" / "clients", package / "clients")
+        code = package / "clients" / "typescript" / "src" / "client.ts"
+        code.write_text(code.read_text("utf-8").replace('{ name: "wide_angle"', f'{{ name: "{second}"'), "utf-8")
+        came = typescript.call(package, "save", here.url, key=KEY, output=output, folder=str(tmp_path / "files"))
+        message = came["error"]["message"]
+    assert message == f"{second}: a file of it would replace one of close_up, as {name}"
+    assert not (tmp_path / "files").exists()
 
 
 def test_the_table_is_large() -> None:

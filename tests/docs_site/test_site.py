@@ -203,7 +203,7 @@ def test_wrong_usage_is_reported(package: Path, tmp_path: Path) -> None:
         ((GENERATED, package), 2, "two packages are named t2v_ltx2"),
         ((tmp_path / "absent",), 3, "absent"),
         ((tmp_path / ("long" * 100),), 3, "longlong"),
-        ((ROOT / "README.md",), 3, "README.md"),
+        ((ROOT / "README.md",), 1, "README.md"),
         ((tmp_path,), 1, "neither it nor a folder in it"),
     ):
         done = comfy2runpod("docs", *arguments, "-o", tmp_path / "site")

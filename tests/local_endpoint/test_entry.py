@@ -13,15 +13,15 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from comfy2runpod.diagnostics import CompileError
 from comfy2runpod.local_endpoint import LocalEndpoint, running_endpoint
-from comfy2runpod.run_package import RunError
 from tests.patience import HANG_SECONDS
 
 from .conftest import KEY, SMALL
 
 
 def test_what_is_not_a_package_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"no handler\.py"):
+    with pytest.raises(CompileError, match=r"no handler\.py"):
         LocalEndpoint(tmp_path)
 
 

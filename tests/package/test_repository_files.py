@@ -105,11 +105,12 @@ def test_numbers_in_cells_are_written_without_escapes() -> None:
 def test_what_a_readme_says_of_trying_it_without_a_gpu_works(tmp_path: Path) -> None:
     package = shutil.copytree(ROOT / "generated" / "t2i_klein_4b", tmp_path / "anything")
     text = (package / "README.md").read_text("utf-8")
+    # There is no release to install by its name.
+    assert "pip install comfy2runpod" not in text
+    assert "`pip install .` in a checkout of [comfy2runpod]" in text
     commands = text.partition("## Try it")[2].partition("```sh\n")[2].partition("```")[0].splitlines()
-    assert [line.split()[:2] for line in commands] == [
-        ["pip", "install"], ["comfy2runpod", "run"], ["comfy2runpod", "serve"]
-    ]  # fmt: skip
-    done = comfy2runpod(*shlex.split(commands[1])[1:], cwd=package)
+    assert [line.split()[:2] for line in commands] == [["comfy2runpod", "run"], ["comfy2runpod", "serve"]]
+    done = comfy2runpod(*shlex.split(commands[0])[1:], cwd=package)
     assert done.returncode == 0, done.stderr
     assert (package / "results" / "image.png").is_file()
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
@@ -27,6 +28,7 @@ from comfy2runpod_runtime.inputs.kinds.image import ImageInput
 from comfy2runpod_runtime.inputs.kinds.video import VideoInput
 from comfy2runpod_runtime.inputs.kinds.video.decode import video_mp4
 from comfy2runpod_runtime.inputs.media_inputs import MediaInputLimits, load_media
+from tests.bad_videos import many_track_entries, many_tracks
 from tests.processes import started
 from tests.video_files import MARKED, TAKEN, Clip, brightest, made, psnr, read, text_of
 
@@ -57,6 +59,13 @@ def test_a_video_keeps_its_frames_size_rate_duration_and_sound(name: str) -> Non
         # A frame of the codec more at most.
         assert abs(got.samples / rate - given.samples / given.sound_rate) <= 1024 / rate
     assert "title" not in got.metadata
+
+
+@pytest.mark.parametrize("tracks", [many_tracks, many_track_entries])
+@pytest.mark.parametrize("count", [33, 999, 1001, 3000])
+def test_a_file_of_many_streams_is_refused_for_them(tracks: Callable[[int], bytes], count: int) -> None:
+    with pytest.raises(MediaRefused, match=rf"^holds {count:,} streams; at most 32 are allowed$"):
+        video_mp4(tracks(count), replace(LIMITS, max_bytes=10_000_000))
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])

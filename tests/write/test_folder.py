@@ -13,6 +13,7 @@ import pytest
 
 from comfy2runpod.errors.files import ChangedByHand, NotOurs
 from comfy2runpod.write import MANIFEST, WriteError, WriteRefused, exchange, write_package, write_site
+from comfy2runpod.write.workplace import _MARK
 
 from .place import names, put_users_things, tree
 
@@ -361,6 +362,29 @@ def test_concurrent_writers_leave_a_complete_folder_at_any_time(package: Path) -
 def _read(folder: int, name: str) -> str:
     with os.fdopen(os.open(name, os.O_RDONLY, dir_fd=folder), encoding="utf-8") as file:
         return file.read()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "empty", "text", "longer"])
+def test_a_file_of_the_users_with_the_name_of_our_lock_is_left_alone(package: Path, kind: str) -> None:
+    write_package(NEW, package)
+    lock = package.parent / ".comfy2runpod.lock"
+    assert not lock.exists()
+    match kind:
+        case "pipe":
+            os.mkfifo(lock)
+        case "empty":
+            lock.touch()
+        case "text":
+            lock.write_text("mine")
+        case "longer":
+            lock.write_bytes(_MARK + b"and what I wrote below it")
+    before = lock.lstat()
+    write_package({**NEW, "more.py": "1"}, package)
+    after = lock.lstat()
+    assert (after.st_ino, after.st_mode, after.st_size, after.st_mtime_ns) == (
+        before.st_ino, before.st_mode, before.st_size, before.st_mtime_ns,
+    )  # fmt: skip
+    assert names(package.parent) == [".comfy2runpod.lock", "demo"]
 
 
 def test_what_only_looks_like_ours_is_left_alone(package: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from comfy2runpod.batch.journal import flush_folder, parts_in
 from comfy2runpod.client.async_client import AsyncClient
-from comfy2runpod.client.media import Medium, OutputSpec, media_in, part_of
+from comfy2runpod.client.media import Medium, OutputSpec, TotalBytes, check_names, media_in, part_of
 from comfy2runpod_contract.media import OTHER_TYPE
 from comfy2runpod_contract.messages import ANSWER_TEXTS, PROGRESS_KEYS
 
@@ -46,47 +46,51 @@ def is_progress(output: Mapping[str, object]) -> bool:
     return "percent" in output and output.keys() <= _PROGRESS
 
 
-def read_answer(output: Mapping[str, object]) -> Answer:
-    """Parses a result. In `rest`, file names replace base64 and URLs."""
+def read_answer(output: Mapping[str, object], max_files: int) -> Answer:
+    """Parses a result. In `rest`, file names replace base64 and URLs.
+
+    Raises:
+        MediaBroken: a file is malformed, there are more than `max_files`, or two would have the same name.
+    """
     failed = output.get("failed")
     missing = tuple(
         str(one.get("output")) for one in (failed if isinstance(failed, list) else []) if isinstance(one, dict)
     )
     name = _flat(output)
     if name is not None:
-        (medium,) = media_in(output, (OutputSpec(name, OTHER_TYPE, flat=True),))
+        (medium,) = media_in(output, (OutputSpec(name, OTHER_TYPE, flat=True),), max_files)
         kept = {key: value for key, value in output.items() if key not in {name, "url", "expires_at"}}
         return Answer((medium,), {name: file_name(medium), **kept}, missing)
-    media: list[Medium] = []
-    rest: dict[str, object] = {}
-    for key, value in output.items():
-        if not _NAME.fullmatch(key) or not _holds_files(value):
-            rest[key] = value
-            continue
-        files = media_in({key: value}, (OutputSpec(key, OTHER_TYPE, flat=False),))
-        media += files
-        parts = [_without(part, medium) for part, medium in zip(_parts(value), files, strict=True)]
+    held = {key: value for key, value in output.items() if _NAME.fullmatch(key) and _holds_files(value)}
+    media = media_in(held, tuple(OutputSpec(key, OTHER_TYPE, flat=False) for key in held), max_files)
+    check_names((medium, file_name(medium)) for medium in media)
+    rest, left = dict(output), iter(media)
+    for key, value in held.items():
+        parts = [_without(part, next(left)) for part in _parts(value)]
         rest[key] = parts if isinstance(value, list) else parts[0]
-    return Answer(tuple(media), rest, missing)
+    return Answer(media, rest, missing)
 
 
 def file_name(medium: Medium) -> str:
     """Returns the name of a file in its input's folder."""
     name = medium.name()
-    return name if name != RESPONSE else f"file_{name}"
+    # Some file systems ignore case.
+    return name if name.casefold() != RESPONSE else f"file_{name}"
 
 
 async def store_answer(client: Client, answer: Answer, folder: Path) -> None:
     """Writes a result to its folder, and flushes it to disk.
 
     Raises:
-        MediaBroken: a file is not the one that the worker made, or cannot be downloaded.
+        MediaBroken: a file is not the one that the worker made, or cannot be downloaded; or all are too large together.
         OSError: the folder cannot be written.
     """
+    total = TotalBytes(answer.media, client.options.max_total_bytes)
     await asyncio.to_thread(_prepare_folder, folder)
     paths = [folder / file_name(medium) for medium in answer.media]
     for medium, path in zip(answer.media, paths, strict=True):
         await client.save_one(medium, path)
+        total.count(medium, path)
     await asyncio.to_thread(_write_durably, paths, answer.rest, folder)
 
 

@@ -260,7 +260,7 @@ class Batch:
         async def keep(output: Mapping[str, object]) -> Answer | None:
             if is_progress(output):
                 return None
-            answer = read_answer(output)
+            answer = read_answer(output, self._caller.options.max_files)
             await store_answer(self._caller, answer, self._journal.folder / input_id)
             return answer
 

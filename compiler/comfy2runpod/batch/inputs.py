@@ -16,14 +16,15 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn, Self
+from typing import BinaryIO, Self
 
 from comfy2runpod.batch.stopped import BatchStopped
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
 from comfy2runpod.errors.batch import BadLine, DuplicateId, InputsChanged, NoInputs, UnsafeId
 from comfy2runpod.errors.files import CannotRead
 from comfy2runpod.job_input import carries_input
-from comfy2runpod_contract.json_types import Json, JsonObject, json_type
+from comfy2runpod.strict_json import StrictJsonError, strict_json
+from comfy2runpod_contract.json_types import JsonObject, json_type
 
 JOURNAL = "journal.jsonl"
 
@@ -142,13 +143,15 @@ class Inputs:
         if len(raw) >= _LONGEST_LINE:
             return BadLine(at=at, problem=f"it is longer than {_LONGEST_LINE:,} bytes")
         try:
-            value: Json = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+            value = strict_json(raw.decode("utf-8"), has_halves=False, unique_keys=True)
         except UnicodeDecodeError as error:
             return BadLine(at=at, problem=f"it is not UTF-8 (byte {error.start + 1:,})")
         except json.JSONDecodeError as error:
             return BadLine(at=at, problem=f"it is not JSON: {error.msg} (column {error.colno:,})")
-        except (ValueError, RecursionError) as error:
-            return BadLine(at=at, problem=f"it is not JSON: {str(error) or 'nested too deeply'}")
+        except StrictJsonError as error:
+            return BadLine(at=at, problem=f"{error.problem} (column {error.column:,})")
+        except ValueError as error:
+            return BadLine(at=at, problem=str(error))
         if not isinstance(value, dict):
             return BadLine(at=at, problem=f"a JSON {json_type(value)}, not an object")
         return self._formed(number, value)
@@ -167,13 +170,7 @@ class Inputs:
             request, given = inner, named
         if _ID.fullmatch(given) is None or given.casefold() == JOURNAL:
             return UnsafeId(at=at, id=given)
-        try:
-            size = len(json.dumps({"input": request}, allow_nan=False))
-        except RecursionError:
-            return BadLine(at=at, problem="it is nested too deeply")
-        except ValueError:
-            # 1e999 is infinity in Python, which JSON cannot represent.
-            return BadLine(at=at, problem="it holds a number that is too large")
+        size = len(json.dumps({"input": request}, allow_nan=False))
         if size > self._most:
             problem = f"its request has {size:,} bytes, an endpoint takes {self._most:,}: give files as https URLs"
             return BadLine(at=at, problem=problem)
@@ -184,7 +181,3 @@ class Inputs:
 
     def _unreadable(self, problem: str) -> BatchStopped:
         return BatchStopped(CannotRead(at=Locus(self._shown), problem=problem))
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")

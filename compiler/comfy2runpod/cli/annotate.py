@@ -87,7 +87,8 @@ def annotate_command(
     if changes == NoteChanges():
         raise click.UsageError("Nothing is to be changed: give --input, --output, --name, --title, --set or --remove.")
     with reporting(form) as reporter:
-        data = read_graph(graph, reporter)
+        # Nothing can be written back into a pipe.
+        data = read_graph(graph, reporter, streams=target is not None)
         document = load(data, shown(graph))
         note = note_of(document)
         edited = with_note(data, document, _changed(note, changes, shown(graph)))

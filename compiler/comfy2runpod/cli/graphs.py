@@ -125,10 +125,10 @@ def _check_names(api_nodes: frozenset[str], catalog: Catalog) -> None:
             )
 
 
-def read_graph(path: Path, reporter: Reporter) -> bytes:
-    """A graph's bytes, which the reporter keeps to compute line numbers."""
+def read_graph(path: Path, reporter: Reporter, *, streams: bool = True) -> bytes:
+    """A graph's bytes, which the reporter keeps to compute line numbers; `streams` as of `read_file`."""
     # One that was found in a folder is a regular file (`graphs_in`).
-    data = reporter.sources[shown(path)] = read_file(path, streams=True)
+    data = reporter.sources[shown(path)] = read_file(path, streams=streams)
     return data
 
 

@@ -40,6 +40,10 @@ def package_folders(path: Path) -> tuple[Path, ...]:
         if led := next((folder for folder in folders if not folder.resolve().is_relative_to(place)), None):
             problem = f"it is a link that leads out of {shown(path)}; name the package itself"
             raise CompileError([NotAPackage(at=Locus(shown(led)), problem=problem)])
+    except NotADirectoryError:
+        raise CompileError(
+            [NotAPackage(at=Locus(shown(path)), problem="it is a file, and a package is a folder")]
+        ) from None
     except OSError as error:
         raise UnreachableError(CannotRead(at=Locus(shown(path)), problem=error.strerror or str(error))) from error
     if not folders:

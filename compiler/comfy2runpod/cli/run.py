@@ -275,7 +275,7 @@ def _job_input(given: str, screen: Terminal) -> Json:
     path = Path(given.removeprefix("@"))
     text = given if is_text else _file_text(path)
     try:
-        value = strict_json(text)
+        value = strict_json(text, unique_keys=True)
     except ValueError as error:
         at = Locus("--input" if is_text else shown(path))
         raise CompileError([BadInputArgument(at=at, problem=str(error))]) from None

@@ -67,6 +67,10 @@ class Options:
     # Of an answer, decompressed. RunPod's are at most 20 MB.
     max_answer_bytes: int = 32_000_000
     max_download_bytes: int = 2_000_000_000
+    # Of the files of one answer: how many, and their bytes together. One whose size the answer does not tell is counted
+    # once it is there.
+    max_files: int = 10_000
+    max_total_bytes: int = 10_000_000_000
     # Whether to check an input against the package's schema before sending it, with the worker's messages.
     check_input: bool = True
 

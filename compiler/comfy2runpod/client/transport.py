@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -15,7 +15,7 @@ from .file_fields import encoded
 from .files import FileKind
 from .flow import Options
 from .http import Http
-from .media import Medium, OutputSpec, media_in
+from .media import Medium, OutputSpec
 
 # The files of an answer, by the output's name.
 Saved: TypeAlias = dict[str, list[Path]]
@@ -74,9 +74,7 @@ def prepared(request: Mapping[str, object], spec: Spec, options: Options) -> Map
     return encoded(request, schema, spec.files, check=options.check_input)
 
 
-def media_paths(
-    output: Mapping[str, object], specs: tuple[OutputSpec, ...], folder: Path | str, prefix: str
-) -> list[tuple[Medium, Path]]:
+def media_paths(media: Iterable[Medium], folder: Path | str, prefix: str) -> list[tuple[Medium, Path]]:
     """The files of an output, each with its path in a folder, which is made.
 
     Raises:
@@ -87,4 +85,4 @@ def media_paths(
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotSave(error) from error
-    return [(medium, directory / f"{prefix}{medium.name()}") for medium in media_in(output, specs)]
+    return [(medium, directory / f"{prefix}{medium.name()}") for medium in media]

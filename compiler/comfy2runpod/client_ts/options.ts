@@ -25,6 +25,13 @@ export interface Options {
   readonly maxAnswerBytes: number;
   /** The largest file to download. Default: 2,000,000,000. */
   readonly maxDownloadBytes: number;
+  /** How many files one answer may have. Default: 10,000. */
+  readonly maxFiles: number;
+  /**
+   * Of the files of one answer: their bytes together. One whose size the answer does not tell is counted once it is
+   * there. Default: 10,000,000,000.
+   */
+  readonly maxTotalBytes: number;
   /** Whether to check an input against the package's schema before sending it. Default: true. */
   readonly checkInput: boolean;
 }
@@ -38,5 +45,7 @@ export const OPTIONS: Options = {
   maxRequestBytes: RUN_BYTES,
   maxAnswerBytes: 32_000_000,
   maxDownloadBytes: 2_000_000_000,
+  maxFiles: 10_000,
+  maxTotalBytes: 10_000_000_000,
   checkInput: true,
 };

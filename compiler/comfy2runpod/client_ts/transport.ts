@@ -8,7 +8,16 @@ import type { Progress, Update } from "./flow.js";
 import { type Address, type Fetch, now, portOf } from "./http.js";
 import type { JobOptions } from "./job_options.js";
 import { parse } from "./json.js";
-import { type MediaFile, type Medium, type OutputSpec, type Sink, download, inMemory, mediaIn } from "./media.js";
+import {
+  type MediaFile,
+  type Medium,
+  type OutputSpec,
+  type Sink,
+  TotalBytes,
+  download,
+  inMemory,
+  mediaIn,
+} from "./media.js";
 import { encoded } from "./file_fields.js";
 import type { FileKind } from "./files.js";
 import { OPTIONS, type Options } from "./options.js";
@@ -123,20 +132,29 @@ export class EndpointClient<Input extends object, Output extends object, Files e
     await flow.cancel(portOf(this.#address, call.signal), jobId, this.options);
   }
 
-  /** Returns the files of an output, or of the `files` of a progress update; downloads nothing. */
+  /**
+   * Returns the files of an output, or of the `files` of a progress update; downloads nothing.
+   *
+   * @throws MediaBroken: a file is malformed, they are too many (`maxFiles`), or two have the same name.
+   */
   files(output: Output | Files): Medium[] {
-    return mediaIn(output as Readonly<Record<string, unknown>>, this.#spec.outputs);
+    return mediaIn(output as Readonly<Record<string, unknown>>, this.#spec.outputs, this.options.maxFiles);
   }
 
   /**
    * Downloads the files of an output, or of the `files` of a progress update, and checks their size and sha256.
    *
-   * @throws MediaBroken: a file is not the one that the worker made, or cannot be downloaded.
+   * @throws MediaBroken: a file is not the one that the worker made, or cannot be downloaded; or they are too many or too
+   *   large (`maxFiles`, `maxTotalBytes`), or two have the same name.
    */
   async media(output: Output | Files, call: Pick<CallOptions, "signal"> = {}): Promise<MediaFile[]> {
     const files: MediaFile[] = [];
-    for (const medium of this.files(output)) {
-      files.push({ ...medium, bytes: await this.download(medium, inMemory, call) });
+    const media = this.files(output);
+    const total = new TotalBytes(media, this.options.maxTotalBytes);
+    for (const medium of media) {
+      const bytes = await this.download(medium, inMemory, call);
+      total.count(medium, bytes.length);
+      files.push({ ...medium, bytes });
     }
     return files;
   }

@@ -10,7 +10,6 @@ from comfy2runpod.errors.files import CannotRun, NotAPackage
 from comfy2runpod.package_documents import OPENAPI, TESTS, OpenApi, Tests, read_document
 from comfy2runpod.package_folder import catalogs_of, package_name, read_in
 from comfy2runpod.quoting import plain
-from comfy2runpod.run_package import RunError
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 
 
@@ -34,15 +33,14 @@ def read_package(folder: Path, name: str | None = None) -> Package:
         name: its name in the URL; None for the one that it was compiled with.
 
     Raises:
-        CompileError: a document of it is none, or is a link.
-        RunError: it is not a compiled package.
+        CompileError: it is not a compiled package, or a document of it is none, or is a link.
     """
     place = folder.resolve()
     if read_in(place, "handler.py") is None:
-        raise RunError(CannotRun(at=Locus(folder.as_posix()), problem="there is no handler.py in it"))
+        raise CompileError([CannotRun(at=Locus(folder.as_posix()), problem="there is no handler.py in it")])
     data = read_in(place, OPENAPI)
     if data is None:
-        raise RunError(CannotRun(at=Locus(folder.as_posix()), problem=f"there is no {OPENAPI} in it"))
+        raise CompileError([CannotRun(at=Locus(folder.as_posix()), problem=f"there is no {OPENAPI} in it")])
     try:
         info = read_document(OpenApi, data, OPENAPI).info
     except ValueError as error:

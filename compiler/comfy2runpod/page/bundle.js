@@ -570,8 +570,8 @@ async function send(address, request, signal) {
   } catch (error) {
     signal?.throwIfAborted();
     if (refusal2 !== void 0) return { ...refusal2, body: new Uint8Array() };
-    const broken = UNSENT.has(codeOf(causeOf(error)) ?? "") ? "nothing_sent" : "perhaps_sent";
-    return { status: 0, broken, reason: plain(reasonOf(error), 300) };
+    const broken2 = UNSENT.has(codeOf(causeOf(error)) ?? "") ? "nothing_sent" : "perhaps_sent";
+    return { status: 0, broken: broken2, reason: plain(reasonOf(error), 300) };
   } finally {
     limit.end();
   }
@@ -603,17 +603,30 @@ function milliseconds(seconds) {
 }
 
 // client_ts/media.ts
-function mediaIn(answer, outputs) {
-  return outputs.flatMap((output) => {
-    const value = answer[output.name];
-    if (output.flat && (typeof value === "string" || "url" in answer)) {
-      const key = output.mediaType.startsWith("text/") ? "text" : "data";
-      return [medium(output, void 0, { ...answer, [key]: value })];
+function mediaIn(answer, outputs, maxFiles) {
+  const found = [];
+  const first = /* @__PURE__ */ new Map();
+  for (const output of outputs) {
+    for (const file of filesOf(output, answer)) {
+      if (found.push(file) > maxFiles) {
+        throw broken(file, `with it, the answer has more than ${count(maxFiles)} files`);
+      }
+      const other = first.get(file.name.toLowerCase());
+      if (other !== void 0) throw broken(file, `a file of it would replace one of ${other.output}, as ${file.name}`);
+      first.set(file.name.toLowerCase(), file);
     }
-    if (typeof value === "string") return [medium(output, void 0, { text: value })];
-    if (Array.isArray(value)) return value.map((one, index) => medium(output, index, one));
-    return value === void 0 ? [] : [medium(output, void 0, value)];
-  });
+  }
+  return found;
+}
+function filesOf(output, answer) {
+  const value = answer[output.name];
+  if (output.flat && (typeof value === "string" || "url" in answer)) {
+    const key = output.mediaType.startsWith("text/") ? "text" : "data";
+    return [medium(output, void 0, { ...answer, [key]: value })];
+  }
+  if (typeof value === "string") return [medium(output, void 0, { text: value })];
+  if (Array.isArray(value)) return value.map((one, index) => medium(output, index, one));
+  return value === void 0 ? [] : [medium(output, void 0, value)];
 }
 function medium(output, index, file) {
   if (!isRecord(file)) throw new MediaBroken(`${output.name}: the answer has no file for it`);
@@ -640,6 +653,9 @@ function medium(output, index, file) {
     ...typeof bytes === "number" ? { size: bytes } : {},
     ...typeof sha256 === "string" ? { sha256 } : {}
   };
+}
+function broken(medium2, what) {
+  return new MediaBroken(`${medium2.output}: ${what}`);
 }
 function fromBase64(text2) {
   const end = text2.endsWith("==") ? text2.length - 2 : text2.endsWith("=") ? text2.length - 1 : text2.length;
@@ -1453,7 +1469,7 @@ var integer = {
     const bounds = `${range.low} to ${range.high}`;
     const allowed2 = isSeed ? `${bounds}; empty: drawn at random` : `${bounds}${range.step > 1n ? `, ${formText(range)}` : ""}`;
     const input = inputFor(range, isSeed, isSeed ? "random" : placeholder(field));
-    return valueControl(field, input, { allowed: allowed2, read: (text2, broken) => read2(field, range, text2.trim(), broken) }, changed);
+    return valueControl(field, input, { allowed: allowed2, read: (text2, broken2) => read2(field, range, text2.trim(), broken2) }, changed);
   }
 };
 function inputFor({ low, high, step, offset }, isSeed, hint) {
@@ -1464,8 +1480,8 @@ function inputFor({ low, high, step, offset }, isSeed, hint) {
   const first = low + modulo(offset - low, step);
   return element("input", { type: "number", step, min: first, max: high, placeholder: hint });
 }
-function read2(field, range, text2, broken) {
-  if (text2 === "" && !broken) return empty(field);
+function read2(field, range, text2, broken2) {
+  if (text2 === "" && !broken2) return empty(field);
   if (!/^[+-]?\d{1,400}$/.test(text2)) return { fault: `must be a whole number${text2 === "" ? "" : `, not ${shortened(text2)}`}` };
   const value = BigInt(text2.replace("+", ""));
   const { low, high, step } = range;
@@ -1484,7 +1500,7 @@ var number = {
   control: (field, changed) => {
     const [low, high] = boundsOf(field.property);
     const input = element("input", { type: "number", step: "any", min: low, max: high, placeholder: placeholder(field) });
-    const read4 = (text2, broken) => readNumber(field, text2.trim(), broken);
+    const read4 = (text2, broken2) => readNumber(field, text2.trim(), broken2);
     return valueControl(field, input, { allowed: allowed(low, high), read: read4 }, changed);
   }
 };
@@ -1495,8 +1511,8 @@ function allowed(low, high) {
   if (low === void 0) return high === void 0 ? "" : `at most ${high}`;
   return high === void 0 ? `at least ${low}` : `${low} to ${high}`;
 }
-function readNumber(field, text2, broken) {
-  if (text2 === "" && !broken) return empty(field);
+function readNumber(field, text2, broken2) {
+  if (text2 === "" && !broken2) return empty(field);
   const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text2) ? Number(text2) : NaN;
   if (!Number.isFinite(value)) return { fault: `must be a number${text2 === "" ? "" : `, not ${shortened(text2)}`}` };
   const [low, high] = boundsOf(field.property);
@@ -1960,6 +1976,8 @@ var OPTIONS = {
   maxRequestBytes: RUN_BYTES,
   maxAnswerBytes: 32e6,
   maxDownloadBytes: 2e9,
+  maxFiles: 1e4,
+  maxTotalBytes: 1e10,
   checkInput: true
 };
 
@@ -2061,7 +2079,7 @@ var ResultView = class {
     const value = answer[output.name];
     let files;
     try {
-      files = mediaIn(answer, [{ name: output.name, mediaType: output.mediaType, flat }]);
+      files = mediaIn(answer, [{ name: output.name, mediaType: output.mediaType, flat }], OPTIONS.maxFiles);
     } catch (error) {
       if (!(error instanceof MediaBroken)) throw error;
       return [this.#unreadable(output, output.name)];

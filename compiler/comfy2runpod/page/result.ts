@@ -3,6 +3,7 @@
 import { fileUrl } from "../client_ts/addresses.js";
 import { MediaBroken, isRecord } from "../client_ts/errors.js";
 import { type Medium, extension, fromBase64, knownType, mediaIn } from "../client_ts/media.js";
+import { OPTIONS } from "../client_ts/options.js";
 import { count } from "../client_ts/text.js";
 import { type Child, element } from "./elements.js";
 import { type Value, written } from "./literals.js";
@@ -92,7 +93,7 @@ export class ResultView {
     const value = answer[output.name];
     let files: readonly Medium[];
     try {
-      files = mediaIn(answer, [{ name: output.name, mediaType: output.mediaType, flat }]);
+      files = mediaIn(answer, [{ name: output.name, mediaType: output.mediaType, flat }], OPTIONS.maxFiles);
     } catch (error) {
       if (!(error instanceof MediaBroken)) throw error;
       return [this.#unreadable(output, output.name)];

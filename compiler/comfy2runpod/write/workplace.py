@@ -1,6 +1,7 @@
 """The hidden work folder beside what is written, and the recovery after a killed process.
 
-.comfy2runpod.lock             locked while anything is written beside it: only one of our processes writes at a time
+.comfy2runpod.lock             locked while anything is written beside it: only one of our processes writes at a time;
+                               one that has not our mark in it is locked all the same, and stays
 .comfy2runpod-<16 digits>/     created and removed under the lock, so one of ours that is found is a killed process's
   owner.json                   written first: its seal proves that the folder is ours (`seal.py`)
   new/, file                   what is prepared; after the exchange, `new` is the old folder
@@ -26,6 +27,8 @@ from comfy2runpod.write.look import Refusal, flush_folder, mode_of
 from comfy2runpod.write.seal import is_begun, is_sealed, owner_of, says_ours
 
 LOCK = ".comfy2runpod.lock"
+# What is in a lock of ours, so that another's file of this name is never removed.
+_MARK = b"comfy2runpod is writing beside this file, or was killed while it did\n"
 _PLACE = re.compile(r"\.comfy2runpod-[0-9a-f]{16}")
 _OWNER, _STATE = "owner.json", "state.json"
 # How long to wait for another process that writes, in seconds.
@@ -184,7 +187,7 @@ def _locked(parent: Path) -> Iterator[bool]:
     path = parent / LOCK
     until = time.monotonic() + _PATIENCE
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        fd = _opened(path)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -207,10 +210,23 @@ def _locked(parent: Path) -> Iterator[bool]:
     try:
         yield True
     finally:
-        if os.fstat(fd).st_size == 0:
-            with suppress(OSError):
+        with suppress(OSError):
+            # A pipe would wait for its writer.
+            if stat.S_ISREG(os.fstat(fd).st_mode) and os.pread(fd, len(_MARK) + 1, 0) == _MARK:
                 path.unlink()
         os.close(fd)
+
+
+def _opened(path: Path) -> int:
+    """Opens the lock, and makes it if nothing has its name."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    except FileExistsError:
+        # It may have been removed just now.
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    with suppress(OSError):
+        os.write(fd, _MARK)
+    return fd
 
 
 def _is_at(fd: int, path: Path) -> bool:

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { CallError, CannotSave, InputRefused } from "./errors.js";
-import type { Sink } from "./media.js";
+import { type Sink, TotalBytes } from "./media.js";
 import type { EndpointClient } from "./transport.js";
 
 export interface SaveOptions {
@@ -19,7 +19,8 @@ export interface SaveOptions {
  * Writes the media of an output, or of the `files` of a progress update, to a folder, after checking their size and
  * sha256. Returns the paths, by output. Files are written atomically.
  *
- * @throws MediaBroken: a file is not the one that the worker made, or cannot be downloaded; no part of it is left.
+ * @throws MediaBroken: a file is not the one that the worker made, or cannot be downloaded; no part of it is left. Or the
+ *   files are too many or too large (`maxFiles`, `maxTotalBytes`), or two have the same name: that is found first.
  * @throws CannotSave: a file cannot be written.
  */
 export async function save<Input extends object, Output extends object, Files extends object>(
@@ -29,12 +30,14 @@ export async function save<Input extends object, Output extends object, Files ex
   { prefix = "", signal }: SaveOptions = {},
 ): Promise<Record<string, string[]>> {
   const target = typeof folder === "string" ? folder : fileURLToPath(folder);
+  const media = client.files(output);
+  const total = new TotalBytes(media, client.options.maxTotalBytes);
   await saving(mkdir(target, { recursive: true }));
   const saved: Record<string, string[]> = {};
-  for (const medium of client.files(output)) {
+  for (const medium of media) {
     const path = join(target, `${prefix}${medium.name}`);
     const part = join(target, `.${prefix}${medium.name}.${randomUUID()}.part`);
-    await client.download(medium, () => onDisk(part, path), { signal });
+    total.count(medium, await client.download(medium, () => onDisk(part, path), { signal }));
     (saved[medium.output] ??= []).push(path);
   }
   return saved;
@@ -54,10 +57,12 @@ export async function file(path: string | URL): Promise<Uint8Array<ArrayBuffer>>
   }
 }
 
-async function onDisk(part: string, path: string): Promise<Sink<void>> {
+/** A sink that writes a file; what it keeps is the file's size. */
+async function onDisk(part: string, path: string): Promise<Sink<number>> {
   const file = await saving(open(part, "wx"));
   const hash = createHash("sha256");
   let isOpen = true;
+  let size = 0;
   const close = async (): Promise<void> => {
     if (isOpen) await saving(file.close());
     isOpen = false;
@@ -65,11 +70,16 @@ async function onDisk(part: string, path: string): Promise<Sink<void>> {
   return {
     write: async (chunk) => {
       hash.update(chunk);
+      size += chunk.length;
       await saving(file.writeFile(chunk));
     },
     end: async () => {
       await close();
-      return { sha256: hash.digest("hex"), keep: () => saving(rename(part, path)) };
+      const keep = async (): Promise<number> => {
+        await saving(rename(part, path));
+        return size;
+      };
+      return { sha256: hash.digest("hex"), keep };
     },
     drop: async () => {
       await close();

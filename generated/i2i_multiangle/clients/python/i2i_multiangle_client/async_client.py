@@ -13,7 +13,7 @@ from . import flow
 from .errors import JobFailed
 from .flow import OnProgress, Options, Reply, Send, Wait
 from .job_options import JobOptions
-from .media import Medium, decoded, write_whole
+from .media import Medium, TotalBytes, decoded, media_in, write_whole
 from .transport import STOP_SECONDS, Saved, Settings, Spec, deadline_after, media_paths, prepared
 
 _Input = TypeVar("_Input", bound=Mapping[str, object])
@@ -130,9 +130,12 @@ class AsyncClient(Generic[_Input, _Output, _Files]):
 
     async def save(self, output: _Output | _Files, folder: Path | str, prefix: str = "") -> Saved:
         """Writes the media of an output to a folder, as SyncClient.save does."""
+        media = media_in(output, self.SPEC.outputs, self.options.max_files)
+        total = TotalBytes(media, self.options.max_total_bytes)
         saved: Saved = {}
-        for medium, path in media_paths(output, self.SPEC.outputs, folder, prefix):
+        for medium, path in media_paths(media, folder, prefix):
             await self.save_one(medium, path)
+            total.count(medium, path)
             saved.setdefault(medium.output, []).append(path)
         return saved
 

@@ -50,19 +50,66 @@ export interface Sink<T> {
 /**
  * Parses the files of an answer, in the order of the outputs. Outputs that were not requested are absent.
  *
- * @throws MediaBroken: a file is malformed.
+ * @throws MediaBroken: a file is malformed, there are more than `maxFiles`, or two would have the same name.
  */
-export function mediaIn(answer: Readonly<Record<string, unknown>>, outputs: readonly OutputSpec[]): Medium[] {
-  return outputs.flatMap((output) => {
-    const value = answer[output.name];
-    if (output.flat && (typeof value === "string" || "url" in answer)) {
-      const key = output.mediaType.startsWith("text/") ? "text" : "data";
-      return [medium(output, undefined, { ...answer, [key]: value })];
+export function mediaIn(
+  answer: Readonly<Record<string, unknown>>,
+  outputs: readonly OutputSpec[],
+  maxFiles: number,
+): Medium[] {
+  const found: Medium[] = [];
+  // Some file systems ignore case.
+  const first = new Map<string, Medium>();
+  for (const output of outputs) {
+    for (const file of filesOf(output, answer)) {
+      if (found.push(file) > maxFiles) {
+        throw broken(file, `with it, the answer has more than ${count(maxFiles)} files`);
+      }
+      const other = first.get(file.name.toLowerCase());
+      if (other !== undefined) throw broken(file, `a file of it would replace one of ${other.output}, as ${file.name}`);
+      first.set(file.name.toLowerCase(), file);
     }
-    if (typeof value === "string") return [medium(output, undefined, { text: value })];
-    if (Array.isArray(value)) return value.map((one, index) => medium(output, index, one));
-    return value === undefined ? [] : [medium(output, undefined, value)];
-  });
+  }
+  return found;
+}
+
+function filesOf(output: OutputSpec, answer: Readonly<Record<string, unknown>>): Medium[] {
+  const value = answer[output.name];
+  if (output.flat && (typeof value === "string" || "url" in answer)) {
+    const key = output.mediaType.startsWith("text/") ? "text" : "data";
+    return [medium(output, undefined, { ...answer, [key]: value })];
+  }
+  if (typeof value === "string") return [medium(output, undefined, { text: value })];
+  if (Array.isArray(value)) return value.map((one, index) => medium(output, index, one));
+  return value === undefined ? [] : [medium(output, undefined, value)];
+}
+
+/** The bytes of the files of an answer together: as the answer tells them, else as they were received. */
+export class TotalBytes {
+  readonly #most: number;
+  #sum = 0;
+
+  /** @throws MediaBroken: there are more than `maxBytes`. */
+  constructor(media: readonly Medium[], maxBytes: number) {
+    this.#most = maxBytes;
+    for (const one of media) this.#add(one, one.size ?? 0);
+  }
+
+  /**
+   * Counts a file of `size` bytes that was received, if the answer did not tell its size.
+   *
+   * @throws MediaBroken: with it, there are more.
+   */
+  count(file: Medium, size: number): void {
+    if (file.size === undefined) this.#add(file, size);
+  }
+
+  #add(file: Medium, size: number): void {
+    this.#sum += size;
+    if (this.#sum > this.#most) {
+      throw broken(file, `with it, the answer's files have more than ${count(this.#most)} bytes`);
+    }
+  }
 }
 
 function medium(output: OutputSpec, index: number | undefined, file: unknown): Medium {

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +46,11 @@ class Medium:
         return f"{self.output}{place}{_extension(self.media_type)}"
 
 
-def media_in(answer: Mapping[str, object], outputs: tuple[OutputSpec, ...]) -> tuple[Medium, ...]:
+def media_in(answer: Mapping[str, object], outputs: tuple[OutputSpec, ...], max_files: int) -> tuple[Medium, ...]:
     """Parses the files of an answer, in the order of the outputs. Outputs that were not requested are absent.
 
     Raises:
-        MediaBroken: a file is malformed.
+        MediaBroken: a file is malformed, there are more than `max_files`, or two would have the same name.
     """
     found: list[Medium] = []
     for output in outputs:
@@ -64,7 +64,59 @@ def media_in(answer: Mapping[str, object], outputs: tuple[OutputSpec, ...]) -> t
             found += [_medium(output, index, one) for index, one in enumerate(value)]
         elif output.name in answer:
             found.append(_medium(output, None, value))
+        if len(found) > max_files:
+            raise MediaBroken(f"{output.name}: with it, the answer has more than {max_files:,} files")
+    check_names((medium, medium.name()) for medium in found)
     return tuple(found)
+
+
+def check_names(files: Iterable[tuple[Medium, str]]) -> None:
+    """Checks that no file of an answer replaces another, also where names that differ only in case are the same.
+
+    Raises:
+        MediaBroken: two have the same name.
+    """
+    first: dict[str, Medium] = {}
+    for medium, name in files:
+        other = first.setdefault(name.casefold(), medium)
+        if other is not medium:
+            raise MediaBroken(f"{medium.output}: a file of it would replace one of {other.output}, as {name}")
+
+
+class TotalBytes:
+    """The bytes of the files of an answer together: as the answer tells them, else as they were written.
+
+    Args:
+        media: the files.
+        max_bytes: the largest sum to accept.
+
+    Raises:
+        MediaBroken: there are more.
+    """
+
+    def __init__(self, media: Iterable[Medium], max_bytes: int) -> None:
+        self._most = max_bytes
+        self._sum = 0
+        for medium in media:
+            self._add(medium, medium.size or 0)
+
+    def count(self, medium: Medium, path: Path) -> None:
+        """Counts a file that was written, if the answer did not tell its size.
+
+        Raises:
+            MediaBroken: with it, there are more.
+            CannotSave: the file is no longer there.
+        """
+        if medium.size is None:
+            try:
+                self._add(medium, path.stat().st_size)
+            except OSError as error:
+                raise CannotSave(error) from error
+
+    def _add(self, medium: Medium, size: int) -> None:
+        self._sum += size
+        if self._sum > self._most:
+            raise MediaBroken(f"{medium.output}: with it, the answer's files have more than {self._most:,} bytes")
 
 
 def _medium(output: OutputSpec, index: int | None, file: object) -> Medium:

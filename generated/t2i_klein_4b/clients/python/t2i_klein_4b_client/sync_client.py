@@ -13,7 +13,7 @@ from .errors import JobFailed
 from .flow import OnProgress, Options, Reply, Send, Wait
 from .job_options import JobOptions
 from .loop import LoopThread
-from .media import Medium, decoded, write_whole
+from .media import Medium, TotalBytes, decoded, media_in, write_whole
 from .transport import STOP_SECONDS, Saved, Settings, Spec, deadline_after, media_paths, prepared
 
 _Input = TypeVar("_Input", bound=Mapping[str, object])
@@ -139,15 +139,19 @@ class SyncClient(Generic[_Input, _Output, _Files]):
             The written files, by output.
 
         Raises:
-            MediaBroken: a file is not the one that the worker made, or cannot be downloaded; no part of it is left.
+            MediaBroken: a file is not the one that the worker made, or cannot be downloaded; no part of it is left. Or
+                the files are too many or too large (`Options`), or two have the same name: that is found first.
             CannotSave: a file cannot be written.
         """
+        media = media_in(output, self.SPEC.outputs, self.options.max_files)
+        total = TotalBytes(media, self.options.max_total_bytes)
         saved: Saved = {}
-        for medium, path in media_paths(output, self.SPEC.outputs, folder, prefix):
+        for medium, path in media_paths(media, folder, prefix):
             if medium.url is None:
                 write_whole(path, decoded(medium))
             else:
                 self._fetch(medium, medium.url, path)
+            total.count(medium, path)
             saved.setdefault(medium.output, []).append(path)
         return saved
 

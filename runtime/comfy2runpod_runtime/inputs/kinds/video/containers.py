@@ -16,10 +16,12 @@ from comfy2runpod_runtime.inputs.signatures import file_description
 
 # FFmpeg's demuxer for each container: no other demuxer ever reads a caller's file.
 DEMUXERS: Mapping[str, str] = {"mp4": "mov", "mov": "mov", "webm": "matroska", "mkv": "matroska"}
+# Streams of a file. A film has some languages and subtitles; each stream costs time and memory.
+MAX_STREAMS = 32
 # The most boxes or elements that are examined. A recording may have one for each frame and each packet of sound.
 _MAX_PARTS = 200_000
 
-_SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
+_SEGMENT, _CLUSTER, _TRACKS, _TRACK = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE
 # Elements of a cluster that hold a packet or more: a simple block, and a group with a block.
 _BLOCKS = frozenset({0xA3, 0xA0})
 
@@ -68,7 +70,7 @@ def video_container(data: bytes, formats: tuple[str, ...]) -> Container:
         formats: what the field accepts.
 
     Raises:
-        MediaRefused: it is none of them, or ends before its parts do.
+        MediaRefused: it is none of them, ends before its parts do, or has too many streams.
     """
     found = video_format(data)
     if found is None or found not in formats:
@@ -84,6 +86,11 @@ def video_container(data: bytes, formats: tuple[str, ...]) -> Container:
 def incomplete(container: str) -> MediaRefused:
     """The refusal of an incomplete file."""
     return MediaRefused(f"is not a complete {VIDEO_FORMATS[container].label} video; it is truncated or damaged")
+
+
+def too_many_streams(count: int) -> MediaRefused:
+    """The refusal of a file with more than `MAX_STREAMS`."""
+    return MediaRefused(f"holds {count:,} streams; at most {MAX_STREAMS} are allowed")
 
 
 def _other(data: bytes) -> str:
@@ -111,9 +118,31 @@ def _boxes(data: bytes) -> int | None:
             header = min(header, size)
         if size < header or at + size > len(data):
             return None
-        seen.add(data[at + 4 : at + 8])
+        seen.add(kind := data[at + 4 : at + 8])
+        if kind == b"moov":
+            _check_streams(_traks(data, at + header, at + size))
         at += size
     return None
+
+
+def _traks(data: bytes, at: int, end: int) -> int:
+    """How many streams an index of an MP4 has. What is no box ends it, and is the demuxer's to judge."""
+    found = 0
+    for _ in range(_MAX_PARTS):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        if size < 8 or at + size > end:  # noqa: PLR2004 - a size and a kind
+            break
+        found += kind == b"trak"
+        at += size
+    return found
+
+
+def _check_streams(count: int) -> None:
+    """Before the demuxer opens each, which takes time, and from a thousand on fails as if there were no memory left."""
+    if count > MAX_STREAMS:
+        raise too_many_streams(count)
 
 
 def _blocks(data: bytes) -> int | None:
@@ -140,9 +169,23 @@ def _blocks(data: bytes) -> int | None:
             continue
         if stop is None:
             return None
+        if name == _TRACKS:
+            _check_streams(_track_entries(data, content, stop))
         blocks += name in _BLOCKS
         at = stop
     return None
+
+
+def _track_entries(data: bytes, at: int, end: int) -> int:
+    """How many streams an element of tracks describes."""
+    found = 0
+    for _ in range(_MAX_PARTS):
+        name, _, stop = _content(data, at)
+        if not name or stop is None or stop > end:
+            break
+        found += name == _TRACK
+        at = stop
+    return found
 
 
 def _content(data: bytes, at: int) -> tuple[int, int, int | None]:

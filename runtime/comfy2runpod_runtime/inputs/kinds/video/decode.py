@@ -25,7 +25,13 @@ from comfy2runpod_contract.video_files import video_length_problem
 from comfy2runpod_contract.wording import image_size_problem, megabytes
 from comfy2runpod_runtime.inputs.input_errors import MediaRefused
 from comfy2runpod_runtime.inputs.kinds.video import VideoInput
-from comfy2runpod_runtime.inputs.kinds.video.containers import Container, incomplete, video_container
+from comfy2runpod_runtime.inputs.kinds.video.containers import (
+    MAX_STREAMS,
+    Container,
+    incomplete,
+    too_many_streams,
+    video_container,
+)
 from comfy2runpod_runtime.inputs.kinds.video.sound import SOUND_DECODERS, SoundEncoder, sound_form
 from comfy2runpod_runtime.inputs.kinds.video.timing import PacketTimes, fraction, timing
 from comfy2runpod_runtime.inputs.kinds.video.writer import VideoWriter
@@ -33,8 +39,6 @@ from comfy2runpod_runtime.inputs.kinds.video.writer import VideoWriter
 # FFmpeg's decoders of what cameras, telephones, browsers, editors and models write. Each is well tried against hostile
 # files; of its some hundred others none is ever opened. `libdav1d` and `av1` are the same codec.
 _VIDEO_DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "libdav1d", "av1", "mpeg4", "mjpeg", "prores"})
-# Streams of a file. A film has some languages and subtitles; each stream costs time and memory.
-_MAX_STREAMS = 32
 _LEAST_SIDE = 16
 _MAX_ASPECT = 40
 # A decoder's own frames are larger than what is shown of them, up to whole blocks.
@@ -195,8 +199,8 @@ def _streams(container: InputContainer) -> tuple[VideoStream, AudioStream | None
 
     Attached pictures, subtitles, data and further streams are ignored.
     """
-    if len(container.streams) > _MAX_STREAMS:
-        raise MediaRefused(f"holds {len(container.streams):,} streams; at most {_MAX_STREAMS} are allowed")
+    if len(container.streams) > MAX_STREAMS:
+        raise too_many_streams(len(container.streams))
     video = next((one for one in container.streams.video if not one.disposition & Disposition.attached_pic), None)
     if video is None:
         raise MediaRefused("holds no video")
