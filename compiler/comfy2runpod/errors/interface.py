@@ -198,6 +198,17 @@ class BadName(Diagnostic):
     remedy = Text("Choose another name.")
 
 
+class NamesOfOneFile(Diagnostic):
+    """An output named as a file of another output, which is a list."""
+
+    code = "names-of-one-file"
+    output: str
+    of: str
+
+    reason = Text("Clients save the files of {of} as {of}_01, {of}_02 and so on, and {output} as one of these names.")
+    remedy = Text("Choose another name for one of the two outputs.")
+
+
 class TooManyNames(Diagnostic):
     """More fields or outputs than an interface can have."""
 

@@ -6,6 +6,7 @@ seeds by what their class declares, Save nodes, and the loaders' model lists.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
@@ -49,6 +50,8 @@ from comfy2runpod_contract.messages import ANSWER_KEYS, REQUEST_KEYS
 
 _DEFAULT_GPU = ("ADA_24",)
 _DEFAULT_DISK_GB = 20
+# As clients name the files of a list: at least two digits, from 01.
+_NUMBERED = re.compile(r"(.+)_(?:[0-9][1-9]|[1-9][0-9]+)")
 
 
 def make_interface(
@@ -214,6 +217,7 @@ class _Maker:
             at = Locus(self._file)
             self.found.add(errors.NoOutput(at=at, save_classes=save_classes, may_save=(*islice(ending, 10),)))
         taken = {field.name for field in fields if field.in_answer}
+        lists = {note.name for note in notes if note.many}
         if len(notes) > MOST_NAMES:
             self.found.add(errors.TooManyNames(at=self._at("outputs"), what="outputs", limit=MOST_NAMES))
             return
@@ -223,6 +227,10 @@ class _Maker:
                 self.found.add(errors.BadName(at=at, name=note.name, what="an output"))
                 continue
             taken.add(note.name)
+            numbered = _NUMBERED.fullmatch(note.name)
+            if numbered is not None and numbered[1] in lists:
+                self.found.add(errors.NamesOfOneFile(at=at, output=note.name, of=numbered[1]))
+                continue
             node = self._graph.nodes.get(note.node)
             saves = node.node_class.saves if node is not None else None
             if node is None or saves is None:
