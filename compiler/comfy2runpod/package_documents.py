@@ -14,17 +14,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, V
 
 from comfy2runpod.diagnostics import shorten
 from comfy2runpod.json_parts import object_of
+from comfy2runpod.package_paths import EXAMPLE, TESTS
 from comfy2runpod.strict_json import HalfTextError, strict_json
 from comfy2runpod_contract.json_types import JsonObject
 
 # An escape of a half of a pair.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
-INPUT, OUTPUT = "docs/input.schema.json", "docs/output.schema.json"
-MODELS, HUB, TESTS = "models.lock.json", ".runpod/hub.json", ".runpod/tests.json"
-OPENAPI = "docs/openapi.json"
-# What the name of the hub's test has behind the package's.
-EXAMPLE = "_example"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

@@ -17,7 +17,8 @@ from comfy2runpod.catalog.classes import Catalog
 from comfy2runpod.catalog.object_info import MAX_ANSWER
 from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
 from comfy2runpod.errors.files import CannotRead, NotAPackage
-from comfy2runpod.package_documents import TESTS, json_object, name_in_tests
+from comfy2runpod.package_documents import json_object, name_in_tests
+from comfy2runpod.package_paths import TESTS
 from comfy2runpod.read_files import layered, shown
 from comfy2runpod.read_json import MAX_BYTES, too_large
 from comfy2runpod.write import kind_of

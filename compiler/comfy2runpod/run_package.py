@@ -20,8 +20,8 @@ from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
 from comfy2runpod.errors.files import CannotRun, NotAPackage
 from comfy2runpod.job_process import Listener, run_job
 from comfy2runpod.json_parts import object_of
-from comfy2runpod.package_documents import INPUT, OUTPUT
 from comfy2runpod.package_folder import package_catalog, read_in, read_object
+from comfy2runpod.package_paths import INPUT, OUTPUT
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import file_ending
 from comfy2runpod_contract.scratch import scratch_folder

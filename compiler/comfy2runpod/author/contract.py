@@ -11,18 +11,8 @@ from dataclasses import dataclass, field
 
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import NotAPackage
-from comfy2runpod.package_documents import (
-    HUB,
-    INPUT,
-    MODELS,
-    OUTPUT,
-    TESTS,
-    Hub,
-    ModelList,
-    Schema,
-    Tests,
-    read_document,
-)
+from comfy2runpod.package_documents import Hub, ModelList, Schema, Tests, read_document
+from comfy2runpod.package_paths import HUB, INPUT, MODELS, OUTPUT, TESTS
 from comfy2runpod_contract.json_types import Json
 
 FILES = (INPUT, OUTPUT, MODELS, HUB, TESTS)

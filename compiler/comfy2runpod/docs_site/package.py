@@ -13,10 +13,6 @@ from dataclasses import dataclass
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import NotAPackage
 from comfy2runpod.package_documents import (
-    INPUT,
-    MODELS,
-    OPENAPI,
-    OUTPUT,
     ModelEntry,
     ModelList,
     ObjectSchema,
@@ -25,6 +21,7 @@ from comfy2runpod.package_documents import (
     json_object,
     read_document,
 )
+from comfy2runpod.package_paths import INPUT, MODELS, OPENAPI, OUTPUT
 from comfy2runpod.quoting import plain
 from comfy2runpod_contract.json_types import JsonObject
 from comfy2runpod_contract.messages import ANSWER_TEXTS, REQUEST_KEYS

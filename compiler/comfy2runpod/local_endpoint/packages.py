@@ -7,8 +7,9 @@ from pathlib import Path
 
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.files import CannotRun, NotAPackage
-from comfy2runpod.package_documents import OPENAPI, TESTS, OpenApi, Tests, read_document
+from comfy2runpod.package_documents import OpenApi, Tests, read_document
 from comfy2runpod.package_folder import catalogs_of, package_name, read_in
+from comfy2runpod.package_paths import OPENAPI, TESTS
 from comfy2runpod.quoting import plain
 from comfy2runpod_contract.limits import DEFAULT_EXECUTION_MS
 

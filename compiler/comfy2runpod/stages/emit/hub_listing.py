@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from comfy2runpod.catalog.release import RELEASE
 from comfy2runpod.ir.interface import Interface
-from comfy2runpod.package_documents import EXAMPLE
+from comfy2runpod.package_paths import EXAMPLE
 from comfy2runpod.quoting import NotQuotable
 from comfy2runpod.stages.emit.needs import (
     LONGEST_START_SECONDS,

@@ -15,6 +15,7 @@ from comfy2runpod.fields import Field
 from comfy2runpod.ir.interface import Interface, Model, Variant
 from comfy2runpod.ir.prompt import Prompt, prompt_to_json
 from comfy2runpod.json_text import json_document
+from comfy2runpod.package_paths import HUB, INPUT, MODELS, OPENAPI, OUTPUT, TESTS
 from comfy2runpod.quoting import Word, python_text
 from comfy2runpod.stages.emit.answer_models import AnswerModel, answer_models
 from comfy2runpod.stages.emit.client_types import exact_names, file_members, has_literal, python_types, shapes
@@ -120,15 +121,15 @@ def emit(
     files |= {
         f"clients/python/{interface.name}_client/input.schema.json": _json(input_schema(interface)),
         "workflow_api.json": workflow,
-        "models.lock.json": _json(lock_json(interface.models)),
+        MODELS: _json(lock_json(interface.models)),
         "requirements.txt": pinned(),
         f"{WHEELS}/{wheel.name}": wheel.data,
         "test_input.json": _json({"input": example_input(interface)}),
-        ".runpod/hub.json": _json(hub_json(interface)),
-        ".runpod/tests.json": _json(hub_tests_json(interface, example_input(interface))),
-        "docs/input.schema.json": _json(input_schema(interface)),
-        "docs/output.schema.json": _json(output_schema(interface)),
-        "docs/openapi.json": _json(openapi(interface, example_input(interface))),
+        HUB: _json(hub_json(interface)),
+        TESTS: _json(hub_tests_json(interface, example_input(interface))),
+        INPUT: _json(input_schema(interface)),
+        OUTPUT: _json(output_schema(interface)),
+        OPENAPI: _json(openapi(interface, example_input(interface))),
     }
     files |= build_files(interface.comfyui_version, interface.image)
     files |= {picture.path: picture.data} if picture is not None else {}
