@@ -219,13 +219,34 @@ def _locked(parent: Path) -> Iterator[bool]:
 
 def _opened(path: Path) -> int:
     """Opens the lock, and makes it if nothing has its name."""
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
-    except FileExistsError:
-        # It may have been removed just now.
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-    with suppress(OSError):
-        os.write(fd, _MARK)
+    while True:
+        with suppress(FileExistsError):
+            return _made(path)
+        # The previous holder may have removed it just now.
+        with suppress(FileNotFoundError):
+            return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _made(path: Path) -> int:
+    """Makes the lock with its mark in it.
+
+    Raises:
+        FileExistsError: something has its name.
+        OSError: it cannot be made.
+    """
+    # Without a name until the mark is written: a kill in between leaves nothing. Not every system and file system can.
+    with suppress(AttributeError, OSError):
+        fd = os.open(path.parent, os.O_RDWR | os.O_TMPFILE, 0o666)
+        try:
+            os.write(fd, _MARK)
+            # Only with a folder given does os.link follow the link that stands for an open file.
+            os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    os.write(fd, _MARK)
     return fd
 
 
