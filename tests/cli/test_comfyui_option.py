@@ -45,7 +45,7 @@ def test_the_simulator_is_not_mentioned_where_it_is_not_started(tmp_path: Path) 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         for arguments, code in (
-            (["run", tmp_path, "--input", SMALL], 3),
+            (["run", tmp_path, "--input", SMALL], 1),
             (["run", PACKAGE, "--input", "{"], 1),
             (["run", PACKAGE, "--input", SMALL, "-o", tmp_path / "taken" / "out"], 3),
             (["serve", tmp_path], 1),

@@ -85,7 +85,7 @@ def test_a_manifest_names_no_file_with_a_line_of_its_own(tmp_path: Path) -> None
 
 def test_run_says_that_a_graph_is_compiled_first() -> None:
     done = comfy2runpod("run", GRAPH, "--input", "{}")
-    assert done.returncode == 3
+    assert done.returncode == 1
     assert f"a graph is compiled first: comfy2runpod compile {GRAPH}" in done.stderr
     assert "no such folder" in comfy2runpod("run", GRAPH / "none", "--input", "{}").stderr
 

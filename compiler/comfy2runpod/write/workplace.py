@@ -246,7 +246,12 @@ def _made(path: Path) -> int:
             raise
         return fd
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
-    os.write(fd, _MARK)
+    try:
+        os.write(fd, _MARK)
+    except OSError:
+        os.close(fd)
+        path.unlink()
+        raise
     return fd
 
 
