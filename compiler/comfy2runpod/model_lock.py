@@ -68,7 +68,7 @@ def read_lock(data: bytes, file: str, hub: str | None = None) -> tuple[LockedFil
     Args:
         data: the file.
         file: its name, for messages.
-        hub: the address of the user's own hub, which may be in a private network.
+        hub: the address of the user's own hub, which may be anywhere.
 
     Raises:
         CompileError: it is not a lock, or one of another version; the entry that is wrong is named.

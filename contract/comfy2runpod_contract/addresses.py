@@ -51,6 +51,11 @@ _SPECIAL_V6 = tuple(
 # NAT64 (RFC 6052): the last four bytes are the IPv4 address that is reached.
 _NAT64 = IPv6Network("64:ff9b::/96")
 
+# Of this machine or of a private network, but for the address at which AWS tells its machines their secrets.
+_OWN_V4 = tuple(map(IPv4Network, ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+_OWN_V6 = tuple(map(IPv6Network, ("::1/128", "fc00::/7")))
+_METADATA_V6 = IPv6Network("fd00:ec2::/32")
+
 # This machine's own names, beside those that end in .localhost.
 _LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 # The last part of what resolvers read as an IPv4 address, in whatever form: 127.1, 2130706433, 0x7f.0.0.1, 0177.0.0.1.
@@ -71,6 +76,26 @@ def is_public_host(host: str) -> bool:
     if ":" in name or _NUMBER.fullmatch(name.rpartition(".")[2]):
         return is_public(name.removeprefix("[").removesuffix("]"))
     return True
+
+
+def is_private_host(host: str) -> bool:
+    """Returns whether a host in a URL is, plainly written, of this machine or of a private network.
+
+    A host may be neither public nor private: an address of a cloud's services, or one in another form.
+
+    Args:
+        host: the host, in ASCII; an IPv6 address with brackets or without.
+    """
+    name = host.lower().removesuffix(".")
+    if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    if isinstance(address, IPv4Address):
+        return any(address in network for network in _OWN_V4)
+    return any(address in network for network in _OWN_V6) and address not in _METADATA_V6
 
 
 def is_public(address: str) -> bool:

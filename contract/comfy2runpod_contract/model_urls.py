@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
-from comfy2runpod_contract.addresses import is_public_host
+from comfy2runpod_contract.addresses import is_private_host, is_public_host
 from comfy2runpod_contract.secret_texts import SECRET_VALUE, is_secret_parameter
 from comfy2runpod_contract.texts import is_plain
 
@@ -106,10 +106,10 @@ def model_url(text: str, hub: str | None = None) -> str:
 
     Args:
         text: the URL.
-        hub: the address of the user's own hub, which may be in a private network.
+        hub: the address of the user's own hub, which may be anywhere.
 
     Raises:
-        ModelUrlRefused: it is not an http(s) URL of a file, it leads into the worker's own network, or it contains
+        ModelUrlRefused: it is not an http(s) URL of a file, its host is a cloud's own or hidden, or it contains
             credentials.
     """
     if len(text) > _MOST_CHARACTERS or not _VISIBLE.fullmatch(text) or "\\" in text:
@@ -127,10 +127,10 @@ def model_url(text: str, hub: str | None = None) -> str:
     host = f"[{host}]" if ":" in host else host
     if not _is_host(host) or (port is not None and not 0 < port <= _PORT):
         raise _no_url("it names no host, or one that is not written in ASCII")
-    if not is_public_host(host) and (hub is None or _origin(hub) != _origin(text)):
+    if not is_public_host(host) and not is_private_host(host) and (hub is None or _origin(hub) != _origin(text)):
         raise ModelUrlRefused(
-            f"Its host {host} is not a public address, and would be one of the worker's own network.",
-            "Give a public address, an IPv4 one as four decimal numbers. If it is your own hub's, set HF_ENDPOINT to "
+            f"Its host {host} is neither a public address nor one of a private network, in the form that people write.",
+            "Give such an address, an IPv4 one as four decimal numbers. If it is your own hub's, set HF_ENDPOINT to "
             "that hub, here and on the endpoint.",
         )
     if {".", ".."} & set(unquote(parts.path).split("/")):
@@ -149,6 +149,17 @@ def model_url(text: str, hub: str | None = None) -> str:
         query = _dropbox_query(path, query)
     at = host if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
     return urlunsplit((parts.scheme, at, path, query, ""))
+
+
+def private_host(url: str, hub: str | None = None) -> str | None:
+    """The host of a model's URL in canonical form if it is of a private network or of this machine, else None.
+
+    Args:
+        url: the URL.
+        hub: the address of the user's own hub, whose place the user knows.
+    """
+    host = urlsplit(url).hostname or ""
+    return host if is_private_host(host) and (hub is None or _origin(hub) != _origin(url)) else None
 
 
 def hub_file(url: str) -> tuple[str, str, str] | None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
+from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url, private_host
 
 HUB = "https://huggingface.co/org/name"
 SAME = (
@@ -79,15 +79,22 @@ SECRETS = (
     "https://h/x.bin?q=xoxb-1234567890-abcdef", "https://h/a_gho_abcdefghijklmnop1234/x.bin",
 )  # fmt: skip
 
-# Hosts of the worker's own network, in every form that a resolver reads.
+# Addresses of a cloud's services, and those of a worker's own network in the forms that a resolver reads.
 INSIDE = (
-    "127.0.0.1", "127.0.0.1.", "127.1", "127.0.1", "2130706433", "0x7f000001", "0X7F.0.0.1", "0x7f.1", "0177.0.0.1",
-    "017700000001", "127.0.0.01", "0", "0.0.0.0", "0x", "localhost", "LocalHost", "localhost.", "a.localhost",
-    "localhost.localdomain", "ip6-localhost", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
+    "127.1", "127.0.1", "2130706433", "0x7f000001", "0X7F.0.0.1", "0x7f.1", "0177.0.0.1",
+    "017700000001", "127.0.0.01", "0", "0.0.0.0", "0x", "169.254.169.254", "100.64.0.1",
     "0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "100.100.100.200", "168.63.129.16", "224.0.0.1",
-    "255.255.255.255", "256.256.256.256", "1.2.3.4.5", "4294967296", "9" * 60, "[::1]", "[::]", "[0:0:0:0:0:0:0:1]",
-    "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::ffff:a9fe:a9fe]", "[::127.0.0.1]", "[fe80::1]", "[fc00::1]",
+    "255.255.255.255", "256.256.256.256", "1.2.3.4.5", "4294967296", "9" * 60, "[::]",
+    "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::ffff:a9fe:a9fe]", "[::127.0.0.1]", "[fe80::1]",
     "[fd00:ec2::254]", "[ff02::1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::1]", "[2002:7f00:1::]", "[2001:db8::1]",
+)  # fmt: skip
+
+
+# The same network, as people write it.
+PRIVATE = (
+    "127.0.0.1", "127.0.0.1.", "localhost", "LocalHost", "localhost.", "a.localhost", "localhost.localdomain",
+    "ip6-localhost", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "[::1]", "[0:0:0:0:0:0:0:1]", "[fc00::1]",
+    "[fd00:1::254]",
 )  # fmt: skip
 
 
@@ -109,7 +116,7 @@ def test_what_is_not_an_http_url_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("host", INSIDE)
 @pytest.mark.parametrize("port", ["", ":80", ":8443"])
-def test_a_host_of_the_workers_own_network_is_refused_unless_it_is_the_users_hub(host: str, port: str) -> None:
+def test_a_host_that_is_hidden_or_a_clouds_is_refused_unless_it_is_the_users_hub(host: str, port: str) -> None:
     url = f"http://{host}{port}/latest/meta-data"
     for hub in (
         None,
@@ -120,11 +127,23 @@ def test_a_host_of_the_workers_own_network_is_refused_unless_it_is_the_users_hub
         "http://[",
         "",
     ):
-        with pytest.raises(ModelUrlRefused, match="is not a public address") as refused:
+        with pytest.raises(ModelUrlRefused, match="is neither a public address nor") as refused:
             model_url(url, hub)
         assert "HF_ENDPOINT" in refused.value.remedy
     taken = model_url(url, f"http://{host}{port}")
     assert model_url(taken, f"http://{host}{port}/") == taken
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_a_host_of_a_private_network_is_told_unless_it_is_the_users_hub(host: str) -> None:
+    url = model_url(f"http://{host}:8080/a.safetensors")
+    assert private_host(url) == private_host(url, "http://other:8080") == urlsplit(url).hostname
+    assert private_host(url, f"http://{host}:8080/") is None
+
+
+@pytest.mark.parametrize("url", SAME)
+def test_no_other_host_is(url: str) -> None:
+    assert private_host(url) is None
 
 
 @pytest.mark.parametrize(

@@ -126,17 +126,29 @@ def test_a_public_site_does_not_lead_into_the_workers_network(
     assert hub.downloads() == []
 
 
-def test_a_model_in_the_workers_network_comes_from_the_users_own_hub_alone(
+def test_a_model_comes_from_an_address_of_a_private_network_that_is_plain_alone(
     hub: HubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.linked = False
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(ModelUnavailable, match=r"its URL is refused\. Its host 127\.0\.0\.1 is not a public address"):
-        provision(lock(entry(url=f"{hub.url}/somewhere/{NAME}")), tmp_path)
+    hidden = hub.url.replace("127.0.0.1", "0x7f.1")
+    with pytest.raises(
+        ModelUnavailable, match=r"its URL is refused\. Its host 0x7f\.1 is neither a public address nor"
+    ):
+        provision(lock(entry(url=f"{hidden}/somewhere/{NAME}")), tmp_path)
     assert hub.asked == []
-    monkeypatch.setenv("HF_ENDPOINT", f"{hub.url}/")
     provision(lock(entry(url=f"{hub.url}/somewhere/{NAME}")), tmp_path)
     assert files(tmp_path) == [NAME]
+
+
+@pytest.mark.parametrize("target", ["http://169.254.169.254/latest/meta-data", "http://0x7f.1/x"])
+def test_no_server_leads_to_a_clouds_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    monkeypatch.setattr("comfy2runpod_runtime.models.hub._FIRST_PAUSE_SECONDS", 0.001)
+    with (
+        answering(says(plain(b"", "302 Found", f"Location: {target}"))) as url,
+        pytest.raises(ModelUnavailable, match="which is not a public address"),
+    ):
+        provision(lock(entry(url=f"{url}/{NAME}")), tmp_path)
 
 
 def test_a_download_that_breaks_off_resumes_where_it_stopped(hub: HubStandIn, tmp_path: Path) -> None:

@@ -131,6 +131,24 @@ class BadModelUrl(Diagnostic):
     remedy = Text("{what_to_do} The URL is in `properties.models` of the loader, or under `models` in the note.")
 
 
+class PrivateModelUrl(Diagnostic):
+    """A model URL that leads into whatever private network the worker is in."""
+
+    severity = Severity.WARNING
+    code = "private-model-url"
+    file: str
+    host: str
+
+    reason = Text(
+        "The URL of {file:short} leads to {host}, which is of one machine or of a private network: the worker looks in "
+        "its own."
+    )
+    remedy = Text(
+        "Give an address that workers reach. If they run in that network, ignore this; if it is your own hub's, set "
+        "HF_ENDPOINT to it."
+    )
+
+
 class ModelsAtOnePlace(Diagnostic):
     """Two model files that cannot be on one disk: at the same path, or one where the other needs a folder."""
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from comfy2runpod_contract.addresses import is_public_host
+from comfy2runpod_contract.addresses import is_private_host, is_public_host
 from comfy2runpod_contract.model_urls import HUB, hub_address
 from comfy2runpod_runtime.errors import ModelUnavailable
 
@@ -76,10 +76,11 @@ def redirect_url(response: httpx.Response, following: httpx.Request, name: str) 
         name: the file's name, for messages.
 
     Raises:
-        ModelUnavailable: a public server redirects to an address that is not public.
+        ModelUnavailable: it leads from a public server to an address that is none, or from any to one that is neither
+            public nor of a private network.
     """
-    host = following.url.host
-    if is_public_host(response.url.host) and not is_public_host(host):
+    host, before = following.url.host, response.url.host
+    if host != before and not is_public_host(host) and (is_public_host(before) or not is_private_host(host)):
         raise ModelUnavailable(f"{name}: {response.url.host} redirects to {host}, which is not a public address.")
     return str(following.url)
 

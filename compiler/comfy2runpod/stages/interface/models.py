@@ -23,7 +23,7 @@ from comfy2runpod_contract.model_files import (
     is_folder,
     model_place,
 )
-from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url
+from comfy2runpod_contract.model_urls import ModelUrlRefused, hub_file, model_url, private_host
 
 _ANY_FOLDER = "checkpoints"
 # Where ComfyUI looks for the files of a folder besides that folder, and no class says so.
@@ -109,6 +109,10 @@ class _Finder:
             at = self._at_note(file, "url") if note is not None and note.url else self._at(node)
             self._found.add(errors.BadModelUrl(at=at, file=file, problem=refused.reason, what_to_do=refused.remedy))
             return None
+        private = private_host(url, self._hub)
+        if private is not None:
+            at = self._at_note(file, "url") if note is not None and note.url else self._at(node)
+            self._found.add(errors.PrivateModelUrl(at=at, file=file, host=private))
         repo, revision, path = hub_file(url) or (None, None, None)
         sha256 = None
         if ref is not None and ref.hash and (ref.hash_type or "").lower() == "sha256":

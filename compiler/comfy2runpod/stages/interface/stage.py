@@ -72,7 +72,7 @@ def make_interface(
         annotation: what the author wrote in the note, and chose in App mode.
         catalog: the classes.
         files: of files beside the graph, by path, their bytes, or why one was not read.
-        hub: the address of the user's own hub, which may be in a private network.
+        hub: the address of the user's own hub, which may be anywhere.
         allow_additions: whether the image may get files and packages that the note or facts beside the graph name.
 
     Raises:
