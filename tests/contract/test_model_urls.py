@@ -93,8 +93,8 @@ INSIDE = (
 # The same network, as people write it.
 PRIVATE = (
     "127.0.0.1", "127.0.0.1.", "localhost", "LocalHost", "localhost.", "a.localhost", "localhost.localdomain",
-    "ip6-localhost", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "[::1]", "[0:0:0:0:0:0:0:1]", "[fc00::1]",
-    "[fd00:1::254]",
+    "ip6-localhost", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "[::1]", "[0:0:0:0:0:0:0:1]",
+    "[fc00::1]", "[fd00:1::254]",
 )  # fmt: skip
 
 
