@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 
 from comfy2runpod.catalog.carried import carried_catalogs
@@ -52,8 +51,8 @@ class Options:
     `editor` is a profile's name, None to go by the file and then by the catalog. Nodes that call paid services are
     refused, but for the classes named in `api_nodes`, or all with `allow_api_nodes`. So are files, Python packages and
     Debian packages that the note, or facts beside the graph, put into the image, unless `allow_image_additions`: they
-    are code on the worker, and the graph may be a stranger's. Models come from public addresses, or
-    from `hub`, the address of the user's own hub.
+    are code on the worker, and the graph may be a stranger's. `hub` is the address of the user's own hub, from which
+    models come wherever it is.
 
     Raises:
         ValueError: no profile has the name.
@@ -384,11 +383,6 @@ def _without(
 
 def _allowed(catalog: Catalog, options: Options) -> Container[str]:
     return catalog if options.allow_api_nodes else options.api_nodes
-
-
-def lock_path(graph: Path) -> Path:
-    """Where a graph's model lock stands: `x.lock.json` beside `x.json`."""
-    return graph.with_suffix(".lock.json")
 
 
 def candidates(document: Document, catalog: Catalog, options: Options) -> tuple[EditorProfile, ...]:

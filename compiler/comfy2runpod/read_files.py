@@ -22,6 +22,11 @@ from comfy2runpod_contract.texts import unbroken
 LOCK_SUFFIX = ".lock.json"
 
 
+def lock_path(graph: Path) -> Path:
+    """Where a graph's model lock stands: `x.lock.json` beside `x.json`."""
+    return graph.with_suffix(LOCK_SUFFIX)
+
+
 def catalogs_in(folder: Path) -> tuple[Path, ...]:
     """The catalogs beside a folder's graphs, in the order in which they are laid over each other.
 

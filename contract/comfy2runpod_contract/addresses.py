@@ -52,8 +52,8 @@ _SPECIAL_V6 = tuple(
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 # Of this machine or of a private network, but for the address at which AWS tells its machines their secrets.
-_OWN_V4 = tuple(map(IPv4Network, ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
-_OWN_V6 = tuple(map(IPv6Network, ("::1/128", "fc00::/7")))
+_PRIVATE_V4 = tuple(map(IPv4Network, ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+_PRIVATE_V6 = tuple(map(IPv6Network, ("::1/128", "fc00::/7")))
 _METADATA_V6 = IPv6Network("fd00:ec2::/32")
 
 # This machine's own names, beside those that end in .localhost.
@@ -71,7 +71,7 @@ def is_public_host(host: str) -> bool:
         host: the host, in ASCII; an IPv6 address with brackets or without.
     """
     name = host.lower().removesuffix(".")
-    if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
+    if _is_this_machine(name):
         return False
     if ":" in name or _NUMBER.fullmatch(name.rpartition(".")[2]):
         return is_public(name.removeprefix("[").removesuffix("]"))
@@ -87,15 +87,19 @@ def is_private_host(host: str) -> bool:
         host: the host, in ASCII; an IPv6 address with brackets or without.
     """
     name = host.lower().removesuffix(".")
-    if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
+    if _is_this_machine(name):
         return True
     try:
         address = ip_address(name.removeprefix("[").removesuffix("]"))
     except ValueError:
         return False
     if isinstance(address, IPv4Address):
-        return any(address in network for network in _OWN_V4)
-    return any(address in network for network in _OWN_V6) and address not in _METADATA_V6
+        return any(address in network for network in _PRIVATE_V4)
+    return any(address in network for network in _PRIVATE_V6) and address not in _METADATA_V6
+
+
+def _is_this_machine(name: str) -> bool:
+    return name in _LOOPBACK_NAMES or name.endswith(".localhost")
 
 
 def is_public(address: str) -> bool:

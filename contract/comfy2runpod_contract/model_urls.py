@@ -22,7 +22,7 @@ _PATH_SAFE = "/%:@!$&'*+,;=~-._"
 _QUERY_SAFE = "/?%:@!$'*+,;=~-._&"
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
-_HUB = frozenset({"huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co"})
+_HUB_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co"})
 # Mirrors of the hub, which have the same paths.
 _MIRRORS = frozenset({"hf-mirror.com", "www.hf-mirror.com"})
 _DROPBOX = frozenset({"dropbox.com", "www.dropbox.com"})
@@ -127,11 +127,11 @@ def model_url(text: str, hub: str | None = None) -> str:
     host = f"[{host}]" if ":" in host else host
     if not _is_host(host) or (port is not None and not 0 < port <= _PORT):
         raise _no_url("it names no host, or one that is not written in ASCII")
-    if not is_public_host(host) and not is_private_host(host) and (hub is None or _origin(hub) != _origin(text)):
+    if not is_public_host(host) and not is_private_host(host) and not _is_of_hub(text, hub):
         raise ModelUrlRefused(
-            f"Its host {host} is neither a public address nor one of a private network, in the form that people write.",
-            "Give such an address, an IPv4 one as four decimal numbers. If it is your own hub's, set HF_ENDPOINT to "
-            "that hub, here and on the endpoint.",
+            f"Its host {host} is a reserved address, such as that of a cloud's metadata service, or an IPv4 address "
+            "that is not written as four decimal numbers.",
+            "Use a public address. If it is your own hub's, set HF_ENDPOINT to that hub, here and on the endpoint.",
         )
     if {".", ".."} & set(unquote(parts.path).split("/")):
         raise _no_url("its path has a part . or ..")
@@ -140,7 +140,7 @@ def model_url(text: str, hub: str | None = None) -> str:
     _refuse_secrets(parts.path, parts.query)
     path = quote(_ESCAPE.sub("%25", parts.path), safe=_PATH_SAFE)
     query = quote(_ESCAPE.sub("%25", parts.query), safe=_QUERY_SAFE)
-    if host in _HUB:
+    if host in _HUB_HOSTS:
         return _hub_url(path, "huggingface.co")
     if host in _MIRRORS:
         return _hub_url(path, "hf-mirror.com")
@@ -159,7 +159,7 @@ def private_host(url: str, hub: str | None = None) -> str | None:
         hub: the address of the user's own hub, whose place the user knows.
     """
     host = urlsplit(url).hostname or ""
-    return host if is_private_host(host) and (hub is None or _origin(hub) != _origin(url)) else None
+    return host if is_private_host(host) and not _is_of_hub(url, hub) else None
 
 
 def hub_file(url: str) -> tuple[str, str, str] | None:
@@ -170,6 +170,11 @@ def hub_file(url: str) -> tuple[str, str, str] | None:
     if found is None or found["repo"].startswith(("datasets/", "spaces/")):
         return None
     return unquote(found["repo"]), unquote(found["revision"]), unquote(found["path"])
+
+
+def _is_of_hub(url: str, hub: str | None) -> bool:
+    """Whether a URL has the hub's scheme, host and port."""
+    return hub is not None and _origin(hub) == _origin(url)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None] | None:

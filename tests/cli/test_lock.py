@@ -109,7 +109,7 @@ GOOD = {"revision": "c0ffee" + "0" * 34, "size": 10, "sha256": "0" * 64}
         ),
         ({"version": 1, "files": {"https://a/b": GOOD, "file:///etc/passwd": GOOD}}, "the URL of entry 2 is refused"),
         ({"version": 1, "files": {"https://a/b?token=hf_secret": GOOD}}, "It contains credentials, in `token`)."),
-        ({"version": 1, "files": {"http://[::ffff:7f00:1]/b": GOOD}}, "Its host [::ffff:7f00:1] is neither"),
+        ({"version": 1, "files": {"http://[::ffff:7f00:1]/b": GOOD}}, "Its host [::ffff:7f00:1] is a reserved address"),
         ({"version": 1, "files": {"": GOOD}}, "the URL of entry 1 is refused"),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "size": -1}}}, "https://a/b: size is -1"),
         ({"version": 1, "files": {"https://a/b": {**GOOD, "size": 0}}}, "https://a/b: size is 0"),

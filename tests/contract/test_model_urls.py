@@ -127,7 +127,7 @@ def test_a_host_that_is_hidden_or_a_clouds_is_refused_unless_it_is_the_users_hub
         "http://[",
         "",
     ):
-        with pytest.raises(ModelUrlRefused, match="is neither a public address nor") as refused:
+        with pytest.raises(ModelUrlRefused, match="is a reserved address") as refused:
             model_url(url, hub)
         assert "HF_ENDPOINT" in refused.value.remedy
     taken = model_url(url, f"http://{host}{port}")

@@ -30,8 +30,8 @@ from comfy2runpod.git import ignored_by_git
 from comfy2runpod.hub import lock_models
 from comfy2runpod.json_text import json_document
 from comfy2runpod.model_lock import lock_text
-from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, lock_path, prompt_of_file
-from comfy2runpod.read_files import shown
+from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, prompt_of_file
+from comfy2runpod.read_files import lock_path, shown
 from comfy2runpod.write import Chosen, Source, chosen_for, drift, package_files, write_package, write_text
 from comfy2runpod_contract.texts import visible
 

@@ -17,8 +17,17 @@ from comfy2runpod.diagnostics import CompileError, Diagnostic, Locus, did_you_me
 from comfy2runpod.editor import PROFILES
 from comfy2runpod.errors.files import NoGraphs
 from comfy2runpod.model_lock import LockedFile, read_lock
-from comfy2runpod.pipeline import Options, files_beside, lock_path
-from comfy2runpod.read_files import catalogs_in, check_beside, graphs_in, layered_catalog, read_beside, read_file, shown
+from comfy2runpod.pipeline import Options, files_beside
+from comfy2runpod.read_files import (
+    catalogs_in,
+    check_beside,
+    graphs_in,
+    layered_catalog,
+    lock_path,
+    read_beside,
+    read_file,
+    shown,
+)
 from comfy2runpod.stages.interface.image_files import MOST_BYTES
 from comfy2runpod_contract.model_urls import hub_address
 

@@ -205,7 +205,9 @@ class NamesOfOneFile(Diagnostic):
     output: str
     of: str
 
-    reason = Text("Clients save the files of {of} as {of}_01, {of}_02 and so on, and {output} as one of these names.")
+    reason = Text(
+        "Clients would save {output} under the name of a file of {of}, whose files are {of}_01, {of}_02 and so on."
+    )
     remedy = Text("Choose another name for one of the two outputs.")
 
 

@@ -140,12 +140,12 @@ class PrivateModelUrl(Diagnostic):
     host: str
 
     reason = Text(
-        "The URL of {file:short} leads to {host}, which is of one machine or of a private network: the worker looks in "
-        "its own."
+        "The URL of {file:short} points to {host}, an address of a private network or of one machine. A worker reaches "
+        "it only if it runs there."
     )
     remedy = Text(
-        "Give an address that workers reach. If they run in that network, ignore this; if it is your own hub's, set "
-        "HF_ENDPOINT to it."
+        "Use a public address. If workers run in that network, ignore this; if it is your own hub's, set "
+        "HF_ENDPOINT to that hub."
     )
 
 

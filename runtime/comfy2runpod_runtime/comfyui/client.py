@@ -23,9 +23,9 @@ from comfy2runpod_runtime.prompt import Prompt
 
 _MIN_UPLOAD_BYTES_PER_SECOND = 1_000_000
 _DOWNLOAD_CHUNK = 1 << 20
-# The largest object of a bucket is 5 TB, that of one upload 5 GiB: no video of a job is as large. What is left for
-# other files of the worker is the disk's last 100 MB.
+# Far larger than any video of a job: only an answer without an end is.
 _MAX_FILE_BYTES = 5 << 30
+# Of the disk, for other files of the worker.
 _SPARE_BYTES = 100 * 10**6
 
 

@@ -59,7 +59,7 @@ def write_own(path: Path, content: bytes) -> None:
 
 
 def remove_foreign(path: Path) -> None:
-    """Removes what is at the place of a file of the provisioner and is none: a link, a pipe, a socket.
+    """Removes a link, pipe or socket that stands in the place of a file of the provisioner.
 
     Raises:
         OSError: it cannot be removed; a folder is left as it is.

@@ -29,7 +29,6 @@ from comfy2runpod_runtime.models.local_files import (
 )
 from comfy2runpod_runtime.models.lock import LockedModel, ModelLock, read_lock
 from comfy2runpod_runtime.models.mounts import read_mounts
-from comfy2runpod_runtime.models.own_files import remove_foreign
 from comfy2runpod_runtime.models.volume import check_mounted, models_dir, write_fault
 from comfy2runpod_runtime.operations.logs import configure_logging
 from comfy2runpod_runtime.operations.redaction import Redactor
@@ -115,7 +114,6 @@ def _provide(hub: Hub, target: Path, model: LockedModel, expected: ExpectedFile,
     if is_recorded(target, model) or verify(target, expected) or link_cached(target, model, expected, hf_cache):
         return
     part = part_path(target)
-    remove_foreign(part)
     resumed = part.exists()
     log.info("%s: downloading, %s bytes", model.file, "unknown" if expected.size is None else f"{expected.size:,}")
     fault = _download(hub, part, model, expected)

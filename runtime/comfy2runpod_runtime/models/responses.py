@@ -76,12 +76,12 @@ def redirect_url(response: httpx.Response, following: httpx.Request, name: str) 
         name: the file's name, for messages.
 
     Raises:
-        ModelUnavailable: it leads from a public server to an address that is none, or from any to one that is neither
-            public nor of a private network.
+        ModelUnavailable: it leads from a public server to an address that is not public, or from any to one that is
+            neither public nor of a private network.
     """
     host, before = following.url.host, response.url.host
     if host != before and not is_public_host(host) and (is_public_host(before) or not is_private_host(host)):
-        raise ModelUnavailable(f"{name}: {response.url.host} redirects to {host}, which is not a public address.")
+        raise ModelUnavailable(f"{name}: {before} redirects to {host}, which is not a public address.")
     return str(following.url)
 
 

@@ -103,15 +103,14 @@ class _Finder:
             self._found.add(errors.ModelInOtherFolder(at=at, file=file, folder=directory, looked=looked))
             return None
         url = (note.url if note is not None else None) or (ref.url if ref is not None else "")
+        at = self._at_note(file, "url") if note is not None and note.url else self._at(node)
         try:
             url = model_url(url, self._hub) if url else ""
         except ModelUrlRefused as refused:
-            at = self._at_note(file, "url") if note is not None and note.url else self._at(node)
             self._found.add(errors.BadModelUrl(at=at, file=file, problem=refused.reason, what_to_do=refused.remedy))
             return None
         private = private_host(url, self._hub)
         if private is not None:
-            at = self._at_note(file, "url") if note is not None and note.url else self._at(node)
             self._found.add(errors.PrivateModelUrl(at=at, file=file, host=private))
         repo, revision, path = hub_file(url) or (None, None, None)
         sha256 = None
