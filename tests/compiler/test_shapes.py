@@ -10,7 +10,7 @@ from comfy2runpod.catalog.facts.sizes import SizeRule
 from comfy2runpod.shapes.arithmetic import NotComputed, compute
 from comfy2runpod.shapes.evaluate import MOST_CHARACTERS, EvaluatedValue, evaluate
 from comfy2runpod.shapes.rules import rule_of, shown_text
-from comfy2runpod.shapes.values import Clip, Constant, Images, Latent, Mask, NodeError, Sound, Value
+from comfy2runpod.shapes.values import Clip, Conditioning, Constant, Images, Latent, Mask, NodeError, Sound, Value
 from comfy2runpod_contract.json_types import Json
 
 
@@ -194,3 +194,50 @@ def test_counts_stay_within_what_can_be_printed() -> None:
     for _ in range(1300):
         images = made("RepeatImageBatch", image=images, amount=4096)[0].value
     assert images == Images(600, 400, LARGEST_COUNT)
+
+
+def guided(latent: Latent, *guides: tuple[int, int]) -> tuple[EvaluatedValue, ...]:
+    """LTXVAddGuide after LTXVAddGuide, each of so many images at a frame, and LTXVCropGuides behind LTXVConditioning."""
+    told: tuple[EvaluatedValue, ...] = (*(EvaluatedValue(Conditioning()) for _ in range(2)), EvaluatedValue(latent))
+    for frames, at in guides:
+        positive, negative, behind = (part.value for part in told)
+        told = made(
+            "LTXVAddGuide",
+            positive=positive,
+            negative=negative,
+            latent=behind,
+            image=Images(64, 64, frames),
+            frame_idx=at,
+        )
+    rated = made("LTXVConditioning", positive=told[0].value, negative=told[1].value, frame_rate=25.0)
+    return made("LTXVCropGuides", positive=rated[0].value, negative=rated[1].value, latent=told[2].value)
+
+
+@pytest.mark.parametrize(
+    ("guides", "left"),
+    [
+        ((), 19),
+        (((1, 0), (1, -1)), 19),
+        (((9, 0), (1, -1)), 19),
+        (((17, 40),), 19),
+        # Both begin at frame 0, and the real node counts the frames at which guides begin: one of the two stays.
+        (((1, 0), (1, 0)), 20),
+        # Frames 33 and 41 after frame 41: one of the three begins where another does.
+        (((1, 41), (9, 40)), 20),
+    ],
+)
+def test_guides_are_cropped_as_many_as_begin_at_frames_of_their_own(
+    guides: tuple[tuple[int, int], ...], left: int
+) -> None:
+    latent = guided(Latent(22, 40, 19, 32, 8), *guides)[2]
+    assert (latent.value, latent.doubt) == (Latent(22, 40, left, 32, 8), None)
+
+
+def test_a_guide_behind_the_end_of_the_latent_fails_as_in_comfyui() -> None:
+    with pytest.raises(NodeError, match="exceed the length of the latent"):
+        guided(Latent(22, 40, 3, 32, 8), (9, 17))
+
+
+def test_guides_without_end_are_not_counted() -> None:
+    long = guided(Latent(2, 2, LARGEST_COUNT, 32, 8), (8 * 10_000 + 1, 0))
+    assert isinstance(long[2].value, Latent)

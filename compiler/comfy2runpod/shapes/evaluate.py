@@ -94,6 +94,11 @@ class Inputs:
         told = self._read(name)
         return None if told is None or told.value == Constant(None) else self.get(name, kind)
 
+    def conditionings(self) -> tuple[Conditioning, Conditioning]:
+        """The inputs `positive` and `negative`, which most nodes hand on with what they hold."""
+        first, second = (self.optional(name, Conditioning) for name in ("positive", "negative"))
+        return first or Conditioning(), second or Conditioning()
+
     def whole(self, name: str, default: int = 0) -> int:
         """A whole number, within `LARGEST_COUNT`; the default if it is none."""
         value = self._constant(name, default)
@@ -185,7 +190,7 @@ def _without_rule(
     node_class: NodeClass, output: OutputSpec, values: Mapping[str, EvaluatedValue], why: str | None = None
 ) -> EvaluatedValue:
     if output.type not in _SIZED:
-        return EvaluatedValue(Conditioning() if output.type == "CONDITIONING" else Opaque(output.type))
+        return EvaluatedValue(_conditioning(output, values) if output.type == "CONDITIONING" else Opaque(output.type))
     doubt = why or f"the simulator has no rule for {node_class.name}"
     kinds: Mapping[str, type[Images | Mask | Latent | Sound | Clip]] = {
         "IMAGE": Images, "MASK": Mask, "LATENT": Latent, "AUDIO": Sound, "VIDEO": Clip, MATCHES_INPUT: Images,
@@ -194,6 +199,12 @@ def _without_rule(
         return EvaluatedValue(limited(_plausible(kinds[output.type], values)), doubt)
     plain: Mapping[str, Json] = {"STRING": "", "BOOLEAN": False, "FLOAT": 1.0}
     return EvaluatedValue(Constant(plain.get(output.type, 1)), doubt)
+
+
+def _conditioning(output: OutputSpec, values: Mapping[str, EvaluatedValue]) -> Conditioning:
+    """What a node hands on: the conditioning that it is given by the output's name, or else the first one."""
+    found = {name: told.value for name, told in values.items() if isinstance(told.value, Conditioning)}
+    return found.get(output.name) or next(iter(found.values()), Conditioning())
 
 
 def _plausible(kind: type[V], values: Mapping[str, EvaluatedValue]) -> V:

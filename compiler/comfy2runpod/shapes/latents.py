@@ -21,6 +21,9 @@ from comfy2runpod.shapes.values import (
     Value,
 )
 
+# Frames of guides that are looked at: a chain of nodes stays quick.
+_MOST_GUIDES = 10_000
+
 
 def _video(cell: int, stride: int) -> Rule:
     """An empty latent of `width`, `height`, `length` and `batch_size`."""
@@ -41,7 +44,7 @@ def _conditioned(cell: int, stride: int) -> Rule:
     """The same behind two conditionings."""
 
     def rule(given: Inputs) -> tuple[Value, ...]:
-        return Conditioning(), Conditioning(), _empty(given, cell, stride)
+        return *given.conditionings(), _empty(given, cell, stride)
 
     return rule
 
@@ -52,7 +55,7 @@ def _vace(given: Inputs) -> tuple[Value, ...]:
         # One latent frame for the images of the reference, which is cut off again afterwards.
         trim = 1
         latent = replace(latent, frames=latent.frames + trim)
-    return Conditioning(), Conditioning(), latent, Constant(trim)
+    return *given.conditionings(), latent, Constant(trim)
 
 
 def _camera(given: Inputs) -> tuple[Value, ...]:
@@ -153,13 +156,28 @@ def _same(name: str) -> Rule:
 
 def _guided(given: Inputs) -> tuple[Value, ...]:
     latent, images = given.get("latent", Latent), given.get("image", Images)
-    # The guide's frames stand behind the others until LTXVCropGuides takes them off.
-    more = (images.frames - 1) // max(latent.stride, 1) + 1
-    return Conditioning(), Conditioning(), replace(latent, frames=latent.frames + more)
+    positive, negative = given.conditionings()
+    stride = max(latent.stride, 1)
+    more = (images.frames - 1) // stride + 1
+    at = given.whole("frame_idx")
+    if at < 0:
+        at = max((latent.frames - len(positive.guides) - 1) * stride + 1 + at, 0)
+    if more > 1 and at != 0:
+        at = (at - 1) // stride * stride + 1
+    if (at + stride - 1) // stride + more > latent.frames:
+        raise NodeError("AssertionError", "Conditioning frames exceed the length of the latent sequence.")
+    if more > _MOST_GUIDES - max(len(positive.guides), len(negative.guides)):
+        given.doubtful(f"guides have over {_MOST_GUIDES:,} latent frames")
+        return positive, negative, replace(latent, frames=latent.frames + more)
+    # The guide's frames stand behind the others until LTXVCropGuides takes them off, which counts where they begin.
+    first = 1 - stride if at == 0 or more == 1 else 0
+    starts = frozenset(at + max(frame * stride + first, 0) for frame in range(more))
+    guided = replace(latent, frames=latent.frames + more)
+    return Conditioning(positive.guides | starts), Conditioning(negative.guides | starts), guided
 
 
 def _inpainted(given: Inputs) -> tuple[Value, ...]:
-    return Conditioning(), Conditioning(), _encoded(given.get("pixels", Images), given)
+    return *given.conditionings(), _encoded(given.get("pixels", Images), given)
 
 
 def _encoded(images: Images, given: Inputs) -> Latent:
@@ -222,8 +240,8 @@ def _separate_av(given: Inputs) -> tuple[Value, ...]:
 
 
 def _crop_guides(given: Inputs) -> tuple[Value, ...]:
-    positive, negative = given.get("positive", Conditioning), given.get("negative", Conditioning)
-    return positive, negative, given.get("latent", Latent)
+    latent, (positive, _) = given.get("latent", Latent), given.conditionings()
+    return Conditioning(), Conditioning(), replace(latent, frames=max(latent.frames - len(positive.guides), 0))
 
 
 def _upsampled(given: Inputs) -> tuple[Value, ...]:

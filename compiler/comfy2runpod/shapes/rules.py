@@ -79,8 +79,7 @@ def _encoded_text(_given: Inputs) -> tuple[Value, ...]:
 
 
 def _ltxv_conditioning(given: Inputs) -> tuple[Value, ...]:
-    conditioning = Conditioning(given.number("frame_rate"))
-    return conditioning, conditioning
+    return given.conditionings()
 
 
 def _value(name: str) -> Rule:

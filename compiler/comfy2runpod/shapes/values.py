@@ -104,9 +104,9 @@ class Sigmas:
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """Conditioning that knows the frame rate it was made for."""
+    """Conditioning, with the frames at which guides of LTXVAddGuide begin: their latent frames are cropped again."""
 
-    frame_rate: float | None = None
+    guides: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +164,6 @@ def limited(value: Value) -> Value:
             return Clip(whole, _finite(fps), None if sound is None else _limited_sound(sound))
         case Sigmas(steps):
             return Sigmas(_count(steps))
-        case Conditioning(float() as rate):
-            return Conditioning(_finite(rate))
         case Conditioning() | InputImage() | Shape() | Opaque() | Constant():
             return value
 
