@@ -75,7 +75,7 @@ fast: setup ## Run the fast tests.
 	$(BIN)/pytest -q -n 2 -m "not slow and not editor" $(FAST)
 
 mutants: setup ## Mutation tests: remove each member of the contract, method of a kind and reader of facts (ONLY=, SAMPLE=, JOBS=).
-	$(BIN)/python scripts/mutants.py $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only "$(ONLY)") $(if $(SAMPLE),--sample $(SAMPLE) --seed $(SEED))
+	PYTHONPATH=. $(BIN)/python scripts/mutants.py $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only "$(ONLY)") $(if $(SAMPLE),--sample $(SAMPLE) --seed $(SEED))
 
 lint: setup ## Check style and formatting, and that there are no binaries or large files.
 	$(BIN)/python scripts/check_files.py

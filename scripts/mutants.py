@@ -29,17 +29,21 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Self
 
+from scripts.warm_python import WarmPython
+
 ROOT = Path(__file__).parents[1]
 SOURCES = ("compiler", "contract", "runtime")
 # The time limit of one set of tests: a hang counts as a failure.
 _TEST_SECONDS = 900
+# When files are said to be written, in seconds: each one a second after the one before.
+_PAST = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Target:
     """Files, the kinds of definitions that are removed in them, and the tests that must notice it.
 
-    `parts` are names of `_PARTS`; `files` are patterns below the root.
+    `parts` are names of `_PARTS`; `files` are patterns below the root; the first `tests` are quick and notice most.
     """
 
     name: str
@@ -75,7 +79,13 @@ TARGETS = (
             "compiler/comfy2runpod/outputs/*.py",
         ),
         ("members", "methods", "cases"),
-        ("tests/package", "tests/errors/test_errors.py", "tests/compiler", "tests/rendering/test_packages.py"),
+        (
+            "tests/compiler/test_kinds.py",
+            "tests/package",
+            "tests/errors/test_errors.py",
+            "tests/compiler",
+            "tests/rendering/test_packages.py",
+        ),
     ),
     Target(
         "worker's kinds of files",
@@ -251,7 +261,8 @@ class Judge:
 
     def __init__(self, judges: Sequence[str] = ("imports", "changed types", "tests", "types")) -> None:
         self._judges = judges
-        self._before: Removal | None = None
+        self._open = ExitStack()
+        self._written = 0
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="mutants-")
@@ -266,26 +277,30 @@ class Judge:
         if cache.is_dir():
             shutil.copytree(cache, self.root / ".mypy_cache")
         paths = [str(self.root / folder) for folder in SOURCES]
-        self._environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(self.root), *paths]),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(self.root), *paths])}
+        self._python = self._open.enter_context(WarmPython(self.root, environment))
+        self._open.callback(self._daemon, "stop")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._daemon("stop")
+        self._open.close()
         self._folder.cleanup()
 
     def noticed(self, removal: Removal) -> str:
         """The first check that fails without the definition; empty if none does."""
         path = self.root / removal.path
         source = path.read_bytes()
-        path.write_bytes(removal.applied(source))
+        self._write(path, removal.applied(source))
         try:
             return next((judge for judge in self._judges if not self.passes(judge, removal.target.tests)), "")
         finally:
-            path.write_bytes(source)
+            self._write(path, source)
+
+    def _write(self, path: Path, source: bytes) -> None:
+        path.write_bytes(source)
+        # Python takes compiled code of a file of this size and second for its own.
+        self._written += 1
+        os.utime(path, (_PAST + self._written,) * 2)
 
     def check(self, targets: Iterable[Target]) -> None:
         """Makes sure that all checks pass before anything is removed.
@@ -303,36 +318,29 @@ class Judge:
         """Whether a check passes on the tree as it is."""
         match judge:
             case "imports":
-                return self._python("-c", _IMPORT_ALL, *(str(self.root / folder) for folder in SOURCES)) == 0
+                return self._runs("-c", _IMPORT_ALL, *(str(self.root / folder) for folder in SOURCES))
             case "changed types":
                 # The daemon takes a second, but misses a name that only the changed module uses.
-                return self._daemon("run", "--", "--config-file", "pyproject.toml") == 0
+                return self._daemon("run", "--", "--config-file", "pyproject.toml")
             case "types":
-                return self._python("-m", "mypy") == 0
+                return self._runs("-m", "mypy")
             case _:
-                there = [name for name in tests if (self.root / name).exists()]
-                quick = ("-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not editor")
-                # Exit code 5: no test was selected.
-                return self._python("-m", "pytest", *quick, *there) in (0, 5)
+                # One after another: the first, which are near, notice most, and need not collect the others.
+                return all(self._tested(name) for name in tests if (self.root / name).exists())
 
-    def _daemon(self, *arguments: str) -> int:
+    def _tested(self, tests: str) -> bool:
+        quick = ("-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not editor")
+        # Plugins are imported already, so pytest does not rewrite their assertions.
+        warm = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+        # Exit code 5: no test was selected.
+        return self._runs("-m", "pytest", *quick, *warm, tests, also=(5,))
+
+    def _daemon(self, *arguments: str) -> bool:
         status = Path(self._folder.name) / "dmypy.json"
-        return self._python("-m", "mypy.dmypy", "--status-file", str(status), *arguments)
+        return self._runs("-m", "mypy.dmypy", "--status-file", str(status), *arguments)
 
-    def _python(self, *arguments: str) -> int:
-        try:
-            return subprocess.run(
-                [sys.executable, *arguments],
-                cwd=self.root,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=False,
-                timeout=_TEST_SECONDS,
-            ).returncode
-        except subprocess.TimeoutExpired:
-            return -1
+    def _runs(self, *arguments: str, also: Sequence[int] = ()) -> bool:
+        return self._python.run(arguments, _TEST_SECONDS) in (0, *also)
 
 
 # Modules that are executed and not imported begin with two underscores.
