@@ -202,6 +202,37 @@ def test_prompt_writes_a_prompt_or_an_error_for_each_graph(tmp_path: Path) -> No
     assert error["diagnostics"][0]["code"] == "value-out-of-bounds"
 
 
+def test_prompts_of_one_name_are_an_error_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / GRAPH.name
+    other.write_bytes(BAD.read_bytes())
+    done = comfy2runpod("prompt", GRAPH, other, "-o", tmp_path / "out")
+    assert done.returncode == 1
+    assert "error[prompt-named-twice]" in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert comfy2runpod("prompt", GRAPH, GRAPH.resolve(), "-o", tmp_path / "out").returncode == 0
+
+
+def test_prompt_removes_an_old_refusal_and_names_an_old_prompt(tmp_path: Path) -> None:
+    graph, prompt, error = (tmp_path / name for name in ("a.json", "a.prompt.json", "a.error.json"))
+    for _ in range(2):
+        graph.write_bytes(GRAPH.read_bytes())
+        done = comfy2runpod("prompt", graph, "-o", tmp_path)
+        assert (done.returncode, prompt.exists(), error.exists()) == (0, True, False)
+        assert "old-prompt-kept" not in done.stderr
+        right = prompt.read_bytes()
+        graph.write_bytes(BAD.read_bytes())
+        done = comfy2runpod("prompt", graph, "-o", tmp_path)
+        assert (done.returncode, prompt.read_bytes(), error.exists()) == (1, right, True)
+        assert "warning[old-prompt-kept]" in done.stderr
+
+
+def test_prompt_keeps_a_file_of_the_users_that_has_the_name_of_a_refusal(tmp_path: Path) -> None:
+    (tmp_path / "t2v_ltx2.error.json").write_text("mine")
+    assert comfy2runpod("prompt", GRAPH, "-o", tmp_path).returncode == 0
+    assert (tmp_path / "t2v_ltx2.error.json").read_text() == "mine"
+
+
 @pytest.mark.parametrize("given", ['{"prompt": "a cat"', "@nowhere.json"])
 def test_run_refuses_an_input_that_is_not_json(given: str, tmp_path: Path) -> None:
     done = comfy2runpod("run", ROOT / "generated" / "t2v_ltx2", "--input", given, "-o", tmp_path / "out")

@@ -335,3 +335,16 @@ def test_a_model_in_a_private_network_comes_from_the_hub_that_the_environment_na
     assert (model["url"], model["size"]) == (url, 10)
     assert in_process("compile", "--check", graph, "-o", tmp_path / "out").returncode == 0
     assert url in in_process("inspect", graph).stdout
+
+
+def test_a_lock_that_cannot_be_written_is_told_with_what_helps(tmp_path: Path, hub: HubStandIn, graph: Path) -> None:
+    (tmp_path / "t2v_ltx2.lock.json").write_text('{"lockfileVersion": 3}')
+    done = comfy2runpod(hub, "lock", graph)
+    assert done.returncode == 1
+    # `lock` has no option for another place.
+    assert "Move the graph to another folder, or move away what is there." in done.stderr
+    assert "(-o)" not in done.stderr
+    (tmp_path / "t2v_ltx2.lock.json").unlink()
+    (tmp_path / "t2v_ltx2.lock.json").mkdir()
+    done = comfy2runpod(hub, "lock", graph)
+    assert "(-o)" not in done.stderr

@@ -197,7 +197,7 @@ def test_counts_stay_within_what_can_be_printed() -> None:
 
 
 def guided(latent: Latent, *guides: tuple[int, int]) -> tuple[EvaluatedValue, ...]:
-    """LTXVAddGuide after LTXVAddGuide, each of so many images at a frame, and LTXVCropGuides behind LTXVConditioning."""
+    """LTXVAddGuide after LTXVAddGuide, each of so many images at a frame; LTXVConditioning; LTXVCropGuides."""
     told: tuple[EvaluatedValue, ...] = (*(EvaluatedValue(Conditioning()) for _ in range(2)), EvaluatedValue(latent))
     for frames, at in guides:
         positive, negative, behind = (part.value for part in told)

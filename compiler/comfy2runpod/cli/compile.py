@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import click
 
@@ -25,15 +26,17 @@ from comfy2runpod.cli.report import Reporter, format_option, reporting
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.writing import LOCKS, PROMPTS, REFUSALS, force_option, told_of
 from comfy2runpod.diagnostics import Collector, CompileError, Diagnostic, Locus
-from comfy2runpod.errors.files import PackageDrifted, SameName
+from comfy2runpod.errors.files import PackageDrifted, PromptLeft, SameName, SamePrompt
 from comfy2runpod.git import ignored_by_git
 from comfy2runpod.hub import lock_models
 from comfy2runpod.json_text import json_document
 from comfy2runpod.model_lock import lock_text
 from comfy2runpod.pipeline import CompileResult, check_file, compile_graph, prompt_of_file
 from comfy2runpod.read_files import lock_path, shown
-from comfy2runpod.write import Chosen, Source, chosen_for, drift, package_files, write_package, write_text
+from comfy2runpod.write import Chosen, Source, chosen_for, drift, package_files, remove, write_package, write_text
 from comfy2runpod_contract.texts import visible
+
+_Kind: TypeAlias = Literal["prompt", "error"]
 
 
 @click.command("compile")
@@ -144,21 +147,20 @@ def prompt_command(graphs: tuple[Path, ...], output: Path | None, settings: Sett
     printed: list[str] = []
     with reporting(form, output_is_free=lambda: not printed) as reporter:
         files, prompts = graph_files(graphs), list[str]()
+        if output is not None:
+            _check_stems(files)
         with reporter.progress("Converting", files) as steps:
             for graph in steps.each(files, shown):
                 with reporter.attempt():
                     text, found = _prompt(graph, settings, reporter)
-                    kind = "error" if text is None else "prompt"
+                    kind: _Kind = "error" if text is None else "prompt"
                     # With prompts on standard output, the errors are printed there instead of the prompt.
                     reporter.add(() if text is None and reporter.is_text and output is None else found)
                     reporter.refused += text is None
                     if text is None:
                         text = json_document({"diagnostics": [diagnostic.to_json() for diagnostic in found]})
                     if output is not None:
-                        over = PROMPTS if kind == "prompt" else REFUSALS
-                        place = output / f"{graph.stem}.{kind}.json"
-                        write_text(text, place, over)
-                        reporter.say(f"{shown(place)}: {_WHAT[kind]} {shown(graph)}")
+                        _write_one(text, kind, graph, output, reporter)
                     elif reporter.is_text:
                         say(text, nl=False, err=kind == "error")
                     elif kind == "prompt":
@@ -204,9 +206,32 @@ def lock_command(graphs: tuple[Path, ...], settings: Settings, form: str) -> Non
 
 
 # What a file that `prompt` writes contains.
-_WHAT = {"prompt": "the prompt of", "error": "what is wrong with"}
+_WHAT: Mapping[_Kind, str] = {"prompt": "the prompt of", "error": "what is wrong with"}
 
 COMMANDS = (compile_command, check_command, prompt_command, lock_command)
+
+
+def _check_stems(graphs: Sequence[Path]) -> None:
+    """Refuses two graphs whose prompts would be one file, before one is written over the other."""
+    first: dict[str, Path] = {}
+    found = Collector()
+    for graph in graphs:
+        # Some file systems ignore the case of letters.
+        other = first.setdefault(graph.stem.casefold(), graph)
+        if other.resolve() != graph.resolve():
+            found.add(SamePrompt(at=Locus(shown(graph)), name=f"{graph.stem}.prompt.json", other=Locus(shown(other))))
+    found.finish()
+
+
+def _write_one(text: str, kind: _Kind, graph: Path, output: Path, reporter: Reporter) -> None:
+    """Writes a prompt, or why there is none, and sees to what an earlier run said otherwise."""
+    places: dict[_Kind, Path] = {one: output / f"{graph.stem}.{one}.json" for one in _WHAT}
+    write_text(text, places[kind], PROMPTS if kind == "prompt" else REFUSALS)
+    reporter.say(f"{shown(places[kind])}: {_WHAT[kind]} {shown(graph)}")
+    if kind == "prompt":
+        remove(places["error"], REFUSALS)
+    elif places["prompt"].exists():
+        reporter.add([PromptLeft(at=Locus(shown(places["prompt"])), graph=shown(graph))])
 
 
 def _check_names(compiled: Sequence[tuple[Path, CompileResult]]) -> None:

@@ -29,14 +29,14 @@ def _is_prompt(data: bytes) -> bool:
     return bool(nodes) and all(isinstance(node, dict) and "class_type" in node for node in nodes.values())
 
 
-def _replaceable(test: Callable[[bytes], bool], what: str) -> Replaceable:
-    return Replaceable(test, f"a file that is no {what} has this name")
+def _replaceable(test: Callable[[bytes], bool], what: str, *, beside: bool = False) -> Replaceable:
+    return Replaceable(test, f"a file that is no {what} has this name", beside=beside)
 
 
 # Files whose names come from us or the command line: replaced if their content is of our format.
 PROMPTS = _replaceable(_is_prompt, "prompt")
 REFUSALS = _replaceable(lambda data: isinstance(_json(data).get("diagnostics"), list), "list of what was refused")
-LOCKS = _replaceable(lambda data: _json(data).keys() == {"version", "files"}, "model lock")
+LOCKS = _replaceable(lambda data: _json(data).keys() == {"version", "files"}, "model lock", beside=True)
 CATALOGS = _replaceable(lambda data: isinstance(_json(data).get("classes"), dict), "catalog")
 
 

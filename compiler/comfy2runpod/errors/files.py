@@ -69,18 +69,21 @@ class CannotWrite(Diagnostic):
     # Whether other permissions would help, and whether more room on the disk would.
     forbidden: bool = True
     full: bool = False
+    # A file that always stands beside its graph: no option names another place.
+    beside: bool = False
 
     reason = Text("The place cannot be written: {problem}. Nothing was changed.")
 
     @Text
     def remedy(self) -> str:
+        elsewhere = _elsewhere(beside=self.beside)
         if self.taken:
-            return "Choose another output (-o), or move away what is there."
+            return f"{elsewhere}, or move away what is there."
         if self.full:
-            return "Choose another output (-o), or make room on the disk."
+            return f"{elsewhere}, or make room on the disk."
         if self.forbidden:
-            return "Choose another output (-o), or change the permissions."
-        return "Choose another output (-o): nothing can be made there."
+            return f"{elsewhere}, or change the permissions."
+        return f"{elsewhere}: nothing can be made there."
 
 
 # So many files are named.
@@ -94,12 +97,14 @@ class NotOurs(Diagnostic):
     what: str
     # Whether even --force lets it alone.
     remains: bool = False
+    # As in CannotWrite.
+    beside: bool = False
 
     reason = Text("The output path is taken: {what}. Nothing was changed.")
 
     @Text
     def remedy(self) -> str:
-        other = "Choose another output (-o), or move away what is there."
+        other = f"{_elsewhere(beside=self.beside)}, or move away what is there."
         if self.remains:
             return other
         return f"{other} Or use --force, which replaces only the files that are written and keeps all others."
@@ -217,6 +222,32 @@ class SameName(Diagnostic):
 
     reason = Text("This graph and {other.file} both make the package {name}. Nothing was written.")
     remedy = Text("Give one of them another `name` in its note, or compile them into two folders (-o).")
+
+
+class SamePrompt(Diagnostic):
+    """Two graphs whose prompts would become one file."""
+
+    code = "prompt-named-twice"
+    name: str
+    other: Locus = also("makes the same file")
+
+    reason = Text("The prompts of this graph and of {other.file} would both be {name}. Nothing was written.")
+    remedy = Text("Convert them into two folders (-o), or give one of them another file name.")
+
+
+class PromptLeft(Diagnostic):
+    """The prompt of an earlier run, of a graph that is refused now."""
+
+    severity = Severity.WARNING
+    code = "old-prompt-kept"
+    graph: str
+
+    reason = Text("This is the prompt of an earlier run, kept though {graph} is refused now.")
+    remedy = Text("Remove it, or mend the graph and convert it again.")
+
+
+def _elsewhere(*, beside: bool) -> str:
+    return "Move the graph to another folder" if beside else "Choose another output (-o)"
 
 
 def _named(files: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -181,20 +181,22 @@ def _sound_stream(container: av.container.OutputContainer, sound: Sound | None) 
     return stream
 
 
-def _frames(images: Images, mark: bytes) -> list[av.VideoFrame]:
+def _frames(images: Images, mark: bytes) -> Iterator[av.VideoFrame]:
     pixels = np.asarray(_image(images.width, images.height, mark))
     if images.width % 2 or images.height % 2:
         # The planes of yuv420p, which are quicker to draw on, have no array at an odd width or height.
-        return [_frame(_with_bar(pixels, images, index), "rgb24", index) for index in range(images.frames)]
+        yield from (_frame(_with_bar(pixels, images, index), "rgb24", index) for index in range(images.frames))
+        return
     still = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
     base = still.to_ndarray().astype(np.uint8, copy=False)
-    return [_frame(_with_bar(base, images, index), "yuv420p", index) for index in range(images.frames)]
+    yield from (_frame(_with_bar(base, images, index), "yuv420p", index) for index in range(images.frames))
 
 
 def _with_bar(pixels: npt.NDArray[np.uint8], images: Images, index: int) -> npt.NDArray[np.uint8]:
     image = pixels.copy()
     left = index * max(1, images.width - _BAR) // max(1, images.frames - 1)
-    image[: images.height, left : left + _BAR] = 235
+    # In two shades: a bar has fewer places than a long video frames, and files of animations join those that are equal.
+    image[: images.height, left : left + _BAR] = 235 - 16 * (index % 2)
     return image
 
 
@@ -204,27 +206,26 @@ def _frame(pixels: npt.NDArray[np.uint8], form: str, index: int) -> av.VideoFram
     return frame
 
 
-def _samples(seconds: float, rate: int, mark: bytes) -> list[av.AudioFrame]:
+def _samples(seconds: float, rate: int, mark: bytes) -> Iterator[av.AudioFrame]:
     total = round(seconds * rate)
     pitch = 220 + mark[0]
-    wave = (0.2 * np.sin(2 * np.pi * pitch * np.arange(total) / rate)).astype(np.float32)
-    frames = []
     for start in range(0, total, _SAMPLES):
-        part = wave[start : start + _SAMPLES]
+        at = np.arange(start, min(start + _SAMPLES, total))
+        part = (0.2 * np.sin(2 * np.pi * pitch * at / rate)).astype(np.float32)
         frame = av.AudioFrame.from_ndarray(np.stack([part, part]), format="fltp", layout="stereo")
         frame.sample_rate = rate
         frame.pts = start
-        frames.append(frame)
-    return frames
+        yield frame
 
 
 def _image(width: int, height: int, mark: bytes) -> Image.Image:
     """Draws a gradient of two colours from the fingerprint, with the word SIMULATED."""
     across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
-    down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     first, second = np.array(list(mark[:3]), np.float32), np.array(list(mark[3:6]), np.float32)
-    pixels = (40 + (first * across + second * down) * 0.35).astype(np.uint8)
-    image = Image.fromarray(np.ascontiguousarray(np.broadcast_to(pixels, (height, width, 3))), "RGB")
+    pixels = np.empty((height, width, 3), np.uint8)
+    for row, down in enumerate(np.linspace(0, 1, height, dtype=np.float32)):
+        pixels[row] = (40 + (first * across + second * down) * 0.35)[0]
+    image = Image.fromarray(pixels, "RGB")
     draw = ImageDraw.Draw(image)
     size = max(8, min(width // 8, height // 4))
     draw.text((width // 16, height // 8), "SIMULATED", fill=(255, 255, 255), font=ImageFont.load_default(size))

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from comfy2runpod.catalog.node_class import NodeClass
 from comfy2runpod.shapes.rules import UNKNOWN_TEXT, shown_text
 from comfy2runpod.shapes.values import Clip, Constant, Images, Shape, Sound, Value
+from comfy2runpod.simulator.bounds import check_animation, check_clip, check_images, check_sound
 from comfy2runpod.simulator.media import Notes, save_animation, save_image, save_shape, save_sound, save_video
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import MediaKind
@@ -61,7 +62,7 @@ def saved(
         What the history says of the node; None if it saves nothing.
 
     Raises:
-        NodeError: it fails as the real one would.
+        NodeError: it fails as the real one would, or is more than the simulator makes.
     """
     saves, spec = node_class.saves, node_class.saved_input
     value = None if spec is None else given.get(spec.name)
@@ -74,6 +75,7 @@ def saved(
     match saves.kind, value:
         case MediaKind.VIDEO, Clip() | Images():
             clip = value if isinstance(value, Clip) else Clip(value, _fps(given), None)
+            check_clip(clip)
             path, entry = place(_ENDINGS[saves.media_type])
             if saves.media_type == _WEBM:
                 save_video(clip, mark, path, notes, _WEBM_ENCODERS[str(_constant(given, "codec", "vp9"))])
@@ -82,16 +84,19 @@ def saved(
             return {"images": [entry], "animated": [True]}
         case MediaKind.IMAGE, Images() as images:
             entries: list[Json] = []
+            check_images(images)
             for index in range(images.frames):
                 path, entry = place(_ENDINGS[saves.media_type])
                 save_image(images, index, mark, path, notes)
                 entries.append(entry)
             return {"images": entries}
         case MediaKind.ANIMATION, Images() as images:
+            check_animation(images)
             path, entry = place(_ENDINGS[saves.media_type])
             save_animation(images, _fps(given), mark, path, notes)
             return {"images": [entry], "animated": [True]}
         case MediaKind.AUDIO, Sound() as sound:
+            check_sound(sound)
             path, entry = place(_ENDINGS[saves.media_type])
             save_sound(sound, mark, path, notes)
             return {"audio": [entry]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from comfy2runpod.write.drift import Drift, drift
 from comfy2runpod.write.errors import WriteError, WriteRefused
-from comfy2runpod.write.file import Replaceable, write_bytes, write_text
+from comfy2runpod.write.file import Replaceable, remove, write_bytes, write_text
 from comfy2runpod.write.folder import Written, package_files, write_package, write_site
 from comfy2runpod.write.look import chosen_for, kind_of, written_by_us
 from comfy2runpod.write.manifest import MANIFEST, Chosen, Source
@@ -28,6 +28,7 @@ __all__ = [
     "drift",
     "kind_of",
     "package_files",
+    "remove",
     "write_bytes",
     "write_package",
     "write_results",

@@ -28,12 +28,17 @@ class WriteError(UnreachableError):
 
 
 @contextmanager
-def told(place: Path) -> Iterator[None]:
-    """Converts OSError and Refusal into WriteError or WriteRefused. If an OSError names another path, so does that."""
+def told(place: Path, *, beside: bool = False) -> Iterator[None]:
+    """Converts OSError and Refusal into WriteError or WriteRefused. If an OSError names another path, so does that.
+
+    `beside`: the place is a file beside its graph, which no option names.
+    """
     try:
         yield
     except Refusal as error:
         diagnostic = _as_named(error.diagnostic, place)
+        if isinstance(diagnostic, CannotWrite | NotOurs):
+            diagnostic = replace(diagnostic, beside=beside)
         if isinstance(diagnostic, _OF_THE_USER):
             raise WriteRefused([diagnostic]) from error
         raise WriteError(diagnostic) from error
@@ -41,12 +46,14 @@ def told(place: Path) -> Iterator[None]:
         if link := next(
             (above for above in (place, *place.parents) if above.is_symlink() and not above.exists()), None
         ):
-            broken = CannotWrite(at=Locus(link.as_posix()), problem="it is a link that leads nowhere", taken=True)
+            broken = CannotWrite(
+                at=Locus(link.as_posix()), problem="it is a link that leads nowhere", taken=True, beside=beside
+            )
             raise WriteError(broken) from error
         problem, taken = error.strerror or str(error), isinstance(error, FileExistsError | NotADirectoryError)
         found = CannotWrite(
             at=Locus(place.as_posix()), problem=problem, taken=taken, forbidden=isinstance(error, PermissionError),
-            full=error.errno in {errno.ENOSPC, errno.EDQUOT},
+            full=error.errno in {errno.ENOSPC, errno.EDQUOT}, beside=beside,
         )  # fmt: skip
         raise WriteError(found) from error
 

@@ -24,11 +24,13 @@ class Replaceable:
         test: returns whether a content may be replaced.
         otherwise: describes any other file, for the message.
         by_force: whether --force would replace it.
+        beside: whether the file always stands beside its graph, so that no option names another place.
     """
 
     test: Callable[[bytes], bool]
     otherwise: str
     by_force: bool = False
+    beside: bool = False
 
 
 def write_text(text: str, path: Path, over: Replaceable | None = None) -> bool:
@@ -51,7 +53,7 @@ def write_bytes(data: bytes, path: Path, over: Replaceable | None = None) -> boo
         WriteError: the file cannot be written; the existing file is unchanged.
         WriteRefused: another file has the name, and may not be replaced.
     """
-    with told(path):
+    with told(path, beside=over is not None and over.beside):
         place = _place(path)
         clear_up(place.parent)
         if _holds(place, data):
@@ -66,6 +68,21 @@ def write_bytes(data: bytes, path: Path, over: Replaceable | None = None) -> boo
                 os.utime(work.file)
             work.file.replace(place)
             flush_folder(place.parent)
+        return True
+
+
+def remove(path: Path, over: Replaceable) -> bool:
+    """Removes a file if it may be replaced; a link, and any other file, stays. Returns whether it was removed.
+
+    Raises:
+        WriteError: the file cannot be removed.
+    """
+    with told(path):
+        mode = mode_of(path)
+        if mode is None or not stat.S_ISREG(mode) or not over.test(path.read_bytes()):
+            return False
+        path.unlink()
+        flush_folder(path.parent)
         return True
 
 
