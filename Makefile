@@ -17,7 +17,7 @@ LONG := --timeout 7200 -o faulthandler_timeout=7500
 SEED ?= 1
 COUNT ?= 100
 
-.PHONY: help setup editors chromium swift node demo site redoc page test check fast mutants lint types imports unit install-test image-test image-test-real dist drift package generate goldens editor editor-cases parity cases fuzz fuzz-input quoting kills faults faults-real sdk-next start-test hostile-media images soak settings bench lock clean
+.PHONY: help setup editors chromium swift node demo site redoc page test check fast mutants lint types imports unit install-test image-test image-test-real dist drift package generate goldens editor editor-cases parity cases sizes-real fuzz fuzz-input quoting kills faults faults-real sdk-next start-test hostile-media images soak settings bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -145,6 +145,9 @@ parity: setup editors chromium ## Compare with the real editors: all templates, 
 
 cases: setup ## Compile every graph below DIR; exit 1 if one fails without a reason, is too slow, or gives a broken package.
 	$(BIN)/python scripts/run_cases.py $(DIR)
+
+sizes-real: setup ## Compare what every graph below DIR saves on the simulator and a real ComfyUI: COMFYUI_DIR, COMFYUI_PYTHON.
+	$(BIN)/python -m tests.sizes $(DIR) $(if $(filter command environment,$(origin COUNT)),--count $(COUNT)) --seed $(SEED)
 
 fuzz: setup ## Run the property tests with COUNT examples each, from SEED.
 	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/pytest -q -n 2 $(LONG) --hypothesis-seed=$(SEED) tests/properties

@@ -80,6 +80,7 @@ TARGETS = (
         ),
         ("members", "methods", "cases"),
         (
+            "tests/compiler/test_kinds_golden.py",
             "tests/compiler/test_kinds.py",
             "tests/package",
             "tests/errors/test_errors.py",
