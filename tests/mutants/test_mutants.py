@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.mutants import TARGETS, Judge, Target, removals
+from scripts.mutant_targets import TARGETS, Target
+from scripts.mutants import Judge, removals
 
 SAMPLE = int(os.environ.get("MUTANT_COUNT", "2"))
 SEED = os.environ.get("MUTANT_SEED", "1")

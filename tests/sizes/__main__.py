@@ -77,7 +77,7 @@ def files_of(prompt: Prompt) -> Iterator[tuple[str, str]]:
 
 
 def media(name: str) -> bytes:
-    """A file for an input of this name: two seconds of video or sound, or an image."""
+    """A file for an input of this name: five seconds of video or sound, or an image."""
     ending = name.rpartition(".")[2].lower()
     if ending not in {"mp4", "mov", "webm", "mp3", "wav", "flac", "m4a"}:
         image = io.BytesIO()

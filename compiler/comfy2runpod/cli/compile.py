@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -213,13 +213,9 @@ COMMANDS = (compile_command, check_command, prompt_command, lock_command)
 
 def _check_stems(graphs: Sequence[Path]) -> None:
     """Refuses two graphs whose prompts would be one file, before one is written over the other."""
-    first: dict[str, Path] = {}
     found = Collector()
-    for graph in graphs:
-        # Some file systems ignore the case of letters.
-        other = first.setdefault(graph.stem.casefold(), graph)
-        if other.resolve() != graph.resolve():
-            found.add(SamePrompt(at=Locus(shown(graph)), name=f"{graph.stem}.prompt.json", other=Locus(shown(other))))
+    for name, graph, other in _named_twice((graph.stem, graph) for graph in graphs):
+        found.add(SamePrompt(at=Locus(shown(graph)), name=f"{name}.prompt.json", other=Locus(shown(other))))
     found.finish()
 
 
@@ -236,14 +232,20 @@ def _write_one(text: str, kind: _Kind, graph: Path, output: Path, reporter: Repo
 
 def _check_names(compiled: Sequence[tuple[Path, CompileResult]]) -> None:
     """Refuses two packages of one name, before one is written over the other."""
-    first: dict[str, Path] = {}
     found = Collector()
-    for graph, result in compiled:
-        # Some file systems ignore the case of letters.
-        other = first.setdefault(result.interface.name.casefold(), graph)
-        if other.resolve() != graph.resolve():
-            found.add(SameName(at=Locus(shown(graph)), name=result.interface.name, other=Locus(shown(other))))
+    for name, graph, other in _named_twice((result.interface.name, graph) for graph, result in compiled):
+        found.add(SameName(at=Locus(shown(graph)), name=name, other=Locus(shown(other))))
     found.finish()
+
+
+def _named_twice(named: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path, Path]]:
+    """Each name and graph whose name another graph has, with that graph. The same file twice is one graph."""
+    first: dict[str, Path] = {}
+    for name, graph in named:
+        # Some file systems ignore the case of letters.
+        other = first.setdefault(name.casefold(), graph)
+        if other.resolve() != graph.resolve():
+            yield name, graph, other
 
 
 def _write(result: CompileResult, output: Path, chosen: Chosen, reporter: Reporter, *, force: bool) -> bool:
