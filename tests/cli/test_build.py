@@ -107,6 +107,60 @@ def test_the_common_base_is_built_alone_and_built_on(package: Path, engines: Pat
     assert "--build-context=base=container-image://ghcr.io/me/base:1" in on_it
 
 
+def locked(package: Path) -> Path:
+    """The package, with a lock that tells each model's size and hash: 1, 2 and 3 MB."""
+    place = package / "models.lock.json"
+    told = json.loads(place.read_text())
+    for number, model in enumerate(told["models"], 1):
+        model |= {"size": number * 10**6, "sha256": str(number) * 64}
+    place.write_text(json.dumps(told))
+    return package
+
+
+def test_small_models_are_put_into_the_image_with_tokens_that_no_word_tells(
+    package: Path, engines: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(engines, "buildah")
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example.org")
+    done = build(locked(package), "--bake", "2MB", "--force")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        "t2i_klein_4b: built by buildah, with flux-2-klein-4b.safetensors, qwen_3_4b.safetensors (3,000,000 bytes)\n"
+    )
+    _, built = calls(engines, "buildah")
+    assert {"--build-arg=BAKE=2000000", "--build-arg=HF_ENDPOINT=https://hub.example.org"} <= set(built)
+    assert [word for word in built if word.startswith("--secret")] == ["--secret=id=HF_TOKEN,env=HF_TOKEN"]
+    assert "hf_secret" not in (engines / "buildah.calls").read_text()
+
+
+def test_without_bake_the_build_is_told_neither_a_size_nor_a_token(
+    package: Path, engines: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(engines, "buildah")
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    assert build(package).returncode == 0
+    assert not [word for call in calls(engines, "buildah") for word in call if "BAKE" in word or "--secret" in word]
+
+
+@pytest.mark.parametrize(
+    ("size", "code", "told"),
+    [
+        ("999999", "nothing-to-bake", "the smallest, flux-2-klein-4b.safetensors, has 1,000,000 bytes"),
+        ("1GB", "bake-unlocked", "no size or no sha256 of flux-2-klein-4b.safetensors"),
+    ],
+)
+def test_what_cannot_be_baked_is_refused_before_anything_is_built(
+    package: Path, engines: Path, size: str, code: str, told: str
+) -> None:
+    install(engines, "buildah")
+    done = build(locked(package) if code == "nothing-to-bake" else package, "--bake", size, "--force")
+    assert done.returncode == 1
+    assert code in done.stderr
+    assert told in " ".join(done.stderr.split())
+    assert not (engines / "buildah.calls").exists()
+
+
 def test_the_labels_get_the_commit_and_the_address_without_its_password(package: Path, engines: Path) -> None:
     install(engines, "buildah")
     repository = package.parents[1]
@@ -267,6 +321,9 @@ def test_a_build_that_fails_tells_what_the_engine_last_said(
         ["--tag", "a b"],
         ["--base", "--privileged"],
         ["--base", "a", "--only-base"],
+        ["--bake", "1GB", "--only-base"],
+        ["--bake", "big"],
+        ["--bake", "0"],
         ["--build-context", "no-value"],
         ["--engine", "kaniko"],
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +73,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def alone(folder: Path, name: str = NAME, graph: Path | None = None) -> Path:
+def alone(folder: Path, name: str = NAME, graph: Path | None = None, options: Sequence[str] = ()) -> Path:
     """A package alone in an empty folder, with what people forget in such a folder."""
-    done = comfy2runpod("compile", graph or ROOT / "graphs" / f"{name}.json", "-o", folder)
+    done = comfy2runpod("compile", graph or ROOT / "graphs" / f"{name}.json", "-o", folder, *options)
     assert done.returncode == 0, done.stderr
     for forgotten in FORGOTTEN:
         (folder / name / forgotten).parent.mkdir(parents=True, exist_ok=True)

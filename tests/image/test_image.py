@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 DEFAULT = "A paper boat on a rain puddle"
 _SECONDS = 600
 _STOP_SECONDS = 60
+_PYTHON = "/opt/comfyui-venv/bin/python"
+LARGE = "flux-2-klein-4b.safetensors"
+_ADDITIONS = """image:
+  files: {/app/files/words.txt: words.txt}
+  pip: {roman==5.1: "sha256:bf595d8a9bc4a8e8b1dfa23e1d4def0251b03b494786df6b8c3d3f1635ce285a"}
+"""
 # No layer is larger: hosts pull them side by side.
 _LARGEST_LAYER = 2_500_000_000
 
@@ -105,6 +112,54 @@ def test_torch_and_what_is_compiled_for_it_load(image: BuiltImage) -> None:
     )
     said = in_image(image.store, image.name, f'HOME=/tmp /opt/comfyui-venv/bin/python -c "{script}"')
     assert said.splitlines()[-1] == f"{RELEASE.torch} {RELEASE.cuda}", said
+
+
+def adding(folder: Path, contents: Mapping[str, bytes]) -> Path:
+    """A graph that adds a file and a Python package to its image, and its lock of files with these contents by URL."""
+    text = (ROOT / "graphs" / f"{NAME}.json").read_text()
+    note = f"{json.dumps(_ADDITIONS)[1:-1]}models:"
+    assert text.count("\\nmodels:") == 1
+    (folder / f"{NAME}.json").write_text(text.replace("\\nmodels:", f"\\n{note}"))
+    (folder / "words.txt").write_text("ink\n")
+    files = {
+        url: {"revision": None, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for url, content in contents.items()
+    }
+    (folder / f"{NAME}.lock.json").write_text(json.dumps({"version": 1, "files": files}))
+    return folder / f"{NAME}.json"
+
+
+@pytest.mark.skipif(WHOLE, reason="the same steps with all of it would only take longer")
+async def test_models_and_what_the_note_adds_are_in_it(store: Store, source: Path, tmp_path: Path) -> None:
+    """`--bake`, `image.files` and `image.pip`: a job then needs the hub for the large models alone."""
+    models = json.loads((ROOT / "generated" / NAME / "models.lock.json").read_text())["models"]
+    contents = {model["file"]: model["file"].encode() * 100 for model in models}
+    contents[LARGE] *= 100
+    graph = adding(tmp_path, {model["url"]: contents[model["file"]] for model in models})
+    package = alone(tmp_path / "alone", graph=graph, options=("--allow-image-additions",))
+    lighten(package)
+    with serving(HubStandIn(files=contents)) as hub:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HF_ENDPOINT", hub.url)
+            patch.setenv("HF_TOKEN", SECRET)
+            added = built(store, package, source, "localhost/image-test-added:1", "--bake=10kB")
+        baked = len(contents) - 1
+        assert len(hub.downloads()) == baked
+        assert SECRET not in added.log
+        said = in_image(
+            store, added.name, f"cat /app/files/words.txt; {_PYTHON} -c 'import roman; print(roman.toRoman(12))'"
+        )
+        assert said.splitlines() == ["ink", "XII"]
+        assert in_image(store, added.name, f"grep -rlF {SECRET} /app /opt/package /root /run; true") == ""
+        hub.asked.clear()
+        async with RunPodQueue() as queue:
+            queue.submit("job-1", json.loads((package / "test_input.json").read_text())["input"])
+            settings = {**queue.environment(), **settings_of(), "HF_ENDPOINT": hub.url}
+            with running(store, added.name, settings, tmp_path / "log") as container:
+                posted = await container.result_of(queue, "job-1", _SECONDS)
+                container.stop(_STOP_SECONDS)
+    assert posted["output"]["media_type"] == "image/png", posted
+    assert len(hub.downloads()) == 1
 
 
 async def test_a_job_is_done_by_the_worker_in_it(image: BuiltImage, tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from comfy2runpod.amounts import size_in_bytes
 from comfy2runpod.cli.chosen import options_of, typed
 from comfy2runpod.cli.graphs import catalog_option, files_of, lock_of, picture_of
 from comfy2runpod.cli.progress import progress
@@ -17,10 +19,12 @@ from comfy2runpod.cli.terminal import Terminal, terminal
 from comfy2runpod.diagnostics import CompileError, Locus
 from comfy2runpod.errors.build import BaseByTag, BuiltAsChanged, OptionsUnknown, PackageIncomplete, PackageIsOlder
 from comfy2runpod.git import commit_of
+from comfy2runpod.image_build.baking import models_to_bake
 from comfy2runpod.image_build.drift import drifted, graph_of, look
 from comfy2runpod.image_build.engines import NAMES, Build, Engine, build_command, find_engine, push_command, run_engine
 from comfy2runpod.image_build.origin import source_of
 from comfy2runpod.image_build.registry import NoDigest, digest_of
+from comfy2runpod.package_documents import ModelEntry
 from comfy2runpod.package_folder import read_in
 from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.read_files import catalogs_in, layered_catalog, read_file, shown
@@ -30,6 +34,17 @@ from comfy2runpod.write.manifest import Manifest
 # What a Dockerfile says of its base, in a line that the compiler wrote.
 _BASE = re.compile(r"^ARG BASE=(\S+)$", re.MULTILINE)
 _SYSTEM = "system="
+# What steps that fetch models may read; the Dockerfile mounts them.
+_TOKENS = ("HF_TOKEN", "CIVITAI_TOKEN")
+
+
+def _size(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    if text is None:
+        return None
+    size = size_in_bytes(text)
+    if not size:
+        raise click.BadParameter(f"{text!r} is no size such as 500MB or 2GB.")
+    return size
 
 
 @click.command("build")
@@ -45,6 +60,9 @@ _SYSTEM = "system="
 @catalog_option
 @click.option("--base", metavar="IMAGE", help="Build on an image that --only-base built before.")
 @click.option("--only-base", is_flag=True, help="Build what packages of one ComfyUI have in common.")
+@click.option(
+    "--bake", metavar="SIZE", callback=_size, help="Put models of up to SIZE each, such as 500MB, into the image."
+)
 @click.option("--build-context", "contexts", multiple=True, metavar="NAME=VALUE", help="For the engine. Repeatable.")
 @click.option("--engine-arg", "engine_arguments", multiple=True, metavar="WORD", help="For the engine. Repeatable.")
 @click.option("--force", is_flag=True, help="Build a package that its graph would not be compiled to any more.")
@@ -58,6 +76,7 @@ def build_command_line(
     catalogs: tuple[Path, ...],
     base: str | None,
     only_base: bool,
+    bake: int | None,
     contexts: tuple[str, ...],
     engine_arguments: tuple[str, ...],
     force: bool,
@@ -70,7 +89,7 @@ def build_command_line(
     The package is compared first with what its graph compiles to, with the options that it was compiled with. The base
     is named by its digest if its registry tells it.
     """
-    _check_options(tags, contexts, push=push, only_base=only_base, base=base)
+    _check_options(tags, contexts, push=push, only_base=only_base, base=base, bake=bake)
     found = look(package)
     if found.missing:
         raise CompileError([PackageIncomplete(at=Locus(shown(package)), missing=found.missing)])
@@ -79,34 +98,38 @@ def build_command_line(
     dockerfile = (read_in(package, "Dockerfile") or b"").decode("utf-8", "replace")
     if not force:
         _check_graph(package, found.written, graph, catalogs)
+    baked = () if bake is None else models_to_bake(package, bake)
     chosen = find_engine(engine)
     name = package.resolve().name
     made = Build(
         folder=package,
         tags=tags or (f"{name}-base" if only_base else name,),
-        arguments={} if base is not None else _base_argument(package, dockerfile, contexts),
+        arguments=({} if base is not None else _base_argument(package, dockerfile, contexts)) | _bake_arguments(bake),
         labels={} if only_base else _origin_labels(package),
         contexts=contexts,
         base=base,
         target="base" if only_base else "",
+        secrets=tuple(name for name in _TOKENS if baked and os.environ.get(name)),
         more=engine_arguments,
     )
     _run(chosen, build_command(chosen, made), f"Building {made.tags[0]}")
     for tag in made.tags:
-        say(f"{tag}: built by {chosen.name}")
+        say(f"{tag}: built by {chosen.name}" + _told(baked))
         if push:
             _run(chosen, push_command(chosen, tag), f"Pushing {tag}")
             say(f"{tag}: pushed")
 
 
 def _check_options(
-    tags: tuple[str, ...], contexts: tuple[str, ...], *, push: bool, only_base: bool, base: str | None
+    tags: tuple[str, ...], contexts: tuple[str, ...], *, push: bool, only_base: bool, base: str | None, bake: int | None
 ) -> None:
     """Refuses what no engine would take as it is meant."""
     if push and not tags:
         raise click.UsageError("--push needs a --tag with the registry's name, such as ghcr.io/me/NAME:1.")
     if only_base and base:
         raise click.UsageError("--base and --only-base exclude each other.")
+    if only_base and bake is not None:
+        raise click.UsageError("--bake and --only-base exclude each other: a base has no models.")
     for tag in (*tags, *([base] if base else [])):
         if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]*", tag) is None:
             raise click.BadParameter(f"{tag!r} is no name of an image.", param_hint="--tag or --base")
@@ -165,6 +188,19 @@ def _base_argument(package: Path, dockerfile: str, contexts: tuple[str, ...]) ->
     except NoDigest as error:
         terminal().diagnose([BaseByTag(at=Locus(shown(package / "Dockerfile")), base=base[1], problem=str(error))])
         return {}
+
+
+def _bake_arguments(bake: int | None) -> dict[str, str]:
+    """What the Dockerfile's step for models is told: the largest size, and the user's own hub."""
+    if bake is None:
+        return {}
+    hub = os.environ.get("HF_ENDPOINT")
+    return {"BAKE": str(bake)} | ({"HF_ENDPOINT": hub} if hub else {})
+
+
+def _told(baked: Sequence[ModelEntry]) -> str:
+    total = sum(model.size or 0 for model in baked)
+    return f", with {', '.join(model.file for model in baked)} ({total:,} bytes)" if baked else ""
 
 
 def _origin_labels(package: Path) -> dict[str, str]:

@@ -147,6 +147,36 @@ class BaseByTag(Diagnostic):
     remedy = Text("Nothing has to be done; if the registry can be reached, `build` names the base by its digest.")
 
 
+class BakeUnlocked(Diagnostic):
+    """A model lock that does not tell what would be put into an image."""
+
+    code = "bake-unlocked"
+    problem: str
+
+    reason = Text("No model can be put into the image: {problem}.")
+    remedy = Text("Run `comfy2runpod lock` on the graph and compile it again; or build without --bake.")
+
+
+class NothingToBake(Diagnostic):
+    """No model of a package is as small as `--bake` says."""
+
+    code = "nothing-to-bake"
+    largest: int
+    # Its size in bytes, and its file.
+    smallest: tuple[int, str] | None
+
+    @Text
+    def reason(self) -> str:
+        if self.smallest is None:
+            return "No model can be put into the image: the package has none."
+        size, file = self.smallest
+        return (
+            f"No model is of {self.largest:,} bytes or less, as --bake says: the smallest, {file}, has {size:,} bytes."
+        )
+
+    remedy = Text("Give --bake a size that a model has; or build without it, and each worker gets its models itself.")
+
+
 def _named(files: tuple[str, ...]) -> str:
     more = len(files) - _MOST_NAMED
     return ", ".join(files[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

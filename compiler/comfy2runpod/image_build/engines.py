@@ -55,7 +55,8 @@ class Build:
     """What is to be built: a folder, the names of the result, what the Dockerfile is told, and further labels.
 
     `contexts` are build contexts, `NAME=VALUE`; `base` an image in the place of the stage `base`; `target` the stage to
-    build, empty for the last; `more` words for the engine that we know nothing of.
+    build, empty for the last; `secrets` variables that steps may read and no layer keeps; `more` words for the engine
+    that we know nothing of.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class Build:
     contexts: tuple[str, ...] = ()
     base: str | None = None
     target: str = ""
+    secrets: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
 
 
@@ -95,6 +97,7 @@ def build_command(engine: Engine, build: Build) -> list[str]:
         *(f"--build-context={context}" for context in contexts),
         *(f"--tag={tag}" for tag in build.tags),
         *([f"--target={build.target}"] if build.target else []),
+        *(f"--secret=id={name},env={name}" for name in build.secrets),
         *build.more,
         f"--file={build.folder / 'Dockerfile'}",
         str(build.folder.resolve()),

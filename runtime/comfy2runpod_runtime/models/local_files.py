@@ -100,6 +100,12 @@ def link_cached(target: Path, model: LockedModel, expected: ExpectedFile, hf_cac
     return False
 
 
+def remove_notes(target: Path) -> None:
+    """Removes what the provisioner notes beside a file, which is not to be provisioned again."""
+    for note in (_record_path(target), _lock_path(target)):
+        note.unlink(missing_ok=True)
+
+
 @contextmanager
 def file_lock(target: Path, wait_seconds: float) -> Iterator[None]:
     """Locks a model file against other processes, also on a shared volume.
@@ -113,7 +119,7 @@ def file_lock(target: Path, wait_seconds: float) -> Iterator[None]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_seconds
-    with open_own(target.with_name(f".{target.name}.lock"), append=False) as lock:
+    with open_own(_lock_path(target), append=False) as lock:
         logged = False
         while True:
             try:
@@ -133,3 +139,7 @@ def file_lock(target: Path, wait_seconds: float) -> Iterator[None]:
 
 def _record_path(target: Path) -> Path:
     return target.with_name(f".{target.name}.checked")
+
+
+def _lock_path(target: Path) -> Path:
+    return target.with_name(f".{target.name}.lock")

@@ -98,20 +98,22 @@ class ModelLock(BaseModel):
         except ModelPlaceRefused as error:
             raise ModelUnavailable(f"models.lock.json: the path of a model is refused. {error}") from error
 
-    def extra_model_paths(self, models_dir: Path) -> str:
+    def extra_model_paths(self, *models_dirs: Path) -> str:
         """Returns the file for ComfyUI's `--extra-model-paths-config`, as JSON, which is valid YAML.
 
         It lists the folders of ComfyUI and of node packs, and subfolders that contain models: ComfyUI then finds these
         also by their file names alone.
 
         Args:
-            models_dir: the models directory.
+            models_dirs: the models directories, the one that is searched first before the others.
         """
         directories = {folder: {folder} for folder in MODEL_FOLDERS}
         for place in map(self.place, self.models):
             directories.setdefault(place.folder, {place.folder}).add(place.directory)
         lines = {folder: "\n".join(sorted(names)) for folder, names in sorted(directories.items())}
-        return json.dumps({"volume": {"base_path": str(models_dir.absolute()), **lines}}, indent=2) + "\n"
+        places = {f"models_{number}": folder.absolute() for number, folder in enumerate(models_dirs, 1)}
+        paths = {name: {"base_path": str(folder), **lines} for name, folder in places.items()}
+        return json.dumps(paths, indent=2) + "\n"
 
 
 def read_lock(path: Path) -> ModelLock:

@@ -14,6 +14,7 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from comfy2runpod_runtime.errors import ModelUnavailable, SettingsError, VolumeFault
@@ -148,20 +149,25 @@ def _download(hub: Hub, part: Path, model: LockedModel, expected: ExpectedFile) 
     return None
 
 
-def provision_worker(lock: ModelLock, folder: Path, settings: Settings) -> None:
+def provision_worker(
+    lock: ModelLock, folder: Path, settings: Settings, baked: Collection[LockedModel] = frozenset()
+) -> None:
     """Makes every file of the lock available to a worker.
 
     Args:
         lock: the lock.
         folder: the models directory.
         settings: the worker's settings.
+        baked: the models that the image has.
 
     Raises:
         VolumeFault: the folder's disk is not mounted, not writable, or full.
         ModelUnavailable: files cannot be downloaded, or do not match the lock.
     """
     check_mounted(folder, settings, read_mounts())
-    provision(lock, folder, settings.hf_cache_dir, settings.model_wait_seconds)
+    needed = tuple(model for model in lock.models if model not in baked)
+    needed_lock = lock.model_copy(update={"models": needed})
+    provision(needed_lock, folder, settings.hf_cache_dir, settings.model_wait_seconds)
 
 
 def main() -> int:

@@ -32,6 +32,7 @@ from comfy2runpod_runtime.errors import (
     exit_code_of,
 )
 from comfy2runpod_runtime.exit_codes import ExitCode
+from comfy2runpod_runtime.models.baked import baked_folder, baked_models
 from comfy2runpod_runtime.models.lock import ModelLock, read_lock
 from comfy2runpod_runtime.models.mounts import mount_of, read_mounts
 from comfy2runpod_runtime.models.volume import models_dir, volume_of
@@ -85,7 +86,7 @@ def _start(package: Path, status: WorkerStatus, once: Once | None) -> int:
         tasks = [Task("handler", loaded.result)]
         comfyui = None
         if settings.comfyui_url is None:
-            comfyui, own = _with_own_comfyui(lock, settings, scratch)
+            comfyui, own = _with_own_comfyui(lock, baked_folder(package), settings, scratch)
             tasks += own
         graph = TaskGraph(tasks)
         graph.start()
@@ -100,12 +101,17 @@ def _start(package: Path, status: WorkerStatus, once: Once | None) -> int:
     return ExitCode.ENDED
 
 
-def _with_own_comfyui(lock: ModelLock, settings: Settings, scratch: Path) -> tuple[ComfyUIProcess, list[Task]]:
+def _with_own_comfyui(
+    lock: ModelLock, in_image: Path, settings: Settings, scratch: Path
+) -> tuple[ComfyUIProcess, list[Task]]:
     """Starts ComfyUI's process; returns it, and the tasks that are left."""
     mounts = read_mounts()
     folder = models_dir(settings, mounts)
     link, model_paths = scratch / "models", scratch / "extra_model_paths.yaml"
-    model_paths.write_text(lock.extra_model_paths(link), encoding="utf-8")
+    baked = baked_models(lock, in_image)
+    # The image's own disk is read faster than a volume.
+    places = (in_image, link) if baked else (link,)
+    model_paths.write_text(lock.extra_model_paths(*places), encoding="utf-8")
     arguments = loading_arguments(mount_of(folder, mounts), shlex.split(settings.comfyui_args))
     environment = compiler_caches(volume_of(settings, mounts), os.environ)
     options = ProcessOptions(("--extra-model-paths-config", str(model_paths), *arguments), environment)
@@ -114,12 +120,14 @@ def _with_own_comfyui(lock: ModelLock, settings: Settings, scratch: Path) -> tup
     with suppress(ComfyUINotStarted):
         comfyui.start()
     log.info("models in %s; ComfyUI with %s", folder, " ".join([*arguments, *environment]) or "its own defaults")
+    if baked:
+        log.info("%d of %d models are in the image", len(baked), len(lock.models))
 
     def models() -> None:
         # It brings an HTTP client, and ComfyUI's start comes first.
         from comfy2runpod_runtime.models.provision import provision_worker  # noqa: PLC0415
 
-        provision_worker(lock, folder, settings)
+        provision_worker(lock, folder, settings, baked)
 
     return comfyui, [
         Task("models", models),
