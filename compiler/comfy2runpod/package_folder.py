@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +24,12 @@ from comfy2runpod.read_files import layered, shown
 from comfy2runpod.read_json import MAX_BYTES, too_large
 from comfy2runpod.write import kind_of
 from comfy2runpod_contract.json_types import JsonObject
-from comfy2runpod_contract.texts import visible
+from comfy2runpod_contract.texts import unbroken, visible
 
 # Below a folder of a package; one of ours has thirty.
 MOST_FILES = 10_000
 MOST_BYTES = 512 * 1024 * 1024
+_MOST_NAMES = 10
 
 
 def read_in(folder: Path, path: str, limit: int = MAX_BYTES) -> bytes | None:
@@ -61,6 +63,21 @@ def read_in(folder: Path, path: str, limit: int = MAX_BYTES) -> bytes | None:
     if len(data) > limit:
         raise CompileError([too_large(shown(folder / path), len(data), limit)])
     return data
+
+
+def what_stands_at(folder: Path, wanted: str) -> str:
+    """What stands in a package's place, as a clause, where it has no file of that name at its top."""
+    if folder.is_file():
+        return (
+            "it is a file, and a package is a folder; a graph is compiled first: comfy2runpod compile "
+            f"{unbroken(shlex.quote(folder.as_posix()))}"
+        )
+    inner = sorted(unbroken(path.parent.name) for path in folder.glob(f"*/{wanted}"))
+    if inner:
+        return f"it is a folder of packages, of which one is to be named: {', '.join(inner[:_MOST_NAMES])}"
+    if folder.is_dir():
+        return f"there is no {wanted} in it"
+    return "it is no folder" if os.path.lexists(folder) else "there is no such folder"
 
 
 def read_object(folder: Path, path: str) -> JsonObject | None:

@@ -7,7 +7,6 @@ import binascii
 import hashlib
 import json
 import os
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,15 +19,13 @@ from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
 from comfy2runpod.errors.files import CannotRun, NotAPackage
 from comfy2runpod.job_process import Listener, run_job
 from comfy2runpod.json_parts import object_of
-from comfy2runpod.package_folder import package_catalog, read_in, read_object
+from comfy2runpod.package_folder import package_catalog, read_in, read_object, what_stands_at
 from comfy2runpod.package_paths import INPUT, OUTPUT
 from comfy2runpod_contract.json_types import Json, JsonObject
 from comfy2runpod_contract.media import file_ending
 from comfy2runpod_contract.scratch import scratch_folder
-from comfy2runpod_contract.texts import unbroken
 
 _FETCH_SECONDS = 60
-_MOST_NAMES = 10
 
 
 class RunError(UnreachableError):
@@ -93,25 +90,10 @@ def check_package(package: Path) -> None:
         RunError: there is nothing.
     """
     if read_in(package, "handler.py") is None:
-        found = CannotRun(at=Locus(package.as_posix()), problem=_what_it_is(package))
+        found = CannotRun(at=Locus(package.as_posix()), problem=what_stands_at(package, "handler.py"))
         if not os.path.lexists(package):
             raise RunError(found)
         raise CompileError([found])
-
-
-def _what_it_is(folder: Path) -> str:
-    """What stands in a package's place."""
-    if folder.is_file():
-        return (
-            "it is a file, and a package is a folder; a graph is compiled first: comfy2runpod compile "
-            f"{unbroken(shlex.quote(folder.as_posix()))}"
-        )
-    inner = sorted(unbroken(path.parent.name) for path in folder.glob("*/handler.py"))
-    if inner:
-        return f"it is a folder of packages, of which one is to be named: {', '.join(inner[:_MOST_NAMES])}"
-    if folder.is_dir():
-        return "there is no handler.py in it"
-    return "it is no folder" if os.path.lexists(folder) else "there is no such folder"
 
 
 def media_fields(package: Path) -> frozenset[str]:

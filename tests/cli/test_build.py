@@ -267,8 +267,16 @@ def test_what_was_changed_by_hand_is_told_and_what_is_missing_is_refused(package
     assert "git add -f" in done.stderr
 
 
-@pytest.mark.parametrize("what", ["empty", "nothing", "broken"])
-def test_what_is_no_package_is_refused(what: str, engines: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("what", "code", "told"),
+    [
+        ("empty", 1, "there is no .comfy2runpod.json in it"),
+        ("nothing", 3, "there is no such folder"),
+        ("broken", 1, "no sha256"),
+        ("several", 1, "it is a folder of packages, of which one is to be named: inner"),
+    ],
+)
+def test_what_is_no_package_is_refused(what: str, code: int, told: str, engines: Path, tmp_path: Path) -> None:
     folder = tmp_path / what
     if what != "nothing":
         folder.mkdir()
@@ -276,9 +284,13 @@ def test_what_is_no_package_is_refused(what: str, engines: Path, tmp_path: Path)
         (folder / ".comfy2runpod.json").write_text(
             '{"version": 1, "generator": "a", "kind": "b", "files": {"../x": ""}}'
         )
+    if what == "several":
+        (folder / "inner").mkdir()
+        (folder / "inner" / ".comfy2runpod.json").touch()
     done = comfy2runpod("build", folder)
-    assert done.returncode == 1
+    assert done.returncode == code
     assert "no package to build" in done.stderr
+    assert told in done.stderr
 
 
 def test_without_an_engine_it_says_what_to_install(package: Path, engines: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from comfy2runpod.diagnostics import Diagnostic, Locus, Severity, Text, also
 from comfy2runpod_contract.json_types import Json
 
@@ -146,9 +148,11 @@ class FileNotFed(Diagnostic):
 
     @Text
     def remedy(self) -> str:
+        given = shlex.quote(f"{self.kind}={self.at.node}.{self.at.input}")
         return (
-            f"Make a field of it in the note ({self.kind}: {{from: {show_path(self.at)}}}), or bypass or remove the "
-            f"node. Without `inputs` in the note, every such {self.kind} becomes a field by itself."
+            f"Make a field of it in the note ({self.kind}: {{from: {show_path(self.at)}}}; `annotate` takes --input "
+            f"{given}), or bypass or remove the node. Without `inputs` in the note, every such {self.kind} becomes a "
+            "field by itself."
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from comfy2runpod.diagnostics import CompileError, Locus
+from comfy2runpod.diagnostics import CompileError, Locus, UnreachableError
 from comfy2runpod.errors.build import NoPackageToBuild
-from comfy2runpod.package_folder import read_in
+from comfy2runpod.package_folder import read_in, what_stands_at
 from comfy2runpod.read_files import shown
 from comfy2runpod.write import MANIFEST
 from comfy2runpod.write.manifest import MAX_BYTES, Manifest, read_manifest, sha256
@@ -28,12 +29,15 @@ def look(folder: Path) -> Looked:
 
     Raises:
         CompileError: it is no package that `compile` wrote, or a file of it is a link.
-        UnreachableError: a file in it cannot be read.
+        UnreachableError: nothing is there, or a file in it cannot be read.
     """
     place = folder / MANIFEST
     written = read_in(folder, MANIFEST, MAX_BYTES)
     if written is None:
-        raise CompileError([NoPackageToBuild(at=Locus(shown(folder)), problem=f"it has no {MANIFEST}")])
+        found = NoPackageToBuild(at=Locus(shown(folder)), problem=what_stands_at(folder, MANIFEST))
+        if not os.path.lexists(folder):
+            raise UnreachableError(found)
+        raise CompileError([found])
     try:
         manifest = read_manifest(written)
     except ValueError as error:
