@@ -1,6 +1,6 @@
 """Takes the steps of a package's Dockerfile that make the worker, in a folder in the place of an image's root.
 
-What docker would do with COPY, RUN, ENV and ENTRYPOINT, as far as these steps use them: the stages share one folder, so
+What docker would do with COPY, RUN, ENV, ARG and ENTRYPOINT, as far as these steps use them: the stages share one folder, so
 that nothing needs to be mounted. The steps of ComfyUI itself, which bring torch and its sources, are omitted. Where an
 engine is at hand, tests/image builds the image as it is.
 """
@@ -52,7 +52,8 @@ def build_worker(built_from: Path, root: Path, python: str) -> tuple[Path, list[
     env = environment(root.parent / "home", Path(python).parent)
     for word, rest in instructions((built_from / "Dockerfile").read_text()):
         placed = re.sub(_ROOTS, lambda found: f"{root}/{found[1]}", _MOUNTS.sub("", rest))
-        if word == "ENV":
+        if word == "ENV" or (word == "ARG" and "=" in rest):
+            # What a build is given otherwise stays away: an argument has its default.
             variables |= dict(part.split("=", 1) for part in shlex.split(rest))
         elif word == "ENTRYPOINT":
             entry = json.loads(placed)
