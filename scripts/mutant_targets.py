@@ -68,7 +68,12 @@ TARGETS = (
         "worker's kinds",
         ("runtime/comfy2runpod_runtime/outputs/*.py",),
         ("members", "methods", "cases"),
-        ("tests/runtime/test_job.py", "tests/runtime/test_strip_metadata.py", "tests/end_to_end/test_outputs.py"),
+        (
+            "tests/contract/test_media.py",
+            "tests/runtime/test_job.py",
+            "tests/runtime/test_strip_metadata.py",
+            "tests/end_to_end/test_outputs.py",
+        ),
     ),
     Target(
         "facts",

@@ -6,9 +6,10 @@ import importlib
 import pkgutil
 import re
 from importlib import resources
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
+from pydantic import ValidationError
 
 from comfy2runpod_contract.media import (
     ADDRESS_KEYS,
@@ -40,6 +41,7 @@ def test_the_worker_has_a_class_for_each_kind(kind: MediaKind) -> None:
     made = _class_of(kind)(name="n", node="1")
     assert isinstance(made, Output)
     assert made.media_type == facts.media_type
+    assert made.is_file == isinstance(made, FileOutput)
 
 
 def test_the_worker_has_no_class_for_another_kind() -> None:
@@ -64,6 +66,21 @@ def test_the_worker_measures_what_is_declared(kind: MediaKind) -> None:
 def test_every_file_of_an_answer_has_its_facts() -> None:
     declared = {measure.name for measure in (*ADDRESS_KEYS, *FILE_MEASURES)} | {"data"}
     assert set(AnswerFile.model_fields) == declared
+
+
+_FILE: dict[str, Any] = {"data": "", "media_type": "image/png", "bytes": 0, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize("other", [{"unknown": 1}, {"bytes": "0"}, {"bytes": True}, {"sha256": "0"}, {"data": None}])
+def test_a_file_of_an_answer_is_as_its_model_says(other: dict[str, Any]) -> None:
+    AnswerFile.model_validate(_FILE)
+    with pytest.raises(ValidationError):
+        AnswerFile.model_validate(_FILE | other)
+
+
+def test_a_file_of_an_answer_is_not_changed() -> None:
+    with pytest.raises(ValidationError):
+        AnswerFile.model_validate(_FILE).data = "x"
 
 
 def test_every_type_that_a_node_saves_has_an_ending() -> None:
