@@ -108,6 +108,12 @@ def test_a_fact_holds_for_the_releases_that_it_names(versions: str, version: str
     assert Releases.parse(versions).hold(version) is holds
 
 
+@pytest.mark.parametrize("versions", ["*", ">=0.20", "<1.2", ">=0.4,<0.31"])
+def test_releases_are_told_as_they_are_written(versions: str) -> None:
+    """`catalog show` prints them."""
+    assert str(Releases.parse(versions)) == versions
+
+
 @pytest.mark.parametrize("versions", ["", "0.20", ">0.20", ">=0.20,>=0.21", ">=", "==1", "*,<2"])
 def test_what_names_no_releases_is_refused(versions: str) -> None:
     with pytest.raises(ValueError, match="none"):
