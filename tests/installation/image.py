@@ -1,8 +1,8 @@
 """Takes the steps of a package's Dockerfile that make the worker, in a folder in the place of an image's root.
 
-What docker would do with COPY, RUN, ENV, ARG and ENTRYPOINT, as far as these steps use them: the stages share one folder, so
-that nothing needs to be mounted. The steps of ComfyUI itself, which bring torch and its sources, are omitted. Where an
-engine is at hand, tests/image builds the image as it is.
+What docker would do with COPY, RUN, ENV, ARG and ENTRYPOINT, as far as these steps use them: the stages share one
+folder, so that nothing needs to be mounted. The steps of ComfyUI itself, which bring torch and its sources, are
+omitted. Where an engine is at hand, tests/image builds the image as it is.
 """
 
 from __future__ import annotations
