@@ -12,11 +12,13 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
+from comfy2runpod.amounts import LARGEST_SIZE
 from comfy2runpod.diagnostics import shorten
 from comfy2runpod.json_parts import object_of
 from comfy2runpod.package_paths import EXAMPLE, TESTS
 from comfy2runpod.strict_json import HalfTextError, strict_json
 from comfy2runpod_contract.json_types import JsonObject
+from comfy2runpod_contract.limits import LARGEST_FILE_BYTES
 
 # An escape of a half of a pair.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -95,8 +97,8 @@ class ModelEntry(Document):
     file: str
     url: str
     revision: str | None = None
-    size: int | None = None
-    approximate_size: int | None = None
+    size: int | None = Field(None, gt=0, le=LARGEST_FILE_BYTES)
+    approximate_size: int | None = Field(None, gt=0, le=LARGEST_SIZE)
     sha256: str | None = None
     licence: str | None = None
 

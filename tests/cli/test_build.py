@@ -161,6 +161,26 @@ def test_what_cannot_be_baked_is_refused_before_anything_is_built(
     assert not (engines / "buildah.calls").exists()
 
 
+@pytest.mark.parametrize("size", [0, -5, 10**15 + 1, -(10**4000), 1.5, "1", True])
+def test_a_lock_with_a_size_that_no_file_has_is_refused(package: Path, engines: Path, size: object) -> None:
+    install(engines, "buildah")
+    place = locked(package) / "models.lock.json"
+    place.write_text(place.read_text().replace('"size": 1000000,', f'"size": {json.dumps(size)},'))
+    done = build(package, "--bake", "1GB", "--force")
+    assert (done.returncode, "bake-unlocked" in done.stderr, "size" in done.stderr) == (1, True, True), done.stderr
+    assert not (engines / "buildah.calls").exists()
+
+
+def test_of_many_models_that_are_not_locked_some_are_named(package: Path, engines: Path) -> None:
+    install(engines, "buildah")
+    place = package / "models.lock.json"
+    told = json.loads(place.read_text())
+    told["models"] = [{**told["models"][0], "file": f"{number}{'x' * 1000}"} for number in range(1000)]
+    place.write_text(json.dumps(told))
+    done = build(package, "--bake", "1GB", "--force")
+    assert (done.returncode, "and 995 more" in done.stderr, len(done.stderr) < 3000) == (1, True, True)
+
+
 def test_the_labels_get_the_commit_and_the_address_without_its_password(package: Path, engines: Path) -> None:
     install(engines, "buildah")
     repository = package.parents[1]
@@ -267,12 +287,25 @@ def test_what_was_changed_by_hand_is_told_and_what_is_missing_is_refused(package
     assert "git add -f" in done.stderr
 
 
+_BROKEN = {
+    "broken": b'{"version": 1, "generator": "a", "kind": "b", "files": {"../x": ""}}',
+    "half of a pair": b'{"version": 1, "generator": "a", "kind": "b", "files": {"a\\ud800": "%s"}}' % (b"0" * 64),
+    "not finite": b'{"version": NaN}',
+    "deep": b"[" * 100_000,
+    "binary": b"\xff\xfe",
+}
+
+
 @pytest.mark.parametrize(
     ("what", "code", "told"),
     [
         ("empty", 1, "there is no .comfy2runpod.json in it"),
         ("nothing", 3, "there is no such folder"),
         ("broken", 1, "no sha256"),
+        ("half of a pair", 1, "half of a surrogate pair"),
+        ("not finite", 1, "NaN"),
+        ("deep", 1, "levels"),
+        ("binary", 1, "it is no text"),
         ("several", 1, "it is a folder of packages, of which one is to be named: inner"),
     ],
 )
@@ -280,10 +313,8 @@ def test_what_is_no_package_is_refused(what: str, code: int, told: str, engines:
     folder = tmp_path / what
     if what != "nothing":
         folder.mkdir()
-    if what == "broken":
-        (folder / ".comfy2runpod.json").write_text(
-            '{"version": 1, "generator": "a", "kind": "b", "files": {"../x": ""}}'
-        )
+    if what in _BROKEN:
+        (folder / ".comfy2runpod.json").write_bytes(_BROKEN[what])
     if what == "several":
         (folder / "inner").mkdir()
         (folder / "inner" / ".comfy2runpod.json").touch()

@@ -17,7 +17,14 @@ from comfy2runpod.cli.progress import progress
 from comfy2runpod.cli.say import say
 from comfy2runpod.cli.terminal import Terminal, terminal
 from comfy2runpod.diagnostics import CompileError, Locus
-from comfy2runpod.errors.build import BaseByTag, BuiltAsChanged, OptionsUnknown, PackageIncomplete, PackageIsOlder
+from comfy2runpod.errors.build import (
+    BaseByTag,
+    BuiltAsChanged,
+    OptionsUnknown,
+    PackageIncomplete,
+    PackageIsOlder,
+    named,
+)
 from comfy2runpod.git import commit_of
 from comfy2runpod.image_build.baking import models_to_bake
 from comfy2runpod.image_build.drift import drifted, graph_of, look
@@ -200,7 +207,7 @@ def _bake_arguments(bake: int | None) -> dict[str, str]:
 
 def _told(baked: Sequence[ModelEntry]) -> str:
     total = sum(model.size or 0 for model in baked)
-    return f", with {', '.join(model.file for model in baked)} ({total:,} bytes)" if baked else ""
+    return f", with {named([model.file for model in baked])} ({total:,} bytes)" if baked else ""
 
 
 def _origin_labels(package: Path) -> dict[str, str]:

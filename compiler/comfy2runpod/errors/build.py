@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from comfy2runpod.diagnostics import Diagnostic, Severity, Text, shorten
 
-_MOST_NAMED = 5
+_MOST_NAMED, _LONGEST_NAME = 5, 200
 # What engines print, and what to do then; the first that is found counts.
 _REMEDIES = (
     ("no space left on device", "Free space where the engine keeps images, for example with `docker system prune`."),
@@ -85,7 +87,7 @@ class PackageIncomplete(Diagnostic):
 
     @Text
     def reason(self) -> str:
-        return f"The package lacks files that it was written with: {_named(self.missing)}. Nothing was built."
+        return f"The package lacks files that it was written with: {named(self.missing)}. Nothing was built."
 
     remedy = Text("Compile its graph again; if the package came by git, commit these files too (`git add -f`).")
 
@@ -102,7 +104,7 @@ class PackageIsOlder(Diagnostic):
     @Text
     def reason(self) -> str:
         told = f" with {self.options}" if self.options else ""
-        return f"The package is not what {self.graph} compiles to now{told}: {_named(self.files)}. Nothing was built."
+        return f"The package is not what {self.graph} compiles to now{told}: {named(self.files)}. Nothing was built."
 
     @Text
     def remedy(self) -> str:
@@ -130,7 +132,7 @@ class BuiltAsChanged(Diagnostic):
 
     @Text
     def reason(self) -> str:
-        return f"Files were changed since the package was written, and are built as they are: {_named(self.files)}."
+        return f"Files were changed since the package was written, and are built as they are: {named(self.files)}."
 
     remedy = Text("Compile the graph again with --force to restore them.")
 
@@ -177,6 +179,8 @@ class NothingToBake(Diagnostic):
     remedy = Text("Give --bake a size that a model has; or build without it, and each worker gets its models itself.")
 
 
-def _named(files: tuple[str, ...]) -> str:
+def named(files: Sequence[str]) -> str:
+    """Some of the names, and how many more there are."""
     more = len(files) - _MOST_NAMED
-    return ", ".join(files[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    some = ", ".join(shorten(file, _LONGEST_NAME) for file in files[:_MOST_NAMED])
+    return some + (f" and {more} more" if more > 0 else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from comfy2runpod.diagnostics import CompileError, Locus
-from comfy2runpod.errors.build import BakeUnlocked, NothingToBake
+from comfy2runpod.errors.build import BakeUnlocked, NothingToBake, named
 from comfy2runpod.package_documents import ModelEntry, ModelList, read_document
 from comfy2runpod.package_folder import read_in
 from comfy2runpod.package_paths import MODELS
@@ -26,7 +26,7 @@ def models_to_bake(package: Path, largest: int) -> tuple[ModelEntry, ...]:
         raise CompileError([BakeUnlocked(at=at, problem=str(error))]) from None
     unlocked = [model.file for model in models if model.size is None or model.sha256 is None]
     if unlocked:
-        problem = f"it tells no size or no sha256 of {', '.join(unlocked)}"
+        problem = f"it tells no size or no sha256 of {named(unlocked)}"
         raise CompileError([BakeUnlocked(at=at, problem=problem)])
     small = tuple(model for model in models if model.size is not None and model.size <= largest)
     if not small:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from comfy2runpod import __version__
+from comfy2runpod.strict_json import strict_json
 from comfy2runpod_contract.texts import is_plain
 
 MANIFEST = ".comfy2runpod.json"
@@ -116,16 +117,14 @@ def read_manifest(data: bytes) -> Manifest:
         ValueError: it is none, a path in it leads out of the folder, or its options are none that a command takes.
     """
     try:
-        told = json.loads(data)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        told = strict_json(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError("it is no text") from None
     match told:
-        case {"version": 1, "generator": str(), "kind": str(kind), "files": dict(files)}:
-            pass
+        case {"version": 1, "generator": str(), "kind": str(kind), "files": dict(files), **more}:
+            return Manifest(kind, _files(files), _source(more.get("graph")), _chosen(more.get("options", {})))
         case _:
             raise ValueError("it is not one that this version reads")
-    _check_files(files)
-    return Manifest(kind, files, _source(told.get("graph")), _chosen(told.get("options", {})))
 
 
 def _source(told: object) -> Source | None:
@@ -136,16 +135,18 @@ def _source(told: object) -> Source | None:
             files = more.get("files", {})
             if not isinstance(files, dict) or len(files) > _MOST_NAMES:
                 raise ValueError(f"the files of its graph are no mapping of at most {_MOST_NAMES} paths")
-            _check_files(files)
-            return Source(name, digest, files)
+            return Source(name, digest, _files(files))
         case _:
             raise ValueError("its graph is no file's name with a sha256")
 
 
-def _check_files(files: Mapping[str, object]) -> None:
-    for path, digest in files.items():
+def _files(told: Mapping[str, object]) -> dict[str, str]:
+    files = {}
+    for path, digest in told.items():
         if not isinstance(digest, str) or not _SHA256.fullmatch(digest) or not is_inside(path) or "\n" in path:
             raise ValueError("a file in it has no path inside the folder, or no sha256")
+        files[path] = digest
+    return files
 
 
 def _chosen(told: object) -> Chosen:
