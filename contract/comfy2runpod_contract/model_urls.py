@@ -11,6 +11,8 @@ from comfy2runpod_contract.secret_texts import SECRET_VALUE, is_secret_parameter
 from comfy2runpod_contract.texts import is_plain
 
 HUB = "https://huggingface.co"
+# The environment variables with the tokens of the sites that have some.
+MODEL_TOKENS = ("HF_TOKEN", "CIVITAI_TOKEN")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MOST_CHARACTERS = 2048
 _VISIBLE = re.compile(r"[^\s\x00-\x20\x7f-\xa0\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")

@@ -6,6 +6,7 @@ The engines are stand-ins, scripts that note how they are called; tests/image bu
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -19,6 +20,7 @@ import pytest
 from comfy2runpod.git import commit_of
 from comfy2runpod.image_build.origin import source_of, web_address
 from comfy2runpod.image_build.registry import NoDigest, digest_of, parse_reference
+from comfy2runpod_contract.model_urls import MODEL_TOKENS
 
 from .command import ROOT, Done, comfy2runpod
 
@@ -132,6 +134,11 @@ def test_small_models_are_put_into_the_image_with_tokens_that_no_word_tells(
     assert {"--build-arg=BAKE=2000000", "--build-arg=HF_ENDPOINT=https://hub.example.org"} <= set(built)
     assert [word for word in built if word.startswith("--secret")] == ["--secret=id=HF_TOKEN,env=HF_TOKEN"]
     assert "hf_secret" not in (engines / "buildah.calls").read_text()
+
+
+def test_the_dockerfile_mounts_each_token_that_the_build_gives(package: Path) -> None:
+    mounted = re.findall(r"--mount=type=secret,id=(\w+)", (package / "Dockerfile").read_text())
+    assert tuple(mounted) == MODEL_TOKENS
 
 
 def test_without_bake_the_build_is_told_neither_a_size_nor_a_token(

@@ -124,6 +124,14 @@ def test_a_lock_that_does_not_tell_everything_is_no_lock_to_bake(package: Path, 
     assert not baked_folder(package).exists()
 
 
+def test_a_list_that_cannot_be_written_ends_the_build_with_its_reason(hub: HubStandIn, package: Path) -> None:
+    (baked_folder(package) / "baked.json").mkdir(parents=True)
+    done = bake(package, 1000)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "baked.json" in done.stderr
+
+
 def test_another_file_of_that_name_ends_the_build_and_is_not_listed(hub: HubStandIn, package: Path) -> None:
     hub.wrong["small.safetensors"] = CONTENTS["small.safetensors"][::-1]
     done = bake(package, 1000)

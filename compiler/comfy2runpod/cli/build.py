@@ -37,12 +37,11 @@ from comfy2runpod.pipeline import compile_graph
 from comfy2runpod.read_files import catalogs_in, layered_catalog, read_file, shown
 from comfy2runpod.write import Chosen, package_files
 from comfy2runpod.write.manifest import Manifest
+from comfy2runpod_contract.model_urls import MODEL_TOKENS
 
 # What a Dockerfile says of its base, in a line that the compiler wrote.
 _BASE = re.compile(r"^ARG BASE=(\S+)$", re.MULTILINE)
 _SYSTEM = "system="
-# What steps that fetch models may read; the Dockerfile mounts them.
-_TOKENS = ("HF_TOKEN", "CIVITAI_TOKEN")
 
 
 def _size(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
@@ -116,7 +115,7 @@ def build_command_line(
         contexts=contexts,
         base=base,
         target="base" if only_base else "",
-        secrets=tuple(name for name in _TOKENS if baked and os.environ.get(name)),
+        secrets=tuple(name for name in MODEL_TOKENS if baked and os.environ.get(name)),
         more=engine_arguments,
     )
     _run(chosen, build_command(chosen, made), f"Building {made.tags[0]}")

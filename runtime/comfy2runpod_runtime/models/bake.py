@@ -13,12 +13,14 @@ import os
 import sys
 from pathlib import Path
 
+from comfy2runpod_contract.model_urls import MODEL_TOKENS
 from comfy2runpod_runtime.errors import ModelUnavailable
 from comfy2runpod_runtime.exit_codes import ExitCode
 from comfy2runpod_runtime.models.baked import baked_folder, list_baked
 from comfy2runpod_runtime.models.local_files import remove_notes
 from comfy2runpod_runtime.models.lock import LockedModel, ModelLock, read_lock
 from comfy2runpod_runtime.models.provision import provision
+from comfy2runpod_runtime.models.volume import write_fault
 from comfy2runpod_runtime.operations.logs import configure_logging
 from comfy2runpod_runtime.operations.redaction import Redactor
 
@@ -26,7 +28,6 @@ log = logging.getLogger(__name__)
 
 # Where the Dockerfile mounts the tokens of who builds, which are in no layer.
 _SECRETS = Path("/run/secrets")
-_TOKENS = ("HF_TOKEN", "CIVITAI_TOKEN")
 _MAX_TOKEN_BYTES = 10_000
 
 
@@ -53,18 +54,21 @@ def bake(lock: ModelLock, folder: Path, largest: int) -> tuple[LockedModel, ...]
     small = tuple(model for model in lock.models if model.size is not None and model.size <= largest)
     if small:
         provision(lock.model_copy(update={"models": small}), folder)
-        for model in small:
-            remove_notes(folder / lock.place(model).path)
-        list_baked(lock, small, folder)
+        try:
+            for model in small:
+                remove_notes(folder / lock.place(model).path)
+            list_baked(lock, small, folder)
+        except OSError as error:
+            raise write_fault(error, folder) from error
     return small
 
 
 def _take_tokens(folder: Path) -> None:
     """Takes the builder's tokens into this process's environment."""
-    for name in _TOKENS:
+    for name in MODEL_TOKENS:
         if (folder / name).is_file():
             with (folder / name).open("rb") as file:
-                os.environ[name] = file.read(_MAX_TOKEN_BYTES).decode("ascii", "replace").strip()
+                os.environ[name] = file.read(_MAX_TOKEN_BYTES).decode("ascii", "replace")
 
 
 def main() -> int:
